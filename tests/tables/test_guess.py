@@ -1,5 +1,7 @@
 """Guesses of columns: what people's tables look like, and tables that are drawn."""
 
+import calendar
+
 import make
 import numpy as np
 import pandas as pd
@@ -720,6 +722,8 @@ def test_text_with_years_is_no_step(tmp_path):
         ("cp1251", ["Дата", "Продажи"]),
         ("cp1250", ["Pořadí", "Čas", "Měření"]),
         ("cp1250", ["Wartość", "Żółw", "Zażółć"]),
+        ("cp1250", ["Ilość", "Dzień"]),
+        ("cp1250", ["Město", "Dní"]),
         ("cp1252", ["Größe", "Été à Évêché", "ÄÖÜß", "m³/h", "Sjø"]),
         ("cp1252", ["ƒ", "a³b"]),
     ],
@@ -753,3 +757,35 @@ def test_a_question_names_several_columns_only_where_commas_can_stand_between_th
     said = str(guess_columns(table).question)
     assert "'milk, l'" in said
     assert "several" not in said
+
+
+def test_notes_and_missing_values_in_cells_of_a_workbook_are_none_of_its_numbers(tmp_path):
+    rows = [(f"{year}{'a)' if year == 2023 else ''}", *range(1, 13)) for year in range(2015, 2024)]
+    rows[-1] = (*rows[-1][:-2], "NA", "n.d.")
+    rows[0] = (rows[0][0], "49,68,429", *rows[0][2:])
+    book(tmp_path / "a.xlsx", {"a": pd.DataFrame(rows, columns=["Year", *calendar.month_abbr[1:]])})
+    table = OpenTable.of(tmp_path / "a.xlsx", None).guessed()
+    assert table.understood.startswith(
+        "',' between thousands, without 'a)' at numbers; time: Year, a year or day in each row"
+    )
+    assert table.frame["y"].tolist()[:2] == [4968429, 2]
+    assert len(table.frame) == 9 * 12 - 2
+
+
+def test_an_error_names_words_among_numbers_alone(tmp_path):
+    sold = [f"{n}*" if n % 3 == 0 else "closed" if n == 10 else n for n in range(1, 29)]
+    (tmp_path / "a.csv").write_text(
+        lines("day;sold", [(f"2024-02-{n:02}", value) for n, value in enumerate(sold, 1)], ";")
+    )
+    with pytest.raises(DataError, match=r"row 11: expected numbers, received 'closed' in 1 row\. "):
+        OpenTable.of(tmp_path / "a.csv", None).guessed()
+    table = OpenTable.of(tmp_path / "a.csv", Dialect(missing_values=("closed",))).guessed()
+    assert table.understood.endswith("without '*' at numbers; time: day, value: sold")
+    assert table.frame["sold"].sum() == sum(range(1, 29)) - 10
+
+
+def test_words_among_numbers_of_json_are_named(tmp_path):
+    rows = [{"t": f"2024-03-{n:02}", "tmpf": "M" if n == 7 else n + 0.5} for n in range(1, 29)]
+    pd.DataFrame(rows).to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    with pytest.raises(DataError, match=r"column 'tmpf', row 7: expected numbers, received 'M' in 1 row"):
+        OpenTable.of(tmp_path / "a.jsonl", None).guessed()

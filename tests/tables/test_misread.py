@@ -31,6 +31,7 @@ def hours(place, day):
 HOURS = "Date," + ",".join(["Hour 1", "Hour 2", "Hour 3A", "Hour 3B", *(f"Hour {hour}" for hour in range(4, 25))])
 MIESIACE = ["styczeń", "luty", "marzec", "kwiecień", "maj", "czerwiec", "lipiec", "sierpień", "wrzesień"]
 MIESIACE += ["październik", "listopad", "grudzień"]
+DNY = ("Po", "Út", "St", "Čt", "Pá", "So", "Ne")
 EVENTS = ("open", "promo", "open", "closed")
 
 # The text of a file; its first two times and last one, its first values and number of series.
@@ -54,6 +55,82 @@ READ = {
         table("week,y", lambda place, _: f"2024{place + 1:02},{place % 5 + 1}", range(12)),
         ("2024-01-01", "2024-01-08", "2024-03-18"),
         ([1, 2, 3], 1),
+    ),
+    "weeks whose numbers may be months": (
+        table("week,y", lambda place, _: f"2024-{place + 1:02},{place % 5 + 1}", range(12)),
+        ("2024-01-01", "2024-01-08", "2024-03-18"),
+        ([1, 2, 3], 1),
+    ),
+    "weeks with a day": (
+        table("week,y", lambda place, day: f"{day:%G-W%V-%u},{place % 7 + 1}", WEEKS),
+        ("2023-10-02", "2023-10-09", "2024-04-22"),
+        ([1, 2, 3], 1),
+    ),
+    "weeks in words": (
+        table("period,y", lambda place, day: f'"week {day:%V, %G}",{place % 7 + 1}', WEEKS),
+        ("2023-10-02", "2023-10-09", "2024-04-22"),
+        ([1, 2, 3], 1),
+    ),
+    "days in Czech, with the day of the week": (
+        table(
+            "Den;Počet",
+            lambda place, d: f"{DNY[d.weekday()]} {d.day}. {d.month}. {d.year};{place}",
+        ),
+        ("2024-01-01", "2024-01-02", "2024-02-29"),
+        ([0, 1, 2], 1),
+    ),
+    "months of short years after an apostrophe": (
+        "month,y\n" + "".join(f"{calendar.month_abbr[m]}'{y},{m + 5}\n" for y in (22, 23) for m in range(1, 13)),
+        ("2022-01-01", "2022-02-01", "2023-12-01"),
+        ([6, 7, 8], 1),
+    ),
+    "years without a name beside months in words": (
+        ";;Index\n;;2020=100\n"
+        + "".join(f"{y};{m};{y - 2000},5\n" for y in (2019, 2020, 2021) for m in ("Januar", "Februar", "März", "Juni")),
+        ("2019-01-01", "2019-02-01", "2021-06-01"),
+        ([19.5, 19.5, 19.5], 1),
+    ),
+    "a zero at the end of thousands, beside whole numbers": (
+        table(
+            "day,sessions",
+            lambda place, day: f"{day},{940 + place if place % 2 else chr(34) + f'1,{10 * place + 100}' + chr(34)}",
+        ),
+        ("2024-01-01", "2024-01-02", "2024-02-29"),
+        ([1100, 941, 1120], 1),
+    ),
+    "an exponent": (
+        table("day,y", lambda place, day: f"{day},{place + 1}.000e+02"),
+        ("2024-01-01", "2024-01-02", "2024-02-29"),
+        ([100, 200, 300], 1),
+    ),
+    "facts above the header, and a note below the table": (
+        "Station:;Berlin\nVon:;01.01.2024\n"
+        + table("Tag;Regen", lambda place, day: f"{day:%d.%m.%Y};{place % 7},5")
+        + "Quelle: Wetterdienst\n",
+        ("2024-01-01", "2024-01-02", "2024-02-29"),
+        ([0.5, 1.5, 2.5], 1),
+    ),
+    "a running number called id": (
+        table("id,day,members", lambda place, day: f"{place + 40117},{day},{place * 7 % 11}"),
+        ("2024-01-01", "2024-01-02", "2024-02-29"),
+        ([0, 7, 3], 1),
+    ),
+    "a year in each row, its months in Roman numerals": (
+        "Rok;I;II;III;IV;V;VI;VII;VIII;IX;X;XI;XII;Razem\n"
+        + "".join(
+            f"{y};" + ";".join(str(y - 2000 + m) for m in range(12)) + f";{12 * (y - 2000) + 66}\n"
+            for y in range(2014, 2020)
+        ),
+        ("2014-01-01", "2014-02-01", "2019-12-01"),
+        ([14, 15, 16], 1),
+    ),
+    "a day in each row, its hours as spans": (
+        table(
+            "Datum;Tag;" + ";".join(f"{h:02}-{h + 1:02}" for h in range(24)),
+            lambda place, day: f"{day:%d.%m.%Y};Mo;" + ";".join(str(place + h) for h in range(24)),
+        ),
+        ("2024-01-01", "2024-01-01 01:00", "2024-02-29 23:00"),
+        ([0, 1, 2], 1),
     ),
     "months in Polish, of which one is another month in Croatian": (
         "Miesiąc,Kwota\n" + "".join(f"{month} 2023,{place + 10}\n" for place, month in enumerate(MIESIACE)),
@@ -165,8 +242,10 @@ ASKED = {
         ["dialect=Dialect(decimal=',')", "dialect=Dialect(thousands=',')"],
     ),
     "thousands with a point, none above a million": (
-        table("Tag;Proben", lambda place, day: f"{day:%d.%m.%Y};{f'1.{place:03}' if place % 3 else 900 + place}"),
-        r"received '1\.001', and no number shows",
+        table(
+            "Tag;Proben", lambda place, day: f"{day:%d.%m.%Y};{f'1.{10 * place + 1:03}' if place % 3 else 900 + place}"
+        ),
+        r"received '1\.011', and no number shows",
         ["dialect=Dialect(decimal='.')", "dialect=Dialect(thousands='.')"],
     ),
     "thousands in one column, decimals in another": (
@@ -183,6 +262,24 @@ ASKED = {
         table("month,revenue", lambda place, _: f'2023-{place + 1:02},"${51 + place},{389 + place}"', range(12)),
         "received '51,389', and no number shows",
         ["dialect=Dialect(decimal=',')", "dialect=Dialect(thousands=',')"],
+    ),
+    "a rate beside counts": (
+        table(
+            "day,offered,handled,answered %",
+            lambda place, day: f"{day},{place % 7 + 40},{place % 5 + 30},{place % 9 + 80}",
+        ),
+        "expected one column of values, received 'offered', 'handled', 'answered %'",
+        [
+            "columns=Columns(y='offered')",
+            "columns=Columns(y='handled')",
+            "columns=Columns(y='answered %')",
+            "layout='wide'",
+        ],
+    ),
+    "a running total beside its steps": (
+        table("月份,当月值,累计值", lambda place, day: f"{day},{place % 7 + 40},{place % 12 * 20 + 40}"),
+        "expected one column of values, received '当月值', '累计值'",
+        ["columns=Columns(y='当月值')", "columns=Columns(y='累计值')", "layout='wide'"],
     ),
     "a decimal point in one column, a decimal comma in another": (
         table("date;y;other", lambda place, day: f"{day};{place}.5;{place},5"),
@@ -270,6 +367,10 @@ REJECTED = {
     "decimal commas between commas": (
         table("date,temp", lambda place, day: f"{day},{10 + place % 5},{place % 10}"),
         "2 names in the header, received 3 values in the rows",
+    ),
+    "rows that are longer than the header": (
+        "a list of sales\n\n|day|sold|\n-----\n|2024-01-01|3|\n|2024-01-02|4|\n",
+        "expected at most 1 cell in a row, as in line 1, received 4 cells in line 3",
     ),
     "quarters and years": (
         "t,y\n2010 Q1,5\n2010 Q2,6\n2010 Q3,7\n2010 Q4,8\n2011,9\n",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from seqcast.errors import AmbiguityError, DataError, Option, Phrase
 from seqcast.runtime import filtering_warnings
 from seqcast.specs import Columns
 from seqcast.tables.months import ENGLISH, month_numbers
-from seqcast.tables.vocabulary import WITHIN_YEARS, words_of
+from seqcast.tables.vocabulary import PARTS_OF_YEARS, WITHIN_YEARS, words_of
 
 # Zones to suggest, the most populous first, one for each rule of summer time in use.
 _ZONES = words_of("""Europe/Berlin America/New_York America/Chicago America/Los_Angeles America/Denver
@@ -64,10 +64,12 @@ _YEARS_OF_DIGITS = (1900, 2100)
 # Years with a month or week, as 202401, or with a day, as 2024366; fraction of numbers that have to be dates.
 _YEARS_AND_PARTS, _YEARS_AND_DAYS = (190_001, 210_053), (1_900_001, 2_100_366)
 _MOSTLY_DIGITS = 0.5
+# Numbers of months and weeks of a year.
+_MONTHS, _WEEKS = 12, 53
 # A date in digits with the day or the month first, and what follows it.
 _NUMERIC = re.compile(r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)(?P<year>\d{2,4})(?P<rest>.*)$")
 # Weeks, months and quarters; a quarter is a T in Romance languages, a K in Nordic ones.
-_WEEK = r"(?P<a>\d{4})[- ]?(?:K?W|S)(?P<b>\d{1,2})|(?:KW|W|Week) ?(?P<c>\d{1,2})[-/ ](?P<d>\d{4})"
+_WEEK = r"(?P<a>\d{4})[- ]?(?:K?W|S)(?P<b>\d{1,2})|(?:KW|W|[Ww]eek) ?(?P<c>\d{1,2})(?:[-/ ]|, ?)(?P<d>\d{4})"
 _MONTH = r"(?P<a>\d{4})(?:[- ]?MM?(?P<b>\d{1,2})|:(?P<c>\d\d))|0{0,2}(?P<e>[1-9]|1[0-2])[./-](?P<d>(?:19|20)\d\d)"
 _QUARTER = r"(?P<a>\d{4})(?:[- /]?[QTK]|:|KW0)(?P<b>[1-4])"
 _QUARTER += r"|(?:[QTK](?P<c>[1-4])|(?P<e>[1-4])(?:[QTK]|\.? ?Quartal))[- /]?(?P<d>\d{2}(?:\d{2})?)"
@@ -76,6 +78,8 @@ _WEEK, _MONTH, _QUARTER = f"^(?:{_WEEK})$", f"^(?:{_MONTH})$", f"^(?:{_QUARTER})
 _CJK = r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월](?: ?(\d{1,2}) ?[日일])?|^(\d{4})\.(\d{1,2})\.(\d{1,2})\.?(?!\d)"
 # A word, perhaps an abbreviation.
 _WORD = r"[^\W\d_]{3,}\.?"
+# The day of the week before a date, and how many there are.
+_DAY_OF_WEEK, _DAYS_OF_WEEK = r"^([^\W\d_]{2,12})\.?,? +(?=\d)", 7
 # A span, whose start is its time; a time of the day, alone or as the start of a span.
 _SPAN = r"^(.*\d) +[-–] +\d.*$"
 # The end of a span without spaces, which looks like an offset from UTC; a zone has two offsets, and a change of the law
@@ -87,7 +91,21 @@ _END_OF_DAY = r"([ T])24(:00(?::00)?)$"
 _CLOCK = rf"^(\d{{1,3}}):(\d\d)(?::(\d\d))?{_HALF}(?: *[-–] *\d{{1,3}}(?::\d\d)+{_HALF})?$"
 
 
-def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) -> tuple[Any, bool | None]:
+class ParsedDates(NamedTuple):
+    """A column of times.
+
+    Args:
+        times: The times, a pandas Series.
+        day_first: Whether the day comes first; `None` for formats in which that is plain.
+        sentence: Which moment of a longer period a time stands for, in words; nothing for moments.
+    """
+
+    times: Any
+    day_first: bool | None = None
+    sentence: str = ""
+
+
+def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) -> ParsedDates:
     """Parse a column of text, all of it in one format.
 
     ISO 8601; dates with the day or the month first, which the whole column decides; names of months; weeks (`2024-W05`,
@@ -99,50 +117,53 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
         day_first: Whether the day comes first; `None` infers it.
 
     Returns:
-        The times, and whether the day comes first; `None` for formats without such dates.
+        The times, and how they were read.
 
     Raises:
         AmbiguityError: Day and month, or a year of two digits, can be read in two ways.
         DataError: A row is no time, or the offset from UTC changes.
     """
     if columns.ds_format is not None:
-        return column, None
+        return ParsedDates(column)
     # Series share their times, so each distinct time is parsed once.
     codes, _ = pd.factorize(column, use_na_sentinel=False)
     places = (~column.duplicated()).to_numpy().nonzero()[0]
     try:
-        parsed, day_first = _parse_once(column.iloc[places], columns, day_first)
+        parsed = _parse_once(column.iloc[places], columns, day_first)
     except DataError as error:
         row = None if error.row is None else int(places[error.row])
         located = error.changed(row=row)
         located.rows = np.flatnonzero(np.isin(codes, codes[places[list(error.rows)]])).tolist()
         raise located from error
-    return pd.Series(parsed.array.take(codes), index=column.index, name=column.name), day_first
+    return parsed._replace(times=pd.Series(parsed.times.array.take(codes), index=column.index, name=column.name))
 
 
-def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[Any, bool | None]:
+def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> ParsedDates:
     """Parse times that all differ; arguments and errors as for `parse_dates`."""
     written = column.str.strip()
     days = written.str.extract(_END_OF_DAY)[0].notna().astype("int64")
     if days.any():
-        parsed, day_first = _parse_once(written.str.replace(_END_OF_DAY, r"\g<1>00\2", regex=True), columns, day_first)
-        return parsed + pd.to_timedelta(days, unit="D"), day_first
-    column = _without_ends(without_long(written))
-    quarters = _numbered_quarters(column)
-    if quarters is not None:
-        return quarters, None
-    parsed = _parsed(column, "ISO8601")
-    if parsed.isna().any():
-        column = _with_english_months(column.str.replace(_SPAN, r"\1", regex=True))
-        parsed = _parsed(column, "ISO8601")
-    if not parsed.isna().any():
-        _check_offsets(column, parsed, columns)
-        return parsed, None
-    periods = _periods(column)
+        parsed = _parse_once(written.str.replace(_END_OF_DAY, r"\g<1>00\2", regex=True), columns, day_first)
+        return parsed._replace(times=parsed.times + pd.to_timedelta(days, unit="D"))
+    column = without_long(written)
+    starts = _without_ends(column)
+    spans = "" if starts.equals(column) else "spans by their start"
+    numbered = _numbered_parts(starts)
+    if numbered is not None:
+        return numbered
+    times = _parsed(starts, "ISO8601")
+    if times.isna().any():
+        starts = _with_english_months(starts)
+        times = _parsed(starts, "ISO8601")
+    if not times.isna().any():
+        _check_offsets(starts, times, columns)
+        return ParsedDates(times, sentence=spans)
+    periods = _periods(starts)
     if periods is not None:
-        return periods, None
-    styles = _styles(str(column.iloc[0]), day_first)
-    tried = [(None, parsed), *((style, _parsed(column, style)) for style in styles)]
+        return periods
+
+    styles = _styles(str(starts.iloc[0]), day_first)
+    tried = [(None, times), *((style, _parsed(starts, style)) for style in styles)]
     style, parsed = min(tried, key=lambda pair: int(pair[1].isna().sum()))
     hint = Phrase("Write times in ISO 8601, or name their format with ", Option("columns.ds_format", ...), ".")
     _refuse_first(written, parsed.isna(), "a date or time, such as 2026-01-31 or 2026-01-31 12:00", hint)
@@ -152,8 +173,8 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> tuple[
     style, parsed = min(readings, key=lambda pair: _uneven(pair[1])) if len(readings) > 1 else readings[0]
     others = [times for _, times in readings if not times.equals(parsed)]
     if any(_uneven(times) < _CLEARLY * _uneven(parsed) for times in others):
-        raise _in_two_ways(column, [str(style) for style, _ in readings])
-    return parsed, _day_stands_first(style)
+        raise _in_two_ways(starts, [str(style) for style, _ in readings])
+    return ParsedDates(parsed, _day_stands_first(style), spans)
 
 
 def _in_two_ways(column: Any, styles: Sequence[str]) -> AmbiguityError:
@@ -178,18 +199,43 @@ def _in_two_ways(column: Any, styles: Sequence[str]) -> AmbiguityError:
 
 def _without_ends(column: Any) -> Any:
     """Return spans such as `2024-06-05 00:00-00:59` by their starts: their ends differ, as offsets from UTC do not."""
+    column = column.str.replace(_SPAN, r"\1", regex=True)
     ends = column.str.extract(_CLOSE_SPAN)[0]
     is_span = ends.notna().all() and ends.nunique() > _MOST_OFFSETS
     return column.str.replace(_CLOSE_SPAN, "", regex=True) if is_span else column
 
 
-def _numbered_quarters(column: Any) -> Any:
-    """Return `2015-1` to `2015-4` of several years as quarters, by their first day; `None` for other columns."""
-    found = column.str.extract(r"^(\d{4})-([1-4])$")
-    if found.isna().any(axis=None) or found[0].nunique() < 2 or found[1].nunique() < 4:
+def _numbered_parts(column: Any) -> ParsedDates | None:
+    """Return `2015-1` to `2015-4` of several years as quarters, and `2015-40` as weeks, by their first day.
+
+    Months, and other columns, are `None`. Weeks have the word in the name of the column, or numbers beyond twelve.
+    """
+    found = column.str.extract(r"^(\d{4})-(\d{1,2})$").astype("float")
+    if found.isna().any(axis=None):
         return None
-    months = (found[1].astype("int64") * 3 - 2).astype("str")
-    return pd.to_datetime(found[0] + "-" + months, format="%Y-%m")
+    years, numbers = found[0].astype("int64"), found[1].astype("int64")
+    if WITHIN_YEARS["week"].is_within(str(column.name)) or numbers.max() > _MONTHS:
+        return _first_days("week", years.astype("str"), numbers) if numbers.between(1, _WEEKS).all() else None
+    are_quarters = column.str.len().max() == len("2015-1") and numbers.between(1, 4).all()
+    if not are_quarters or years.nunique() < 2 or numbers.nunique() < 4:
+        return None
+    return _first_days("quarter", years.astype("str"), numbers)
+
+
+def _first_days(part: str, years: Any, numbers: Any) -> ParsedDates:
+    """Return weeks, months or quarters by their first day.
+
+    Args:
+        part: `week`, `month` or `quarter`.
+        years: The years, as text.
+        numbers: Their numbers within the year.
+    """
+    if part == "week":
+        text = years + numbers.astype("str").str.zfill(2) + "1"
+        return ParsedDates(pd.to_datetime(text, format="%G%V%u", errors="coerce"), sentence="weeks by their Monday")
+    months = numbers if part == "month" else 3 * numbers - 2
+    first = pd.to_datetime(years + "-" + months.astype("str"), format="%Y-%m", errors="coerce")
+    return ParsedDates(first, sentence=f"{part}s by their first day")
 
 
 def digits_as_times(column: Any) -> tuple[Any, str]:
@@ -312,9 +358,12 @@ def as_times(column: Any) -> Any:
     if not is_text(column):
         return column
     try:
-        return parse_dates(column, Columns(), None)[0]
-    except DataError:
+        return parse_dates(column, Columns(), None).times
+    except DataError as error:
         # Some values are no times, or are ambiguous, which is an error once the file is read.
+        rest = column.drop(column.index[list(error.rows)])
+        if 0 < len(rest) < len(column):
+            return as_times(rest).reindex(column.index)
         dated = without_long(column).where(column.str.count(r"\d") >= _FEWEST_DIGITS)
         with filtering_warnings("ignore"):
             times = pd.to_datetime(dated, errors="coerce", format="mixed", dayfirst=True, utc=True)
@@ -355,6 +404,9 @@ def _day_stands_first(style: str | None) -> bool | None:
 
 def _with_english_months(column: Any) -> Any:
     """Return text with the names of months in English, as pandas reads them: `3. März 2024` as `3 Mar 2024`."""
+    days = column.str.extract(_DAY_OF_WEEK)[0].dropna().unique().tolist()
+    if 0 < len(days) <= _DAYS_OF_WEEK and not month_numbers(days) and not any(map(PARTS_OF_YEARS.is_name, days)):
+        column = column.str.replace(_DAY_OF_WEEK, "", regex=True)
     words = set(chain.from_iterable(column.str.findall(_WORD).dropna()))
     months = month_numbers(words)
 
@@ -364,27 +416,23 @@ def _with_english_months(column: Any) -> Any:
     def digits(found: re.Match[str]) -> str:
         return "-".join(part.zfill(2) for part in found.groups() if part)
 
-    column = column.str.replace(r"(?<=\d)\. (?=\d\d?(?:\.|$))", ".", regex=True).str.replace(_CJK, digits, regex=True)
+    column = column.str.replace(r"(?<=\d)\. (?=\d\d?(?:\.|$)|\d{4})", ".", regex=True)
+    column = column.str.replace(_CJK, digits, regex=True)
     column = column.str.replace(r"(?<=\d)\. (?=[^\W\d])| de (?=[^\W\d]|\d)", " ", regex=True)
-    column = column.str.replace(r"^([^\W\d]{3,})/(?=\d)", r"\1-", regex=True)
+    column = column.str.replace(r"^([^\W\d]{3,})[/'’](?=\d)", r"\1-", regex=True)
     return column.str.replace(_WORD, name, regex=True)
 
 
-def _periods(column: Any) -> Any:
-    """Return weeks, months or quarters as their first day; `None` where a row is none."""
+def _periods(column: Any) -> ParsedDates | None:
+    """Return weeks, months or quarters by their first day; `None` where a row is none."""
     text = column.str
     # Of 2024KW01 to 2024KW04 alone, all are quarters.
     parts = {"quarter": text.extract(_QUARTER), "week": text.extract(_WEEK), "month": text.extract(_MONTH)}
-    for kind, extracted in parts.items():
+    for part, extracted in parts.items():
         found = extracted.reindex(columns=list("abcde"))
         year, place = found["a"].fillna(found["d"]), found["b"].fillna(found["c"]).fillna(found["e"])
-        if year.isna().any() or place.isna().any():
-            continue
-        year = year.where(year.str.len() == 4, "20" + year)
-        if kind == "week":
-            return pd.to_datetime(year + place.str.zfill(2) + "1", format="%G%V%u", errors="coerce")
-        number = place.astype(int) if kind == "month" else place.astype(int) * 3 - 2
-        return pd.to_datetime(year + "-" + number.astype(str), format="%Y-%m", errors="coerce")
+        if not year.isna().any() and not place.isna().any():
+            return _first_days(part, year.where(year.str.len() == 4, "20" + year), place.astype("int64"))
     return None
 
 
@@ -407,7 +455,7 @@ def _styles(example: str, day_first: bool | None) -> list[str]:
     styles = dict.fromkeys(guess for guess in guesses if guess and not re.match(r"%Y\W?%d", guess))
     rest = re.search(r"[ T]\d{1,2}:\d{2}.*$", example)
     days = [day + _clock(rest[0] if rest else "") for day in ("%d-%b-%y", "%d %b %Y", "%d %B %Y")]
-    return [*styles, *days, "%b %Y", "%B %Y", "%b-%y", "%b-%Y", "%B-%Y", _SHORT_YEAR]
+    return [*styles, *days, "%b %Y", "%B %Y", "%b-%y", "%b-%Y", "%B-%Y", "%G-W%V-%u", _SHORT_YEAR]
 
 
 def _clock(rest: str) -> str:

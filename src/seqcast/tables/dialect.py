@@ -32,8 +32,8 @@ _MOST_BELOW, _MOST_AT_END = 12, 5
 _MOST_COLUMNS = 50
 # Marks that stand for a missing value in tables of offices and archives, beside words that pandas knows.
 NOT_KNOWN = (
-    *("-", "--", "---", "–", "—", ".", "..", "...", ":", "*", "?"),
-    *("n.a.", "n.d.", "n/e", "k.a.", "k. A.", "s/d", "brak"),
+    *("-", "--", "---", "–", "—", "－", "…", ".", "..", "...", ":", "*", "?"),
+    *("n.a.", "n.d.", "n/d", "n/e", "k.a.", "k.A.", "k. A.", "s/d", "brak"),
 )
 _MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", *NOT_KNOWN))
 # Control characters that no text has; bytes beyond ASCII that stand alone, as in names in Latin letters.
@@ -240,12 +240,12 @@ def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, bool, int, int], 
     And its dialect.
     """
     spaced = io.StringIO(dialect.spaced(text), newline="")
-    reader = csv.reader(spaced, delimiter=dialect.sep or ",", quotechar=dialect.quote)
-    lines = [(reader.line_num, cells) for cells in reader]
+    reader = csv.reader(islice(spaced, dialect.skip, None), delimiter=dialect.sep or ",", quotechar=dialect.quote)
+    lines = [(dialect.skip + reader.line_num, cells) for cells in reader]
     facts = sum(1 for _ in takewhile(_is_fact, (cells for _, cells in lines)))
     facts = 0 if facts == len(lines) else facts
 
-    ends, widths = [0], [0]
+    ends, widths = [dialect.skip], [0]
     for place, (end, cells) in enumerate(lines):
         # A title that a spreadsheet has written has empty cells beside it; a total may have its word behind the others.
         is_title = place < facts or (len(cells) > 2 and not any(cells[1:]))
@@ -257,10 +257,11 @@ def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, bool, int, int], 
 
     last = ((cells, each) for (_, cells), each in zip(lines[::-1], widths[::-1], strict=False))
     # A note below the table stands in one cell.
-    notes = takewhile(lambda line: line[1] != width and sum(map(bool, line[0])) < 2, islice(last, _MOST_AT_END))
+    found = takewhile(lambda line: line[1] != width and sum(map(bool, line[0])) < 2, islice(last, _MOST_AT_END))
+    notes = sum(1 for _ in found)
     # A title stands before lines of one width; lines of several widths are series.
-    even = {*widths[first : len(widths) - sum(1 for _ in notes)]} <= {0, width}
-    return (width > 1, even, count, width), replace(dialect, skip=ends[first - 1] if even else 0)
+    even = {*widths[first : len(widths) - (notes if notes < count else 0)]} <= {0, width}
+    return (width > 1, even, count, width), replace(dialect, skip=ends[first - 1] if even else dialect.skip)
 
 
 def _is_fact(cells: Sequence[str]) -> bool:
@@ -306,7 +307,7 @@ def odd_rows(frame: Any) -> tuple[int, int]:
     """Return the numbers of rows below the header and at the end that are none of the table: units, notes, totals.
 
     Those below the header have text, or nothing, in each column of dates or numbers, or words in each column of dates;
-    those at the end have no date, and nothing in another column.
+    those at the end have no date, and nothing in another column, or are a note in one cell.
 
     Args:
         frame: A pandas frame of text, as a file has it.
@@ -330,10 +331,17 @@ def odd_rows(frame: Any) -> tuple[int, int]:
         any(row[place] == kinds[place] for place in typed) and not (in_words and all(in_words))
         for row, in_words in zip(first, words, strict=True)
     ]
-    last = _kinds(frame.iloc[::-1].head(_LINES)) if len(frame) > 2 * _MOST_AT_END and dates else []
+    last = _kinds(frame.iloc[::-1].head(_LINES)) if len(frame) > 2 * _MOST_AT_END else []
     others = [place for place, kind in enumerate(kinds) if kind and place not in dates]
-    steps = [any(row[place] == "date" for place in dates) or all(row[others]) for row in last]
+    steps = [_is_row(row) and (not dates or any(row[dates] == "date") or all(row[others])) for row in last]
     return _until_first(fits, _MOST_BELOW) if len(typed) > 1 else 0, _until_first(steps, _MOST_AT_END)
+
+
+def _is_row(kinds: Any) -> bool:
+    """Return whether a row with cells of some kinds is neither empty nor a note, which fills one cell."""
+    filled = kinds[kinds != ""]
+    is_note = len(kinds) > 2 and len(filled) == 1 and filled[0] == "text"
+    return len(filled) > 0 and not is_note
 
 
 def _is_word(cell: str) -> bool:

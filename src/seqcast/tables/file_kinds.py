@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,18 @@ import pandas as pd
 
 from seqcast.data.frames import file_error
 from seqcast.data.frames import is_text as holds_text
-from seqcast.errors import DataError, SeqcastError, unknown_name
+from seqcast.errors import DataError, SeqcastError, counted, unknown_name
 from seqcast.runtime import FileLimits, check_source, filtering_warnings
 from seqcast.tables.contents import RawTable
 from seqcast.tables.dialect import NOT_KNOWN, Dialect, decode, find_dialect, is_longer, odd_rows
 from seqcast.tables.layouts import joined_parts
-from seqcast.tables.number_marks import find_placeholders, may_be_grouped, parse_numbers, without_missing
+from seqcast.tables.number_marks import (
+    find_placeholders,
+    holds_numbers,
+    may_be_grouped,
+    parse_numbers,
+    without_missing,
+)
 from seqcast.tables.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
 from seqcast.tables.tidying import merged_columns, total_rows, words_on
 
@@ -75,6 +84,10 @@ def as_whole(column: Any) -> Any:
     """
     numbers = pd.to_numeric(column, errors="coerce")
     return numbers.astype("int64") if numbers.notna().all() and (numbers % 1 == 0).all() else column
+
+
+# Words for a missing value in cells of numbers; pandas knows them in text files.
+_NO_VALUES = ("NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan")
 
 
 @dataclass(frozen=True)
@@ -144,28 +157,43 @@ def read_file(file: TableFile) -> RawTable:
 
     raw = _tidied(raw)
     if kind is _CSV:
-        raw = _with_numbers(raw, file.keys)
+        raw = _with_numbers(raw, file.keys, raw.frame.columns)
         dialect = raw.dialect
         if dialect.sep == dialect.decimal == "," and file.dialect.decimal is None:
             # Columns without quotes have been read with a decimal point.
             return read_file(replace(file, dialect=replace(file.dialect, decimal=",", thousands=dialect.thousands)))
-    return _without_missing(raw, file.keys, is_text=kind is _CSV)
+    elif kind in (_EXCEL, _JSON):
+        raw = _with_typed_numbers(raw, file.keys)
+    return _without_missing(raw, file.keys)
 
 
-def _without_missing(raw: RawTable, keys: Collection[str], *, is_text: bool) -> RawTable:
+def _with_typed_numbers(raw: RawTable, keys: Collection[str]) -> RawTable:
+    """Return a table of typed cells whose columns of text hold numbers as numbers, such as `49,68,429` or `12 (p)`.
+
+    Text of digits alone stays: who writes `001` as text means a name.
+
+    Args:
+        raw: The table.
+        keys: Columns that hold no values.
+    """
+    texts = [name for name in raw.frame.columns if name not in keys and holds_text(raw.frame[name])]
+    marked = {name: raw.frame[name].replace(dict.fromkeys(NOT_KNOWN)) for name in texts}
+    # In other columns these may be names: NA is Namibia.
+    numbers = {name: column for name, column in marked.items() if holds_numbers(column)}
+    marked |= {name: column.replace(dict.fromkeys(_NO_VALUES)) for name, column in numbers.items()}
+    frame = raw.frame.assign(**marked).infer_objects()
+    names = [name for name in texts if not frame[name].dropna().str.isdecimal().all()]
+    return _with_numbers(replace(raw, frame=frame), keys, names)
+
+
+def _without_missing(raw: RawTable, keys: Collection[str]) -> RawTable:
     """Return a table without the values that stand for missing ones: those of the user, or what archives write.
 
     Args:
         raw: The table.
         keys: Columns that hold no values.
-        is_text: Whether it was read from text, whose marks for missing values have been read as such.
     """
-    frame = raw.frame
-    if not is_text:
-        texts = [name for name in frame.columns if name not in keys and holds_text(frame[name])]
-        marked = {name: frame[name].replace(dict.fromkeys(NOT_KNOWN)) for name in texts}
-        frame = frame.assign(**marked).infer_objects()
-    dialect = raw.dialect
+    frame, dialect = raw.frame, raw.dialect
     if not dialect.missing_values:
         dialect = replace(dialect, missing_values=find_placeholders(frame, keys))
     if dialect.missing_values:
@@ -189,10 +217,35 @@ def _read(file: TableFile, kind: FileKind) -> RawTable:
     except SeqcastError:
         raise
     except Exception as error:  # what a damaged file raises depends on the package that reads it
+        if isinstance(error, (pd.errors.ParserError, pd.errors.ParserWarning)):
+            with suppress(csv.Error):  # a cell without an end
+                _check_widths(file.path, *file.text)
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if isinstance(error, pd.errors.ParserWarning):
-            reason = "rows with more values than the first row has names"
         raise file_error(file.path, f"a table in {kind.name}", f"something else ({reason})") from error
+
+
+def _check_widths(path: Path, text: str, dialect: Dialect) -> None:
+    """Reject text in which a row has more cells than the header.
+
+    Args:
+        path: The file.
+        text: Its text.
+        dialect: Its dialect, as far as it is known.
+
+    Raises:
+        DataError: A row has more cells.
+    """
+    dialect = find_dialect(text, dialect)
+    lines = io.StringIO(dialect.spaced(text), newline="")
+    reader = csv.reader(islice(lines, dialect.skip, None), delimiter=dialect.sep or ",", quotechar=dialect.quote)
+    header = next(reader)
+    first = dialect.skip + reader.line_num
+    for cells in reader:
+        if len(cells) > len(header):
+            expected = f"at most {counted(len(header), 'cell')} in a row, as in line {first}"
+            received = f"{counted(len(cells), 'cell')} in line {dialect.skip + reader.line_num}"
+            hint = "Delete lines that are none of the table, such as titles, and quote cells with a separator in them."
+            raise file_error(path, expected, received, hint)
 
 
 def _tidied(raw: RawTable) -> RawTable:
@@ -215,13 +268,12 @@ def _tidied(raw: RawTable) -> RawTable:
     return replace(raw, frame=frame, merged=merged, sentences=(*raw.sentences, *filter(None, said)))
 
 
-def _with_numbers(raw: RawTable, keys: Collection[str]) -> RawTable:
-    """Return a table of text whose columns of numerals are numbers, but for those of keys."""
+def _with_numbers(raw: RawTable, keys: Collection[str], names: Iterable[str]) -> RawTable:
+    """Return a table of text some of whose columns are numbers if they hold numerals, but for those of keys."""
     keys = {*keys, "unique_id", "ds", "cutoff"}
-    names = [name for name in raw.frame.columns if name not in keys]
+    names = [name for name in names if name not in keys]
     parsed = parse_numbers(raw.frame, names, raw.dialect, raw.path)
-    said = [f"without {', '.join(map(repr, parsed.flags))} at numbers"] if parsed.flags else []
-    return replace(raw, frame=parsed.frame, dialect=parsed.dialect, sentences=(*raw.sentences, *said))
+    return replace(raw, frame=parsed.frame, dialect=parsed.dialect, sentences=(*raw.sentences, *parsed.sentences))
 
 
 # ---------------------------------------------------------------- JSON lines
@@ -236,7 +288,15 @@ def _read_json(file: TableFile) -> RawTable:
             names.update(_json_object(file.path, number, line))
             check_cells(file.path, file.limits, len(text), rows, len(names))
     frame = pd.read_json(io.StringIO(text), lines=True, dtype=False, convert_dates=False)
+    frame = frame.assign(**{name: _as_text(column) for name, column in frame.items() if column.dtype == object})
     return RawTable(path=file.path, frame=frame, dialect=file.dialect)
+
+
+def _as_text(column: Any) -> Any:
+    """Return numbers with words among them as text, as other files hold them; other columns unchanged."""
+    known = column.dropna()
+    is_mixed = set(known.map(type)) in ({str, int}, {str, float}, {str, int, float})
+    return column.where(column.isna(), known.map(str)) if is_mixed else column
 
 
 def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
@@ -360,11 +420,13 @@ def _read_binary(kind: str, file: TableFile) -> RawTable:
 
 
 _CSV = FileKind("CSV", 2, _read_text, is_text=True)
+_JSON = FileKind("JSON lines", 1, _read_json, is_text=True)
+_EXCEL = FileKind("Excel", 2, partial(_read_binary, "Excel"))
 # The kind of each suffix.
 KINDS: dict[str, FileKind] = {
     **dict.fromkeys(("csv", "tsv", "txt"), _CSV),
-    **dict.fromkeys(("jsonl", "ndjson"), FileKind("JSON lines", 1, _read_json, is_text=True)),
+    **dict.fromkeys(("jsonl", "ndjson"), _JSON),
     **dict.fromkeys(("feather", "arrow"), FileKind("Feather", 1, partial(_read_binary, "Feather"))),
-    **dict.fromkeys(("xlsx", "xlsm", "xlsb", "xls", "ods"), FileKind("Excel", 2, partial(_read_binary, "Excel"))),
+    **dict.fromkeys(("xlsx", "xlsm", "xlsb", "xls", "ods"), _EXCEL),
     "parquet": FileKind("Parquet", 1, partial(_read_binary, "Parquet")),
 }

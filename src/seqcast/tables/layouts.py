@@ -23,7 +23,7 @@ from seqcast.tables.vocabulary import WITHIN_YEARS
 
 # Fewest columns of values whose names are times, one series a row.
 _FEWEST_TIMES = 3
-_ROMAN = {"I": "1", "II": "2", "III": "3", "IV": "4"}
+_ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 # Most columns after those that are named by times, such as a total.
 _MOST_TOTALS = 3
 # Names of columns that number the rows.
@@ -31,8 +31,8 @@ _NUMBERS_ROWS = ("", "unnamed: 0", "index", "id", "row", "rownames", "no", "no."
 _MONTHS = tuple(range(1, 13))
 # A year over parts of two, such as 2016-17.
 _FISCAL = re.compile(r"^(?:FY *)?(\d{4})(?:年度| ?[-/–] ?(?:\d\d)?(\d\d))$", re.IGNORECASE)
-# A time of the day in the name of a column: 7, H07, 07:30.
-_CLOCK = re.compile(r"(\D*)(\d{1,2})(?::(\d\d)(?::00)?)?\D*")
+# A time of the day in the name of a column: 7, H07, 07:30; or a span of two, by its start: 07-08.
+_CLOCK = re.compile(r"(\D*)(\d{1,2})(?::(\d\d)(?::00)?)?(?: ?[-–] ?\d{1,2}(?::\d\d)?)?\D*")
 _HOURS, _DAY = 24, 24 * 60
 
 
@@ -180,7 +180,7 @@ def quarters_of(column: Any) -> Any:
         return None
     texts = column.astype("str").str.strip().str.removesuffix(".0")
     found = texts.str.extract(r"^(?:[QTK] ?)?([1-4]|I{1,3}|IV)(?:\W.*)?$")[0]
-    return found.replace(_ROMAN) if found.notna().all() else None
+    return found.replace(dict(zip(_ROMAN, "1234", strict=False))) if found.notna().all() else None
 
 
 def part_of_year(column: Any) -> str:
@@ -254,7 +254,7 @@ def header_times(names: Sequence[str], day_first: bool | None = None) -> Any:
     texts = pd.Series([str(name).partition(" [")[0] for name in names], dtype="str")
     try:
         years = bool(texts.str.fullmatch(r"1[5-9]\d\d|2[0-4]\d\d").all())
-        times = pd.Index(texts.astype("int64") if years else parse_dates(texts, Columns(), day_first)[0])
+        times = pd.Index(texts.astype("int64") if years else parse_dates(texts, Columns(), day_first).times)
     except AmbiguityError as error:
         raise error.changed("the header", row=None, column=None) from error
     except (DataError, IndexError):  # some are no times; there are none
@@ -355,7 +355,7 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
     names = [str(column) for column in table.columns if column != name]
     fiscal = fiscal_years(table[name])
     if fiscal is not None or holds_numbers(table[name]):
-        numbers = month_numbers(names)
+        numbers = _months_of_names(names)
         months = {number: name for name, number in reversed(numbers.items())}
         years = table[name] if fiscal is None else fiscal
         if len(months) < len(_MONTHS) or not years.between(*YEARS).all():
@@ -370,6 +370,12 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
             # The hour that clocks show twice has two columns, 3A and 3B, of which the first is on every day.
             clocks.setdefault(found[1], {}).setdefault(int(found[2]) * 60 + int(found[3] or 0), column)
     return next(([own[minute] for minute in sorted(own)] for own in clocks.values() if _fill_a_day(sorted(own))), [])
+
+
+def _months_of_names(names: Sequence[str]) -> dict[str, int]:
+    """Return the months among the names of columns, 1 to 12: in words, or all of them in Roman numerals."""
+    roman = {name: number for number, name in enumerate(_ROMAN, 1)}
+    return {name: roman[name] for name in names if name in roman} if {*_ROMAN} <= {*names} else month_numbers(names)
 
 
 def _fill_a_day(minutes: list[int]) -> bool:
@@ -404,7 +410,7 @@ def _of_grid(table: Any, columns: Columns, _steps: Steps) -> LongRows:
     rows, places = np.nonzero(~np.isnan(values))
     first = table[columns.ds].iloc[rows].reset_index(drop=True)
     if len(names) == len(_MONTHS):
-        months_of_names = month_numbers(names)
+        months_of_names = _months_of_names(names)
         numbers = np.array([months_of_names[name] for name in names])
         months, years = numbers[places], first.astype(int) + (numbers < numbers[0])[places]
         stamps = pd.to_datetime({"year": years, "month": months, "day": 1}).dt.as_unit("us")

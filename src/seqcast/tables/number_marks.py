@@ -18,8 +18,9 @@ _MONEY = "(?:[A-Z]{0,2}[$€£¥₹₩₺₽]|EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZ
 _WITH_UNIT = re.compile(
     rf"(\(|[-−](?=\D))?(?P<sign>{_MONEY})?(?P<number>{NUMERAL.pattern.replace('(', '(?:')})"
     r"(?P<minus>[-−])?(?P<unit> ?[$€£¥₹₩₺₽%]| [^\W\d_]{1,4}|(?:(?<=[.,]\d)|(?<=[.,]\d\d))[b-finprsuz]{1,2})?"
-    r"(?:[*†]+|\([a-z]\))?(?(1)\)?)"
+    r"(?P<note>[*†]+| ?\(?[a-z]\))?(?(1)\)?)"
 )
+_BRACKETS = "()"
 # Fraction of the first values of a column with words that have to be numbers.
 _READ_AS_NUMBERS, _ROWS_LOOKED_AT = 0.8, 5_000
 # A missing value, perhaps with a flag; flags of statistical offices, which are neither thousands (k) nor metres.
@@ -36,6 +37,8 @@ _YEARS, _FIRST_MONTHS = (1900, 2100), (1.19, 12.21)
 # More columns than this are made one block.
 _MANY = 50
 _GROUPS = "'’_" + SPACES
+# Digits between two marks, and the mark that is not the given one.
+_GROUP, _OTHER = 3, {".": ",", ",": "."}
 # Marks between groups of three digits, as written.
 _WRITTEN = {" ": f"[{SPACES}]", "'": "['’]", ".": r"\.", ",": ",", "_": "_"}
 # In India, all but the last group have two digits: 1,02,159.
@@ -48,12 +51,12 @@ class ParsedNumbers(NamedTuple):
     Args:
         frame: A pandas frame.
         dialect: The dialect with the marks of the numbers.
-        flags: Letters at numbers that were left out, sorted.
+        sentences: What was left out at numbers, and what was read as a minus, each in words.
     """
 
     frame: Any
     dialect: Dialect
-    flags: tuple[str, ...]
+    sentences: tuple[str, ...]
 
 
 def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path) -> ParsedNumbers:
@@ -68,19 +71,24 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     Raises:
         AmbiguityError: The numbers can be read in two ways.
     """
-    flags = set[str]()
-    written = {name: without_units(frame[name], flags) for name in names if is_text(frame[name])}
+    left_out = set[str]()
+    written = {name: without_units(frame[name], left_out) for name in names if is_text(frame[name])}
     known = {name: column.dropna().unique().tolist() for name, column in written.items()}
     texts = {name: written[name] for name, values in known.items() if values and all(map(is_numeral, values))}
     dialect = find_marks(texts, dialect, path) if texts else dialect
     numbers = {name: parse_numerals(column, dialect) for name, column in texts.items()}
-    frame = frame.assign(**numbers)
+    # Where words are among numbers, an error names these alone.
+    mixed = {name: column for name, column in written.items() if name not in numbers and holds_numbers(column)}
+    frame = frame.assign(**mixed, **numbers)
     first = frame.iloc[:1][names].select_dtypes("float").iloc[0]
     may_be_months = first.between(*_FIRST_MONTHS) | first.between(*_YEARS)
     frame = frame.assign(**{name: _as_months(frame[name]) for name in first[may_be_months].index})
     # Many columns that are set one by one are as many blocks, of which pandas warns.
     frame = frame.copy() if len(numbers) > _MANY else frame
-    return ParsedNumbers(frame, dialect, tuple(sorted(flags)))
+    sentences = ["numbers in brackets as negative"] if _BRACKETS in left_out else []
+    if signs := sorted(left_out - {_BRACKETS}):
+        sentences.append(f"without {', '.join(map(repr, signs))} at numbers")
+    return ParsedNumbers(frame, dialect, tuple(sentences))
 
 
 def _as_months(column: Any) -> Any:
@@ -96,24 +104,24 @@ def _as_months(column: Any) -> Any:
     return column
 
 
-def without_units(column: Any, flags: set[str]) -> Any:
+def without_units(column: Any, left_out: set[str]) -> Any:
     """Return a column of text without the unit of its numbers, notes and flags at some, and brackets for a minus.
 
     Args:
         column: A pandas Series of text.
-        flags: Takes the flags: letters at some of the numbers.
+        left_out: Takes what is left out: units, notes, flags (letters at some of the numbers) and brackets.
 
     Example:
         >>> import pandas as pd
-        >>> flags = set()
+        >>> left_out = set()
         >>> for texts in (["$1.50", "($2)"], ["R$ 7", "4-"], ["3 kWh", "4 MWh"], ["1.5", "2 b", "3.5p", "4", ": c"]):
-        ...     print(without_units(pd.Series(texts), flags).tolist())
+        ...     print(without_units(pd.Series(texts), left_out).tolist())
         ['1.50', '-2']
         ['7', '-4']
         ['3 kWh', '4 MWh']
         ['1.5', '2', '3.5', '4', nan]
-        >>> sorted(flags)
-        ['b', 'p']
+        >>> sorted(left_out)
+        ['$', '()', 'R$', 'b', 'p']
     """
     read = {text: _WITH_UNIT.fullmatch(text.strip()) for text in column.dropna().unique().tolist()}
     found = {text: match for text, match in read.items() if match}
@@ -125,11 +133,14 @@ def without_units(column: Any, flags: set[str]) -> Any:
     # Beside 1.20 K, 950 may be another unit; beside $5, 4 is not, nor 0 anywhere.
     of_some = any((match["unit"] or "")[-1:].isalpha() or match["unit"] == "%" for match in found.values())
     of_some &= any(not match["unit"] and match["number"].strip("0.,") for match in found.values())
-    if others or not found or ((len({*units} - {""}) > 1 or of_some) and not are_flags):
+    are_words = not found or len(others) > len(read) * (1 - _READ_AS_NUMBERS)
+    if are_words or ((len({*units} - {""}) > 1 or of_some) and not are_flags):
         return column
-    flags.update(letters if are_flags else ())
+    left_out.update(filter(None, (*units, *((match["note"] or "").strip() for match in found.values()))))
+    left_out.update(_BRACKETS for match in found.values() if match[1] == "(")
     signs = {text: "-" * bool(match[1] or match["minus"]) for text, match in found.items()}
-    return column.map({text: sign + found[text]["number"].strip() for text, sign in signs.items()})
+    numbers = {text: sign + found[text]["number"].strip() for text, sign in signs.items()}
+    return column.map(numbers | dict(zip(others, others, strict=True)))
 
 
 def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialect:
@@ -151,18 +162,21 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
     thousands = dialect.thousands
     undecided: dict[str, tuple[str, str]] = {}
     for name, column in texts.items():
-        for text in column.dropna().unique().tolist():
-            digits = re.split("[eE]", text.strip().lstrip("+-−"))[0]
+        values = column.dropna().unique().tolist()
+        grouping = _grouping_mark(values)
+        for text in values:
+            digits = text.strip().lstrip("+-−")
             group = next((mark for mark in digits if mark in _GROUPS), None)
             if group is not None:
                 thousands = thousands or (" " if group in SPACES else "'" if group in "'’" else group)
             decimal = _decimal_mark("".join(mark for mark in digits if mark not in _GROUPS))
+            if decimal == "?" and grouping is not None:
+                decimal = _OTHER[grouping]
             if decimal == "?":
                 undecided.setdefault("," if "," in text else ".", (name, text))
             elif decimal:
                 decimals.setdefault(decimal, (name, text))
-                other = "." if decimal == "," else ","
-                thousands = other if other in digits else thousands
+                thousands = _OTHER[decimal] if _OTHER[decimal] in digits else thousands
     if dialect.decimal is not None:
         thousands = next(iter(undecided.keys() - {dialect.decimal}), thousands)
         return replace(dialect, thousands=thousands if thousands != dialect.decimal else dialect.thousands)
@@ -250,8 +264,25 @@ def _may_group(column: Any, decimal: str) -> bool:
     return bool(marked.str.contains(decimal, regex=False).all() and marked.map(_decimal_mark).eq("?").all())
 
 
+def _grouping_mark(texts: Sequence[str]) -> str | None:
+    """Return the mark that stands between thousands beside whole numbers without it; `None` where it may be decimal.
+
+    Who writes 841 without decimals does not write 1,120 for 1.12: the last zero would be left out, too.
+    """
+    digits = [text.strip().lstrip("+-−") for text in texts]
+    marks = {each: _decimal_mark(each) for each in digits}
+    used = {mark for mark in marks.values() if mark in _OTHER}
+    unknown = [each for each, mark in marks.items() if mark == "?"]
+    has_whole = any(len(each) == _GROUP and each.isdecimal() for each in digits)
+    if not has_whole or not any(each.endswith("0") for each in unknown):
+        return None
+    grouping = {"," if "," in each else "." for each in unknown}
+    return min(grouping) if len(grouping) == 1 and used.isdisjoint(grouping) else None
+
+
 def _decimal_mark(digits: str) -> str:
     """Return the decimal mark that a numeral shows; nothing if it has no mark, `?` if it may be either."""
+    digits, _, exponent = digits.lower().partition("e")
     commas, dots = digits.count(","), digits.count(".")
     if not commas and not dots:
         return ""
@@ -261,7 +292,8 @@ def _decimal_mark(digits: str) -> str:
     if commas + dots > 1:
         return other
     head, _, tail = digits.partition(mark)
-    return mark if len(tail) != 3 or len(head) > 3 or head in ("", "0") or head.startswith("0") else "?"
+    may_group = len(tail) == _GROUP and len(head) <= _GROUP and not head.startswith("0") and head and not exponent
+    return "?" if may_group else mark
 
 
 def parse_numerals(column: Any, dialect: Dialect) -> Any:

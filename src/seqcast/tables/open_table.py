@@ -310,14 +310,15 @@ def _with_times(raw: RawTable, columns: Columns) -> tuple[RawTable, str]:
                 continue
             column = frame[name] if columns.ds_format is not None else file_kinds.as_whole(frame[name])
             if is_clock(column) and column.notna().all():
-                column = seconds(column)
+                column, words = seconds(column), "times of the day in seconds"
             elif (years := fiscal_years(column)) is not None:
                 column, words = years, "fiscal years by the year in which they begin"
             elif is_text(column):
-                column, day_first = parse_dates(column, columns, dialect.day_first)
+                parsed = parse_dates(column, columns, dialect.day_first)
+                column, words = parsed.times, parsed.sentence or words
                 if columns.tz is None and hasattr(column.dtype, "tz") and offsets_of(frame[name]).nunique() > 1:
                     words = "times in UTC, as their offsets change"
-                dialect = dialect if day_first is None else replace(dialect, day_first=day_first)
+                dialect = dialect if parsed.day_first is None else replace(dialect, day_first=parsed.day_first)
             frame = frame.assign(**{name: column})
     return replace(raw, frame=frame, dialect=dialect), words
 

@@ -5,6 +5,7 @@ with its reason. Readings that are less than `CLEARLY` behind the best one are a
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -68,6 +69,7 @@ WEIGHTS = {
     "measured": Weight(1.5, "what instruments measure explains a value, or is one itself"),
     "one of several instruments": Weight(1.2, "where nothing else is measured, none explains the others"),
     "a flag": Weight(-6, "yes and no, or one number in all rows"),
+    "an identifier": Weight(-4, "whole numbers called `id` or `code`, each in one row"),
     "numbers of rows": Weight(-8, "it counts rows, days or documents by ones, or is a field of the calendar"),
     "constant in a series": Weight(-8, "a fact of the series, such as its capacity"),
     "no number": Weight(-10, "text, of which the error names a cell"),
@@ -173,12 +175,15 @@ def _with_clocks(table: TableProfile, date: Reading) -> Iterator[Reading]:
 
 def _years_and_parts(table: TableProfile) -> Iterator[Reading]:
     """Return years together with months, quarters or weeks, and perhaps days, in columns of their own."""
-    years = words.YEARS.ranked(name for name, column in table.columns.items() if column.are_years)
+    years = [name for name, column in table.columns.items() if column.are_years]
+    named_years = words.YEARS.ranked(years)
     if not years:
         return
-    year = years[0]
+    year = next(iter(named_years), years[0])
     for place, column in enumerate(table.columns.values()):
-        if column.name == year or not _is_part_of_year(column):
+        # A month in words needs no name beside a year, and gives the year its meaning.
+        is_part = _is_part_of_year(column) if named_years else column.is_month
+        if column.name == year or not is_part:
             continue
         named = column.is_month or words.PARTS_OF_YEARS.rank(column.name) is not None
         is_month = column.is_month or (not column.is_quarter and part_of_year(column.values) == "month")
@@ -258,7 +263,7 @@ def _series_reading(table: TableProfile, time: Sequence[str], group: tuple[str, 
         "a key": len(group),
         "the name of a series": sum(map(_named_as_series, group)),
         "a key in words": sum(not column.is_number for column in columns),
-        "a time as a key": sum(column.is_time or _is_named_time(column) for column in columns),
+        "a time as a key": sum(column.is_time or column.is_month or _is_named_time(column) for column in columns),
     }
     return Reading(group, evidence, list(table.columns).index(group[0]))
 
@@ -332,6 +337,8 @@ def _value_reading(table: TableProfile, name: str, place: int, against: str | No
         evidence["beside a value"] = 1
         evidence |= {"a price": 1} if words.PRICES.is_name(name) else {}
         evidence |= {"measured": 1} if words.MEASURED.rank(name) is not None else {}
+    is_identifier = words.SERIES.is_name(name) and column.is_number and column.distinct == len(column.values)
+    evidence |= {"an identifier": 1} if is_identifier else {}
     evidence |= {"a flag": 1} if column.is_flag else {}
     evidence |= {"no number": 1} if not column.is_number else {}
     evidence |= {against: 1} if against is not None else {}
@@ -361,10 +368,19 @@ def are_series(table: TableProfile, names: Sequence[str]) -> bool:
         return False
     if are_alike(names):
         return True
+    units = {_unit(name) for name in names}
+    running = {words.CUMULATIVE.rank(name) is not None for name in names}
+    if len(units) > 1 or len(running) > 1:
+        return False
     if any(table.columns[name].is_code for name in names):
         return False
     sizes = [table.columns[name].size for name in names]
     return max(sizes) <= _LIKE_SIZE * min(sizes)
+
+
+def _unit(name: str) -> str:
+    """Return the unit in the name of a column, `MW` of `Load [MW]`; nothing without one."""
+    return next(iter(re.findall(r"%|[(\[]([^)\]]*)[)\]]", name)), "") or "%" * ("%" in name)
 
 
 def _with(reading: Reading, name: str, units: Any) -> Reading:

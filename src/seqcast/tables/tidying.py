@@ -126,7 +126,8 @@ def words_on(rows: Any, where: str) -> str:
     """
     cells = [str(cell) for cell in rows.to_numpy().ravel() if pd.notna(cell)]
     cell = next((cell for cell in cells if not is_numeral(cell)), next(iter(cells), ""))
-    return f"without {counted(len(rows), 'row')} {where}, {cell!r:.40}" if len(rows) else ""
+    words = f"without {counted(len(rows), 'row')} {where}" if len(rows) else ""
+    return f"{words}, {cell!r:.40}" if cell else words
 
 
 def _has_times(column: Any) -> bool:

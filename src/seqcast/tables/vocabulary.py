@@ -116,9 +116,11 @@ BESIDE = Words(
     weekday weekend month quarter year profit staff personal employees preis prix precio prezzo aktion pvp cena
     fiyat battery batterie rssi latitude longitude lat lon lng capacity kapasitet""").listed
 )
+# Running totals.
+CUMULATIVE = Words.of("cum cumulative cumulated ytd kumuliert cumul cumulé acumulado cumulato kumulativ 累计 累計 누계")
 PRICES = Words.of("price")
 HOURS = Words.of("hour stunde uur heure hora ora óra godzina hodina saat timme tunti jam")
-YEARS = Words.of("year jahr année annee año ano anno år ar jaar rok vuosi yıl")
+YEARS = Words.of("year jahr année annee año ano ejercicio anno år ar jaar rok vuosi yıl")
 DAYS = Words.of("day tag")
 # Parts of a year; a word may stand anywhere in a name.
 WITHIN_YEARS = {

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -143,6 +143,43 @@ def without_units(column: Any, left_out: set[str]) -> Any:
     return column.map(numbers | dict(zip(others, others, strict=True)))
 
 
+@dataclass
+class _SeenMarks:
+    """The marks that the numbers of a file show.
+
+    Args:
+        decimals: The column and the first number that show a decimal mark, by the mark.
+        undecided: Those of a mark that may be decimal or group thousands.
+        thousands: The mark between thousands; `None` if none is given and no number shows one.
+    """
+
+    decimals: dict[str, tuple[str, str]] = field(default_factory=dict)
+    undecided: dict[str, tuple[str, str]] = field(default_factory=dict)
+    thousands: str | None = None
+
+    def look_at(self, name: str, texts: Sequence[str]) -> None:
+        """Take in the numbers of a column.
+
+        Args:
+            name: The column.
+            texts: Its different numbers, as written.
+        """
+        grouping = _grouping_mark(texts)
+        for text in texts:
+            digits = text.strip().lstrip("+-−")
+            group = next((mark for mark in digits if mark in _GROUPS), None)
+            if group is not None:
+                self.thousands = self.thousands or (" " if group in SPACES else "'" if group in "'’" else group)
+            decimal = _decimal_mark("".join(mark for mark in digits if mark not in _GROUPS))
+            if decimal == "?" and grouping is not None:
+                decimal = _OTHER[grouping]
+            if decimal == "?":
+                self.undecided.setdefault("," if "," in text else ".", (name, text))
+            elif decimal:
+                self.decimals.setdefault(decimal, (name, text))
+                self.thousands = _OTHER[decimal] if _OTHER[decimal] in digits else self.thousands
+
+
 def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialect:
     """Return the dialect with the decimal mark, and the one between thousands if there is one.
 
@@ -158,25 +195,10 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
     Raises:
         AmbiguityError: The numbers can be read in two ways.
     """
-    decimals: dict[str, tuple[str, str]] = {}
-    thousands = dialect.thousands
-    undecided: dict[str, tuple[str, str]] = {}
+    seen = _SeenMarks(thousands=dialect.thousands)
     for name, column in texts.items():
-        values = column.dropna().unique().tolist()
-        grouping = _grouping_mark(values)
-        for text in values:
-            digits = text.strip().lstrip("+-−")
-            group = next((mark for mark in digits if mark in _GROUPS), None)
-            if group is not None:
-                thousands = thousands or (" " if group in SPACES else "'" if group in "'’" else group)
-            decimal = _decimal_mark("".join(mark for mark in digits if mark not in _GROUPS))
-            if decimal == "?" and grouping is not None:
-                decimal = _OTHER[grouping]
-            if decimal == "?":
-                undecided.setdefault("," if "," in text else ".", (name, text))
-            elif decimal:
-                decimals.setdefault(decimal, (name, text))
-                thousands = _OTHER[decimal] if _OTHER[decimal] in digits else thousands
+        seen.look_at(name, column.dropna().unique().tolist())
+    decimals, undecided, thousands = seen.decimals, seen.undecided, seen.thousands
     if dialect.decimal is not None:
         thousands = next(iter(undecided.keys() - {dialect.decimal}), thousands)
         return replace(dialect, thousands=thousands if thousands != dialect.decimal else dialect.thousands)

@@ -164,6 +164,16 @@ WRITTEN = {
         ),
         ("time: 일자, value: 방문자수", 1, 56, "2024-01-01"),
     ),
+    "thousands with a point, none above a million": (
+        lines("Tag;Proben", [(f"{n + 1:02}.05.2024", f"1.{n:03}" if n % 3 else 900 + n) for n in range(30)], ";"),
+        (
+            "semicolons between columns, decimal comma, '.' between thousands, dates with the day first; "
+            "time: Tag, value: Proben",
+            1,
+            30,
+            "2024-05-01",
+        ),
+    ),
     "a title with commas, CJK": (
         "宿泊者数,,\n"
         + lines(

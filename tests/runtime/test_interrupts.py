@@ -13,6 +13,14 @@ import pytest
 from seqcast.runtime import write_atomically
 from seqcast.runtime.interrupts import hear_interrupts, was_interrupted, writing_results
 
+# Under nohup or in a shell's background this process ignores some signals, and so would those that it starts.
+NOT_IGNORED = """
+import signal
+for name in ("SIGHUP", "SIGTERM", "SIGUSR1"):
+    signal.signal(getattr(signal, name), signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
+
 PROGRAM = """
 import sys, time
 from pathlib import Path
@@ -37,7 +45,7 @@ with hear_interrupts():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
 def test_the_second_ends_the_process_and_removes_what_is_half_written(tmp_path):
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "out")]
+    command = [sys.executable, "-c", NOT_IGNORED + PROGRAM, str(tmp_path / "out")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as process, contextlib.ExitStack() as stack:
         stack.callback(process.kill)  # it would go on for ever when a check fails
@@ -90,7 +98,7 @@ def ending_of(name, code, folder):
     """Return what code that writes into a folder prints when a signal ends it."""
     number = getattr(signal, name)
     first = f"import signal\nsignal.SIGBREAK = {int(number)}\n"
-    command = [sys.executable, "-c", first + code, str(folder)]
+    command = [sys.executable, "-c", NOT_IGNORED + first + code, str(folder)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as process, contextlib.ExitStack() as stack:
         stack.callback(process.kill)
@@ -121,7 +129,8 @@ with hear_interrupts():
     uvloop.run(wait())
 """
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", code], **pipes) as process, contextlib.ExitStack() as stack:
+    command = [sys.executable, "-c", NOT_IGNORED + code]
+    with subprocess.Popen(command, **pipes) as process, contextlib.ExitStack() as stack:
         stack.callback(process.kill)
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGHUP)

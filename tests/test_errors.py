@@ -92,11 +92,11 @@ def test_a_data_error_keeps_its_place_as_fields_and_words_it(name, chosen):
 @pytest.mark.parametrize("fix", [*errors.Fix, None])
 def test_a_data_error_keeps_its_fix_and_does_not_word_it(name, fix):
     error = getattr(errors, name)(column="y", row=3, **WORDS, fix=fix)
-    error.rows = [3, 5]
+    error.rows, error.missing_values = [3, 5], ("closed",)
     changed = error.changed(path="a.csv", hint="")
     for arrived in (error, changed, *(way(error) for way in WAYS)):
         assert arrived.fix is fix
-        assert arrived.rows == [3, 5]
+        assert (arrived.rows, arrived.missing_values) == ([3, 5], ("closed",))
     assert str(error) == "y, row 3: expected a whole number >= 1, received 0. Choose a larger one."
     assert error.changed(fix=errors.Fix.SORT).fix is errors.Fix.SORT
 

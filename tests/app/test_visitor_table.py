@@ -13,7 +13,7 @@ from seqcast.app.recipes import command_of, script_of
 from seqcast.app.theme import explain_problem, in_page_words
 from seqcast.app.visitor_table import ROLES, Roles, Table, TableLimits
 from seqcast.app.visitors import Asked
-from seqcast.errors import DataError
+from seqcast.errors import DataError, Fix
 from seqcast.tables.dialect import Dialect
 from seqcast.tables.guess import ColumnGuess
 from seqcast.tables.layouts import Steps
@@ -52,6 +52,25 @@ def test_a_role_of_one_column_moves_and_others_are_kept(columns, data):
     for other in columns:
         if other != name and roles.of[other] != role:
             assert changed.of[other] == roles.of[other]
+
+
+@pytest.mark.parametrize("layout", ["long", "wide"])
+def test_an_error_about_words_proposes_them_as_missing_whatever_its_hint_says(tmp_path, layout):
+    table = pd.DataFrame({"day": DAYS, "sold": np.arange(30) % 7}).astype({"sold": object})
+    table.loc[5, "sold"], table.loc[7, "sold"] = "closed", "4 kg"
+    read = Table.read(write(tmp_path, table.assign(bought=3.5) if layout == "wide" else table)).with_layout(layout)
+    with pytest.raises(DataError, match="received 'closed' in 1 row") as caught:
+        read.frame()
+    assert caught.value.fix is Fix.CORRECT
+    assert caught.value.missing_values == ("closed",)
+    assert caught.value.changed(hint="").missing_values == ("closed",)
+
+
+def test_a_fault_that_may_stand_for_missing_values_names_its_number(tmp_path):
+    table = pd.DataFrame({"day": DAYS, "sold": np.arange(30) % 7 + 0.5})
+    table.loc[[5, 6, 7], "sold"] = 99999.0
+    faults = Table.read(write(tmp_path, table)).frame().facts.faults
+    assert [fault.missing_values for fault in faults] == [("99999",)]
 
 
 def test_rows_ahead_are_those_behind_each_last_value(tmp_path):

@@ -225,17 +225,6 @@ def warn(problem: str | DataError) -> None:
         ui.label(problem)
 
 
-def words_for_missing(error: BaseException) -> tuple[Any, ...]:
-    """Return what an error proposes to read as missing values; nothing if it is about something else.
-
-    Args:
-        error: The error.
-    """
-    mentions = getattr(getattr(error, "hint", ""), "fragments", ())
-    options = filter(lambda each: getattr(each, "name", "") == "dialect.missing_values", mentions)
-    return next((tuple(option.value) for option in options), ())
-
-
 def in_page_words(text: str) -> str:
     """Return a hint with the labels of the page; nothing if it mentions an option that the page has no field for.
 

@@ -125,6 +125,7 @@ def _sentinel(frame: LongFrame, name: str, places: Array, value: float, others: 
     hint = Phrase("If it means a missing value: ", Option("dialect.missing_values", (number,), code), ".")
     expected = f"values such as the others, from {number_text(np.nanmin(others))} to {number_text(np.nanmax(others))}"
     error = frame.error(name, int(places[0]), expected=expected, received=number, hint=hint)
+    error.missing_values = (number,)
     error.rows = frame.rows[places].tolist()
     return error
 

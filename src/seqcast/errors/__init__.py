@@ -111,6 +111,7 @@ class DataError(SeqcastError, ValueError):
         row: Number of the row, from 0, in the frame's own order.
         series: Name of the series.
         path: The file that the data came from; `where` then names a place in it.
+        missing_values: Values that may stand for missing ones, as they are written: a reader can take them as missing.
 
     Attributes:
         by_series: The first such error of each series that has one, by name; empty where it is not about single series.
@@ -135,6 +136,7 @@ class DataError(SeqcastError, ValueError):
         "row",
         "series",
         "path",
+        "missing_values",
     )
 
     def __init__(
@@ -150,11 +152,13 @@ class DataError(SeqcastError, ValueError):
         row: int | None = None,
         series: object = None,
         path: str | None = None,
+        missing_values: Sequence[str] = (),
     ) -> None:
         where = where or path or compose_place(option=option, column=column, row=row, series=series)
         super().__init__(where, expected=expected, received=received, hint=hint)
         self.fix = fix
         self.option, self.column, self.row, self.series, self.path = option, column, row, series, path
+        self.missing_values = tuple(missing_values)
         self.by_series: dict[Any, DataError] = {}
         self.rows: Sequence[int] = ()
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames import place_in_file
-from seqcast.errors import DataError, Phrase, Row
+from seqcast.data.frames import find_words, place_in_file
+from seqcast.errors import DataError, Fix, Phrase, Row
 from seqcast.specs import Columns
 from seqcast.tables.dialect import Dialect
 from seqcast.tables.guess import ColumnGuess
@@ -69,7 +69,10 @@ class FileContent:
         named = {each: text.with_rows(name) if isinstance(text, Phrase) else text for each, text in texts.items()}
         column, series = self._column_in_file(error)
         place = place_in_file(self.path, column=column, row=number(error.row), series=series)
-        located = error.changed(place, path=str(self.path), option=None, column=column, **named)
+        missing_values = error.missing_values or self._words_of(error)
+        located = error.changed(
+            place, path=str(self.path), option=None, column=column, missing_values=missing_values, **named
+        )
         located.rows = [counted for row in error.rows if (counted := number(row)) is not None]
         return located
 
@@ -88,6 +91,12 @@ class FileContent:
     def _column_in_file(self, error: DataError) -> tuple[str | None, Any]:
         """Return the column and the series of an error, as the file has them."""
         return error.column, error.series
+
+    def _words_of(self, error: DataError) -> tuple[str, ...]:
+        """Return the words in the column of an error that may stand for missing values; none for other errors."""
+        if error.fix is not Fix.CORRECT or error.column not in self.frame.columns:
+            return ()
+        return find_words(self.frame[error.column]).missing_values
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

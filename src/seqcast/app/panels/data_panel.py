@@ -12,7 +12,7 @@ from nicegui import events, ui
 
 from seqcast.app.panels.forecast_panel import show_forecast
 from seqcast.app.panels.panel import Panel, refreshable
-from seqcast.app.theme import heading, named, note, panel_card, problem_card, show_table, warn, words_for_missing
+from seqcast.app.theme import heading, named, note, panel_card, problem_card, show_table, warn
 from seqcast.app.visitor_table import ROLES, Roles, Table, VisitorFrame
 from seqcast.data import datasets
 from seqcast.errors import DataError, SeqcastError
@@ -258,7 +258,9 @@ class DataPanel(Panel):
         wrong = [facts[name] for name in ("missing_steps", "missing_values", "outliers")]
         names = ["series", "rows", "step", "season", "missing steps", "missing values", "far from the rest"]
         show_table(names, [size + wrong], "Facts about the series")
-        for fault in filter(words_for_missing, frame.facts.faults):
+        for fault in frame.facts.faults:
+            if not fault.missing_values:
+                continue
             error = frame.rows.locate(fault)
             warn(error)
             self._missing(error)
@@ -271,7 +273,8 @@ class DataPanel(Panel):
 
     def _missing(self, error: BaseException | None = None) -> None:
         """Write what is read as missing, beside an error with what it proposes; nothing where it proposes none."""
-        table, proposed = self.session.table, () if error is None else words_for_missing(error)
+        table = self.session.table
+        proposed = error.missing_values if isinstance(error, DataError) else ()
         if table is None or (error is not None and not proposed):
             return
         words = dict.fromkeys(map(str, (*table.dialect.missing_values, *proposed)))

@@ -93,12 +93,14 @@ class WordsInColumn:
         text: What an error says of them.
         hint: Its hint.
         fix: How to fix single values; `None` where all are words, so that another column is meant.
+        missing_values: Words that may stand for missing values.
     """
 
     places: Array
     text: str
     hint: Phrase
     fix: Fix | None = None
+    missing_values: tuple[str, ...] = ()
 
 
 def find_words(column: Any, code: str = "") -> WordsInColumn:
@@ -123,14 +125,38 @@ def find_words(column: Any, code: str = "") -> WordsInColumn:
     numerals[words] = [is_numeral(str(value)) for value in column[words]]
     words = words if (words == numerals).all() else words & ~numerals
     counts = column[words].astype(str).str[:_LONGEST].value_counts(sort=False)
-    # A long text is a note rather than a mark.
-    names = tuple(counts.index[counts.index.str.len() <= _LONGEST_MARK][:_MOST_WORDS])
     if len(counts) and words.sum() == column.notna().sum():
-        hint = Phrase("Leave it out, or name another with ", Option("columns.y", ...), ".")
+        leave = "Write them as other numbers are written" if numerals.any() else "Leave it out"
+        hint = Phrase(leave, ", or name another with ", Option("columns.y", ...), ".")
         return WordsInColumn(words, f"text, such as {counts.index[0]!r}", hint)
     listed = [f"{name!r} in {counted(count, 'row')}" for name, count in counts.items()][:_MOST_WORDS]
     more = f" and {counted(len(counts) - _MOST_WORDS, 'other word')}" if len(counts) > _MOST_WORDS else ""
-    missing = Option("dialect.missing_values", names, code.replace("{words}", repr(list(names))))
-    hint = Phrase("Correct them, or read them as missing: ", missing, ".")
-    hint = hint if names or not len(counts) else Phrase("Correct them.")
-    return WordsInColumn(words, f"{', '.join(listed)}{more}", hint, Fix.CORRECT)
+    marks = tuple(filter(_may_be_missing, counts.index))[:_MOST_WORDS]
+    hint = _hint_for(marks, len(counts), code)
+    return WordsInColumn(words, f"{', '.join(listed)}{more}", hint, Fix.CORRECT, marks)
+
+
+def _may_be_missing(word: str) -> bool:
+    """Return whether a word among numbers may stand for a missing one.
+
+    A long text is a note rather than a mark, and commas stand between several marks. A text with a digit is more likely
+    a number that is written another way, such as 42 %; but spreadsheets write errors in formulas as #DIV/0!.
+    """
+    is_mark = len(word) <= _LONGEST_MARK and "," not in word
+    has_digit = any(map(str.isdigit, word))
+    return is_mark and (not has_digit or word.startswith("#"))
+
+
+def _hint_for(marks: tuple[str, ...], count: int, code: str) -> Phrase:
+    """Return how to fix words among numbers.
+
+    Args:
+        marks: Those that may stand for missing values.
+        count: Number of all different words.
+        code: As for `find_words`.
+    """
+    if not marks:
+        return Phrase("Correct them: write each as the other numbers are written.")
+    option = Option("dialect.missing_values", marks, code.replace("{words}", repr(list(marks))))
+    read = "them" if len(marks) == count else "some"
+    return Phrase(f"Correct them, or read {read} as missing: ", option, ".")

@@ -269,6 +269,20 @@ def test_a_table_is_read_whatever_is_wrong_with_its_rows(tmp_path):
     refused(DataError, "a column 'z'", read_leniently, [], partial(attempt, columns=Columns(y="z")), Dialect())
 
 
+def test_a_table_of_which_all_rows_are_wrong_is_rejected_for_its_last_fault(tmp_path):
+    path = table(tmp_path / "a.csv", "ds,y\n2024-01-01,1\n2024-01-32,2\n")
+    faults = []
+
+    def attempt(dialect, left_out):
+        read = OpenTable.of(path, dialect, left_out=left_out).frame(COLUMNS)
+        error = DataError("a.csv", expected="other rows")
+        error.rows = [read.row_number(0)]
+        raise error
+
+    refused(DataError, "a.csv: expected other rows", read_leniently, faults, attempt, Dialect())
+    assert [list(fault.rows) for fault in faults] == [[3], [2]]
+
+
 def raising(*errors):
     """Return a function that raises one error after the other, and then returns its arguments."""
     left = list(errors)

@@ -33,8 +33,9 @@ from seqcast.tables.number_marks import (
 from seqcast.tables.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
 from seqcast.tables.tidying import merged_columns, total_rows, words_on
 
-# What a file needs of which some rows are left out.
-SOME_ROW = "at least one row without a fault"
+
+class NoRowLeftError(DataError):
+    """All rows of a file are left out."""
 
 
 def is_read_at_once(path: Path) -> bool:
@@ -153,7 +154,9 @@ def read_file(file: TableFile) -> RawTable:
         is_kept = ~(raw.frame.index + raw.first_row).isin(file.left_out)
         raw = replace(raw, frame=raw.frame[is_kept].copy())
     if raw.frame.empty:
-        raise file_error(path, SOME_ROW if file.left_out else "at least one row below the header", "none")
+        if file.left_out:
+            raise NoRowLeftError(path=str(path), expected="at least one row without a fault", received="none")
+        raise file_error(path, "at least one row below the header", "none")
 
     raw = _tidied(raw)
     if kind is _CSV:

@@ -83,8 +83,11 @@ def read_leniently(faults: list[DataError], read: Callable[[Dialect, Collection[
             return read(dialect, left_out)
         except DataError as error:
             settled = _settled(dialect, error)
+            if isinstance(error, file_kinds.NoRowLeftError):
+                # The fault of the last rows says more.
+                raise faults[-1] from error
             if settled == dialect and not len(error.rows):
-                raise (faults[-1] if left_out and error.expected == file_kinds.SOME_ROW else error) from error
+                raise
             left_out, dialect = (*left_out, *error.rows), settled
             faults.append(error)
 

@@ -11,7 +11,6 @@ import typer.main
 
 from seqcast.cli.console import (
     RENAMED,
-    in_files,
     note,
     print_error,
     print_json,
@@ -25,6 +24,7 @@ from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.row_lookup import read_future
 from seqcast.errors import DataError, Fix, MissingFileError, Option, Phrase, Row, SaveError, SpecError
 from seqcast.specs.columns import Columns, Covariates
+from seqcast.tables.contents import in_files
 from seqcast.tables.open_table import read_table
 
 COLUMNS = Columns()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from seqcast import forecaster, intervals, plots
-from seqcast.cli.console import in_files, note, print_json, print_line, print_table
+from seqcast import forecaster, intervals, plots, tables
+from seqcast.cli.console import note, print_json, print_line, print_table
 from seqcast.cli.input_files import FileOptions, future_of
 from seqcast.cli.output_files import TableOptions, as_records, check_figures, check_output
 from seqcast.data import frames
@@ -159,6 +159,6 @@ def report(
     with files.opened(model, data) as (fitted, rows):
         future_file = future_of(rows, fitted, future_file)
         known = files.read_for(fitted, future_file, value=False)
-        with in_files(future=known), writing_results():
+        with tables.in_files(future=known), writing_results():
             fitted.report(output, rows, future=known, n_windows=n_windows, title=title, unit=unit)
     print_line(f"Wrote {output}")

@@ -13,7 +13,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 from unicodedata import category
@@ -199,27 +199,6 @@ def word_system_error(error: Exception) -> str | None:
         expected = "a working file" if error.filename else "a working system call"
         return compose_message(where, expected=expected, received=error.strerror)
     return None
-
-
-@contextlib.contextmanager
-def in_files(**rows: Any) -> Iterator[None]:
-    """Reword errors about rows, so that they name the files of the rows.
-
-    Args:
-        rows: The tables that were read from files, by the argument that takes their rows. Other values are left as they
-            are: sources name their files themselves.
-
-    Raises:
-        DataError: The same error, about the file.
-    """
-    try:
-        yield
-    except DataError as error:
-        argument = error.option or (error.where if error.column is None else "df")
-        table = rows.get(argument)
-        if not isinstance(table, tables.ReadTable):
-            raise
-        raise table.locate(error) from error
 
 
 def note_skipped(model: forecaster.Forecaster, rows: Any, options: Collection[str]) -> None:

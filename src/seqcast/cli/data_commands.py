@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcast import forecaster, plots, tables
-from seqcast.cli.console import in_files, note, print_json, print_line, word_error, word_option
+from seqcast.cli.console import note, print_json, print_line, word_error, word_option
 from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_figures
@@ -54,7 +54,7 @@ def describe(
     check_figures(figure, read=[data], force=force)
     faults = list[DataError]()
     rows = files.guess(data, options, faults)
-    with in_files(df=rows):
+    with tables.in_files(df=rows):
         if horizon is None:
             found = _with_outlook(rows, options)
         else:
@@ -142,7 +142,7 @@ def plot(
     history = rows.with_ids(ids[0] if len(ids) == 1 else None)
     if history[unique_id].dtype != forecasts[unique_id].dtype:  # one is from a CSV file, as text
         history, forecasts = (each.astype({unique_id: "str"}) for each in (history, forecasts))
-    with in_files(df=rows, forecast_df=of_forecasts):
+    with tables.in_files(df=rows, forecast_df=of_forecasts):
         if not history[unique_id].isin(ids).any():
             expected, received = f"series of {data}, such as {history[unique_id].iloc[0]!r}", repr(ids[0])
             hint = "Give the file that was forecast from."

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from seqcast import forecaster
-from seqcast.cli.console import in_files, note, note_sentinels, note_skipped, print_json, print_line
+from seqcast import forecaster, tables
+from seqcast.cli.console import note, note_sentinels, note_skipped, print_json, print_line
 from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, given, split_names
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_output
@@ -77,7 +77,7 @@ def fit(
     model.set_params(columns=columns)
     note_sentinels(model, rows, OF_READING)
     how = training.arguments(machines, files.max_size)
-    with in_files(df=rows, mask=left_out), _saved_weights(model, output) as saved:
+    with tables.in_files(df=rows, mask=left_out), _saved_weights(model, output) as saved:
         model.fit(rows, mask=left_out, callbacks=callbacks, **how)
     note_skipped(model, rows, OF_READING)
     with writing_results():

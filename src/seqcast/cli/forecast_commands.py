@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqcast import evaluation, forecaster, plots, tables
-from seqcast.cli.console import in_files, note, note_sentinels, note_skipped, print_table
+from seqcast.cli.console import note, note_sentinels, note_skipped, print_table
 from seqcast.cli.data_commands import proposed_horizon
 from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, parse_levels
 from seqcast.cli.input_files import OF_READING, FileOptions, future_of
@@ -57,14 +57,14 @@ def forecast(
     table.check([data, future_file], column=model.alias)
     model.set_params(columns=rows.columns)
     if horizon is None:
-        with in_files(df=rows):
+        with tables.in_files(df=rows):
             horizon = proposed_horizon(forecaster.described(model.get_params(deep=False), rows))
         model.set_params(horizon=horizon)
         note(f"Forecasting {counted(horizon, 'step')}; --horizon takes another number")
     note_sentinels(model, rows, OF_READING)
     future_file = future_of(rows, model, future_file)
     known = None if future_file is None else files.read_like(future_file, rows)
-    with in_files(df=rows, future=known):
+    with tables.in_files(df=rows, future=known):
         result = forecaster.fit_and_forecast(model, rows, known, time_limit=time_limit)
     note_skipped(model, rows, OF_READING)
     if not options.quiet:
@@ -130,7 +130,7 @@ def predict(
     rows = files.source(data) if data is not None and in_pieces else files.read_for(fitted, data)
     future_file = future_of(rows, fitted, future_file)
     known = files.read_for(fitted, future_file, value=False)
-    with in_files(df=rows, future=known):
+    with tables.in_files(df=rows, future=known):
         result = fitted.predict(
             horizon,
             rows,
@@ -209,7 +209,7 @@ def backtest(
     check_figures(figure, read=[data], force=table.force)
     rows, columns = files.read_rows(data, options, machines)
     model.set_params(columns=columns)
-    with in_files(df=rows):
+    with tables.in_files(df=rows):
         how = training.arguments(machines, files.max_size)
         result = model.backtest(rows, n_windows, step_size, refit=refit or False, output=folder, **how)
     if folder is not None:
@@ -234,7 +234,7 @@ def _scores(result: Any, rows: tables.ReadTable | None, model: forecaster.Foreca
     past = None if rows is None else rows.with_ids()
     # The rows of forecasts are not those of the file.
     forecasts = None if rows is None else replace(rows, frame=rows.frame[:0])
-    with in_files(train_df=rows, df=forecasts):
+    with tables.in_files(train_df=rows, df=forecasts):
         return evaluation.evaluate(
             result, train_df=past, season_length=model.season_length, by=by, columns=model.columns
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqcast import forecaster, tables
-from seqcast.cli.console import in_files, note
+from seqcast.cli.console import note
 from seqcast.cli.declaration import flags_of
 from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions, MachineOptions, split_names
 from seqcast.errors import AmbiguityError, DataError, SpecError
@@ -193,7 +193,7 @@ class FileOptions:
         """
         fitted = self.load(model)
         rows = self.read_for(fitted, data)
-        with in_files(df=rows):
+        with tables.in_files(df=rows):
             yield fitted, rows
 
 

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqcast.cli.console import in_files, note_skipped, print_json, print_line, print_table
+from seqcast import tables
+from seqcast.cli.console import note_skipped, print_json, print_line, print_table
 from seqcast.cli.forecaster_options import ForecasterOptions
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import as_records, check_figures, check_output
@@ -95,7 +96,7 @@ def tune(
         _check_script(script, force=force)
     settings = options.forecaster(horizon, silent=as_json).get_params(deep=False)
     rows = files.guess(data, options)
-    with in_files(df=rows):
+    with tables.in_files(df=rows):
         result = run_search(rows, **settings | {"columns": rows.columns}, **asdict(search))
     note_skipped(result.forecaster, rows, OF_READING)
     with writing_results():

@@ -1,5 +1,6 @@
 from .contents import RawTable as RawTable
 from .contents import ReadTable as ReadTable
+from .contents import in_files as in_files
 from .dialect import Dialect as Dialect
 from .dialect import decode as decode
 from .dialect import find_dialect as find_dialect

@@ -126,7 +126,7 @@ class ReadTable(FileContent):
     Args:
         columns: Names of the columns of the frame.
         guess: The guess that named them; `None` where the user did.
-        guessed: What was guessed, in words; nothing where the user named all.
+        guessed: What was guessed, and what is not used, in words; nothing where the user named all.
         layout: Layout of the table in the file.
         has_value: Whether the values are a column of the file, and not the cells of several.
         rows_ahead: Number of rows after the last value of all series, which were left out.
@@ -181,3 +181,24 @@ class ReadTable(FileContent):
         # Cells of several columns became values: in a wide table the series names the column.
         is_wide = self.layout == "wide" and error.series is not None
         return (str(error.series), None) if is_wide else (None, error.series)
+
+
+@contextmanager
+def in_files(**rows: Any) -> Iterator[None]:
+    """Reword errors about rows, so that they name the files of the rows.
+
+    Args:
+        rows: The tables that were read from files, by the argument that takes their rows. Other values are left as they
+            are: sources name their files themselves.
+
+    Raises:
+        DataError: The same error, about the file.
+    """
+    try:
+        yield
+    except DataError as error:
+        argument = error.option or (error.where if error.column is None else "df")
+        table = rows.get(argument)
+        if not isinstance(table, ReadTable):
+            raise
+        raise table.locate(error) from error

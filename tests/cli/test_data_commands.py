@@ -57,8 +57,8 @@ def bad():
     rows = pd.concat([pd.DataFrame({"shop": shop, "day": days, "sold": y}) for shop in "abc"], ignore_index=True)
     rows = rows.astype({"sold": object})
     rows.loc[rows["shop"] == "c", "sold"] = 4
-    rows.loc[[3, 8], "sold"], rows.loc[[12, 13, 14], "sold"] = "closed", 9999
-    rows.loc[[43, 48], "sold"], rows.loc[[52, 53, 54], "sold"] = "closed", 9999
+    rows.loc[[3, 8], "sold"], rows.loc[[12, 13, 14], "sold"] = "closed", 99999
+    rows.loc[[43, 48], "sold"], rows.loc[[52, 53, 54], "sold"] = "closed", 99999
     rows = pd.concat([rows, rows.iloc[[100]]])
     rows.to_csv("bad.csv", index=False)
 
@@ -70,7 +70,7 @@ FAULTS = (
     "- bad.csv, column 'day', row 122 (series 'c'): expected a stamp after 2024-01-21 00:00:00 (row 102), received the "
     "duplicate 2024-01-21 00:00:00. Take one of the rows, or their sum: --on-duplicates first, last, mean or sum.",
     "- bad.csv, column 'sold', row 14 (series 'a'): expected values such as the others, from 4 to 10.49, received "
-    "9999. If it means a missing value: --missing-values 9999. (6 rows: 14, 15, 16, 54, 55, ...)",
+    "99999. If it means a missing value: --missing-values 99999. (6 rows: 14, 15, 16, 54, 55, ...)",
     "- bad.csv, column 'sold' (series 'c'): expected values that change, received one value in all rows. Forecasts "
     "repeat the value. Leave such series out if they are not in use.",
     "- bad.csv, column 'sold' (series 'b'): expected values of its own, received those of 'a' at the same times. Leave "
@@ -101,7 +101,7 @@ def test_the_options_that_it_names_settle_the_faults(run, bad):
     settled = ["--missing-values", missing, *re.findall("--on-duplicates first", out)]
     options = shlex.split(" ".join(settled))
     code, again, err = run("describe", "bad.csv", *COLUMNS, *options)
-    assert (code, err) == (0, "Read bad.csv: 'closed', '9999' for missing values, rows sorted by time ")
+    assert (code, err) == (0, "Read bad.csv: 'closed', '99999' for missing values, rows sorted by time ")
     assert [line for line in again.splitlines() if line.startswith("- ")] == list(FAULTS[-2:])
     code, out, err = run("forecast", "bad.csv", "-H", 3, *COLUMNS, *options)
     assert code == 0, err
@@ -115,8 +115,8 @@ def test_the_options_that_it_names_settle_the_faults(run, bad):
 def test_faults_of_a_wide_table_are_in_its_own_columns(run, tmp_path):
     days = pd.date_range("2024-01-01", periods=40)
     rows = pd.DataFrame({"ds": days, "north": np.arange(40) % 7, "south": np.arange(40) % 7})
-    rows.loc[12, "south"] = 9999
+    rows.loc[12, "south"] = 99999
     rows.assign(west=rows["north"]).to_csv("wide.csv", index=False)
     _, out, _ = run("describe", "wide.csv", "--layout", "wide")
-    assert "wide.csv, column 'south', row 14: expected values such as the others, from 0 to 6, received 9999." in out
+    assert "wide.csv, column 'south', row 14: expected values such as the others, from 0 to 6, received 99999." in out
     assert "wide.csv, column 'west': expected values of its own, received those of 'north'" in out

@@ -1,5 +1,6 @@
 """Files of eleven kinds without options: what commands, the page and the server read in each, and what they ask."""
 
+import calendar
 import io
 import json
 
@@ -75,7 +76,7 @@ def test_the_server_sees_the_same(kind):
         assert caught.value.path is None
         return
     table, words = guessed(rows, Steps(), 10_000)
-    assert words.startswith(f"time: {kind.key[0] or 'steps 1, 2, 3 …'}")
+    assert f"time: {kind.key[0] or 'steps 1, 2, 3 …'}" in words
     assert tuple(dict.fromkeys(table["unique_id"])) == (kind.series or ("series",))
 
 
@@ -128,6 +129,95 @@ def test_a_forecast_without_a_horizon_is_of_a_season(run):
     assert code == 0
     assert "Forecasting 7 steps; --horizon takes another number" in err
     assert len(out.splitlines()) == 1 + 7
+
+
+MONTHS = "month,sales\n" + "".join(f"{calendar.month_name[month]},{month % 5}\n" for month in range(1, 13))
+
+
+@pytest.fixture
+def months():
+    """Write a table whose times are months without a year."""
+    with open("months.csv", "w") as file:
+        file.write(MONTHS)
+
+
+@pytest.mark.parametrize("command", [("describe", "months.csv"), ("forecast", "months.csv", "-H", "2")])
+def test_what_the_question_for_times_names_settles_it(run, months, command):
+    code, _, err = run(*command)
+    assert code == 1
+    assert "such as --start 2024-01-01 and --freq D; or count the rows: --layout long; or, if a column has" in err
+    for options, time in (
+        (("--start", "2024-01-01", "--freq", "D"), "from 2024-01-01 on"),
+        (("--layout", "long"), "steps 1, 2, 3 …"),
+    ):
+        code, _, err = run(*command, *options)
+        assert code == 0, err
+        assert f"Read months.csv: time: {time}, value: sales; not used: month" in err
+
+
+def test_a_first_time_needs_a_step(run, months):
+    assert "--freq: expected the step between rows without times" in run("describe", "months.csv", "--start", "2024")[2]
+
+
+def test_the_question_between_values_stays_where_the_first_time_is_known(run):
+    with open("table.csv", "w") as file:
+        file.write(
+            "note,a,b\n"
+            + "".join(f"{'xyzuvw'[place % 6]} {place},{place * 7 % 11},{place**2 % 900}\n" for place in range(40))
+        )
+    timed = ("--start", "2024-01-01", "--freq", "D")
+    assert "expected a column of times" in run("describe", "table.csv")[2]
+    assert "expected one column of values, received 'a', 'b'" in run("describe", "table.csv", *timed)[2]
+    assert run("describe", "table.csv", *timed, "--value", "a")[0] == 0
+
+
+def test_a_plot_of_rows_without_times_takes_first_time_and_step(run, months):
+    timed = ("--start", "2024-01-01", "--freq", "MS")
+    code, _, err = run("forecast", "months.csv", "-H", 2, "--effort", "quick", *timed, "-o", "forecast.csv")
+    assert code == 0, err
+    assert run("plot", "months.csv", "forecast.csv", *timed)[0] == 0
+
+
+def test_the_line_names_steps_that_are_counted_whatever_is_given(run):
+    with open("table.csv", "w") as file:
+        file.write("sold,sales\n" + "".join(f"{7 * day % 11},{day**2 % 11}\n" for day in range(40)))
+    for options, said in (
+        (("--layout", "wide"), "time: steps 1, 2, 3 …, a series in each column"),
+        (("--value", "sold"), "time: steps 1, 2, 3 …, value: sold; not used: sales"),
+    ):
+        assert run("describe", "table.csv", *options)[2] == f"Read table.csv: {said} "
+
+
+def test_the_line_names_what_is_not_used(run):
+    names = [f"x{place}" for place in range(8)]
+    rows = "".join(f"{day:%Y-%m-%d},{day.dayofweek}{f',{day.day % 3 + 0.5}' * 8}\n" for day in eleven.DAYS)
+    with open("table.csv", "w") as file:
+        file.write(f"ds,y,{','.join(names)}\n{rows}")
+    _, out, err = run("describe", "table.csv", "--future", "x0")
+    assert err == "Read table.csv: time: ds, value: y; not used: x1, x2, x3, x4, x5 and 2 more "
+    assert "Not used: x1, x2, x3, x4, x5, x6, x7. Name covariates with --static, --future, --past." in out
+    _, out, err = run("describe", "table.csv", "--future", ",".join(names))
+    assert (err, "Not used" in out) == ("", False)
+
+
+def test_the_line_names_times_of_the_day_that_become_seconds(run):
+    with open("table.csv", "w") as file:
+        file.write("elapsed,level\n" + "".join(f"0:{minute:02}:00,{minute * 7 % 11}\n" for minute in range(40)))
+    _, out, err = run("describe", "table.csv")
+    assert err == "Read table.csv: times of the day as seconds; time: elapsed, value: level "
+    assert "step      60" in out
+
+
+def test_numbers_that_are_written_another_way_are_not_proposed_as_missing(run):
+    rows = "".join(
+        f"{day:%Y-%m-%d};{'42%' if day.day == 5 else '5,5' if day.day == 7 else day.day % 7}\n" for day in eleven.DAYS
+    )
+    with open("table.csv", "w") as file:
+        file.write(f"ds;y\n{rows}")
+    out = run("describe", "table.csv", "--decimal", ".")[1]
+    assert "received '42%' in" in out
+    assert "--missing-values" not in out
+    assert "Correct them: write each as the other numbers are written." in out
 
 
 def test_a_file_that_is_not_there(run):

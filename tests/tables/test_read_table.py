@@ -51,7 +51,7 @@ def test_a_line_says_all_that_is_unusual(write):
     opened = OpenTable.of(write(UNUSUAL), None)
     assert opened.raw.understood == f"{OF_DIALECT}, {OF_ROWS}"
     table = opened.guessed()
-    guess = "time: day, value: sold"
+    guess = "time: day, value: sold; not used: week"
     assert table.understood == f"{OF_DIALECT}, dates with the day first, {OF_ROWS}, {OF_TIMES}; {guess}"
     assert ", ".join(table.sentences) == f"{OF_ROWS}, {OF_TIMES}"
     assert (table.guessed, table.guess.sentence(), table.rows_ahead) == (guess, guess, 1)

@@ -64,9 +64,8 @@ def describe(
     if as_json:
         print_json(found.to_dict() | {"faults": list(map(word, facts.faults))})
     else:
-        guess = rows.guess or tables.ColumnGuess(None)
-        names = [name for name in (*guess.static, *guess.future, *guess.past) if name not in options.covariates]
-        unread = [f"Not read: {', '.join(names)}. Name covariates with --static, --future, --past."] if names else []
+        names = () if rows.guess is None else rows.guess.unused
+        unread = [f"Not used: {', '.join(names)}. Name covariates with --static, --future, --past."] if names else []
         others = replace(facts, faults=tuple(each for each in facts.faults if not isinstance(each, AmbiguityError)))
         lines = [*_ambiguity_lines(facts.faults), *found.lines(), *unread, *others.fault_lines(word)]
         print_line("\n".join(lines))

@@ -28,6 +28,7 @@ class ColumnOptions:
         value_column: Column with the value; several with commas; guessed if absent.
         time_format: Format of times: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.
         tz: Time zone of the clock that times were read from, such as Europe/Berlin.
+        freq: Step between stamps (h, D, W-SAT, MS, ... or 1); inferred when absent.
     """
 
     id_column: str | None = None
@@ -35,6 +36,7 @@ class ColumnOptions:
     value_column: str | None = None
     time_format: str | None = None
     tz: str | None = None
+    freq: str | None = None
 
     @property
     def given(self) -> dict[str, str]:
@@ -49,9 +51,9 @@ class ColumnOptions:
         return Columns(**names | {"y": split_names(names.get("y", "y"))})
 
     @property
-    def step(self) -> Any:
-        """The step between stamps, where it is an option."""
-        return None
+    def step(self) -> str | int | None:
+        """The step between stamps; a whole number as such."""
+        return int(self.freq) if self.freq is not None and re.fullmatch(r"\d{1,18}", self.freq) else self.freq
 
     @property
     def covariates(self) -> tuple[str, ...]:
@@ -64,7 +66,6 @@ class SeriesOptions(ColumnOptions):
     """Series and covariates, as typed.
 
     Args:
-        freq: Step between stamps (h, D, W-SAT, MS, ... or 1); inferred when absent.
         season_length: Steps of a season; by the frequency if absent.
         static: Columns that are constant within a series, with commas.
         past: Columns that are known up to the cutoff, with commas.
@@ -78,7 +79,6 @@ class SeriesOptions(ColumnOptions):
         calendar: Features of the time: auto, none, or names with commas, as auto,holidays:DE.
     """
 
-    freq: str | None = None
     season_length: int | None = None
     static: str = ""
     past: str = ""
@@ -95,11 +95,6 @@ class SeriesOptions(ColumnOptions):
     def given(self) -> dict[str, str]:
         """The fields of `Columns` that were typed."""
         return super().given | given(weight=self.weight)
-
-    @property
-    def step(self) -> str | int | None:
-        """The step between stamps; a whole number as such."""
-        return int(self.freq) if self.freq is not None and re.fullmatch(r"\d{1,18}", self.freq) else self.freq
 
     @property
     def covariates(self) -> tuple[str, ...]:

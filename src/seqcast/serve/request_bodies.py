@@ -12,7 +12,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
 from typing import Any, Self
@@ -21,7 +21,7 @@ import jiter
 import numpy as np
 import pandas as pd
 
-from seqcast.errors import DataError
+from seqcast.errors import AmbiguityError, DataError
 from seqcast.runtime import Array
 from seqcast.serve.problems import RequestError, shown
 from seqcast.specs import Columns
@@ -307,8 +307,11 @@ def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], s
     frame = pd.DataFrame({name: series.get(name, array) for name, (_, array) in typed.items()})
     try:
         guess = guess_columns(frame)
-        if guess.question is not None:
-            raise guess.question.changed(hint="Name one of them y, or send each as a series.")
+        if (question := guess.question(steps.start)) is not None:
+            hint = "Name the column of times ds, or give start and freq."
+            if isinstance(question, AmbiguityError):
+                hint = "Name one of them y, or send each as a series."
+            raise question.changed(hint=hint)
         for name in joined_parts(frame.columns, guess.unique_id) if isinstance(value, dict) else ():
             if isinstance(value[name], tuple):
                 frame[name] = value[name]  # ids of CSV are text
@@ -321,7 +324,8 @@ def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], s
     times, values = long[own.ds], long[own.value].astype(object)
     texts = times.map(lambda time: time.isoformat()) if times.dtype.kind == "M" else times
     usual = {"unique_id": long[own.unique_id].tolist(), "ds": texts.tolist()}
-    return usual | {"y": values.where(values.notna(), None).tolist()}, guess.sentence(steps.start)
+    read = replace(table, guessed=guess.sentence(steps.start)).understood
+    return usual | {"y": values.where(values.notna(), None).tolist()}, read
 
 
 def _columns_of(

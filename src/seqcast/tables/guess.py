@@ -3,14 +3,14 @@
 A guess says in a line what it reads, and which readings are about as likely; the user decides between these.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, combinations
 from typing import Any
 
 import pandas as pd
 
-from seqcast.data.frames import backtest_keys
+from seqcast.data.frames import backtest_keys, is_text, parse_stamps
 from seqcast.errors import AmbiguityError, DataError, Option, Phrase
 from seqcast.specs import Columns, check_choice
 from seqcast.tables import layouts
@@ -25,8 +25,8 @@ _MOST_REPEATED = 0.05
 _MOST_KEYS = 6
 # A table with words has a series in each row if it has this many steps for each row.
 _MANY_STEPS = 20.0
-# Most columns that a question names.
-_MOST_NAMED = 20
+# Most columns that a question names, and most that the line on a file names of those that are not used.
+_MOST_NAMED, _MOST_UNUSED = 20, 5
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,26 @@ class ColumnGuess:
         roles = {"unique_id": self.unique_id, "ds": self.time, "y": self.value}
         return {role: name for role, name in roles.items() if name is not None}
 
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The columns of a long table that may be covariates, and are not used because nobody named them."""
+        return (*self.static, *self.future, *self.past)
+
+    def is_known(self, names: Container[str]) -> bool:
+        """Return whether nothing had to be guessed, so that nothing has to be said.
+
+        That is a long table whose columns all have a role and a known name.
+
+        Args:
+            names: The names that the user gave, and the usual ones; several with commas.
+        """
+        if self.layout != "long" or self.time is None or self.left_out or self.unused:
+            return False
+        roles = [name if isinstance(name, str) else ",".join(name) for name in self.names.values()]
+        return all(name in names for name in roles)
+
     def sentence(self, start: Any = None) -> str:
-        """Return what is read, in words.
+        """Return what is read, and what is not used, in words.
 
         Args:
             start: The first time of a table without times, if it is known.
@@ -74,19 +92,29 @@ class ColumnGuess:
         Example:
             >>> ColumnGuess("Date", "Store", "Sales").sentence(), ColumnGuess(None, layout="wide").sentence()
             ('time: Date, value: Sales, series: Store', 'time: steps 1, 2, 3 …, a series in each column')
+            >>> ColumnGuess("Date", None, "Sales", past=("Price", "Rain"), left_out=("Row",)).sentence()
+            "without the column 'Row'; time: Date, value: Sales; not used: Price, Rain"
         """
         named = self.value if self.value is None or isinstance(self.value, str) else ", ".join(self.value)
         made = "the header" if self.timed else "steps 1, 2, 3 …" if start is None else f"from {start} on"
         words = [f"time: {self.time or made}"]
         words += [layouts.LAYOUTS[self.layout].words] if self.layout != "long" else [f"value: {named}"]
         words += [f"series: {self.unique_id}"] if self.unique_id is not None else []
-        columns = f"without the column{'s' * (len(self.left_out) > 1)} {', '.join(map(repr, self.left_out))}; "
-        return columns * bool(self.left_out) + ", ".join(words)
+        sentences = [", ".join(words)]
+        if self.left_out:
+            columns = "columns" if len(self.left_out) > 1 else "column"
+            sentences.insert(0, f"without the {columns} {_some(list(map(repr, self.left_out)))}")
+        if self.unused:
+            sentences.append(f"not used: {_some(self.unused)}")
+        return "; ".join(sentences)
 
-    @property
-    def question(self) -> DataError | None:
-        """The question between readings that are about as likely, as an error; `None` if the guess is sure."""
-        if self.unread:
+    def question(self, start: Any = None) -> DataError | None:
+        """Return the question between readings that are about as likely, as an error; `None` if the guess is sure.
+
+        Args:
+            start: The first time of a table without times, if it is known.
+        """
+        if self.unread and start is None:
             return _ask_for_times(self.unread)
         if not self.rivals:
             return None
@@ -98,8 +126,18 @@ class ColumnGuess:
 def _ask_for_times(texts: Sequence[str]) -> DataError:
     """Return the question which column has the times, where columns of words cannot be read as such."""
     received = f"none; words in {_listed(texts)}"
-    name, first = Option("columns.ds", ...), Option("start", ...)
-    hint = Phrase("Name it with ", name, "; or give the time of the first row: ", first, ".")
+    first, step = Option("start", "2024-01-01"), Option("freq", "D")
+    hint = Phrase(
+        "Give the time of the first row and the step, such as ",
+        first,
+        " and ",
+        step,
+        "; or count the rows: ",
+        Option("layout", "long"),
+        "; or, if a column has the times, name it with ",
+        Option("columns.ds", ...),
+        ".",
+    )
     return DataError("columns", expected="a column of times", received=received, hint=hint)
 
 
@@ -126,6 +164,12 @@ def _ask_for_values(names: Sequence[str], *, may_be_wide: bool) -> AmbiguityErro
     return AmbiguityError("columns", expected="one column of values", received=received, hint=hint, answers=answers)
 
 
+def _some(names: Sequence[str]) -> str:
+    """Return the first of some names in a line, and the number of the others."""
+    more = f" and {len(names) - _MOST_UNUSED:,} more" if len(names) > _MOST_UNUSED else ""
+    return ", ".join(names[:_MOST_UNUSED]) + more
+
+
 def _listed(names: Sequence[str]) -> str:
     """Return the first of some names in words."""
     more = ", ..." if len(names) > _MOST_NAMED else ""
@@ -139,6 +183,7 @@ def guess_columns(
     covariates: Iterable[str] = (),
     *,
     day_first: bool | None = None,
+    ds_format: str | None = None,
 ) -> ColumnGuess:
     """Guess the layout of a table and the roles of its columns by their names and values.
 
@@ -148,6 +193,7 @@ def guess_columns(
         layout: The layout, if the user gave it.
         covariates: Columns that the user called covariates.
         day_first: Whether the day stands first in times of the header; `None` infers it.
+        ds_format: The format of times, if the user gave it: a column that is written so has the times.
 
     Returns:
         The guess.
@@ -172,7 +218,8 @@ def guess_columns(
     others = table[[name for name in table.columns if name not in left_out]]
     # The usual names need no guess.
     usual = {role: name for role, name in Columns().named() if name in table.columns and layout in (None, "long")}
-    guess = _Guesser(TableProfile(others), usual | dict(given or {}), layout, day_first).guess()
+    known = usual | dict(given or {})
+    guess = _Guesser(TableProfile(others), known, layout, day_first=day_first, ds_format=ds_format).guess()
     return replace(guess, left_out=(*guess.left_out, *keys)) if guess.layout == "wide" else guess
 
 
@@ -185,12 +232,14 @@ class _Guesser:
         given: The names that the user gave, by the fields of `Columns`.
         layout: The layout, if the user gave it.
         day_first: Whether the day stands first in times of the header; `None` infers it.
+        ds_format: The format of times, if the user gave it.
     """
 
     profile: TableProfile
     given: Mapping[str, str]
     layout: str | None
     day_first: bool | None
+    ds_format: str | None
 
     def guess(self) -> ColumnGuess:
         """Return the guess: the first layout that the table may have, of those with more columns of one series on."""
@@ -214,8 +263,18 @@ class _Guesser:
         taken = {part for role in ("y", "unique_id") for part in self._parts(role)}
         dated, times = layouts.dated_columns(self.profile.numbers, self.day_first)
         taken |= set() if times is None else set(dated)
-        free = (reading for reading in time_readings(self.profile) if taken.isdisjoint(reading.columns))
-        return ",".join(best_of(free).columns) or None
+        free = [reading for reading in time_readings(self.profile) if taken.isdisjoint(reading.columns)]
+        written = [name for name in self._written_as_times() if name not in taken]
+        fitting = [reading for reading in free if reading.columns and set(written).issuperset(reading.columns)]
+        if written and not fitting:
+            return written[0]
+        return ",".join(best_of(fitting or free).columns) or None
+
+    def _written_as_times(self) -> list[str]:
+        """Return the columns whose values all have the format of times that the user gave."""
+        if self.ds_format is None or "%" not in self.ds_format:
+            return []
+        return [name for name, column in self.profile.columns.items() if _has_format(column.values, self.ds_format)]
 
     def _parts(self, role: str) -> list[str]:
         """Return the columns that the user named for a role."""
@@ -321,6 +380,14 @@ class _Guesser:
         used = [*keys, *ids, *targets, *chain.from_iterable(roles.values())]
         static, future, past = map(tuple, roles.values())
         return replace(guess, static=static, future=future, past=past, left_out=self._left_out(used))
+
+
+def _has_format(values: Any, ds_format: str) -> bool:
+    """Return whether all values of a column are times of a format."""
+    are_written = is_text(values) or values.dtype.kind in "iu"
+    if not are_written or not len(values) or values.isna().any():
+        return False
+    return bool(parse_stamps(values, ds_format).notna().all())
 
 
 def _others(names: Iterable[str], but: Iterable[str]) -> tuple[str, ...]:

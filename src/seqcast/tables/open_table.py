@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from seqcast.data.frames import file_error, is_text, parse_stamps, unknown_column, without_overflow
-from seqcast.errors import AmbiguityError, DataError, SpecError, counted
+from seqcast.errors import AmbiguityError, DataError, Option, Phrase, SpecError, counted
 from seqcast.runtime import Array, FileLimits
 from seqcast.specs import Columns, check_choice
 from seqcast.tables import file_kinds
@@ -195,14 +195,15 @@ class OpenTable:
         others = {role: known.pop(role) for role in ("ds_format", "tz", "weight") if role in known}
         used, day_first = (*covariates, others.get("weight", "")), self.raw.dialect.day_first
         try:
-            guess = guess_columns(self.raw.frame, known, layout, used, day_first=day_first)
+            guess = guess_columns(
+                self.raw.frame, known, layout, used, day_first=day_first, ds_format=others.get("ds_format")
+            )
         except AmbiguityError as error:
             raise error.changed(f"{path}, {error.where}", path=path) from error
-        if guess.question is not None and not (guess.unread and steps.start is not None):
-            raise guess.question.changed(path, path=path)
+        if (question := guess.question(steps.start)) is not None:
+            raise question.changed(path, path=path)
         table = self.as_guessed(guess, Columns(**guess.names, **others), steps)
-        is_known = set(guess.names.values()) <= {*known.values(), *Columns().names}
-        if is_known and guess.layout == (layout or "long"):
+        if guess.is_known({*known.values(), *Columns().names}):
             return table
         return replace(table, guessed=guess.sentence(steps.start))
 
@@ -276,6 +277,9 @@ class OpenTable:
         if steps is not None and columns.ds in frame.columns and steps.start is not None:
             received, hint = f"{steps.start!r}, and a column {columns.ds!r}", "Leave it out."
             raise SpecError("start", expected="none for a file with times", received=received, hint=hint)
+        if steps is not None and steps.start is not None and steps.freq is None:
+            hint = Phrase("Give one with ", Option("start"), ", such as ", Option("freq", "D"), ".")
+            raise SpecError("freq", expected="the step between rows without times", received="none", hint=hint)
         check_choice("layout", layout, tuple(LAYOUTS))
         names = [str(name) for name in self.raw.frame.columns]
         if steps is None and columns.ds not in frame.columns and layout != "rows":
@@ -313,7 +317,7 @@ def _with_times(raw: RawTable, columns: Columns) -> tuple[RawTable, str]:
                 continue
             column = frame[name] if columns.ds_format is not None else file_kinds.as_whole(frame[name])
             if is_clock(column) and column.notna().all():
-                column, words = seconds(column), "times of the day in seconds"
+                column, words = seconds(column), "times of the day as seconds"
             elif (years := fiscal_years(column)) is not None:
                 column, words = years, "fiscal years by the year in which they begin"
             elif is_text(column):

@@ -179,6 +179,8 @@ class DataPanel(Panel):
         names = [str(name) for name in raw.columns]
         if table.guess.rivals:
             note(f"As likely: {', '.join(table.guess.rivals[:ROWS_SHOWN])}.")
+        if table.guess.unread and not table.roles.names("time"):
+            note(f"No times are found; words in {', '.join(table.guess.unread[:ROWS_SHOWN])}. Rows count as steps.")
         with ui.row().classes("w-full"):
             layouts = {name: layout.words for name, layout in LAYOUTS.items()}
             change = partial(self._set_layout, table)
@@ -299,5 +301,8 @@ class DataPanel(Panel):
         by_role = [(text, table.roles.names(role)) for role, text in ROLES.items() if role != "ignore"]
         roles = [f"{text}: {', '.join(of[:NAMES_SAID])}{', …' * (len(of) > NAMES_SAID)}" for text, of in by_role if of]
         rows, columns = table.raw.frame.shape
-        said = [f"{rows:,} rows, {columns} columns", table.raw.understood, *roles]
+        frame = self.session.frame
+        # What became of times and rows is known once the series have been read.
+        understood = table.raw.understood if frame is None else frame.rows.understood
+        said = [f"{rows:,} rows, {columns} columns", understood, *roles]
         return f"{'; '.join(filter(None, said))}."

@@ -53,6 +53,68 @@ def test_frames_with_the_usual_names_stay(read):
     assert read(SALES, columns=Columns(ds="Date", y="Sales"))[0] is SALES
 
 
+SET = {
+    "the value": ({"y": "Sales"}, {}),
+    "several values": ({"y": ("Sales", "Visits")}, {}),
+    "the series": ({"unique_id": "shop", "y": "Sales"}, {}),
+    "the format of times": ({"ds_format": "%d%m%y", "y": "Sales"}, {"Date": DAYS.strftime("%d%m%y").tolist() * 2}),
+    "the format of times alone": ({"ds_format": "%d%m%y"}, {"Date": DAYS.strftime("%d%m%y").tolist() * 2}),
+}
+
+
+@pytest.mark.parametrize("name", SET)
+@pytest.mark.parametrize("in_file", [True, False])
+def test_fields_of_columns_that_are_not_set_are_guessed(read, tmp_path, name, in_file):
+    fields, changes = SET[name]
+    table = SHOPS.assign(Visits=np.arange(140) % 11, **changes)
+    table.to_csv(tmp_path / "sales.csv", index=False)
+    data = tmp_path / "sales.csv" if in_file else table
+    _, columns, said = read(data, columns=Columns(**fields))
+    assert columns == Columns(**{"unique_id": "shop", "ds": "Date", "y": "Sales"} | fields)
+    assert "time: Date, " in said
+    assert "series: shop" in said
+
+
+def test_a_wide_table_has_the_usual_columns_besides_those_that_are_set(read, tmp_path):
+    pd.DataFrame({"Date": DAYS, "north": WAVE, "south": WAVE + 1}).to_csv(tmp_path / "wide.csv", index=False)
+    _, columns, said = read(tmp_path / "wide.csv", columns=Columns(ds="Date"), layout="wide")
+    assert (columns, said) == (Columns(ds="Date"), "seqcast: time: Date, a series in each column")
+
+
+def test_several_values_of_one_series_name_no_column_of_ids(read, tmp_path):
+    SALES.assign(Visits=WAVE[::-1]).to_csv(tmp_path / "sales.csv", index=False)
+    said = read(tmp_path / "sales.csv", columns=Columns(y=("Sales", "Visits")))[2]
+    assert said == "seqcast: time: Date, value: Sales, Visits"
+
+
+def test_a_column_that_is_set_and_missing_is_an_error(tmp_path):
+    SALES.to_csv(tmp_path / "sales.csv", index=False)
+    message = r"sales.csv: expected a column 'Sold', received the columns 'Date', 'Sales'"
+    refused(DataError, message, shortcut.forecast, tmp_path / "sales.csv", 3, columns=Columns(y="Sold"))
+
+
+def test_errors_after_reading_name_the_file_and_its_row(tmp_path):
+    path = tmp_path / "sales.csv"
+    twice = pd.concat([SALES[::-1], SALES[10:11]])
+    twice.to_csv(path, index=False)
+    message = rf"^{path}, column 'Date', row 72: expected a stamp after 2023-01-12 00:00:00 .row 61., received the dup"
+    refused(DataError, message, shortcut.forecast, path, 3, verbose=0)
+    future = pd.DataFrame({"Date": DAYS[:3], "price": ["a", "b", "c"]})
+    SALES.assign(price=1.5).to_csv(path, index=False)
+    message = "^future .series 'sales'.: expected a row for each"
+    refused(
+        DataError,
+        message,
+        shortcut.forecast,
+        path,
+        3,
+        verbose=0,
+        future=future,
+        future_covariates=["price"],
+        effort="quick",
+    )
+
+
 def test_layouts(read):
     wide = pd.DataFrame({"north": WAVE, "south": WAVE + 1}, index=DAYS)
     frame, columns, said = read(wide)

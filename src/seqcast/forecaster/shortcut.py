@@ -18,7 +18,7 @@ from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.reading import check_future_given
 from seqcast.runtime import require, say, showing
 from seqcast.specs import Columns
-from seqcast.tables import Dialect, OpenTable, ReadTable, Steps
+from seqcast.tables import Dialect, OpenTable, ReadTable, Steps, in_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +90,7 @@ def forecast(
         frame, forecaster.columns, said = _read(data, forecaster, layout, steps, dialect)
     if verbose and said:
         say(f"seqcast: {said}")
-    with showing(verbose > 0):
+    with showing(verbose > 0), in_files(df=frame, future=future):
         ahead = fit_and_forecast(forecaster, frame, future, time_limit=time_limit)
     if verbose:
         say(f"seqcast: {what_was_chosen(forecaster)}")
@@ -154,11 +154,23 @@ def _of_values(data: Any, columns: Columns, steps: Steps) -> Any:
     return pd.DataFrame(long)
 
 
-def _has_usual_names(data: Any) -> bool:
-    """Return whether a frame or a Series with times needs no guess."""
-    columns, names = Columns(), set(map(str, getattr(data, "columns", ())))
+def _names_given(columns: Columns) -> dict[str, str]:
+    """Return the fields of `Columns` that a user has set, several targets with commas.
+
+    A field that equals its default counts as not set: a column of that name is found in any case.
+    """
+    usual = Columns()
+    named = {**columns.to_dict(), "y": ",".join(columns.targets)}
+    return {name: value for name, value in named.items() if value != getattr(usual, name)}
+
+
+def _needs_no_guess(data: Any, columns: Columns) -> bool:
+    """Return whether a frame or a Series with times has the columns, or the user has set both of them."""
+    if {"ds", "y"} <= _names_given(columns).keys():
+        return True
+    names = set(map(str, getattr(data, "columns", ())))
     timed = columns.ds in names or form_of(data, columns) != LONG
-    return timed and (not names or columns.value in names)
+    return timed and (not names or names.issuperset(columns.targets))
 
 
 def _read(
@@ -167,19 +179,17 @@ def _read(
     """Return a file as a table or a frame as a long one, its columns, and what was guessed, in words."""
     own, rows = forecaster.columns, RowOptions.of(forecaster.get_params(deep=False))
     columns = own or Columns()
-    named = {} if own is None else {**own.to_dict(), "y": ",".join(own.targets)}
-    given = {name: value for name, value in named.items() if value is not None}
     is_path, is_polars = isinstance(data, str | os.PathLike), hasattr(data, "lazy")
     if isinstance(data, ReadTable):
         _check_read(layout, steps)
         return data, own or data.columns, data.understood
     if is_path:
         opened = OpenTable.of(Path(data), dialect, keys=columns.names[:2])
-    elif (own or is_source(data) or _has_usual_names(data)) and layout is None and steps.start is None:
+    elif (is_source(data) or _needs_no_guess(data, columns)) and layout is None and steps.start is None:
         return data, own, ""
     else:
         opened = OpenTable.of_frame(data.to_pandas() if is_polars else data, "data")
-    table = opened.guessed(given, layout, (*rows.covariates.static, *rows.covariates.varying), steps)
+    table = opened.guessed(_names_given(columns), layout, (*rows.covariates.static, *rows.covariates.varying), steps)
     if is_path:
         return table, table.columns, table.understood
     frame = require("polars", extra="polars").from_pandas(table.frame) if is_polars else table.frame

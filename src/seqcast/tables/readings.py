@@ -125,9 +125,10 @@ def time_readings(table: TableProfile) -> list[Reading]:
     dates = [reading for reading in singles if "dates" in reading.evidence]
     most = max((table.columns[each.columns[0]].distinct for each in dates), default=0)
     dates = [_with(each, "repeats", 2 * table.columns[each.columns[0]].distinct <= most) for each in dates]
-    with_clocks = [joined for each in dates for joined in _with_clocks(table, each)]
+    with_years = list(_years_and_parts(table))
+    with_clocks = [joined for each in (*dates, *with_years) for joined in _with_clocks(table, each)]
     others = [reading for reading in singles if "dates" not in reading.evidence and reading.evidence]
-    return [Reading(()), *others, *dates, *with_clocks, *_years_and_parts(table)]
+    return [Reading(()), *others, *dates, *with_years, *with_clocks]
 
 
 def _time_reading(table: TableProfile, place: int, column: ColumnProfile) -> Reading:
@@ -164,12 +165,15 @@ def _with_clocks(table: TableProfile, date: Reading) -> Iterator[Reading]:
         return
     for column in table.columns.values():
         is_hour = column.is_number and column.is_whole and words.HOURS.rank(column.name) is not None
-        if not (column.is_clock or is_hour or column.goes_round_days):
+        is_clock = column.is_clock or is_hour or column.goes_round_days
+        if column.name in date.columns or not is_clock:
             continue
         joined = (*date.columns, column.name)
         if table.repeated(joined) < repeated:
             yield _with(
-                _with(Reading(joined, date.evidence, date.place), "finer", 1), "uneven", math.log(column.unevenness)
+                _with(Reading(joined, date.evidence, date.place), "finer", date.evidence.get("finer", 0) + 1),
+                "uneven",
+                math.log(column.unevenness),
             )
 
 
@@ -276,7 +280,9 @@ def _named_as_series(name: str) -> float:
 
 
 def _is_named_time(column: ColumnProfile) -> bool:
-    """Return whether a column that names series has the name of a part of a year."""
+    """Return whether a column that names series has the name of a part of a year or a day."""
+    if words.WITHIN_DAYS.rank(column.name) is not None:
+        return True
     return words.TIMES.is_name(column.name) or any(each.is_name(column.name) for each in words.WITHIN_YEARS.values())
 
 

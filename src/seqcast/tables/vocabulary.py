@@ -100,9 +100,9 @@ SERIES = Words.of("""unique_id id series series_id item_id item sku product stor
     stock code line host""")
 # Those before `count` name a value whatever stands beside it.
 VALUES = Words.of(
-    """y value target sales sold demand quantity qty count units amount attendance close menge absatz
+    """y value actual actuals ist sales sold demand quantity qty count units amount attendance close menge absatz
     umsatz wert ventes ventas vendite valor valeur obs_value sessions visitors visits guests customers orders
-    revenue turnover""",
+    revenue turnover target""",
     at_ends=True,
 )
 SURE_VALUES = Words(VALUES.listed[: VALUES.listed.index("count")])
@@ -112,7 +112,7 @@ MEASURED = Words.of("temperature temp humidity pressure wind rain precipitation"
 BESIDE = Words(
     MEASURED.listed
     + Words.of("""price promo promotion discount holiday open high low cost budget hour
-    forecast prognose prévision plan 予測 预测 計画 计划 pronóstico previsione prognoza tahmin dayofweek dow day week
+    forecast prognose prévision plan predicted soll variance abweichung difference diff prior ly 予測 预测 計画 计划 pronóstico previsione prognoza tahmin dayofweek dow day week
     weekday weekend month quarter year profit staff personal employees preis prix precio prezzo aktion pvp cena
     fiyat battery batterie rssi latitude longitude lat lon lng capacity kapasitet""").listed
 )
@@ -120,12 +120,14 @@ BESIDE = Words(
 CUMULATIVE = Words.of("cum cumulative cumulated ytd kumuliert cumul cumulé acumulado cumulato kumulativ 累计 累計 누계")
 PRICES = Words.of("price")
 HOURS = Words.of("hour stunde uur heure hora ora óra godzina hodina saat timme tunti jam")
-YEARS = Words.of("year jahr année annee año ano ejercicio anno år ar jaar rok vuosi yıl")
-DAYS = Words.of("day tag")
+YEARS = Words.of("year yyyy yr jahr année annee año ano ejercicio anno år ar jaar rok vuosi yıl")
+DAYS = Words.of("day dd tag")
+# Parts of a day, which name no series beside a date.
+WITHIN_DAYS = Words(HOURS.listed + Words.of("hours hr hh hhmm h minute minutes min interval period ampm").listed)
 # Parts of a year; a word may stand anywhere in a name.
 WITHIN_YEARS = {
     "week": Words.of("week woche kw uke vecka uge semaine semana settimana viikko"),
-    "month": Words.of("month monat mois mes mês mese måned månad maand kuukausi"),
+    "month": Words.of("month mm monat mois mes mês mese måned månad maand kuukausi"),
     "quarter": Words.of("quarter quartal trimestre kvartal kwartał çeyrek neljännes"),
 }
 PARTS_OF_YEARS = Words(tuple(word for words in WITHIN_YEARS.values() for word in words.listed))

@@ -313,7 +313,8 @@ WRITTEN = {
             "\t",
         ),
         (
-            "without 'b', 'bu', 'p', 'u' at numbers; time: the header, a series in each row, series: geo\\TIME",
+            "without 'b', 'bu', 'p', 'u' at numbers, quarters by their first day; "
+            "time: the header, a series in each row, series: geo\\TIME",
             9,
             33,
             "2023-01-01",

@@ -1,7 +1,7 @@
 """Tables that might be read wrongly in silence: each is read as meant, or is a question."""
 
 import calendar
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -32,6 +32,7 @@ HOURS = "Date," + ",".join(["Hour 1", "Hour 2", "Hour 3A", "Hour 3B", *(f"Hour {
 MIESIACE = ["styczeń", "luty", "marzec", "kwiecień", "maj", "czerwiec", "lipiec", "sierpień", "wrzesień"]
 MIESIACE += ["październik", "listopad", "grudzień"]
 DNY = ("Po", "Út", "St", "Čt", "Pá", "So", "Ne")
+EVERY_HOUR = [datetime(2024, 1, 1) + timedelta(hours=place) for place in range(72)]
 EVENTS = ("open", "promo", "open", "closed")
 
 # The text of a file; its first two times and last one, its first values and number of series.
@@ -132,6 +133,65 @@ READ = {
         ("2024-01-01", "2024-01-01 01:00", "2024-02-29 23:00"),
         ([0, 1, 2], 1),
     ),
+    "years in the header, the newest first": (
+        "Item,2024,2023,2022,2021\nRevenue,60,50,40,30\nCost,6,5,4,3\n",
+        (2021, 2022, 2024),
+        ([3, 4, 5], 2),
+    ),
+    "fiscal years in the header": (
+        "State,2008-09,2009-10,2010-11,2011-12\nGoa,10,20,30,40\nBihar,20,30,40,50\n",
+        (2008, 2009, 2011),
+        ([10, 20, 30], 2),
+    ),
+    "numbered rows, months in the header": (
+        "Store,Jan 2024,Feb 2024,Mar 2024,Apr 2024\n1,10,20,30,40\n2,20,30,40,50\n3,30,40,50,60\n",
+        ("2024-01-01", "2024-02-01", "2024-04-01"),
+        ([10, 20, 30], 3),
+    ),
+    "a dash for no cents": (
+        table("Datum;Umsatz", lambda place, day: f"{day:%d.%m.%Y};1.{place + 100},{'50' if place == 3 else '-'}"),
+        ("2024-01-01", "2024-01-02", "2024-02-29"),
+        ([1100, 1101, 1102], 1),
+    ),
+    "year, month, day and hour": (
+        table("Year,Month,Day,Hour,Load", lambda place, day: f"{day:%Y,%m,%d},{place % 24},{place}", EVERY_HOUR),
+        ("2024-01-01", "2024-01-01 01:00", "2024-01-03 23:00"),
+        ([0, 1, 2], 1),
+    ),
+    "the last step of a day ends at 00:00 of the same date": (
+        table(
+            "Datum;Zeit;kWh",
+            lambda place, end: f"{end - timedelta(minutes=1):%d.%m.%Y};{end:%H:%M};{place}",
+            [end + timedelta(hours=1) for end in EVERY_HOUR],
+        ),
+        ("2024-01-01 01:00", "2024-01-01 02:00", "2024-01-04"),
+        ([0, 1, 2], 1),
+    ),
+    "years of the last century": (
+        "Date,y\n" + "".join(f"01.{m:02}.{y},{m + y}\n" for y in range(62, 76) for m in range(1, 13)),
+        ("1962-01-01", "1962-02-01", "1975-12-01"),
+        ([63, 64, 65], 1),
+    ),
+    "quarters before the year": (
+        "Quarter,GDP\n" + "".join(f"{q}/{y},{q + 20}\n" for y in (2021, 2022, 2023) for q in range(1, 5)),
+        ("2021-01-01", "2021-04-01", "2023-10-01"),
+        ([21, 22, 23], 1),
+    ),
+    "the line of Excel that names the separator": (
+        table("sep=;\nDate;Sales", lambda place, day: f"{day};{place + 50}"),
+        ("2024-01-01", "2024-01-02", "2024-02-29"),
+        ([50, 51, 52], 1),
+    ),
+    "what happened, and what was meant to": (
+        table("Date,Target,Actual", lambda place, day: f"{day},{place % 3 + 105},{place + 100}"),
+        ("2024-01-01", "2024-01-02", "2024-02-29"),
+        ([100, 101, 102], 1),
+    ),
+    "a total in the header without times": (
+        "Product,Jan,Feb,Mar,Apr,May,Jun,Total\nA,10,20,30,40,50,60,210\nB,20,30,40,50,60,70,270\n",
+        (1, 2, 6),
+        ([10, 20, 30], 2),
+    ),
     "months in Polish, of which one is another month in Croatian": (
         "Miesiąc,Kwota\n" + "".join(f"{month} 2023,{place + 10}\n" for place, month in enumerate(MIESIACE)),
         ("2023-01-01", "2023-02-01", "2023-12-01"),
@@ -214,7 +274,9 @@ def test_tables_are_read_as_they_are_meant(tmp_path, name):
     (tmp_path / "a.csv").write_text(text)
     table = OpenTable.of(tmp_path / "a.csv", None).guessed()
     frame, columns = table.with_ids(), table.columns
-    assert frame[columns.ds].iloc[[0, 1, -1]].tolist() == [pd.Timestamp(each) for each in times]
+    assert frame[columns.ds].iloc[[0, 1, -1]].tolist() == [
+        each if isinstance(each, int) else pd.Timestamp(each) for each in times
+    ]
     assert frame[columns.value].head(3).tolist() == values
     assert frame[columns.unique_id].nunique() == series
 
@@ -280,6 +342,26 @@ ASKED = {
         table("月份,当月值,累计值", lambda place, day: f"{day},{place % 7 + 40},{place % 12 * 20 + 40}"),
         "expected one column of values, received '当月值', '累计值'",
         ["columns=Columns(y='当月值')", "columns=Columns(y='累计值')", "layout='wide'"],
+    ),
+    "thousands in one column, months as numbers in another": (
+        table(
+            "Monat;Umsatz",
+            lambda place, day: f"{day:%Y.%m};1.{250 + place}",
+            [date(2022 + m // 12, m % 12 + 1, 1) for m in range(24)],
+        ),
+        r"received '1\.250', which may be in thousands",
+        ["dialect=Dialect(decimal='.')"],
+    ),
+    "a header in two rows": (
+        table(
+            "Date,North,North,South,South\n,Sales,Qty,Sales,Qty",
+            lambda place, day: f"{day},{place},{place + 1},{place + 2},{place + 3}",
+        ),
+        "received 'North Sales', 'North Qty', 'South Sales', 'South Qty'",
+        [
+            *(f"columns=Columns(y='{name}')" for name in ("North Sales", "North Qty", "South Sales", "South Qty")),
+            "layout='wide'",
+        ],
     ),
     "a decimal point in one column, a decimal comma in another": (
         table("date;y;other", lambda place, day: f"{day};{place}.5;{place},5"),
@@ -358,11 +440,11 @@ REJECTED = {
     ),
     "words that are no times": (
         "Region,Product,Sold\n" + "".join(f"{'NS'[place % 2]},{place % 3}x,{place * 7 % 11}\n" for place in range(30)),
-        "expected a column of times, received none; words in",
+        "expected a column of times, received none, and 'Region' cannot be read as times",
     ),
     "months of no year": (
         "month,sales\n" + "".join(f"{calendar.month_name[m]},{m}\n" for m in range(1, 13)),
-        "expected a column of times, received none; words in 'month'",
+        "expected a column of times, received none, and 'month' cannot be read as times",
     ),
     "decimal commas between commas": (
         table("date,temp", lambda place, day: f"{day},{10 + place % 5},{place % 10}"),
@@ -371,6 +453,44 @@ REJECTED = {
     "rows that are longer than the header": (
         "a list of sales\n\n|day|sold|\n-----\n|2024-01-01|3|\n|2024-01-02|4|\n",
         "expected at most 1 cell in a row, as in line 1, received 4 cells in line 3",
+    ),
+    "quarters of each year in a row": (
+        "Year,Q1,Q2,Q3,Q4\n" + "".join(f"{y},{y - 2000},{y - 1999},{y - 1998},{y - 1997}\n" for y in range(2015, 2024)),
+        "received 'Year' in the rows, and 'Q1', 'Q2', 'Q3' … in the columns",
+    ),
+    "years of each month in a row": (
+        "Month,2022,2023,2024\n" + "".join(f"{calendar.month_abbr[m]},{m},{m + 2},{m + 4}\n" for m in range(1, 13)),
+        "received 'Month' in the rows, and '2022', '2023', '2024' … in the columns",
+    ),
+    "quarters among months in the header": (
+        "Product,Jan 2024,Feb 2024,Mar 2024,Q1 2024,Apr 2024,May 2024\nA,10,20,30,60,40,50\nB,20,30,40,90,50,60\n",
+        "received 'Jan 2024', 'Feb 2024' … and 'Q1 2024'",
+    ),
+    "halves of years": (
+        "TIME_PERIOD,OBS_VALUE\n" + "".join(f"{y}-S{half},{y - 2000}\n" for y in range(2015, 2024) for half in (1, 2)),
+        "expected a date or time, such as .* received '2015-S1'",
+    ),
+    "days as spreadsheets number them": (
+        "Date,Sales\n" + "".join(f"{45292 + place},{place % 7}\n" for place in range(30)),
+        "expected dates, received 45292, which may be a day as spreadsheets number them",
+    ),
+    "a thirteenth month": (
+        "Year,Month,Sales\n" + "".join(f"{y},{m},{m}\n" for y in (2021, 2022) for m in range(1, 14)),
+        "row 14: expected a date or time, such as .* received '2021-13'",
+    ),
+    "days without a year that look like months": (
+        "Date,y\n" + "".join(f"{day:%b-%d},{day.day}\n" for day in DAYS),
+        "row 2: expected a date or time",
+    ),
+    "periods of a fiscal year": (
+        "period,amount\n" + "".join(f"{y}{p:03},{p}\n" for y in (2022, 2023) for p in range(1, 13)),
+        "expected a date as .* received",
+    ),
+    "years among months": (
+        "date,y\n"
+        + "".join(f"{y},{y - 1990}\n" for y in range(2000, 2005))
+        + "".join(f"2005-{m:02},{m}\n" for m in range(1, 13)),
+        "row 2: expected times as precise as most others, received '2000'",
     ),
     "quarters and years": (
         "t,y\n2010 Q1,5\n2010 Q2,6\n2010 Q3,7\n2010 Q4,8\n2011,9\n",

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames import is_text, parse_stamps
+from seqcast.data.frames import is_text
 from seqcast.errors import AmbiguityError, DataError, Option, Phrase
 from seqcast.runtime import filtering_warnings
 from seqcast.specs import Columns
@@ -27,47 +27,21 @@ _FEWEST_DIGITS = 2
 # Fraction of a column's values that have to be times.
 READ_AS_TIMES = 0.95
 # Times whose steps are that many times less even than in another reading are not meant.
-_CLEARLY = 20
+CLEARLY = 20
 # Most letters of a time, and of a value in an error.
 _LONGEST = 100
 
 # `Jan 18` may be a month of 2018 or a day. It is a month where most times are the same number of months after the one
 # before, and not whole years: days that follow each other, weeks and ends of months are not.
-_SHORT_YEAR, _MOSTLY = "%b %y", 0.5
-# Smallest and largest whole numbers of dates without marks, by their digits; a zero before the first is not written.
-_DIGITS = {
-    6: (10_100, 999_999),
-    7: (1_900_001, 2_100_366),
-    8: (1_010_000, 99_999_999),
-    10: (1_900_010_100, 2_100_123_123),
-    12: (190_001_010_000, 210_012_312_359),
-    14: (19_000_101_000_000, 21_001_231_235_959),
-}
-# Formats of dates without marks, and their number of digits.
-_DIGIT_STYLES = {
-    "%Y%m%d%H%M%S": 14,
-    "%Y%m%d%H%M": 12,
-    "%Y%m%d%H": 10,
-    "%d%m%Y": 8,
-    "%m%d%Y": 8,
-    "%Y%m%d": 8,
-    "%Y%j": 7,
-    "%Y%m": 6,
-    "%G%V": 6,
-    "%y%m%d": 6,
-    "%d%m%y": 6,
-    "%m%d%y": 6,
-}
-# Formats that frames recognise by themselves; years of such dates.
-_OF_FRAMES = ("%Y%m%d", "%Y%m")
-_YEARS_OF_DIGITS = (1900, 2100)
-# Years with a month or week, as 202401, or with a day, as 2024366; fraction of numbers that have to be dates.
-_YEARS_AND_PARTS, _YEARS_AND_DAYS = (190_001, 210_053), (1_900_001, 2_100_366)
-_MOSTLY_DIGITS = 0.5
-# Numbers of months and weeks of a year.
-_MONTHS, _WEEKS = 12, 53
+_SHORT_YEARS, _MOSTLY = ("%b %y", "%b-%y"), 0.5
+# Numbers of quarters, months and weeks of a year.
+QUARTERS, _MONTHS, _WEEKS = 4, 12, 53
+# Years of two digits after this one are in the last century.
+_LAST_YEAR = 2050
 # A date in digits with the day or the month first, and what follows it.
 _NUMERIC = re.compile(r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)(?P<year>\d{2,4})(?P<rest>.*)$")
+# `2024-S1` and `2024-S2` alone are halves of a year.
+_HALVES = 2
 # Weeks, months and quarters; a quarter is a T in Romance languages, a K in Nordic ones.
 _WEEK = r"(?P<a>\d{4})[- ]?(?:K?W|S)(?P<b>\d{1,2})|(?:KW|W|[Ww]eek) ?(?P<c>\d{1,2})(?:[-/ ]|, ?)(?P<d>\d{4})"
 _MONTH = r"(?P<a>\d{4})(?:[- ]?MM?(?P<b>\d{1,2})|:(?P<c>\d\d))|0{0,2}(?P<e>[1-9]|1[0-2])[./-](?P<d>(?:19|20)\d\d)"
@@ -156,6 +130,7 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> Parsed
         starts = _with_english_months(starts)
         times = _parsed(starts, "ISO8601")
     if not times.isna().any():
+        _check_lengths(starts)
         _check_offsets(starts, times, columns)
         return ParsedDates(times, sentence=spans)
     periods = _periods(starts)
@@ -170,9 +145,9 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> Parsed
     readings = [(style, times) for style, times in tried if not times.isna().any()]
     # Between points nobody writes the month first.
     readings = [reading for reading in readings if str(reading[0]).startswith("%d.")] or readings
-    style, parsed = min(readings, key=lambda pair: _uneven(pair[1])) if len(readings) > 1 else readings[0]
+    style, parsed = min(readings, key=lambda pair: unevenness_of(pair[1])) if len(readings) > 1 else readings[0]
     others = [times for _, times in readings if not times.equals(parsed)]
-    if any(_uneven(times) < _CLEARLY * _uneven(parsed) for times in others):
+    if any(unevenness_of(times) < CLEARLY * unevenness_of(parsed) for times in others):
         raise _in_two_ways(starts, [str(style) for style, _ in readings])
     return ParsedDates(parsed, _day_stands_first(style), spans)
 
@@ -214,15 +189,31 @@ def _numbered_parts(column: Any) -> ParsedDates | None:
     if found.isna().any(axis=None):
         return None
     years, numbers = found[0].astype("int64"), found[1].astype("int64")
-    if WITHIN_YEARS["week"].is_within(str(column.name)) or numbers.max() > _MONTHS:
-        return _first_days("week", years.astype("str"), numbers) if numbers.between(1, _WEEKS).all() else None
-    are_quarters = column.str.len().max() == len("2015-1") and numbers.between(1, 4).all()
-    if not are_quarters or years.nunique() < 2 or numbers.nunique() < 4:
+    part = named_part(column.name)
+    # A thirteenth period is none of a week.
+    if part == "week" or (part is None and numbers.max() > _MONTHS + 1):
+        return first_days("week", years.astype("str"), numbers) if numbers.between(1, _WEEKS).all() else None
+    may_be_quarters = part is None and column.str.len().max() == len("2015-1")
+    are_quarters = part == "quarter" or (may_be_quarters and years.nunique() > 1 and numbers.nunique() == QUARTERS)
+    if not are_quarters or not numbers.between(1, QUARTERS).all():
         return None
-    return _first_days("quarter", years.astype("str"), numbers)
+    return first_days("quarter", years.astype("str"), numbers)
 
 
-def _first_days(part: str, years: Any, numbers: Any) -> ParsedDates:
+def named_part(name: Any) -> str | None:
+    """Return `week`, `month` or `quarter` if the name of a column says so; else `None`.
+
+    Args:
+        name: The name.
+
+    Example:
+        >>> named_part("Kalenderwoche"), named_part("date")
+        ('week', None)
+    """
+    return next((part for part, words in WITHIN_YEARS.items() if words.is_within(str(name))), None)
+
+
+def first_days(part: str, years: Any, numbers: Any) -> ParsedDates:
     """Return weeks, months or quarters by their first day.
 
     Args:
@@ -238,75 +229,12 @@ def _first_days(part: str, years: Any, numbers: Any) -> ParsedDates:
     return ParsedDates(first, sentence=f"{part}s by their first day")
 
 
-def digits_as_times(column: Any) -> tuple[Any, str]:
-    """Return whole numbers that are dates without marks as times, and the format; `""` where they are none.
-
-    Days and months that begin with four digits of the year stay numbers, because frames may have them too.
+def unevenness_of(times: Any) -> float:
+    """Return the unevenness of times.
 
     Args:
-        column: A pandas Series of whole numbers.
-
-    Raises:
-        AmbiguityError: They are dates in several formats.
-        DataError: Most are dates, but not all.
-
-    Example:
-        >>> times, style = digits_as_times(pd.Series([31122023, 1012024, 2012024]))
-        >>> times.dt.strftime("%Y-%m-%d").tolist(), style
-        (['2023-12-31', '2024-01-01', '2024-01-02'], '%d%m%Y')
-        >>> digits_as_times(pd.Series([10101, 10102, 10103]))[1]
-        ''
+        times: A pandas Series of times.
     """
-    known = column.dropna().drop_duplicates()
-    least, most = (int(known.min()), int(known.max())) if len(known) else (0, 0)
-    widths = [width for width, (low, high) in _DIGITS.items() if low <= least and most <= high]
-    begins_with_year = _YEARS_AND_PARTS[0] <= least and most <= _YEARS_AND_PARTS[1]
-    has_days = _YEARS_AND_DAYS[0] <= least and most <= _YEARS_AND_DAYS[1]
-    if not widths or (not (begins_with_year or has_days) and (known.sort_values().diff().dropna() == 1).all()):
-        return column, ""
-
-    numbers = known.astype("int64").to_numpy()
-    read = {}
-    for style, width in _DIGIT_STYLES.items():
-        if width in widths:
-            times: Any = pd.Series(parse_stamps(numbers, style), known.index)
-            times = times.where(times.dt.year.between(*_YEARS_OF_DIGITS))
-            if times.notna().mean() >= _MOSTLY_DIGITS:
-                read[style] = times
-    if begins_with_year:
-        # The name of the column says whether 202401 is a week or a month.
-        is_week = WITHIN_YEARS["week"].is_within(str(column.name))
-        read = {each: times for each, times in read.items() if each == ("%G%V" if is_week else "%Y%m")} or read
-    whole = {style: times for style, times in read.items() if times.notna().all()}
-    if not read:
-        return column, ""
-    if not whole:
-        style = max(read, key=lambda each: read[each].notna().mean())
-        place = int(read[style].isna().to_numpy().argmax())
-        row = int((column == known.iloc[place]).to_numpy().argmax())
-        received, hint = str(known.iloc[place]), "Correct it."
-        raise DataError(column=column.name, row=row, expected=f"a date as {style}", received=received, hint=hint)
-
-    style = min(whole, key=lambda each: _uneven(whole[each]))
-    rivals = [each for each, times in whole.items() if _uneven(times) < _CLEARLY * _uneven(whole[style])]
-    if not all(whole[each].equals(whole[style]) for each in rivals):
-        others = [each for each in rivals if each != style]
-        answers = [Option("columns.ds_format", each) for each in (style, *others)]
-        raise AmbiguityError(
-            column=column.name,
-            row=0,
-            expected="dates that can be read in one way only",
-            received=f"{int(known.iloc[0])}, which may be written as {' or '.join(rivals)}",
-            hint=Phrase("Name the format: ", answers[0], "."),
-            answers=answers,
-        )
-    if style in _OF_FRAMES:
-        return column, style
-    return column.map(dict(zip(known, whole[style], strict=True))), style
-
-
-def _uneven(times: Any) -> float:
-    """Return the unevenness of times."""
     return unevenness(times.to_numpy("datetime64[s]").astype("int64"))
 
 
@@ -431,8 +359,16 @@ def _periods(column: Any) -> ParsedDates | None:
     for part, extracted in parts.items():
         found = extracted.reindex(columns=list("abcde"))
         year, place = found["a"].fillna(found["d"]), found["b"].fillna(found["c"]).fillna(found["e"])
-        if not year.isna().any() and not place.isna().any():
-            return _first_days(part, year.where(year.str.len() == 4, "20" + year), place.astype("int64"))
+        if year.isna().any() or place.isna().any():
+            continue
+        numbers = place.astype("int64")
+        # 1/2024 is a month, except in a column of weeks or quarters.
+        part = named_part(column.name) or part if part == "month" else part
+        are_halves = part == "week" and numbers.max() <= _HALVES and text.contains("S").all()
+        fits = numbers.max() <= {"quarter": QUARTERS, "month": _MONTHS, "week": _WEEKS}[part]
+        return (
+            None if are_halves or not fits else first_days(part, year.where(year.str.len() == 4, "20" + year), numbers)
+        )
     return None
 
 
@@ -455,7 +391,7 @@ def _styles(example: str, day_first: bool | None) -> list[str]:
     styles = dict.fromkeys(guess for guess in guesses if guess and not re.match(r"%Y\W?%d", guess))
     rest = re.search(r"[ T]\d{1,2}:\d{2}.*$", example)
     days = [day + _clock(rest[0] if rest else "") for day in ("%d-%b-%y", "%d %b %Y", "%d %B %Y")]
-    return [*styles, *days, "%b %Y", "%B %Y", "%b-%y", "%b-%Y", "%B-%Y", "%G-W%V-%u", _SHORT_YEAR]
+    return [*styles, *days, "%b %Y", "%B %Y", "%b-%Y", "%B-%Y", "%G-W%V-%u", *_SHORT_YEARS]
 
 
 def _clock(rest: str) -> str:
@@ -469,20 +405,24 @@ def _clock(rest: str) -> str:
 
 
 def _parsed(column: Any, style: str) -> Any:
-    return _short_years(column) if style == _SHORT_YEAR else _parsed_as(column, style)
+    return _short_years(column, style) if style in _SHORT_YEARS else _parsed_as(column, style)
 
 
 def _parsed_as(column: Any, style: str) -> Any:
     with filtering_warnings("error", FutureWarning):
         try:
-            return pd.to_datetime(column, errors="coerce", format=style)
+            times = pd.to_datetime(column, errors="coerce", format=style)
         except (ValueError, FutureWarning):  # the offset from UTC changes, as with summer time; pandas 2 warns
-            return pd.to_datetime(column, errors="coerce", format=style, utc=True)
+            times = pd.to_datetime(column, errors="coerce", format=style, utc=True)
+    if "%y" not in style:
+        return times
+    is_late = times.dt.year > _LAST_YEAR
+    return times.mask(is_late, times - pd.DateOffset(years=100)) if is_late.any() else times
 
 
-def _short_years(column: Any) -> Any:
+def _short_years(column: Any, style: str) -> Any:
     """Return months whose years have two digits as times; none where they may be days."""
-    times = _parsed_as(column, _SHORT_YEAR)
+    times = _parsed_as(column, style)
     distinct = times.drop_duplicates()
     steps = (12 * distinct.dt.year + distinct.dt.month).diff().iloc[1:]
     shares = steps[steps % 12 != 0].value_counts() / max(1, len(steps))
@@ -500,6 +440,18 @@ def offsets_of(column: Any) -> Any:
         ['Z', '+01:00']
     """
     return column.str.extract(r"[T ][\d:.,]+ ?(Z|[+-]\d{2}(?::?\d{2})?)$")[0]
+
+
+def _check_lengths(column: Any) -> None:
+    """Reject years or months among days in ISO 8601: 2024 among 2024-02.
+
+    Raises:
+        DataError: A row has another precision than most.
+    """
+    lengths = column.str.len()
+    precision = lengths.where(lengths <= len("2024-02"), _LONGEST)
+    usual = precision.mode().iloc[0]
+    _refuse_first(column, precision != usual, "times as precise as most others", "Correct it.")
 
 
 def _check_offsets(column: Any, parsed: Any, columns: Columns) -> None:

@@ -25,6 +25,8 @@ _MARKS = (",", ".", " ", "'", "_")
 _SHARE_OF_ZEROS = 0.3
 # Letters from which the dialect is inferred.
 _SAMPLE = 1 << 16
+# The first line that Excel writes for itself.
+_SEPARATOR = re.compile(r'"?sep=([^\w"])"?\r?\n', re.IGNORECASE)
 # Lines from which it is inferred whether the first one has names.
 _LINES = 30
 # Most rows below a header and at the end that are none of the table, and columns that are looked at.
@@ -33,7 +35,7 @@ _MOST_COLUMNS = 50
 # Marks that stand for a missing value in tables of offices and archives, beside words that pandas knows.
 NOT_KNOWN = (
     *("-", "--", "---", "–", "—", "－", "…", ".", "..", "...", ":", "*", "?"),
-    *("n.a.", "n.d.", "n/d", "n/e", "k.a.", "k.A.", "k. A.", "s/d", "brak"),
+    *("#DIV/0!", "#REF!", "#VALUE!", "n.a.", "n.d.", "n/d", "n/e", "k.a.", "k.A.", "k. A.", "s/d", "brak"),
 )
 _MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", *NOT_KNOWN))
 # Control characters that no text has; bytes beyond ASCII that stand alone, as in names in Latin letters.
@@ -221,8 +223,13 @@ def find_dialect(text: str, dialect: Dialect) -> Dialect:
         >>> find_dialect("Sales\nday;sold\n1.2.2024;1,5\n2.2.2024;2,5", Dialect()).describe()
         'the header after 1 line, semicolons between columns'
     """
+    directive = _SEPARATOR.match(text)
+    if directive is not None and dialect.sep in (None, directive[1]):
+        dialect = replace(dialect, sep=directive[1], skip=max(1, dialect.skip))
     start = text if len(text) <= _SAMPLE else text[: text.rfind("\n", 0, _SAMPLE) + 1 or _SAMPLE]
-    if dialect.sep is None:
+    if dialect.sep is not None:
+        dialect = _divided(start, dialect)[1]
+    else:
         best = max((_divided(start, replace(dialect, sep=sep)) for sep in ",;\t|"), key=lambda pair: pair[0])
         if not all(best[0][:2]):
             aligned = _divided(start, replace(dialect, sep=" "))
@@ -365,7 +372,8 @@ def _count(cells: Sequence[str]) -> bool:
     numbers = [int(cell) for cell in cells if cell.strip().isdecimal()]
     steps = {after - before for before, after in pairwise(numbers)}
     years = all(YEARS[0] <= number <= YEARS[1] for number in numbers)
-    return len(numbers) == len(cells) > 2 and min(steps) > 0 and (years or len(steps) == 1)
+    is_even = years or len(steps) == 1
+    return len(numbers) == len(cells) > 2 and is_even and (min(steps) > 0 or (years and max(steps) < 0))
 
 
 def _kind(cell: str) -> str:

@@ -31,7 +31,7 @@ from seqcast.tables.number_marks import (
     without_missing,
 )
 from seqcast.tables.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
-from seqcast.tables.tidying import merged_columns, total_rows, words_on
+from seqcast.tables.tidying import merged_columns, names_below, total_rows, words_on
 
 
 class NoRowLeftError(DataError):
@@ -255,7 +255,14 @@ def _tidied(raw: RawTable) -> RawTable:
     """Return a table without rows that are no steps, its merged cells filled."""
     frame = raw.frame
     above, below = odd_rows(frame)
-    said = [words_on(frame.iloc[:above], "below the header"), words_on(frame.iloc[len(frame) - below :], "at the end")]
+    names = names_below(list(frame.columns), frame.iloc[:above])
+    renamed = [] if names == list(frame.columns) else ["names from two rows"]
+    frame = frame.set_axis(names, axis=1)
+    said = [
+        *renamed,
+        words_on(frame.iloc[:above], "below the header"),
+        words_on(frame.iloc[len(frame) - below :], "at the end"),
+    ]
     if above or below:
         frame = frame.iloc[above : len(frame) - below].copy()
 
@@ -291,7 +298,7 @@ def _read_json(file: TableFile) -> RawTable:
             names.update(_json_object(file.path, number, line))
             check_cells(file.path, file.limits, len(text), rows, len(names))
     frame = pd.read_json(io.StringIO(text), lines=True, dtype=False, convert_dates=False)
-    frame = frame.assign(**{name: _as_text(column) for name, column in frame.items() if column.dtype == object})
+    frame = frame.assign(**{str(name): _as_text(column) for name, column in frame.items() if column.dtype == object})
     return RawTable(path=file.path, frame=frame, dialect=file.dialect)
 
 
@@ -307,6 +314,8 @@ def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         row = json.loads(line, object_pairs_hook=_unique_names)
         received = type(row).__name__
+        if isinstance(row, dict) and (nested := [name for name, cell in row.items() if isinstance(cell, (dict, list))]):
+            row, received = None, f"an object or a list as {nested[0]!r}"
     except (ValueError, RecursionError) as error:
         row, received = None, str(error)
     if not isinstance(row, dict):

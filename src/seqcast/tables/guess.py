@@ -17,7 +17,8 @@ from seqcast.tables import layouts
 from seqcast.tables.dates import as_times
 from seqcast.tables.profiles import FEWEST_STEPS, TableProfile, are_alike
 from seqcast.tables.readings import CLEARLY, best_of, series_readings, time_readings, value_readings, wide_reading
-from seqcast.tables.tidying import sum_columns
+from seqcast.tables.tidying import is_total, sum_columns
+from seqcast.tables.vocabulary import TIMES, WITHIN_DAYS
 
 # Most rows that may have the time of another row of their series, as duplicates.
 _MOST_REPEATED = 0.05
@@ -25,6 +26,8 @@ _MOST_REPEATED = 0.05
 _MOST_KEYS = 6
 # A table with words has a series in each row if it has this many steps for each row.
 _MANY_STEPS = 20.0
+# Evidence of times that are whole numbers.
+_IN_NUMBERS = frozenset(("numbers named as times", "counted steps"))
 # Most columns that a question names, and most that the line on a file names of those that are not used.
 _MOST_NAMED, _MOST_UNUSED = 20, 5
 
@@ -44,7 +47,8 @@ class ColumnGuess:
         timed: Whether the header has the times, of a series in each row.
         left_out: Columns of numbers that are no series of a table with several in its columns or header, such as sums.
         rivals: The columns of values, or the layouts, that are about as likely as the guessed one; none if it is sure.
-        unread: Columns of words of a table without times, some of which may be times; none where the rows are named.
+        unread: Columns of a table without times, some of which may be times; none where the rows are named.
+        fault: Why the layout is none that is read; `None` if it is one.
     """
 
     time: str | None
@@ -58,6 +62,7 @@ class ColumnGuess:
     left_out: tuple[str, ...] = ()
     rivals: tuple[str, ...] = field(default=(), compare=False)
     unread: tuple[str, ...] = field(default=(), compare=False)
+    fault: DataError | None = field(default=None, compare=False)
 
     @property
     def names(self) -> dict[str, Any]:
@@ -114,6 +119,8 @@ class ColumnGuess:
         Args:
             start: The first time of a table without times, if it is known.
         """
+        if self.fault is not None:
+            return self.fault
         if self.unread and start is None:
             return _ask_for_times(self.unread)
         if not self.rivals:
@@ -123,9 +130,24 @@ class ColumnGuess:
         return _ask_for_values(self.rivals, may_be_wide=self.unique_id is None)
 
 
+def _parts_across(down: str, across: Sequence[str]) -> DataError:
+    """Return the error for a grid of times that is not read: quarters of a year, or years of a month, in each row."""
+    expected = "a row for each time, or in each row the months of a year or the hours of a day"
+    received = f"{down!r} in the rows, and {_listed(across[:3])} … in the columns"
+    hint = Phrase("Write a row for each time; or, if each column is a series, give ", Option("layout", "wide"), ".")
+    return DataError("columns", expected=expected, received=received, hint=hint)
+
+
+def _times_among_names(times: Sequence[str], others: Sequence[str]) -> DataError:
+    """Return the error for a header in which some names are times, and others are not."""
+    received = f"{_listed(times[:2])} … and {_listed(others)}" if others else f"{_listed(times)}, in no order"
+    hint = Phrase("Leave the others out; or, if each column is a series, give ", Option("layout", "wide"), ".")
+    return DataError("columns", expected="times in the names of all columns of numbers", received=received, hint=hint)
+
+
 def _ask_for_times(texts: Sequence[str]) -> DataError:
     """Return the question which column has the times, where columns of words cannot be read as such."""
-    received = f"none; words in {_listed(texts)}"
+    received = f"none, and {_listed(texts)} cannot be read as times"
     first, step = Option("start", "2024-01-01"), Option("freq", "D")
     hint = Phrase(
         "Give the time of the first row and the step, such as ",
@@ -264,6 +286,8 @@ class _Guesser:
         dated, times = layouts.dated_columns(self.profile.numbers, self.day_first)
         taken |= set() if times is None else set(dated)
         free = [reading for reading in time_readings(self.profile) if taken.isdisjoint(reading.columns)]
+        # Where the header has times, whole numbers are names of rows.
+        free = [each for each in free if times is None or _IN_NUMBERS.isdisjoint(each.evidence)]
         written = [name for name in self._written_as_times() if name not in taken]
         fitting = [reading for reading in free if reading.columns and set(written).issuperset(reading.columns)]
         if written and not fitting:
@@ -306,12 +330,17 @@ class _Guesser:
         numbers, texts, table = self.profile.numbers, self.profile.words, self.profile.table
         groups = chain.from_iterable(combinations(texts[:_MOST_KEYS], count) for count in range(1, 4))
         unique = (",".join(group) for group in groups if not table.duplicated(list(group)).any())
-        series = self.given.get("unique_id") or next(unique, None)
         dated, times = layouts.dated_columns(numbers, self.day_first)
-        used = [*dated, *layouts.joined_parts(self.profile.columns, series)]
+        rest = (name for name in _others(numbers, dated) if times is not None and table[name].is_unique)
+        series = self.given.get("unique_id") or next(unique, None) or next(rest, None)
+        sums = () if times is not None or self.layout == "rows" else self._totals(numbers)
+        used = [*_others(dated, sums), *layouts.joined_parts(self.profile.columns, series)]
         by_row = ColumnGuess(None, series, layout="rows", timed=times is not None, left_out=self._left_out(used))
+        if self.layout is None and (fault := _mixed_header(numbers, () if times is None else dated)):
+            return replace(by_row, fault=fault)
         if self.layout == "rows" or by_row.timed:
-            return by_row
+            is_grid = times is not None and self.layout is None and self._are_parts(series)
+            return replace(by_row, fault=_parts_across(str(series), dated)) if is_grid else by_row
 
         if len(numbers) < FEWEST_STEPS or self.layout is not None or (texts and "," in (series or ",")):
             return None
@@ -322,6 +351,18 @@ class _Guesser:
         may_be_rows = bool(texts) or len(numbers) > len(table)
         return ColumnGuess(None, layout="wide", rivals=("wide", "rows")) if may_be_rows else None
 
+    def _totals(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the columns that are sums of others, or are called totals."""
+        sums = sum_columns(self.profile.head, names)
+        return tuple(name for name in names if name in sums or is_total(name))
+
+    def _are_parts(self, name: str | None) -> bool:
+        """Return whether a column holds months, quarters or hours, so that times across it are years or days."""
+        column = self.profile.columns.get(str(name))
+        if column is None:
+            return False
+        return column.is_month or column.is_quarter or WITHIN_DAYS.rank(column.name) is not None
+
     def _as_long(self, time: str | None, keys: Sequence[str]) -> ColumnGuess:
         """Return the guess of a table with a row for each series and time; or of one with alike columns, as wide."""
         targets = self._parts("y")
@@ -329,7 +370,8 @@ class _Guesser:
         series = self._series(keys, _others(others, targets))
         ids = layouts.joined_parts(self.profile.columns, series)
         others = _others(others, ids)
-        unread = () if keys or self.layout is not None else _others(self.profile.words, [*ids, *targets])
+        named = [name for name in self.profile.numbers if TIMES.is_name(name)]
+        unread = () if keys or self.layout is not None else _others([*self.profile.words, *named], [*ids, *targets])
         readings = value_readings(self.profile, keys, ids, others)
         uncounted = _others(others, (each.columns[0] for each in readings if "numbers of rows" in each.evidence))
         if "y" in self.given:
@@ -351,7 +393,10 @@ class _Guesser:
             if wide_reading(self.profile, best, alike).score > best.score:
                 flags = [name for name in self.profile.numbers if name in others and self.profile.columns[name].is_flag]
                 alike += tuple(name for name in flags if name not in alike and are_alike([*alike, name]))
-                return ColumnGuess(time, layout="wide", left_out=self._left_out([*keys, *alike]), unread=unread)
+                has_years = len(keys) == 1 and self.profile.columns[keys[0]].are_years
+                fault = _parts_across(keys[0], alike) if has_years and layouts.count_parts(alike) else None
+                left_out = self._left_out([*keys, *alike])
+                return ColumnGuess(time, layout="wide", left_out=left_out, unread=unread, fault=fault)
         guess = ColumnGuess(time, series, names[0], rivals=tuple(names) if len(names) > 1 else (), unread=unread)
         return self._with_covariates(guess, uncounted)
 
@@ -388,6 +433,22 @@ def _has_format(values: Any, ds_format: str) -> bool:
     if not are_written or not len(values) or values.isna().any():
         return False
     return bool(parse_stamps(values, ds_format).notna().all())
+
+
+def _mixed_header(names: Sequence[str], dated: Sequence[str]) -> DataError | None:
+    """Return the error for names of columns some of which are times, but not all; `None` for others.
+
+    Args:
+        names: The names.
+        dated: Those that are read as times; without any, half of the names have to be times.
+    """
+    rest = _others(names, dated)
+    are_times = as_times(pd.Series(list(rest), dtype="str")).notna().tolist() if len(names) > 3 and rest else []
+    # A year beside its months is their sum.
+    times = [name for name, is_time in zip(rest, are_times, strict=False) if is_time and not name.strip().isdecimal()]
+    if not times or (not dated and not 2 * len(times) >= len(names) > len(times)):
+        return None
+    return _times_among_names([*dated, *times], _others(rest, times))
 
 
 def _others(names: Iterable[str], but: Iterable[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import pandas as pd
 from seqcast.data.frames import inside, is_text, resolve
 from seqcast.errors import AmbiguityError, DataError, SpecError
 from seqcast.specs import Columns
-from seqcast.tables.dates import YEARS, is_clock, parse_dates, seconds
+from seqcast.tables.dates import YEARS, ParsedDates, is_clock, parse_dates, seconds
 from seqcast.tables.months import month_numbers
 from seqcast.tables.number_marks import holds_numbers, to_numbers
 from seqcast.tables.tidying import ends_with_total, words_on
@@ -29,11 +29,16 @@ _MOST_TOTALS = 3
 # Names of columns that number the rows.
 _NUMBERS_ROWS = ("", "unnamed: 0", "index", "id", "row", "rownames", "no", "no.", "nr", "nr.", "#", "sr. no.", "sl no.")
 _MONTHS = tuple(range(1, 13))
-# A year over parts of two, such as 2016-17.
+# A year over parts of two, such as 2016-17; what a line says of them.
+FISCAL_YEARS = "fiscal years by the year in which they begin"
 _FISCAL = re.compile(r"^(?:FY *)?(\d{4})(?:年度| ?[-/–] ?(?:\d\d)?(\d\d))$", re.IGNORECASE)
 # A time of the day in the name of a column: 7, H07, 07:30; or a span of two, by its start: 07-08.
 _CLOCK = re.compile(r"(\D*)(\d{1,2})(?::(\d\d)(?::00)?)?(?: ?[-–] ?\d{1,2}(?::\d\d)?)?\D*")
 _HOURS, _DAY = 24, 24 * 60
+# A part of a year or month in the name of a column, Q1 or 01, and how many there are.
+_COUNTED, _COUNTS = re.compile(r"(\D{0,5})0?(\d{1,2})"), (4, 12, 13, 31, 52, 53)
+# Year, month and day.
+_PARTS_OF_DAYS = 3
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,8 @@ def join_times(table: Any, name: str) -> Any:
         return parts[0]
     if (quarters := quarters_of(parts[1])) is not None:
         return parts[0].astype("int64").astype("str") + "Q" + quarters
+    if len(parts) == 2 and is_clock(parts[1]):
+        parts[1] = _with_ends_of_days(parts[0], parts[1])
     parts = [_clock_in_digits(part) if (months := months_of(part)) is None else months for part in parts]
     whole = [part.dtype.kind in "iuf" and bool((part % 1 == 0).all()) for part in parts]
     cells = [part.astype("int64") if is_whole else part for part, is_whole in zip(parts, whole, strict=True)]
@@ -139,7 +146,16 @@ def join_times(table: Any, name: str) -> Any:
     if not all(whole):
         hours = [text + ":00" if is_whole else text for text, is_whole in zip(texts, whole, strict=True)]
         return hours[0].str.cat(hours[1:], sep=" ")
+    if len(texts) > _PARTS_OF_DAYS:
+        return texts[0].str.cat(texts[1:3], sep="-").str.cat(texts[3] + ":00", sep=" ")
     return texts[0].str.cat(texts[1:], sep="-W" if part_of_year(parts[1]) == "week" else "-")
+
+
+def _with_ends_of_days(days: Any, clocks: Any) -> Any:
+    """Return clocks with 24:00 where the last row of each day has 0:00, as meters write the end of a step."""
+    is_zero = clocks.notna() & (seconds(clocks.fillna("1:00")) == 0)
+    is_last = is_zero & (days == days.shift()) & (days != days.shift(-1))
+    return clocks.mask(is_last, "24:00") if is_zero.any() and is_last.equals(is_zero) else clocks
 
 
 def _clock_in_digits(column: Any) -> Any:
@@ -190,12 +206,13 @@ def part_of_year(column: Any) -> str:
         column: A pandas Series of whole numbers.
 
     Example:
-        >>> [part_of_year(pd.Series([1, most], name=name)) for name, most in (("Quartal", 4), ("uke", 5), ("p", 13))]
+        >>> [part_of_year(pd.Series([1, most], name=name)) for name, most in (("Quartal", 4), ("uke", 5), ("p", 14))]
         ['quarter', 'week', 'week']
     """
     name = str(column.name).strip().lower()
-    named = next((part for part, words in WITHIN_YEARS.items() if words.is_within(name)), "month")
-    return "week" if named == "month" and float(column.max()) > len(_MONTHS) else named
+    named = next((part for part, words in WITHIN_YEARS.items() if words.is_within(name)), None)
+    # A thirteenth period is none of a week.
+    return named or ("week" if float(column.max()) > len(_MONTHS) + 1 else "month")
 
 
 def with_joined(table: Any, columns: Columns) -> Any:
@@ -237,8 +254,8 @@ def split_ids(table: Any) -> Any:
     return pd.concat([ids, table.iloc[:, 1:]], axis=1)
 
 
-def header_times(names: Sequence[str], day_first: bool | None = None) -> Any:
-    """Return names of columns as times, a pandas Index, if all are and they ascend; else nothing.
+def header_times(names: Sequence[str], day_first: bool | None = None) -> ParsedDates | None:
+    """Return names of columns as times, if all are, and they ascend or descend; else nothing.
 
     Args:
         names: The names.
@@ -248,21 +265,31 @@ def header_times(names: Sequence[str], day_first: bool | None = None) -> Any:
         AmbiguityError: They do not show whether the day stands first.
 
     Example:
-        >>> header_times(["1990", "1991", "1992"]).tolist(), header_times(["V1", "V2", "V3"])
-        ([1990, 1991, 1992], None)
+        >>> header_times(["1992", "1991", "1990"]).times.tolist(), header_times(["V1", "V2", "V3"])
+        ([1992, 1991, 1990], None)
+        >>> header_times(["2020-21", "2021-22", "2022-23"]).sentence
+        'fiscal years by the year in which they begin'
     """
     texts = pd.Series([str(name).partition(" [")[0] for name in names], dtype="str")
     try:
         years = bool(texts.str.fullmatch(r"1[5-9]\d\d|2[0-4]\d\d").all())
-        times = pd.Index(texts.astype("int64") if years else parse_dates(texts, Columns(), day_first).times)
+        fiscal = fiscal_years(texts)
+        if years:
+            parsed = ParsedDates(texts.astype("int64"))
+        elif fiscal is not None:
+            parsed = ParsedDates(fiscal, sentence=FISCAL_YEARS)
+        else:
+            parsed = parse_dates(texts, Columns(), day_first)
     except AmbiguityError as error:
         raise error.changed("the header", row=None, column=None) from error
     except (DataError, IndexError):  # some are no times; there are none
         return None
-    return times if len(times) >= _FEWEST_TIMES and times.is_monotonic_increasing and times.is_unique else None
+    times = parsed.times
+    is_even = times.is_unique and (times.is_monotonic_increasing or times.is_monotonic_decreasing)
+    return parsed if len(times) >= _FEWEST_TIMES and is_even else None
 
 
-def dated_columns(names: Sequence[str], day_first: bool | None = None) -> tuple[list[str], Any]:
+def dated_columns(names: Sequence[str], day_first: bool | None = None) -> tuple[list[str], ParsedDates | None]:
     """Return the columns that are named by times, without sums beside them, and the times; all and `None` without any.
 
     Args:
@@ -318,9 +345,10 @@ def _of_rows(table: Any, columns: Columns, steps: Steps) -> LongRows:
     values = numbers[dated].to_numpy(dtype=float)
     rows, places = np.nonzero(inside(~np.isnan(values).T).T)
     ids = table.get(columns.unique_id, default=pd.Series(range(1, len(table) + 1), dtype="str"))
-    stamps = steps.stamps(np.arange(values.shape[1])) if times is None else times
+    stamps = steps.stamps(np.arange(values.shape[1])) if times is None else pd.Index(times.times)
     long = {columns.unique_id: ids.array[rows], columns.ds: stamps[places], columns.value: values[rows, places]}
-    return LongRows(pd.DataFrame(long, index=table.index[rows]), words_on(total, "at the end"))
+    said = filter(None, ("" if times is None else times.sentence, words_on(total, "at the end")))
+    return LongRows(pd.DataFrame(long, index=table.index[rows]), ", ".join(said))
 
 
 def _of_columns(table: Any, columns: Columns, steps: Steps) -> LongRows:
@@ -370,6 +398,24 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
             # The hour that clocks show twice has two columns, 3A and 3B, of which the first is on every day.
             clocks.setdefault(found[1], {}).setdefault(int(found[2]) * 60 + int(found[3] or 0), column)
     return next(([own[minute] for minute in sorted(own)] for own in clocks.values() if _fill_a_day(sorted(own))), [])
+
+
+def count_parts(names: Sequence[str]) -> bool:
+    """Return whether names count the quarters, months, weeks or days of a year or month: Q1 to Q4, 01 to 12.
+
+    Args:
+        names: Names of columns.
+
+    Example:
+        >>> count_parts(["Q1", "Q2", "Q3", "Q4"]), count_parts(["T1", "T2"]), count_parts(["Jan", "Feb", "Mar"])
+        (True, False, True)
+    """
+    found = [_COUNTED.fullmatch(name.strip()) for name in names]
+    if len(names) > 2 and len(month_numbers(names)) == len(names):
+        return True
+    counted = [(match[1], int(match[2])) for match in found if match]
+    is_even = len({prefix for prefix, _ in counted}) == 1 and len(counted) == len(names)
+    return is_even and len(names) in _COUNTS and [number for _, number in counted] == list(range(1, len(names) + 1))
 
 
 def _months_of_names(names: Sequence[str]) -> dict[str, int]:

@@ -20,7 +20,8 @@ _WITH_UNIT = re.compile(
     r"(?P<minus>[-−])?(?P<unit> ?[$€£¥₹₩₺₽%]| [^\W\d_]{1,4}|(?:(?<=[.,]\d)|(?<=[.,]\d\d))[b-finprsuz]{1,2})?"
     r"(?P<note>[*†]+| ?\(?[a-z]\))?(?(1)\)?)"
 )
-_BRACKETS = "()"
+_BRACKETS, _BEHIND = "()", "5-"
+_NEGATIVE = {_BRACKETS: "numbers in brackets as negative", _BEHIND: "numbers with a minus behind them as negative"}
 # Fraction of the first values of a column with words that have to be numbers.
 _READ_AS_NUMBERS, _ROWS_LOOKED_AT = 0.8, 5_000
 # A missing value, perhaps with a flag; flags of statistical offices, which are neither thousands (k) nor metres.
@@ -28,7 +29,7 @@ _NOT_KNOWN, _FLAG = re.compile(r":( ?[a-z]{1,2})?"), re.compile(r"[b-finprsuz]{1
 # Flags that all numbers of a time may have: a break, an estimate, provisional.
 _OF_ALL = frozenset("bep")
 # Numbers that stand for missing ones in archives; all others of their column are at least that many times nearer to 0.
-_PLACEHOLDERS = (-999.0, -9999.0, -99999.0, -999.9, -9999.9, -999.99, -9999.99)
+_PLACEHOLDERS = (-99.9, -99.99, -999.0, -9999.0, -99999.0, -999.9, -9999.9, -999.99, -9999.99)
 _FAR_AWAY = 5.0
 # Difference of a number from its rounded one that arithmetic makes.
 _NEARLY = 1e-6
@@ -85,8 +86,8 @@ def parse_numbers(frame: Any, names: Sequence[str], dialect: Dialect, path: Path
     frame = frame.assign(**{name: _as_months(frame[name]) for name in first[may_be_months].index})
     # Many columns that are set one by one are as many blocks, of which pandas warns.
     frame = frame.copy() if len(numbers) > _MANY else frame
-    sentences = ["numbers in brackets as negative"] if _BRACKETS in left_out else []
-    if signs := sorted(left_out - {_BRACKETS}):
+    sentences = [words for sign, words in _NEGATIVE.items() if sign in left_out]
+    if signs := sorted(left_out - _NEGATIVE.keys()):
         sentences.append(f"without {', '.join(map(repr, signs))} at numbers")
     return ParsedNumbers(frame, dialect, tuple(sentences))
 
@@ -121,7 +122,7 @@ def without_units(column: Any, left_out: set[str]) -> Any:
         ['3 kWh', '4 MWh']
         ['1.5', '2', '3.5', '4', nan]
         >>> sorted(left_out)
-        ['$', '()', 'R$', 'b', 'p']
+        ['$', '()', '5-', 'R$', 'b', 'p']
     """
     read = {text: _WITH_UNIT.fullmatch(text.strip()) for text in column.dropna().unique().tolist()}
     found = {text: match for text, match in read.items() if match}
@@ -138,9 +139,23 @@ def without_units(column: Any, left_out: set[str]) -> Any:
         return column
     left_out.update(filter(None, (*units, *((match["note"] or "").strip() for match in found.values()))))
     left_out.update(_BRACKETS for match in found.values() if match[1] == "(")
-    signs = {text: "-" * bool(match[1] or match["minus"]) for text, match in found.items()}
-    numbers = {text: sign + found[text]["number"].strip() for text, sign in signs.items()}
+    left_out.update(_BEHIND for match in found.values() if match["minus"] and not _has_no_cents(match))
+    left_out.update(f"{match['number'][-1]}{match['minus']}" for match in found.values() if _has_no_cents(match))
+    numbers = {text: _as_numeral(match) for text, match in found.items()}
     return column.map(numbers | dict(zip(others, others, strict=True)))
+
+
+def _has_no_cents(match: re.Match[str]) -> bool:
+    """Return whether a dash stands for cents, as in `5,-`."""
+    return bool(match["minus"]) and match["number"][-1] in _OTHER
+
+
+def _as_numeral(match: re.Match[str]) -> str:
+    """Return a number without its unit and note, its minus before it."""
+    number = match["number"].strip()
+    if _has_no_cents(match):
+        return ("-" if match[1] else "") + number[:-1]
+    return ("-" if match[1] or match["minus"] else "") + number
 
 
 @dataclass
@@ -199,6 +214,8 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
     for name, column in texts.items():
         seen.look_at(name, column.dropna().unique().tolist())
     decimals, undecided, thousands = seen.decimals, seen.undecided, seen.thousands
+    if dialect.decimal is None and dialect.thousands in _OTHER:
+        return replace(dialect, decimal=_OTHER[dialect.thousands])
     if dialect.decimal is not None:
         thousands = next(iter(undecided.keys() - {dialect.decimal}), thousands)
         return replace(dialect, thousands=thousands if thousands != dialect.decimal else dialect.thousands)
@@ -216,8 +233,6 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
             answers=[answer],
         )
     if not decimals and undecided:
-        if dialect.thousands is not None:
-            return replace(dialect, decimal="." if dialect.thousands == "," else ",")
         mark, (name, text) = next(iter(undecided.items()))
         received = f"{text!r:.80}, and no number shows whether a mark is decimal or groups thousands"
         is_decimal, groups = Option("dialect.decimal", mark), Option("dialect.thousands", mark)
@@ -276,12 +291,12 @@ def may_be_grouped(column: Any) -> bool:
 def _may_group(column: Any, decimal: str) -> bool:
     """Return whether the decimal mark of a file may stand between thousands in a column.
 
-    Three digits follow it in each number that has it, and the other numbers have three digits: 1.142 beside 712.
+    Three digits follow it in each number that has it, and the other numbers have three digits at most: 1.142 and 712.
     """
     digits = column.dropna().str.strip().str.lstrip("+-−")
     whole = digits[digits.str.isdecimal()]
     marked = digits[~digits.str.isdecimal()]
-    if not len(whole) or not len(marked) or whole.str.len().max() != 3:
+    if not len(marked) or (len(whole) and whole.str.len().max() > _GROUP):
         return False
     return bool(marked.str.contains(decimal, regex=False).all() and marked.map(_decimal_mark).eq("?").all())
 

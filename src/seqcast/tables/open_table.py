@@ -14,10 +14,11 @@ from seqcast.runtime import Array, FileLimits
 from seqcast.specs import Columns, check_choice
 from seqcast.tables import file_kinds
 from seqcast.tables.contents import RawTable, ReadTable
-from seqcast.tables.dates import digits_as_times, is_clock, offsets_of, parse_dates, seconds
+from seqcast.tables.dates import is_clock, offsets_of, parse_dates, seconds
 from seqcast.tables.dialect import Dialect
+from seqcast.tables.digit_dates import digits_as_times
 from seqcast.tables.guess import ColumnGuess, guess_columns
-from seqcast.tables.layouts import LAYOUTS, Steps, fiscal_years, with_joined
+from seqcast.tables.layouts import FISCAL_YEARS, LAYOUTS, Steps, fiscal_years, with_joined
 from seqcast.tables.number_marks import to_numbers
 from seqcast.tables.tidying import words_on
 
@@ -319,7 +320,7 @@ def _with_times(raw: RawTable, columns: Columns) -> tuple[RawTable, str]:
             if is_clock(column) and column.notna().all():
                 column, words = seconds(column), "times of the day as seconds"
             elif (years := fiscal_years(column)) is not None:
-                column, words = years, "fiscal years by the year in which they begin"
+                column, words = years, FISCAL_YEARS
             elif is_text(column):
                 parsed = parse_dates(column, columns, dialect.day_first)
                 column, words = parsed.times, parsed.sentence or words

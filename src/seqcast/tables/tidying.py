@@ -12,6 +12,8 @@ from seqcast.data.frames import is_numeral, is_text
 from seqcast.errors import counted
 from seqcast.runtime import Array
 from seqcast.tables.dates import is_time
+from seqcast.tables.reader_script import joined_names
+from seqcast.tables.vocabulary import TIMES
 
 # Words for a total.
 _TOTAL = re.compile(
@@ -75,6 +77,19 @@ def _adds_up(total: Array, parts: Array) -> bool:
     return bool(adds and ((parts >= 0).mean(axis=0) >= _MOSTLY).all())
 
 
+def is_total(name: str) -> bool:
+    """Return whether a name is, or has, a word for a total.
+
+    Args:
+        name: The name.
+
+    Example:
+        >>> is_total("Grand total"), is_total("Totality")
+        (True, False)
+    """
+    return bool(_TOTAL.search(name))
+
+
 def total_rows(table: Any) -> Any:
     """Return the rows of a table with a word for a total whose cell in a column of times is none.
 
@@ -135,6 +150,31 @@ def _has_times(column: Any) -> bool:
     if column.dtype.kind == "f" and (column % 1 == 0).all():
         column = column.astype("int64").astype("str")
     return bool(column.notna().mean() >= _MOSTLY) and is_time(column)
+
+
+def names_below(names: Sequence[str], rows: Any) -> list[str]:
+    """Return the names of columns with those of a second header, or the second header where the first is a title.
+
+    Args:
+        names: The names in the header; one that occurs again has a number behind it.
+        rows: The rows below it that are none of the table, a pandas frame.
+
+    Example:
+        >>> rows = pd.DataFrame([[None, "sold", "left", "sold", "left"]])
+        >>> names_below(["day", "north", "north.1", "south", "south.1"], rows)
+        ['day', 'north sold', 'north left', 'south sold', 'south left']
+        >>> names_below(["Report", "2024"], pd.DataFrame([["date", "sold"]]))
+        ['date', 'sold']
+    """
+    if not len(rows):
+        return list(names)
+    cells = rows.iloc[int(rows.notna().sum(axis=1).to_numpy().argmax())].astype("object").fillna("").map(str).tolist()
+    over = ["" if name.startswith("Unnamed: ") else re.sub(r"\.\d+$", "", name) for name in names]
+    if len(set(over)) < len(names):
+        joined = joined_names(over, cells)
+        return list(names) if joined == cells else joined
+    is_header = all(cells) and len(set(cells)) == len(cells) and any(map(TIMES.is_name, cells))
+    return cells if is_header and not any(map(TIMES.is_name, names)) else list(names)
 
 
 def merged_columns(table: Any) -> list[str]:

@@ -112,7 +112,8 @@ MEASURED = Words.of("temperature temp humidity pressure wind rain precipitation"
 BESIDE = Words(
     MEASURED.listed
     + Words.of("""price promo promotion discount holiday open high low cost budget hour
-    forecast prognose prévision plan predicted soll variance abweichung difference diff prior ly 予測 预测 計画 计划 pronóstico previsione prognoza tahmin dayofweek dow day week
+    forecast prognose prévision plan predicted soll variance abweichung difference diff prior ly
+    予測 预测 計画 计划 pronóstico previsione prognoza tahmin dayofweek dow day week
     weekday weekend month quarter year profit staff personal employees preis prix precio prezzo aktion pvp cena
     fiyat battery batterie rssi latitude longitude lat lon lng capacity kapasitet""").listed
 )
@@ -122,6 +123,7 @@ PRICES = Words.of("price")
 HOURS = Words.of("hour stunde uur heure hora ora óra godzina hodina saat timme tunti jam")
 YEARS = Words.of("year yyyy yr jahr année annee año ano ejercicio anno år ar jaar rok vuosi yıl")
 DAYS = Words.of("day dd tag")
+DATES = Words.of("date datum fecha data dato dátum day tag month monat datetime timestamp")
 # Parts of a day, which name no series beside a date.
 WITHIN_DAYS = Words(HOURS.listed + Words.of("hours hr hh hhmm h minute minutes min interval period ampm").listed)
 # Parts of a year; a word may stand anywhere in a name.

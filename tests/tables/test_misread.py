@@ -138,6 +138,11 @@ READ = {
         (2021, 2022, 2024),
         ([3, 4, 5], 2),
     ),
+    "quarters in the header, codes of an office": (
+        "freq,geo\\TIME_PERIOD\t2023-Q1\t2023-Q2\t2023-Q3\t2023-Q4\nQ,AT\t5\t6\t7\t8\nQ,DE\t3\t4\t5\t6\n",
+        ("2023-01-01", "2023-04-01", "2023-10-01"),
+        ([5, 6, 7], 2),
+    ),
     "fiscal years in the header": (
         "State,2008-09,2009-10,2010-11,2011-12\nGoa,10,20,30,40\nBihar,20,30,40,50\n",
         (2008, 2009, 2011),

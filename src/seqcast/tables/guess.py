@@ -361,7 +361,7 @@ class _Guesser:
         column = self.profile.columns.get(str(name))
         if column is None:
             return False
-        return column.is_month or column.is_quarter or WITHIN_DAYS.rank(column.name) is not None
+        return column.is_month or column.is_quarter or WITHIN_DAYS.is_name(column.name)
 
     def _as_long(self, time: str | None, keys: Sequence[str]) -> ColumnGuess:
         """Return the guess of a table with a row for each series and time; or of one with alike columns, as wide."""

@@ -172,6 +172,19 @@ READ = {
         ("2024-01-01 01:00", "2024-01-01 02:00", "2024-01-04"),
         ([0, 1, 2], 1),
     ),
+    "the newest hours first": (
+        table("Datum;Zeit;kWh", lambda place, time: f"{time:%d.%m.%Y};{time:%H:%M};{place}", EVERY_HOUR[::-1]),
+        ("2024-01-01", "2024-01-01 01:00", "2024-01-03 23:00"),
+        ([71, 70, 69], 1),
+    ),
+    "a day in each row, the ends of its hours in the columns": (
+        table(
+            "Datum;" + ";".join(f"{h % 24:02}:00" for h in range(1, 25)),
+            lambda place, day: f"{day:%d.%m.%Y};" + ";".join(str(place + h) for h in range(24)),
+        ),
+        ("2024-01-01", "2024-01-01 01:00", "2024-02-29 23:00"),
+        ([0, 1, 2], 1),
+    ),
     "years of the last century": (
         "Date,y\n" + "".join(f"01.{m:02}.{y},{m + y}\n" for y in range(62, 76) for m in range(1, 13)),
         ("1962-01-01", "1962-02-01", "1975-12-01"),

@@ -153,9 +153,13 @@ def join_times(table: Any, name: str) -> Any:
 
 def _with_ends_of_days(days: Any, clocks: Any) -> Any:
     """Return clocks with 24:00 where the last row of each day has 0:00, as meters write the end of a step."""
-    is_zero = clocks.notna() & (seconds(clocks.fillna("1:00")) == 0)
+    since_midnight = seconds(clocks.fillna("1:00"))
+    is_zero = clocks.notna() & (since_midnight == 0)
     is_last = is_zero & (days == days.shift()) & (days != days.shift(-1))
-    return clocks.mask(is_last, "24:00") if is_zero.any() and is_last.equals(is_zero) else clocks
+    # The newest rows may stand first.
+    steps = since_midnight.diff()[(days == days.shift()) & ~is_zero]
+    ends = is_zero.any() and is_last.equals(is_zero) and bool((steps >= 0).all())
+    return clocks.mask(is_last, "24:00") if ends else clocks
 
 
 def _clock_in_digits(column: Any) -> Any:
@@ -397,6 +401,9 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
         if found := _CLOCK.fullmatch(column.strip()):
             # The hour that clocks show twice has two columns, 3A and 3B, of which the first is on every day.
             clocks.setdefault(found[1], {}).setdefault(int(found[2]) * 60 + int(found[3] or 0), column)
+    for own in clocks.values():
+        if next(iter(own)) > 0 and list(own)[-1] == 0:
+            own[_DAY] = own.pop(0)
     return next(([own[minute] for minute in sorted(own)] for own in clocks.values() if _fill_a_day(sorted(own))), [])
 
 

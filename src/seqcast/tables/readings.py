@@ -25,6 +25,8 @@ _MOST_REPEATED = 0.05
 _MOST_ABSENT = 4.0
 # Sizes of values that columns of the same thing have: the largest for the smallest.
 _LIKE_SIZE = 20.0
+# A unit in the name of a column.
+_UNIT = re.compile(r"%|[(\[]([^()\[\]]*)[)\]]")
 # Numbers of weeks of a year.
 _WEEKS = 53
 
@@ -386,7 +388,8 @@ def are_series(table: TableProfile, names: Sequence[str]) -> bool:
 
 def _unit(name: str) -> str:
     """Return the unit in the name of a column, `MW` of `Load [MW]`; nothing without one."""
-    return next(iter(re.findall(r"%|[(\[]([^)\]]*)[)\]]", name)), "") or "%" * ("%" in name)
+    found = _UNIT.search(name)
+    return "" if found is None else found[1] or found[0]
 
 
 def _with(reading: Reading, name: str, units: Any) -> Reading:

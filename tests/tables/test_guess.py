@@ -801,3 +801,18 @@ def test_words_among_numbers_of_json_are_named(tmp_path):
     pd.DataFrame(rows).to_json(tmp_path / "a.jsonl", orient="records", lines=True)
     with pytest.raises(DataError, match=r"column 'tmpf', row 7: expected numbers, received 'M' in 1 row"):
         OpenTable.of(tmp_path / "a.jsonl", None).guessed()
+
+
+def test_series_of_a_workbook_are_called_as_they_are_written(tmp_path):
+    rows = [(f"2024-01-{n:02}", version, n) for version in ("1.1", "1.10", "2.0") for n in range(1, 20)]
+    book(tmp_path / "a.xlsx", {"a": pd.DataFrame(rows, columns=["day", "version", "sold"])})
+    frame = OpenTable.of(tmp_path / "a.xlsx", None).guessed({"unique_id": "version"}).with_ids()
+    assert frame["version"].drop_duplicates().tolist() == ["1.1", "1.10", "2.0"]
+
+
+def test_marks_for_missing_values_are_none_of_the_numbers_of_parquet(tmp_path):
+    rows = {"day": [f"2024-01-{n:02}" for n in range(1, 20)], "sold": ["-", "NA", *map(str, range(17))]}
+    pd.DataFrame(rows).to_parquet(tmp_path / "a.parquet")
+    frame = OpenTable.of(tmp_path / "a.parquet", None).guessed().frame
+    assert frame["sold"].isna().sum() == 2
+    assert frame["sold"].sum() == sum(range(17))

@@ -3,9 +3,9 @@
 Rows of text and Excel files are counted as a spreadsheet shows them, the header being row 1; those of others from 1.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,7 @@ class RawTable(FileContent):
 
     Args:
         merged: Columns whose cells held for the rows below them, too.
+        written: Columns of text whose numbers were parsed, as they are written, by name.
 
     Example:
         >>> frame = pd.DataFrame({"day": ["1.2.2024", "2.2.2024"], "sold": [3.0, 4.0]})
@@ -114,6 +115,7 @@ class RawTable(FileContent):
     """
 
     merged: tuple[str, ...] = ()
+    written: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,7 +1,7 @@
 """Dates and times of text files: the format in which a column writes them, and rows that are invalid."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ _FEWEST_DIGITS = 2
 # Fraction of a column's values that have to be times.
 READ_AS_TIMES = 0.95
 # Times whose steps are that many times less even than in another reading are not meant.
-CLEARLY = 20
+_CLEARLY = 20
 # Most letters of a time, and of a value in an error.
 _LONGEST = 100
 
@@ -120,12 +120,14 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> Parsed
         parsed = _parse_once(written.str.replace(_END_OF_DAY, r"\g<1>00\2", regex=True), columns, day_first)
         return parsed._replace(times=parsed.times + pd.to_timedelta(days, unit="D"))
     column = without_long(written)
-    starts = _without_ends(column)
-    spans = "" if starts.equals(column) else "spans by their start"
-    numbered = _numbered_parts(starts)
+    numbered = _numbered_parts(column)
     if numbered is not None:
         return numbered
+    starts = _without_ends(column)
     times = _parsed(starts, "ISO8601")
+    if times.isna().any():
+        starts = starts.str.replace(_SPAN, r"\1", regex=True)
+    spans = "" if starts.equals(column) else "spans by their start"
     if times.isna().any():
         starts = _with_english_months(starts)
         times = _parsed(starts, "ISO8601")
@@ -145,14 +147,13 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> Parsed
     readings = [(style, times) for style, times in tried if not times.isna().any()]
     # Between points nobody writes the month first.
     readings = [reading for reading in readings if str(reading[0]).startswith("%d.")] or readings
-    style, parsed = min(readings, key=lambda pair: unevenness_of(pair[1])) if len(readings) > 1 else readings[0]
-    others = [times for _, times in readings if not times.equals(parsed)]
-    if any(unevenness_of(times) < CLEARLY * unevenness_of(parsed) for times in others):
-        raise _in_two_ways(starts, [str(style) for style, _ in readings])
-    return ParsedDates(parsed, _day_stands_first(style), spans)
+    style, *rivals = most_even(dict(readings))
+    if rivals:
+        raise _day_or_month(starts, [str(style) for style, _ in readings])
+    return ParsedDates(dict(readings)[style], _day_stands_first(style), spans)
 
 
-def _in_two_ways(column: Any, styles: Sequence[str]) -> AmbiguityError:
+def _day_or_month(column: Any, styles: Sequence[str]) -> AmbiguityError:
     """Return the error for a column of dates that have several formats."""
     years_first = [style for style in styles if style.startswith("%y")]
     orders = {_day_stands_first(style) for style in styles if style not in years_first}
@@ -162,19 +163,13 @@ def _in_two_ways(column: Any, styles: Sequence[str]) -> AmbiguityError:
     hint = Phrase("Give ", day, " or ", month)
     for year in years:
         hint = Phrase(hint, ", or ", year)
-    return AmbiguityError(
-        column=column.name,
-        row=0,
-        expected="dates that can be read in one way only",
-        received=f"{column.iloc[0]!r}, and no row distinguishes the day from the month",
-        hint=Phrase(hint, "."),
-        answers=[*(order for order in (day, month) if order.value in orders), *years],
-    )
+    received = f"{column.iloc[0]!r}, and no row distinguishes the day from the month"
+    answers = [*(order for order in (day, month) if order.value in orders), *years]
+    return in_two_ways(column, received, Phrase(hint, "."), answers)
 
 
 def _without_ends(column: Any) -> Any:
     """Return spans such as `2024-06-05 00:00-00:59` by their starts: their ends differ, as offsets from UTC do not."""
-    column = column.str.replace(_SPAN, r"\1", regex=True)
     ends = column.str.extract(_CLOSE_SPAN)[0]
     is_span = ends.notna().all() and ends.nunique() > _MOST_OFFSETS
     return column.str.replace(_CLOSE_SPAN, "", regex=True) if is_span else column
@@ -185,19 +180,19 @@ def _numbered_parts(column: Any) -> ParsedDates | None:
 
     Months, and other columns, are `None`. Weeks have the word in the name of the column, or numbers beyond twelve.
     """
-    found = column.str.extract(r"^(\d{4})-(\d{1,2})$").astype("float")
+    found = column.str.extract(r"^(\d{4})-(\d{1,2})$")
     if found.isna().any(axis=None):
         return None
-    years, numbers = found[0].astype("int64"), found[1].astype("int64")
+    years, numbers = found[0], found[1].astype("int64")
     part = named_part(column.name)
     # A thirteenth period is none of a week.
     if part == "week" or (part is None and numbers.max() > _MONTHS + 1):
-        return first_days("week", years.astype("str"), numbers) if numbers.between(1, _WEEKS).all() else None
+        return first_days("week", years, numbers) if numbers.between(1, _WEEKS).all() else None
     may_be_quarters = part is None and column.str.len().max() == len("2015-1")
     are_quarters = part == "quarter" or (may_be_quarters and years.nunique() > 1 and numbers.nunique() == QUARTERS)
     if not are_quarters or not numbers.between(1, QUARTERS).all():
         return None
-    return first_days("quarter", years.astype("str"), numbers)
+    return first_days("quarter", years, numbers)
 
 
 def named_part(name: Any) -> str | None:
@@ -229,13 +224,31 @@ def first_days(part: str, years: Any, numbers: Any) -> ParsedDates:
     return ParsedDates(first, sentence=f"{part}s by their first day")
 
 
-def unevenness_of(times: Any) -> float:
-    """Return the unevenness of times.
+def most_even(readings: Mapping[Any, Any]) -> list[Any]:
+    """Return the format whose times are the most even, and those of others that are about as even.
 
     Args:
-        times: A pandas Series of times.
+        readings: The times, a pandas Series, by format.
     """
-    return unevenness(times.to_numpy("datetime64[s]").astype("int64"))
+    if len(readings) == 1:
+        return list(readings)
+    uneven = {style: unevenness(times.to_numpy("datetime64[s]").astype("int64")) for style, times in readings.items()}
+    best = min(uneven, key=lambda style: uneven[style])
+    rivals = [style for style in readings if uneven[style] < _CLEARLY * uneven[best]]
+    return [best, *(style for style in rivals if not readings[style].equals(readings[best]))]
+
+
+def in_two_ways(column: Any, received: str, hint: Phrase, answers: Sequence[Option]) -> AmbiguityError:
+    """Return the error for a column of dates that can be read in two ways.
+
+    Args:
+        column: The column.
+        received: What can be.
+        hint: How to settle it, in words.
+        answers: The options that settle it.
+    """
+    expected = "dates that can be read in one way only"
+    return AmbiguityError(column=column.name, row=0, expected=expected, received=received, hint=hint, answers=answers)
 
 
 def unevenness(numbers: Any) -> float:

@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise, takewhile
 from pathlib import Path
@@ -37,7 +37,9 @@ NOT_KNOWN = (
     *("-", "--", "---", "–", "—", "－", "…", ".", "..", "...", ":", "*", "?"),
     *("#DIV/0!", "#REF!", "#VALUE!", "n.a.", "n.d.", "n/d", "n/e", "k.a.", "k.A.", "k. A.", "s/d", "brak"),
 )
-_MISSING = frozenset(("", "na", "nan", "null", "none", "n/a", "#n/a", *NOT_KNOWN))
+# Those words, in small letters.
+NO_VALUES = ("na", "nan", "null", "none", "n/a", "#n/a")
+_MISSING = frozenset(("", *NO_VALUES, *NOT_KNOWN))
 # Control characters that no text has; bytes beyond ASCII that stand alone, as in names in Latin letters.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x80-\x84\x86-\x9f]")
 _ALONE = re.compile(b"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
@@ -117,8 +119,21 @@ class Dialect:
             text: The text, or its beginning.
             most: Number of lines; all if `None`.
         """
+        return list(islice(filter(None, (cells for _, cells in self.numbered_lines(text))), most))
+
+    def numbered_lines(self, text: str) -> Iterator[tuple[int, list[str]]]:
+        r"""Return the cells of each line of a text from its header on, and the number of the line, from 1.
+
+        Args:
+            text: The text, or its beginning.
+
+        Example:
+            >>> list(Dialect(skip=1).numbered_lines("a title\nday,sold\n"))
+            [(2, ['day', 'sold'])]
+        """
         lines = map(self.spaced, islice(io.StringIO(text, newline=""), self.skip, None))
-        return list(islice(filter(None, csv.reader(lines, delimiter=self.sep or ",", quotechar=self.quote)), most))
+        reader = csv.reader(lines, delimiter=self.sep or ",", quotechar=self.quote)
+        return ((self.skip + reader.line_num, cells) for cells in reader)
 
     def spaced(self, text: str) -> str:
         """Return a text with one space in place of several between columns that spaces separate.
@@ -227,15 +242,13 @@ def find_dialect(text: str, dialect: Dialect) -> Dialect:
     if directive is not None and dialect.sep in (None, directive[1]):
         dialect = replace(dialect, sep=directive[1], skip=max(1, dialect.skip))
     start = text if len(text) <= _SAMPLE else text[: text.rfind("\n", 0, _SAMPLE) + 1 or _SAMPLE]
-    if dialect.sep is not None:
-        dialect = _divided(start, dialect)[1]
-    else:
-        best = max((_divided(start, replace(dialect, sep=sep)) for sep in ",;\t|"), key=lambda pair: pair[0])
-        if not all(best[0][:2]):
-            aligned = _divided(start, replace(dialect, sep=" "))
-            # A number with spaces between its thousands divides into two.
-            best = aligned if all(aligned[0][:2]) and aligned[0][-1] > 2 else best
-        dialect = best[1]
+    separators = dialect.sep or ",;\t|"
+    best = max((_divided(start, replace(dialect, sep=sep)) for sep in separators), key=lambda pair: pair[0])
+    if dialect.sep is None and not all(best[0][:2]):
+        aligned = _divided(start, replace(dialect, sep=" "))
+        # A number with spaces between its thousands divides into two.
+        best = aligned if all(aligned[0][:2]) and aligned[0][-1] > 2 else best
+    dialect = best[1]
     if dialect.header is None:
         dialect = replace(dialect, header=has_header(dialect.lines(start, _LINES)))
     return dialect
@@ -246,9 +259,7 @@ def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, bool, int, int], 
 
     And its dialect.
     """
-    spaced = io.StringIO(dialect.spaced(text), newline="")
-    reader = csv.reader(islice(spaced, dialect.skip, None), delimiter=dialect.sep or ",", quotechar=dialect.quote)
-    lines = [(dialect.skip + reader.line_num, cells) for cells in reader]
+    lines = list(dialect.numbered_lines(text))
     facts = sum(1 for _ in takewhile(_is_fact, (cells for _, cells in lines)))
     facts = 0 if facts == len(lines) else facts
 

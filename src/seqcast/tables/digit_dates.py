@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 
 from seqcast.data.frames import parse_stamps
-from seqcast.errors import AmbiguityError, DataError, Option, Phrase
-from seqcast.tables.dates import CLEARLY, QUARTERS, first_days, named_part, unevenness_of
+from seqcast.errors import DataError, Option, Phrase
+from seqcast.tables.dates import QUARTERS, first_days, in_two_ways, most_even, named_part
 from seqcast.tables.vocabulary import DATES
 
 # Smallest and largest whole numbers of dates without marks, by their digits; a zero before the first is not written.
@@ -102,19 +102,12 @@ def digits_as_times(column: Any) -> tuple[Any, str]:
         received, hint = str(known.iloc[place]), "Correct it."
         raise DataError(column=column.name, row=row, expected=f"a date as {style}", received=received, hint=hint)
 
-    style = min(whole, key=lambda each: unevenness_of(whole[each]))
-    rivals = [each for each, times in whole.items() if unevenness_of(times) < CLEARLY * unevenness_of(whole[style])]
-    if not all(whole[each].equals(whole[style]) for each in rivals):
-        others = [each for each in rivals if each != style]
+    style, *others = most_even(whole)
+    if others:
         answers = [Option("columns.ds_format", each) for each in (style, *others)]
-        raise AmbiguityError(
-            column=column.name,
-            row=0,
-            expected="dates that can be read in one way only",
-            received=f"{int(known.iloc[0])}, which may be written as {' or '.join(rivals)}",
-            hint=Phrase("Name the format: ", answers[0], "."),
-            answers=answers,
-        )
+        written = [each for each in whole if each in (style, *others)]
+        received = f"{int(known.iloc[0])}, which may be written as {' or '.join(written)}"
+        raise in_two_ways(column, received, Phrase("Name the format: ", answers[0], "."), answers)
     if style in _OF_FRAMES:
         return column, style
     return column.map(dict(zip(known, whole[style], strict=True))), style

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from seqcast.data.frames import is_text as holds_text
 from seqcast.errors import DataError, SeqcastError, counted, unknown_name
 from seqcast.runtime import FileLimits, check_source, filtering_warnings
 from seqcast.tables.contents import RawTable
-from seqcast.tables.dialect import NOT_KNOWN, Dialect, decode, find_dialect, is_longer, odd_rows
+from seqcast.tables.dialect import NO_VALUES, NOT_KNOWN, Dialect, decode, find_dialect, is_longer, odd_rows
 from seqcast.tables.layouts import joined_parts
 from seqcast.tables.number_marks import (
     find_placeholders,
@@ -87,10 +86,6 @@ def as_whole(column: Any) -> Any:
     return numbers.astype("int64") if numbers.notna().all() and (numbers % 1 == 0).all() else column
 
 
-# Words for a missing value in cells of numbers; pandas knows them in text files.
-_NO_VALUES = ("NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan")
-
-
 @dataclass(frozen=True)
 class TableFile:
     """An unread file with a table.
@@ -124,7 +119,8 @@ class TableFile:
         """
         frame = raw.frame
         if "text" not in self.__dict__ or _kind(self.path) is not _CSV:
-            return frame
+            parts = raw.written.keys() & joined_parts(frame.columns, name)
+            return frame.assign(**{part: raw.written[part].reindex(frame.index) for part in parts})
         for part in joined_parts(frame.columns, name):
             place = frame.columns.get_loc(part)
             # Not as other text: NA is a name, no missing value.
@@ -165,28 +161,39 @@ def read_file(file: TableFile) -> RawTable:
         if dialect.sep == dialect.decimal == "," and file.dialect.decimal is None:
             # Columns without quotes have been read with a decimal point.
             return read_file(replace(file, dialect=replace(file.dialect, decimal=",", thousands=dialect.thousands)))
-    elif kind in (_EXCEL, _JSON):
-        raw = _with_typed_numbers(raw, file.keys)
+    else:
+        raw = _without_marks(raw, file.keys)
+        raw = _with_typed_numbers(raw, file.keys) if kind in (_EXCEL, _JSON) else raw
     return _without_missing(raw, file.keys)
 
 
-def _with_typed_numbers(raw: RawTable, keys: Collection[str]) -> RawTable:
-    """Return a table of typed cells whose columns of text hold numbers as numbers, such as `49,68,429` or `12 (p)`.
-
-    Text of digits alone stays: who writes `001` as text means a name.
+def _without_marks(raw: RawTable, keys: Collection[str]) -> RawTable:
+    """Return a table of typed cells without the marks and words for a missing value in its text.
 
     Args:
         raw: The table.
         keys: Columns that hold no values.
     """
-    texts = [name for name in raw.frame.columns if name not in keys and holds_text(raw.frame[name])]
-    marked = {name: raw.frame[name].replace(dict.fromkeys(NOT_KNOWN)) for name in texts}
+    texts = {name: column for name, column in raw.frame.items() if name not in keys and holds_text(column)}
+    marked = {name: column.replace(dict.fromkeys(NOT_KNOWN)) for name, column in texts.items()}
     # In other columns these may be names: NA is Namibia.
     numbers = {name: column for name, column in marked.items() if holds_numbers(column)}
-    marked |= {name: column.replace(dict.fromkeys(_NO_VALUES)) for name, column in numbers.items()}
-    frame = raw.frame.assign(**marked).infer_objects()
-    names = [name for name in texts if not frame[name].dropna().str.isdecimal().all()]
-    return _with_numbers(replace(raw, frame=frame), keys, names)
+    marked |= {name: column.mask(column.str.strip().str.lower().isin(NO_VALUES)) for name, column in numbers.items()}
+    return replace(raw, frame=raw.frame.assign(**marked).infer_objects())
+
+
+def _with_typed_numbers(raw: RawTable, keys: Collection[str]) -> RawTable:
+    """Return a table of typed cells whose columns of text hold numbers as numbers, such as `49,68,429` or `12 (p)`.
+
+    Text of digits alone stays: who writes `001` as text means a name. Other text stays where it names series.
+
+    Args:
+        raw: The table.
+        keys: Columns that hold no values.
+    """
+    texts = {name: column for name, column in raw.frame.items() if name not in keys and holds_text(column)}
+    written = {name: column for name, column in texts.items() if not column.dropna().str.isdecimal().all()}
+    return _with_numbers(replace(raw, written=written), keys, written)
 
 
 def _without_missing(raw: RawTable, keys: Collection[str]) -> RawTable:
@@ -238,15 +245,12 @@ def _check_widths(path: Path, text: str, dialect: Dialect) -> None:
     Raises:
         DataError: A row has more cells.
     """
-    dialect = find_dialect(text, dialect)
-    lines = io.StringIO(dialect.spaced(text), newline="")
-    reader = csv.reader(islice(lines, dialect.skip, None), delimiter=dialect.sep or ",", quotechar=dialect.quote)
-    header = next(reader)
-    first = dialect.skip + reader.line_num
-    for cells in reader:
+    lines = find_dialect(text, dialect).numbered_lines(text)
+    first, header = next(lines)
+    for number, cells in lines:
         if len(cells) > len(header):
             expected = f"at most {counted(len(header), 'cell')} in a row, as in line {first}"
-            received = f"{counted(len(cells), 'cell')} in line {dialect.skip + reader.line_num}"
+            received = f"{counted(len(cells), 'cell')} in line {number}"
             hint = "Delete lines that are none of the table, such as titles, and quote cells with a separator in them."
             raise file_error(path, expected, received, hint)
 

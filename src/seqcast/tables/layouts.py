@@ -15,11 +15,10 @@ import pandas as pd
 from seqcast.data.frames import inside, is_text, resolve
 from seqcast.errors import AmbiguityError, DataError, SpecError
 from seqcast.specs import Columns
-from seqcast.tables.dates import YEARS, ParsedDates, is_clock, parse_dates, seconds
+from seqcast.tables.dates import YEARS, ParsedDates, is_clock, named_part, parse_dates, seconds
 from seqcast.tables.months import month_numbers
 from seqcast.tables.number_marks import holds_numbers, to_numbers
 from seqcast.tables.tidying import ends_with_total, words_on
-from seqcast.tables.vocabulary import WITHIN_YEARS
 
 # Fewest columns of values whose names are times, one series a row.
 _FEWEST_TIMES = 3
@@ -213,10 +212,8 @@ def part_of_year(column: Any) -> str:
         >>> [part_of_year(pd.Series([1, most], name=name)) for name, most in (("Quartal", 4), ("uke", 5), ("p", 14))]
         ['quarter', 'week', 'week']
     """
-    name = str(column.name).strip().lower()
-    named = next((part for part, words in WITHIN_YEARS.items() if words.is_within(name)), None)
     # A thirteenth period is none of a week.
-    return named or ("week" if float(column.max()) > len(_MONTHS) + 1 else "month")
+    return named_part(column.name) or ("week" if float(column.max()) > len(_MONTHS) + 1 else "month")
 
 
 def with_joined(table: Any, columns: Columns) -> Any:

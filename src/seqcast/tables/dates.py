@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,8 @@ from seqcast.errors import AmbiguityError, DataError, Option, Phrase
 from seqcast.runtime import filtering_warnings
 from seqcast.specs import Columns
 from seqcast.tables.months import ENGLISH, month_numbers
-from seqcast.tables.vocabulary import PARTS_OF_YEARS, WITHIN_YEARS, words_of
+from seqcast.tables.periods import ParsedDates, numbered_parts, periods_of
+from seqcast.tables.vocabulary import PARTS_OF_YEARS, words_of
 
 # Zones to suggest, the most populous first, one for each rule of summer time in use.
 _ZONES = words_of("""Europe/Berlin America/New_York America/Chicago America/Los_Angeles America/Denver
@@ -34,20 +35,10 @@ _LONGEST = 100
 # `Jan 18` may be a month of 2018 or a day. It is a month where most times are the same number of months after the one
 # before, and not whole years: days that follow each other, weeks and ends of months are not.
 _SHORT_YEARS, _MOSTLY = ("%b %y", "%b-%y"), 0.5
-# Numbers of quarters, months and weeks of a year.
-QUARTERS, _MONTHS, _WEEKS = 4, 12, 53
 # Years of two digits after this one are in the last century.
 _LAST_YEAR = 2050
 # A date in digits with the day or the month first, and what follows it.
 _NUMERIC = re.compile(r"\d{1,2}(?P<mark>[./-])\d{1,2}(?P=mark)(?P<year>\d{2,4})(?P<rest>.*)$")
-# `2024-S1` and `2024-S2` alone are halves of a year.
-_HALVES = 2
-# Weeks, months and quarters; a quarter is a T in Romance languages, a K in Nordic ones.
-_WEEK = r"(?P<a>\d{4})[- ]?(?:K?W|S)(?P<b>\d{1,2})|(?:KW|W|[Ww]eek) ?(?P<c>\d{1,2})(?:[-/ ]|, ?)(?P<d>\d{4})"
-_MONTH = r"(?P<a>\d{4})(?:[- ]?MM?(?P<b>\d{1,2})|:(?P<c>\d\d))|0{0,2}(?P<e>[1-9]|1[0-2])[./-](?P<d>(?:19|20)\d\d)"
-_QUARTER = r"(?P<a>\d{4})(?:[- /]?[QTK]|:|KW0)(?P<b>[1-4])"
-_QUARTER += r"|(?:[QTK](?P<c>[1-4])|(?P<e>[1-4])(?:[QTK]|\.? ?Quartal))[- /]?(?P<d>\d{2}(?:\d{2})?)"
-_WEEK, _MONTH, _QUARTER = f"^(?:{_WEEK})$", f"^(?:{_MONTH})$", f"^(?:{_QUARTER})$"
 # Years, months and days in Chinese, Japanese and Korean, also with points: 2024. 3. 1.
 _CJK = r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월](?: ?(\d{1,2}) ?[日일])?|^(\d{4})\.(\d{1,2})\.(\d{1,2})\.?(?!\d)"
 # A word, perhaps an abbreviation.
@@ -63,20 +54,6 @@ _HALF = r"(?: ?([AaPp])\.?[Mm]\.?)?"
 # The midnight at the end of a day, as meters write it.
 _END_OF_DAY = r"([ T])24(:00(?::00)?)$"
 _CLOCK = rf"^(\d{{1,3}}):(\d\d)(?::(\d\d))?{_HALF}(?: *[-–] *\d{{1,3}}(?::\d\d)+{_HALF})?$"
-
-
-class ParsedDates(NamedTuple):
-    """A column of times.
-
-    Args:
-        times: The times, a pandas Series.
-        day_first: Whether the day comes first; `None` for formats in which that is plain.
-        sentence: Which moment of a longer period a time stands for, in words; nothing for moments.
-    """
-
-    times: Any
-    day_first: bool | None = None
-    sentence: str = ""
 
 
 def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) -> ParsedDates:
@@ -120,7 +97,7 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> Parsed
         parsed = _parse_once(written.str.replace(_END_OF_DAY, r"\g<1>00\2", regex=True), columns, day_first)
         return parsed._replace(times=parsed.times + pd.to_timedelta(days, unit="D"))
     column = without_long(written)
-    numbered = _numbered_parts(column)
+    numbered = numbered_parts(column)
     if numbered is not None:
         return numbered
     starts = _without_ends(column)
@@ -135,7 +112,7 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> Parsed
         _check_lengths(starts)
         _check_offsets(starts, times, columns)
         return ParsedDates(times, sentence=spans)
-    periods = _periods(starts)
+    periods = periods_of(starts)
     if periods is not None:
         return periods
 
@@ -173,55 +150,6 @@ def _without_ends(column: Any) -> Any:
     ends = column.str.extract(_CLOSE_SPAN)[0]
     is_span = ends.notna().all() and ends.nunique() > _MOST_OFFSETS
     return column.str.replace(_CLOSE_SPAN, "", regex=True) if is_span else column
-
-
-def _numbered_parts(column: Any) -> ParsedDates | None:
-    """Return `2015-1` to `2015-4` of several years as quarters, and `2015-40` as weeks, by their first day.
-
-    Months, and other columns, are `None`. Weeks have the word in the name of the column, or numbers beyond twelve.
-    """
-    found = column.str.extract(r"^(\d{4})-(\d{1,2})$")
-    if found.isna().any(axis=None):
-        return None
-    years, numbers = found[0], found[1].astype("int64")
-    part = named_part(column.name)
-    # A thirteenth period is none of a week.
-    if part == "week" or (part is None and numbers.max() > _MONTHS + 1):
-        return first_days("week", years, numbers) if numbers.between(1, _WEEKS).all() else None
-    may_be_quarters = part is None and column.str.len().max() == len("2015-1")
-    are_quarters = part == "quarter" or (may_be_quarters and years.nunique() > 1 and numbers.nunique() == QUARTERS)
-    if not are_quarters or not numbers.between(1, QUARTERS).all():
-        return None
-    return first_days("quarter", years, numbers)
-
-
-def named_part(name: Any) -> str | None:
-    """Return `week`, `month` or `quarter` if the name of a column says so; else `None`.
-
-    Args:
-        name: The name.
-
-    Example:
-        >>> named_part("Kalenderwoche"), named_part("date")
-        ('week', None)
-    """
-    return next((part for part, words in WITHIN_YEARS.items() if words.is_within(str(name))), None)
-
-
-def first_days(part: str, years: Any, numbers: Any) -> ParsedDates:
-    """Return weeks, months or quarters by their first day.
-
-    Args:
-        part: `week`, `month` or `quarter`.
-        years: The years, as text.
-        numbers: Their numbers within the year.
-    """
-    if part == "week":
-        text = years + numbers.astype("str").str.zfill(2) + "1"
-        return ParsedDates(pd.to_datetime(text, format="%G%V%u", errors="coerce"), sentence="weeks by their Monday")
-    months = numbers if part == "month" else 3 * numbers - 2
-    first = pd.to_datetime(years + "-" + months.astype("str"), format="%Y-%m", errors="coerce")
-    return ParsedDates(first, sentence=f"{part}s by their first day")
 
 
 def most_even(readings: Mapping[Any, Any]) -> list[Any]:
@@ -362,27 +290,6 @@ def _with_english_months(column: Any) -> Any:
     column = column.str.replace(r"(?<=\d)\. (?=[^\W\d])| de (?=[^\W\d]|\d)", " ", regex=True)
     column = column.str.replace(r"^([^\W\d]{3,})[/'’](?=\d)", r"\1-", regex=True)
     return column.str.replace(_WORD, name, regex=True)
-
-
-def _periods(column: Any) -> ParsedDates | None:
-    """Return weeks, months or quarters by their first day; `None` where a row is none."""
-    text = column.str
-    # Of 2024KW01 to 2024KW04 alone, all are quarters.
-    parts = {"quarter": text.extract(_QUARTER), "week": text.extract(_WEEK), "month": text.extract(_MONTH)}
-    for part, extracted in parts.items():
-        found = extracted.reindex(columns=list("abcde"))
-        year, place = found["a"].fillna(found["d"]), found["b"].fillna(found["c"]).fillna(found["e"])
-        if year.isna().any() or place.isna().any():
-            continue
-        numbers = place.astype("int64")
-        # 1/2024 is a month, except in a column of weeks or quarters.
-        part = named_part(column.name) or part if part == "month" else part
-        are_halves = part == "week" and numbers.max() <= _HALVES and text.contains("S").all()
-        fits = numbers.max() <= {"quarter": QUARTERS, "month": _MONTHS, "week": _WEEKS}[part]
-        return (
-            None if are_halves or not fits else first_days(part, year.where(year.str.len() == 4, "20" + year), numbers)
-        )
-    return None
 
 
 def _styles(example: str, day_first: bool | None) -> list[str]:

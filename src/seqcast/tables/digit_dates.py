@@ -6,7 +6,8 @@ import pandas as pd
 
 from seqcast.data.frames import parse_stamps
 from seqcast.errors import DataError, Option, Phrase
-from seqcast.tables.dates import QUARTERS, first_days, in_two_ways, most_even, named_part
+from seqcast.tables.dates import in_two_ways, most_even
+from seqcast.tables.periods import QUARTERS, first_days, named_part
 from seqcast.tables.vocabulary import DATES
 
 # Smallest and largest whole numbers of dates without marks, by their digits; a zero before the first is not written.

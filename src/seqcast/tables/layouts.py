@@ -15,9 +15,10 @@ import pandas as pd
 from seqcast.data.frames import inside, is_text, resolve
 from seqcast.errors import AmbiguityError, DataError, SpecError
 from seqcast.specs import Columns
-from seqcast.tables.dates import YEARS, ParsedDates, is_clock, named_part, parse_dates, seconds
+from seqcast.tables.dates import YEARS, is_clock, parse_dates, seconds
 from seqcast.tables.months import month_numbers
 from seqcast.tables.number_marks import holds_numbers, to_numbers
+from seqcast.tables.periods import ParsedDates, named_part
 from seqcast.tables.tidying import ends_with_total, words_on
 
 # Fewest columns of values whose names are times, one series a row.

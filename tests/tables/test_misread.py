@@ -278,6 +278,17 @@ READ = {
         ("2020-01-01", "2020-02-01", "2022-06-01"),
         ([3, 4, 5], 1),
     ),
+    "years and months beside a series in each column": (
+        "Year,Month,north,south\n"
+        + "".join(f"{y},{m},{m},{m + 5}\n" for y in (2021, 2022, 2023) for m in range(1, 13)),
+        ("2021-01-01", "2021-02-01", "2023-12-01"),
+        ([1, 2, 3], 2),
+    ),
+    "year, month and day beside a clock": (
+        table("Year,Month,Day,Time,Load", lambda place, time: f"{time:%Y,%m,%d,%H:%M},{place}", EVERY_HOUR),
+        ("2024-01-01", "2024-01-01 01:00", "2024-01-03 23:00"),
+        ([0, 1, 2], 1),
+    ),
     "a number of sixty digits": (
         table("date,y", lambda place, day: f"{day},{'1' * 60 if place == 5 else place}"),
         ("2024-01-01", "2024-01-02", "2024-02-29"),
@@ -369,6 +380,11 @@ ASKED = {
         ),
         r"received '1\.250', which may be in thousands",
         ["dialect=Dialect(decimal='.')"],
+    ),
+    "a decimal comma in the likelier values, a point beside them": (
+        table("date;price;amount", lambda place, day: f"{day};{place}.5;{place},5"),
+        "one decimal mark in all numbers",
+        ["dialect=Dialect(decimal=',')"],
     ),
     "a header in two rows": (
         table(
@@ -510,6 +526,14 @@ REJECTED = {
         + "".join(f"2005-{m:02},{m}\n" for m in range(1, 13)),
         "row 2: expected times as precise as most others, received '2000'",
     ),
+    "a date without marks that is missing": (
+        "month,y\n202301,1\n202302,2\n,3\n202304,4\n202305,5\n",
+        "column 'month', row 4: expected a time stamp, received none",
+    ),
+    "amounts in two currencies": (
+        table("date,amount,currency", lambda place, day: f"{day},{place % 7},{'EUR' if place < 20 else 'USD'}"),
+        "expected values of a series in one unit, received 'EUR', 'USD' in the column 'currency'",
+    ),
     "quarters and years": (
         "t,y\n2010 Q1,5\n2010 Q2,6\n2010 Q3,7\n2010 Q4,8\n2011,9\n",
         "row 2: expected a date or time",
@@ -548,3 +572,19 @@ def test_a_second_column_of_times_names_no_series(tmp_path):
     (tmp_path / "a.csv").write_text(text)
     read = OpenTable.of(tmp_path / "a.csv", None).guessed()
     assert (read.columns.ds, read.guess.unique_id, read.columns.value) == ("day", None, "count")
+
+
+@pytest.mark.parametrize("cell", ["-", '"–"', "n/a"])
+def test_dashes_are_said_to_be_missing_because_offices_write_them_for_zero(tmp_path, cell):
+    text = table("date,sold,price", lambda place, day: f"{day},{cell if place == 3 else place % 7},{cell}")
+    (tmp_path / "a.csv").write_text(text)
+    read = OpenTable.of(tmp_path / "a.csv", None).guessed()
+    assert int(read.frame["sold"].isna().sum()) == 1
+    assert (f"'{cell.strip(chr(34))}' as missing, not 0" in read.understood) == (cell != "n/a")
+
+
+def test_a_series_for_each_currency_answers_that_amounts_are_in_two(tmp_path):
+    text = table("date,amount,currency", lambda place, day: f"{day},{place % 7},{'EUR' if place < 20 else 'USD'}")
+    (tmp_path / "a.csv").write_text(text)
+    read = OpenTable.of(tmp_path / "a.csv", None).guessed({"unique_id": "currency"})
+    assert read.frame["currency"].unique().tolist() == ["EUR", "USD"]

@@ -1,23 +1,26 @@
 """Description of a table of series before a training: step, season, trend, gaps and outliers."""
 
 import calendar
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from seqcast.data.detection import detect_seasons, main_season
+from seqcast.data.detection import MOST_SERIES, detect_seasons, main_season
 from seqcast.data.faults import beyond_quartiles, fault_text, odd_series, without_sentinels
 from seqcast.data.frames import LongFrame, read_frame, stamp_text, usual_season
 from seqcast.data.seasons import strengths
+from seqcast.data.synthetic import Season
 from seqcast.errors import DataError, counted
 from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
 
 # Series with errors that are listed.
 LISTED = 10
+# A longer season that forecasts use stands for others from a tenth less on that are not stronger by more than this.
+_NEAR, _LESS_CLEAR = 0.1, 0.05
 # Days of a table from which its closed days of the week can be told.
 _FEWEST_DAYS = 28
 
@@ -105,6 +108,7 @@ class Description:
         detected = tuple(detect_seasons(frame, frame.source.lengths, season))
         if season_length is None and season == 1:
             season = main_season(detected)
+        detected = as_used(detected, season, _some_series(frame))
         longer = max((steps for steps in detected if steps > season), default=None)
         facts, inferred = tuple(_facts(frame, season, longer)), frequency is not None and frequency.inferred
         return cls(facts, name, inferred, season, detected, faults=faults, frame=frame)
@@ -265,6 +269,43 @@ def _facts(frame: LongFrame, season_length: int, longer: int | None) -> Iterator
                 season=season,
                 longer_season=longest if longer else float("nan"),
             )
+
+
+def as_used(seasons: Sequence[int], season_length: int, series: Sequence[Array]) -> tuple[int, ...]:
+    """Return detected seasons by the lengths that forecasts use.
+
+    A year of days may be detected as 360 or 375 steps, and a week of half hours also as three weeks. Forecasts use
+    `Season.of(season_length).longer` in place of each longer season that is not clearly stronger.
+
+    Args:
+        seasons: Steps of the detected seasons.
+        season_length: Steps of the season that forecasts use.
+        series: The series, `[T]` each; NaN is missing.
+
+    Example:
+        >>> year = np.sin(np.arange(1456.0) * 2 * np.pi / 364)
+        >>> as_used([375], 7, [year]), as_used([30], 7, [year]), as_used([375], 12, [year])
+        ((364,), (30,), (375,))
+    """
+    longer = Season.of(season_length).longer
+    if longer is None:
+        return tuple(seasons)
+
+    def strength(steps: int) -> float:
+        known = [each for values in series if (each := strengths(values, steps)[1]) == each]
+        return float(np.median(known)) if known else float("nan")
+
+    explained = strength(longer) + _LESS_CLEAR
+    may_be_longer = [steps for steps in seasons if steps > longer * (1 - _NEAR)]
+    is_explained = {steps: strength(steps) <= explained for steps in may_be_longer}
+    return tuple(dict.fromkeys(longer if is_explained.get(steps) else steps for steps in seasons))
+
+
+def _some_series(frame: LongFrame) -> list[Array]:
+    """Return series evenly from all, `[T]` each."""
+    source = frame.source
+    chosen = np.unique(np.linspace(0, len(source) - 1, MOST_SERIES).astype(int))
+    return [values for place in chosen for values in frame.targets[source.starts[place] : source.ends[place]].T]
 
 
 def is_outlier(values: Array) -> Array:

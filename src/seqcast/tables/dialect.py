@@ -32,9 +32,12 @@ _LINES = 30
 # Most rows below a header and at the end that are none of the table, and columns that are looked at.
 _MOST_BELOW, _MOST_AT_END = 12, 5
 _MOST_COLUMNS = 50
+# Dashes stand for a missing value, and in tables of offices also for zero.
+DASHES = ("-", "--", "---", "–", "—", "－")
 # Marks that stand for a missing value in tables of offices and archives, beside words that pandas knows.
 NOT_KNOWN = (
-    *("-", "--", "---", "–", "—", "－", "…", ".", "..", "...", ":", "*", "?"),
+    *DASHES,
+    *("…", ".", "..", "...", ":", "*", "?"),
     *("#DIV/0!", "#REF!", "#VALUE!", "n.a.", "n.d.", "n/d", "n/e", "k.a.", "k.A.", "k. A.", "s/d", "brak"),
 )
 # Those words, in small letters.
@@ -385,6 +388,22 @@ def _count(cells: Sequence[str]) -> bool:
     years = all(YEARS[0] <= number <= YEARS[1] for number in numbers)
     is_even = years or len(steps) == 1
     return len(numbers) == len(cells) > 2 and is_even and (min(steps) > 0 or (years and max(steps) < 0))
+
+
+def dashes_in(text: str, sep: str) -> list[str]:
+    r"""Return the dashes that stand alone in a cell, but for those in the first column.
+
+    Args:
+        text: The text of a table.
+        sep: Its separator.
+
+    Example:
+        >>> dashes_in("day,sold\n1,-\n2,3-4\n", ",")
+        ['-']
+    """
+    ends = (sep, "\n", "\r")
+    cells = {dash: [f"{sep}{written}{end}" for written in (dash, f'"{dash}"') for end in ends] for dash in DASHES}
+    return [dash for dash, written in cells.items() if any(cell in text for cell in written)]
 
 
 def _kind(cell: str) -> str:

@@ -20,7 +20,17 @@ from seqcast.data.frames import is_text as holds_text
 from seqcast.errors import DataError, SeqcastError, counted, unknown_name
 from seqcast.runtime import FileLimits, check_source, filtering_warnings
 from seqcast.tables.contents import RawTable
-from seqcast.tables.dialect import NO_VALUES, NOT_KNOWN, Dialect, decode, find_dialect, is_longer, odd_rows
+from seqcast.tables.dialect import (
+    DASHES,
+    NO_VALUES,
+    NOT_KNOWN,
+    Dialect,
+    dashes_in,
+    decode,
+    find_dialect,
+    is_longer,
+    odd_rows,
+)
 from seqcast.tables.layouts import joined_parts
 from seqcast.tables.number_marks import (
     find_placeholders,
@@ -175,11 +185,13 @@ def _without_marks(raw: RawTable, keys: Collection[str]) -> RawTable:
         keys: Columns that hold no values.
     """
     texts = {name: column for name, column in raw.frame.items() if name not in keys and holds_text(column)}
+    dashes = {dash for column in texts.values() for dash in DASHES if (column == dash).any()}
     marked = {name: column.replace(dict.fromkeys(NOT_KNOWN)) for name, column in texts.items()}
     # In other columns these may be names: NA is Namibia.
     numbers = {name: column for name, column in marked.items() if holds_numbers(column)}
     marked |= {name: column.mask(column.str.strip().str.lower().isin(NO_VALUES)) for name, column in numbers.items()}
-    return replace(raw, frame=raw.frame.assign(**marked).infer_objects())
+    frame = raw.frame.assign(**marked).infer_objects()
+    return replace(raw, frame=frame, sentences=(*raw.sentences, *_words_on_dashes(dashes)))
 
 
 def _with_typed_numbers(raw: RawTable, keys: Collection[str]) -> RawTable:
@@ -356,7 +368,14 @@ def _read_text(file: TableFile) -> RawTable:
     frame = _parse(text, dialect, dtype=None if typed else "str", na_values=missing)
     if typed and any(may_be_grouped(frame.iloc[:, place]) for place in range(frame.shape[1])):
         frame = _parse(text, dialect, dtype="str", na_values=missing)
-    return RawTable(path=path, frame=frame.rename(columns=str.strip), dialect=dialect)
+    dashes = dashes_in(text, dialect.sep or ",") if frame.isna().any(axis=None) else []
+    sentences = _words_on_dashes(dashes)
+    return RawTable(path=path, frame=frame.rename(columns=str.strip), dialect=dialect, sentences=sentences)
+
+
+def _words_on_dashes(dashes: Collection[str]) -> tuple[str, ...]:
+    """Return that dashes are read as missing values, in words; nothing without any."""
+    return (f"{', '.join(map(repr, sorted(dashes)))} as missing, not 0",) if dashes else ()
 
 
 def _check_title(path: Path, text: str, given: Dialect, found: Dialect) -> None:

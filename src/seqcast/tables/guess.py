@@ -18,7 +18,7 @@ from seqcast.tables.dates import as_times
 from seqcast.tables.profiles import FEWEST_STEPS, TableProfile, are_alike
 from seqcast.tables.readings import CLEARLY, best_of, series_readings, time_readings, value_readings, wide_reading
 from seqcast.tables.tidying import is_total, sum_columns
-from seqcast.tables.vocabulary import TIMES, WITHIN_DAYS
+from seqcast.tables.vocabulary import TIMES, UNITS, WITHIN_DAYS
 
 # Most rows that may have the time of another row of their series, as duplicates.
 _MOST_REPEATED = 0.05
@@ -424,7 +424,21 @@ class _Guesser:
                 roles["past"].append(name)
         used = [*keys, *ids, *targets, *chain.from_iterable(roles.values())]
         static, future, past = map(tuple, roles.values())
-        return replace(guess, static=static, future=future, past=past, left_out=self._left_out(used))
+        fault = guess.fault or self._mixed_units([*future, *past])
+        return replace(guess, static=static, future=future, past=past, left_out=self._left_out(used), fault=fault)
+
+    def _mixed_units(self, names: Iterable[str]) -> DataError | None:
+        """Return the error for values of a series in several units, as a column of words says; `None` without one."""
+        for name in names:
+            if name not in self.profile.words or UNITS.rank(name) is None:
+                continue
+            units = self.profile.table[name].dropna().unique().tolist()
+            if len(units) < 2:
+                continue
+            hint = Phrase("Convert them to one, or read a series for each: ", Option("columns.unique_id", name), ".")
+            received = f"{_listed(units)} in the column {name!r}"
+            return DataError("columns", expected="values of a series in one unit", received=received, hint=hint)
+        return None
 
 
 def _has_format(values: Any, ds_format: str) -> bool:

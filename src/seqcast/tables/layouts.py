@@ -143,11 +143,13 @@ def join_times(table: Any, name: str) -> Any:
     whole = [part.dtype.kind in "iuf" and bool((part % 1 == 0).all()) for part in parts]
     cells = [part.astype("int64") if is_whole else part for part, is_whole in zip(parts, whole, strict=True)]
     texts = [part.astype("str").str.strip().str.zfill(2) for part in cells]
+    if len(texts) > _PARTS_OF_DAYS:
+        day = texts[0].str.cat(texts[1:3], sep="-")
+        clock = texts[3] + ":00" if whole[3] else texts[3]
+        return day.str.cat(clock, sep=" ")
     if not all(whole):
         hours = [text + ":00" if is_whole else text for text, is_whole in zip(texts, whole, strict=True)]
         return hours[0].str.cat(hours[1:], sep=" ")
-    if len(texts) > _PARTS_OF_DAYS:
-        return texts[0].str.cat(texts[1:3], sep="-").str.cat(texts[3] + ":00", sep=" ")
     return texts[0].str.cat(texts[1:], sep="-W" if part_of_year(parts[1]) == "week" else "-")
 
 
@@ -356,7 +358,9 @@ def _of_rows(table: Any, columns: Columns, steps: Steps) -> LongRows:
 def _of_columns(table: Any, columns: Columns, steps: Steps) -> LongRows:
     """Return a table with a series in each column as a long frame."""
     table = _with_times(table, columns, steps)
-    numbers = _values(table, [columns.ds, *(name for name in table.columns if numbers_rows(table[name]))])
+    # A year and its month are the times together, and no series.
+    keys = [columns.ds, *columns.ds.split(","), *(name for name in table.columns if numbers_rows(table[name]))]
+    numbers = _values(table, keys)
     values = numbers.to_numpy(dtype=float)
     series, rows = np.nonzero(inside(~np.isnan(values)).T)
     ids, times = numbers.columns.astype("str").array[series], table[columns.ds].array[rows]

@@ -11,6 +11,7 @@ import pandas as pd
 from seqcast.data.frames import NUMERAL, SPACES, find_words, is_numeral, is_text, place_in_file
 from seqcast.errors import AmbiguityError, DataError, Option, Phrase
 from seqcast.tables.dialect import Dialect
+from seqcast.tables.vocabulary import VALUES
 
 # A number with a sign of money or per cent, a unit after a space or decimals, a note, or brackets for a minus. Numbers
 # of houses and lines, such as 12b, have no decimals.
@@ -222,8 +223,11 @@ def find_marks(texts: Mapping[str, Any], dialect: Dialect, path: Path) -> Dialec
     if len(decimals) > 1:
         (first, example), (second, other) = decimals.values()
         received = f"{example!r:.80} (column {first!r}) and {other!r:.80} (column {second!r})"
-        answer = Option("dialect.decimal", ".")
-        hint = Phrase("Correct one of them, or give ", answer, ".")
+        # The other column is text then, so the mark is that of the likelier values.
+        columns = {column: mark for mark, (column, _) in decimals.items()}
+        likeliest = next(iter(VALUES.ranked(columns)), first)
+        answer = Option("dialect.decimal", columns.get(likeliest, "."))
+        hint = Phrase("Correct one of them, or give ", answer, ", which leaves the other column out.")
         raise AmbiguityError(
             str(path),
             path=str(path),

@@ -310,6 +310,8 @@ def _with_times(raw: RawTable, columns: Columns) -> tuple[RawTable, str]:
     frame, dialect, words = raw.frame, raw.dialect, ""
     with raw.locating_errors():
         for name in (columns.ds, "cutoff"):
+            if name in frame.columns and frame[name].dtype.kind == "f":
+                frame = frame.assign(**{name: _as_whole_times(frame[name])})
             if name in frame.columns and columns.ds_format is None and frame[name].dtype.kind in "iu":
                 column, style = digits_as_times(frame[name])
                 frame = frame.assign(**{name: column})
@@ -329,6 +331,24 @@ def _with_times(raw: RawTable, columns: Columns) -> tuple[RawTable, str]:
                 dialect = dialect if parsed.day_first is None else replace(dialect, day_first=parsed.day_first)
             frame = frame.assign(**{name: column})
     return replace(raw, frame=frame, dialect=dialect), words
+
+
+def _as_whole_times(column: Any) -> Any:
+    """Return whole numbers that were read as fractions, because one was missing, as such; other columns unchanged.
+
+    Raises:
+        DataError: One is still missing.
+    """
+    is_missing = column.isna()
+    if not (column.dropna() % 1 == 0).all() or is_missing.all():
+        return column
+    if is_missing.any():
+        row = int(is_missing.to_numpy().argmax())
+        hint = "Fill it in or drop the row."
+        error = DataError(column=column.name, row=row, expected="a time stamp", received="none", hint=hint)
+        error.rows = is_missing.to_numpy().nonzero()[0].tolist()
+        raise error
+    return column.astype("int64")
 
 
 def _without_notes(raw: RawTable, columns: Columns) -> RawTable:

@@ -151,6 +151,9 @@ def _kind_of_time(table: TableProfile, column: ColumnProfile) -> str | None:
         return "a clock"
     if column.has_years or (column.has_digits and words.TIMES.is_name(column.name)):
         return "text with years"
+    if column.is_number and words.TIMES.is_name(column.name) and not column.values.notna().all():
+        # A date that is missing is an error that names its row.
+        return "numbers named as times"
     if not column.is_complete:
         return None
     is_named = words.TIMES.rank(column.name) is not None
@@ -172,11 +175,9 @@ def _with_clocks(table: TableProfile, date: Reading) -> Iterator[Reading]:
             continue
         joined = (*date.columns, column.name)
         if table.repeated(joined) < repeated:
-            yield _with(
-                _with(Reading(joined, date.evidence, date.place), "finer", date.evidence.get("finer", 0) + 1),
-                "uneven",
-                math.log(column.unevenness),
-            )
+            finer = {"finer": date.evidence.get("finer", 0) + 1, "uneven": math.log(column.unevenness)}
+            clock = {"a clock": 1} if column.is_clock else {}
+            yield Reading(joined, {**date.evidence, **finer, **clock}, date.place)
 
 
 def _years_and_parts(table: TableProfile) -> Iterator[Reading]:

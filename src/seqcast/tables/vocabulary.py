@@ -119,6 +119,9 @@ BESIDE = Words(
 )
 # Running totals.
 CUMULATIVE = Words.of("cum cumulative cumulated ytd kumuliert cumul cumulé acumulado cumulato kumulativ 累计 累計 누계")
+# Units of the values in the same row.
+UNITS = Words.of("""currency unit units uom währung einheit devise monnaie unité moneda divisa unidad valuta moeda
+    waluta""")
 PRICES = Words.of("price")
 HOURS = Words.of("hour stunde uur heure hora ora óra godzina hodina saat timme tunti jam")
 YEARS = Words.of("year yyyy yr jahr année annee año ano ejercicio anno år ar jaar rok vuosi yıl")

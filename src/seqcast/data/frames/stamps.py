@@ -279,7 +279,7 @@ def parse_stamps(values: Any, format_: str) -> Stamps:
         stamps = numbers.where(whole, 0).astype("int64").to_numpy().view(f"M8[{_UNIX[format_][0]}]").copy()
         stamps[~whole.to_numpy()] = np.datetime64("NaT", "s")
         return pd.DatetimeIndex(stamps)
-    codes, unique = pd.factorize(pd.Series(values))
+    codes, unique = pd.factorize(pd.Series(values), use_na_sentinel=False)
     text = pd.Series(unique).astype(str)
     if unique.dtype.kind in "iu":
         # A zero before the first digit is not written.

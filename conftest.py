@@ -17,5 +17,7 @@ def small_model_inputs():
 
 @pytest.fixture(autouse=True)
 def _names_of_doctests(request, doctest_namespace):
-    if isinstance(request.node, pytest.DoctestItem) and request.node.name.startswith("seqcast.inspect."):
+    if isinstance(request.node, pytest.DoctestItem) and request.node.name.startswith(
+        "seqcast.inspect."
+    ):
         doctest_namespace["model_inputs"] = request.getfixturevalue("small_model_inputs")

@@ -1,7 +1,8 @@
 """An SBOM of requirements.lock in runs/audit/sbom.json, and the known vulnerabilities of what is in it.
 
-`make audit` runs it, in an environment of its own. It fails where a vulnerability is known. Where the indexes of
-vulnerabilities do not answer, or know nothing of a package, it says so: that is no all-clear.
+`make audit` runs it, in an environment of its own. It fails where a vulnerability is known. Where
+the indexes of vulnerabilities do not answer, or know nothing of a package, it says so: that is no
+all-clear.
 """
 
 import json
@@ -34,8 +35,26 @@ def vulnerabilities(service):
     """Return what an index of vulnerabilities says of each package; `None` where it does not answer."""
     target = FOLDER / f"vulnerabilities-{service}.json"
     target.unlink(missing_ok=True)
-    options = ["--disable-pip", "--no-deps", "--progress-spinner", "off", "--timeout", "15", "--format", "json"]
-    done = run("pip-audit", "--requirement", str(LOCK), "--vulnerability-service", service, *options, "-o", str(target))
+    options = [
+        "--disable-pip",
+        "--no-deps",
+        "--progress-spinner",
+        "off",
+        "--timeout",
+        "15",
+        "--format",
+        "json",
+    ]
+    done = run(
+        "pip-audit",
+        "--requirement",
+        str(LOCK),
+        "--vulnerability-service",
+        service,
+        *options,
+        "-o",
+        str(target),
+    )
     if not target.exists():
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         print(f"The index {service} does not answer: {last[:200]}")
@@ -56,7 +75,9 @@ def main():
         for package in known:
             for each in package["vulns"]:
                 found = True
-                print(f"{package['name']} {package['version']}: {each['id']}, mended in {each['fix_versions']}")
+                print(
+                    f"{package['name']} {package['version']}: {each['id']}, mended in {each['fix_versions']}"
+                )
         print(f"The index {service} knows {len(known)} of {len(packages)} packages.")
         if len(known) == len(packages):
             break

@@ -1,7 +1,8 @@
 """The SBOM that a wheel carries (PEP 770): the package, and the weights and sample data that are bundled in it.
 
-Hatchling runs it for each wheel. What the package asks for stands in the wheel's METADATA; `make audit` lists what the
-lock installs. It holds no time and no random number, so that equal sources give equal wheels.
+Hatchling runs it for each wheel. What the package asks for stands in the wheel's METADATA; `make
+audit` lists what the lock installs. It holds no time and no random number, so that equal sources
+give equal wheels.
 """
 
 import hashlib
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-# Bundled files that are no code: kind of component in CycloneDX 1.6, licence (SPDX, or in words), what it is.
+# Bundled files that are no code: kind of component in CycloneDX 1.6, licence (SPDX, or in words),
+# what it is.
 PUBLIC_DOMAIN = {"name": "public domain, as statsmodels states"}
 BUNDLED = {
     "pretrained/weights.seqcast": (
@@ -22,7 +24,11 @@ BUNDLED = {
     ),
     "data/samples/co2.csv": ("data", PUBLIC_DOMAIN, "Carbon dioxide at Mauna Loa, weekly"),
     "data/samples/elnino.csv": ("data", PUBLIC_DOMAIN, "Sea surface temperature, monthly"),
-    "data/samples/lynx.csv": ("data", {"name": "none stated; published counts"}, "Lynx trapped, yearly"),
+    "data/samples/lynx.csv": (
+        "data",
+        {"name": "none stated; published counts"},
+        "Lynx trapped, yearly",
+    ),
     "data/samples/sunspots.csv": ("data", PUBLIC_DOMAIN, "Sunspot number, yearly"),
     "tables/month_names.csv": ("data", {"id": "Unicode-3.0"}, "Names of months, from Unicode CLDR"),
 }
@@ -46,8 +52,19 @@ def bill_of_materials(root, version):
     parts = []
     for name, (kind, licence, description) in BUNDLED.items():
         digest = hashlib.sha256((Path(root) / "src" / "seqcast" / name).read_bytes()).hexdigest()
-        part = {"type": kind, "bom-ref": f"seqcast/{name}", "name": f"seqcast/{name}", "description": description}
-        parts.append(part | {"hashes": [{"alg": "SHA-256", "content": digest}], "licenses": [{"license": licence}]})
+        part = {
+            "type": kind,
+            "bom-ref": f"seqcast/{name}",
+            "name": f"seqcast/{name}",
+            "description": description,
+        }
+        parts.append(
+            part
+            | {
+                "hashes": [{"alg": "SHA-256", "content": digest}],
+                "licenses": [{"license": licence}],
+            }
+        )
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -67,7 +84,10 @@ class SbomHook(BuildHookInterface):
         """Write it before the wheel is built."""
         self.folder = Path(tempfile.mkdtemp(prefix="seqcast-sbom-"))
         path = self.folder / "seqcast.cdx.json"
-        path.write_text(json.dumps(bill_of_materials(self.root, self.metadata.version), indent=1) + "\n", "utf-8")
+        path.write_text(
+            json.dumps(bill_of_materials(self.root, self.metadata.version), indent=1) + "\n",
+            "utf-8",
+        )
         build_data["sbom_files"].append(str(path))
 
     def finalize(self, version, build_data, artifact_path):

@@ -2,7 +2,8 @@
 
     python benchmarks/app_pictures.py    # a few minutes
 
-Those that docs/app.md shows go to docs/images/, the others to results/app_pictures/, to be looked at.
+Those that docs/app.md shows go to docs/images/, the others to results/app_pictures/, to be looked
+at.
 """
 
 import re
@@ -17,8 +18,11 @@ from playwright.sync_api import sync_playwright
 
 from harness import DOCS, RESULTS, options, small_picture
 
-SHOWN, IMAGES, OTHERS = ("forecast", "scores", "phone"), DOCS / "images", RESULTS / "app_pictures"
-WIDTH, HEIGHT = 1280, 800
+SHOWN = ("forecast", "scores", "phone")
+IMAGES = DOCS / "images"
+OTHERS = RESULTS / "app_pictures"
+WIDTH = 1280
+HEIGHT = 800
 # Colours of a picture: text stays sharp, and files small.
 COLOURS = 48
 LONG = 300_000
@@ -26,7 +30,8 @@ LONG = 300_000
 
 def shops():
     """Return two shops whose sales fall with the price, which is known a fortnight ahead."""
-    days, parts = pd.date_range("2025-01-01", periods=200), []
+    days = pd.date_range("2025-01-01", periods=200)
+    parts = []
     for seed, shop in enumerate(("north", "south")):
         rng = np.random.default_rng(seed)
         price = rng.choice([1.0, 2.0, 3.0], size=len(days))
@@ -75,7 +80,9 @@ def draw(page, name, *, whole=False):
 def give(page, name, table):
     """Drop a file on the page."""
     page.get_by_role("tab", name="Data").click()
-    page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "text/csv", "buffer": table})
+    page.locator("input[type=file]").set_input_files(
+        {"name": name, "mimeType": "text/csv", "buffer": table}
+    )
 
 
 def ask(page, tab, button, heading):
@@ -88,7 +95,9 @@ def ask(page, tab, button, heading):
 def walk(page):
     """Go through all panels with the two shops."""
     draw(page, "begin")
-    give(page, "broken.csv", b"day,sold\n2025-01-01,4\n2025-01-02,five\n2025-01-03,6\n2025-01-04,5\n")
+    give(
+        page, "broken.csv", b"day,sold\n2025-01-01,4\n2025-01-02,five\n2025-01-03,6\n2025-01-04,5\n"
+    )
     page.locator(".seqcast-wrong").wait_for()
     draw(page, "problem", whole=True)
     give(page, "shops.csv", shops().to_csv(index=False).encode())
@@ -100,7 +109,9 @@ def walk(page):
     page.get_by_text(re.compile(r"at most \d+ s left")).wait_for(timeout=LONG)
     page.wait_for_timeout(4_000)
     draw(page, "training")
-    page.get_by_role("button", name="Stop and keep the best so far").wait_for(state="hidden", timeout=LONG)
+    page.get_by_role("button", name="Stop and keep the best so far").wait_for(
+        state="hidden", timeout=LONG
+    )
     draw(page, "forecast", whole=True)
     page.get_by_role("tab", name="What if").click()
     page.locator("table input").first.fill("3")
@@ -127,7 +138,10 @@ def main():
     with served() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         walk(opened(browser, url))
-        for name, width, height, scheme in (("dark", WIDTH, HEIGHT, "dark"), ("phone", 390, 844, "light")):
+        for name, width, height, scheme in (
+            ("dark", WIDTH, HEIGHT, "dark"),
+            ("phone", 390, 844, "light"),
+        ):
             page = opened(browser, url, width, height, scheme)
             page.get_by_role("button", name="Take this example").click()
             page.get_by_role("heading", name="The series").wait_for()

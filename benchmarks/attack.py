@@ -12,7 +12,8 @@ import time
 import urllib.parse
 import zipfile
 
-CONNECTIONS, RATE = 4, 10
+CONNECTIONS = 4
+RATE = 10
 HEAD = b"POST /v1/forecast HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 CORNERS = (  # two cells in opposite corners of a sheet
     '<row r="1" x="&gt;>"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576" x=">"><v>1</v></c></row>'
@@ -23,9 +24,13 @@ def workbook():
     """Return a workbook of two cells in opposite corners, in a part of the archive where no check of names looks."""
     import openpyxl
 
-    plain, hostile = io.BytesIO(), io.BytesIO()
+    plain = io.BytesIO()
+    hostile = io.BytesIO()
     openpyxl.Workbook().save(plain)
-    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(hostile, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        zipfile.ZipFile(plain) as source,
+        zipfile.ZipFile(hostile, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         for name in source.namelist():
             text = source.read(name).decode().replace("worksheets/sheet1.xml", "sheet.xml")
             sheet = re.sub("<sheetData ?/>", f"<sheetData>{CORNERS}</sheetData>", text)
@@ -35,7 +40,10 @@ def workbook():
 
 def said(address, *parts):
     """Send a request; return the status of its answer, or how the connection ended."""
-    with contextlib.suppress(ConnectionError), socket.create_connection(address, timeout=30) as connection:
+    with (
+        contextlib.suppress(ConnectionError),
+        socket.create_connection(address, timeout=30) as connection,
+    ):
         with contextlib.suppress(ConnectionError):
             for part in parts:
                 connection.sendall(part)
@@ -53,21 +61,37 @@ class Attacker:
     """
 
     def __init__(self, server, page, model):
-        self.server, self.page = server, page
+        self.server = server
+        self.page = page
         self.halves = collections.deque(maxlen=100)
         self.silents = collections.deque(maxlen=150)
         self.model = model
         self.horizons = 0
         self.visit = None
-        digits = b"unique_id,ds,y\na,2024-01-01," + b"1" * 80_000 + b"x\n"  # a cell that is a numeral but for its end
+        digits = (
+            b"unique_id,ds,y\na,2024-01-01," + b"1" * 80_000 + b"x\n"
+        )  # a cell that is a numeral but for its end
         of_digits = b"Content-Type: text/csv\r\nContent-Length: %d\r\n\r\n" % len(digits)
-        chunk, chunked = b"100000\r\n" + b"1" * (1 << 20) + b"\r\n", b"Transfer-Encoding: chunked\r\n\r\n"
+        chunk = b"100000\r\n" + b"1" * (1 << 20) + b"\r\n"
+        chunked = b"Transfer-Encoding: chunked\r\n\r\n"
         of_json = b"Content-Type: application/json\r\n"
-        # Tables whose columns have to be guessed, and an answer that would repeat a name of a megabyte.
-        wide = b",".join(b"c%d" % n for n in range(999)) + b"\n" + (b",".join([b"a1"] * 999) + b"\n") * 2
-        many = json.dumps({"horizon": 2, "rows": {f"c{n}": ["a", "b"] for n in range(2500)}}).encode()
-        slow = "\n".join(",".join(f"{column}a{row}" for column in range(50)) for row in range(2000)).encode()
-        named = [{"unique_id": "x" * 1_000_000, "ds": f"2024-01-0{day}", "y": 1.0} for day in range(1, 10)]
+        # Tables whose columns have to be guessed, and an answer that would repeat a name of a
+        # megabyte.
+        wide = (
+            b",".join(b"c%d" % n for n in range(999))
+            + b"\n"
+            + (b",".join([b"a1"] * 999) + b"\n") * 2
+        )
+        many = json.dumps(
+            {"horizon": 2, "rows": {f"c{n}": ["a", "b"] for n in range(2500)}}
+        ).encode()
+        slow = "\n".join(
+            ",".join(f"{column}a{row}" for column in range(50)) for row in range(2000)
+        ).encode()
+        named = [
+            {"unique_id": "x" * 1_000_000, "ds": f"2024-01-0{day}", "y": 1.0}
+            for day in range(1, 10)
+        ]
         repeated = json.dumps({"horizon": 1000, "rows": named}).encode()
         twice = b'{"horizon": 2, "horizon": 3, "rows": [{"unique_id": "a", "ds": 1, "y": 1.0}]}'
         self.kinds = {
@@ -76,7 +100,9 @@ class Attacker:
             "long header": lambda: said(self.server, HEAD, b"x: ", b"y" * 1_000_000, b"\r\n\r\n"),
             "half a head": self.half,
             # A body that says nothing of its length, which is more than a server takes.
-            "long body": lambda: said(self.server, HEAD, of_json, chunked, *itertools.repeat(chunk, 17), b"0\r\n\r\n"),
+            "long body": lambda: said(
+                self.server, HEAD, of_json, chunked, *itertools.repeat(chunk, 17), b"0\r\n\r\n"
+            ),
             "workbook": self.upload,
             "columns of CSV": lambda: self.post(b"text/csv", wide),
             "columns of JSON": lambda: self.post(b"application/json", many),
@@ -89,15 +115,28 @@ class Attacker:
 
     def post(self, kind, body):
         """Ask the pretrained network for a forecast of a body."""
-        head = HEAD.replace(b"/v1/forecast", b"/v1/forecast?model=pretrained" + b"&horizon=2" * (kind == b"text/csv"))
-        return said(self.server, head, b"Content-Type: %s\r\nContent-Length: %d\r\n\r\n" % (kind, len(body)), body)
+        head = HEAD.replace(
+            b"/v1/forecast",
+            b"/v1/forecast?model=pretrained" + b"&horizon=2" * (kind == b"text/csv"),
+        )
+        return said(
+            self.server,
+            head,
+            b"Content-Type: %s\r\nContent-Length: %d\r\n\r\n" % (kind, len(body)),
+            body,
+        )
 
     def horizon(self):
         """Ask the served model for another horizon each time."""
         self.horizons = self.horizons % 1000 + 1
-        body = json.dumps({"model": self.model, "horizon": self.horizons, "series": ["s3"]}).encode()
+        body = json.dumps(
+            {"model": self.model, "horizon": self.horizons, "series": ["s3"]}
+        ).encode()
         return said(
-            self.server, HEAD, b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body), body
+            self.server,
+            HEAD,
+            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body),
+            body,
         )
 
     def silent(self):
@@ -120,16 +159,27 @@ class Attacker:
 
         if self.visit is None:
             client = re.search(r"client_id\W+([\w-]+)", httpx.get(self.page).text)[1]
-            facts = {"client_id": client, "tab_id": client, "document_id": client, "next_message_id": "0"}
+            facts = {
+                "client_id": client,
+                "tab_id": client,
+                "document_id": client,
+                "next_message_id": "0",
+            }
             how = {"EIO": "4", "transport": "websocket", "implicit_handshake": "true"}
             query = urllib.parse.urlencode({**how, **facts})
-            live = connect(f"{self.page.replace('http', 'ws')}/_nicegui_ws/socket.io/?{query}", max_size=None)
+            live = connect(
+                f"{self.page.replace('http', 'ws')}/_nicegui_ws/socket.io/?{query}", max_size=None
+            )
             live.send("40")
-            while (route := re.search(r"/_nicegui/client/[\w-]+/upload/\d+", str(live.recv(30)))) is None:
+            while (
+                route := re.search(r"/_nicegui/client/[\w-]+/upload/\d+", str(live.recv(30)))
+            ) is None:
                 pass  # the panels come once the socket is connected
             self.visit = route[0]
             threading.Thread(target=self.hear, args=(live,), daemon=True).start()
-        answer = httpx.post(self.page + self.visit, files={"file": ("a.xlsx", workbook())}, timeout=30)
+        answer = httpx.post(
+            self.page + self.visit, files={"file": ("a.xlsx", workbook())}, timeout=30
+        )
         if answer.status_code != 200:
             self.visit = None
         return str(answer.status_code)
@@ -154,7 +204,8 @@ class Attacker:
 
 def attack(server, page, model, seconds):
     """Attack from a process of its own; print how often, and what the answers were."""
-    results, until = collections.Counter(), time.monotonic() + seconds
+    results = collections.Counter()
+    until = time.monotonic() + seconds
     attackers = []
     for attacker in (Attacker(server, page, model) for _ in range(CONNECTIONS)):
         # Each kind has a thread, so that kinds whose answers take long leave the others their rate.
@@ -164,4 +215,8 @@ def attack(server, page, model, seconds):
         each.start()
     for each in attackers:
         each.join()
-    print("attack:", {f"{kind}, {end}": count for (kind, end), count in sorted(results.items())}, flush=True)
+    print(
+        "attack:",
+        {f"{kind}, {end}": count for (kind, end), count in sorted(results.items())},
+        flush=True,
+    )

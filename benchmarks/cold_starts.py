@@ -2,11 +2,12 @@
 
     python benchmarks/cold_starts.py    # the table of docs/how-to/new-series.md, some minutes
 
-Sixty articles of three kinds and of any size sell for 200 days, by the day of the week and with promotions whose gain
-depends on the kind. Thirty others begin before the last fourteen days. Errors are mean absolute errors over the true
-level of each article. The mean profile of the panel is on the level of the own rows, or of the panel where there are
-none. Gradient boosting (scikit-learn's, in place of LightGBM) learns from kind, size, weekday, promotion and the mean
-and number of rows known before, of which it sees 0 to 10 in training.
+Sixty articles of three kinds and of any size sell for 200 days, by the day of the week and with
+promotions whose gain depends on the kind. Thirty others begin before the last fourteen days. Errors
+are mean absolute errors over the true level of each article. The mean profile of the panel is on
+the level of the own rows, or of the panel where there are none. Gradient boosting (scikit-learn's,
+in place of LightGBM) learns from kind, size, weekday, promotion and the mean and number of rows
+known before, of which it sees 0 to 10 in training.
 """
 
 import numpy as np
@@ -16,16 +17,24 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from harness import code, kept, machine, options, parse, table
 from seqcast import Forecaster
 
-DAYS, HORIZON, OLD, NEW, COUNTS = 200, 14, 60, 30, (0, 1, 3, 10)
-LEVELS, GAINS = {"basic": 4.5, "fashion": 3.3, "luxury": 2.2}, {"basic": 0.5, "fashion": 1.0, "luxury": 0.3}
+DAYS = 200
+HORIZON = 14
+OLD = 60
+NEW = 30
+COUNTS = (0, 1, 3, 10)
+LEVELS = {"basic": 4.5, "fashion": 3.3, "luxury": 2.2}
+GAINS = {"basic": 0.5, "fashion": 1.0, "luxury": 0.3}
 
 
 def articles(seed):
     """Return daily sales of articles, a frame; `level` is the true one."""
-    rng, days = np.random.default_rng(seed), pd.date_range("2024-01-01", periods=DAYS)
-    week, tables = 1 + 0.35 * np.sin(2 * np.pi * np.arange(DAYS) / 7), []
+    rng = np.random.default_rng(seed)
+    days = pd.date_range("2024-01-01", periods=DAYS)
+    week = 1 + 0.35 * np.sin(2 * np.pi * np.arange(DAYS) / 7)
+    tables = []
     for place in range(OLD + NEW):
-        kind, size = rng.choice(list(LEVELS)), rng.normal()
+        kind = rng.choice(list(LEVELS))
+        size = rng.normal()
         level = np.exp(LEVELS[kind] + 0.4 * size + rng.normal(0, 0.3))
         promotion = rng.random(DAYS) < 0.15
         sold = rng.poisson(level * week * (1 + GAINS[kind] * promotion)).astype(float)
@@ -52,21 +61,33 @@ def profile(old, rows):
 def inputs(frame, mean, count):
     """Return the inputs of gradient boosting for the rows of a frame."""
     kinds = frame["kind"].map({kind: place for place, kind in enumerate(LEVELS)})
-    return np.column_stack([kinds, frame["size"], frame["ds"].dt.day_of_week, frame["promotion"], mean, count])
+    return np.column_stack(
+        [kinds, frame["size"], frame["ds"].dt.day_of_week, frame["promotion"], mean, count]
+    )
 
 
 def boosting(old, seed):
     """Return gradient boosting that has learnt from the panel."""
-    rng, sold, examples, targets = np.random.default_rng(seed), by_series(old), [], []
+    rng = np.random.default_rng(seed)
+    sold = by_series(old)
+    examples = []
+    targets = []
     for _ in range(8):
         count = rng.integers(0, 11, len(sold))
         first = rng.integers(0, sold.shape[1] - 10 - HORIZON, len(sold))
-        means = [values[at : at + n].mean() if n else np.nan for values, at, n in zip(sold, first, count, strict=True)]
-        later = np.concatenate([np.arange(HORIZON) + place * sold.shape[1] for place in range(len(sold))])
+        means = [
+            values[at : at + n].mean() if n else np.nan
+            for values, at, n in zip(sold, first, count, strict=True)
+        ]
+        later = np.concatenate(
+            [np.arange(HORIZON) + place * sold.shape[1] for place in range(len(sold))]
+        )
         chosen = old.iloc[later + np.repeat(first + count, HORIZON)]
         examples.append(inputs(chosen, np.repeat(means, HORIZON), np.repeat(count, HORIZON)))
         targets.append(chosen["y"].to_numpy())
-    model = HistGradientBoostingRegressor(loss="poisson", categorical_features=[0, 2], random_state=seed)
+    model = HistGradientBoostingRegressor(
+        loss="poisson", categorical_features=[0, 2], random_state=seed
+    )
     return model.fit(np.concatenate(examples), np.concatenate(targets))
 
 
@@ -81,13 +102,17 @@ def errors(seed):
     """Return the errors of each forecast by the number of known rows, and what 80 % intervals hold."""
     frame = articles(seed)
     cut = frame["ds"].unique()[-HORIZON]
-    is_old, known = frame["unique_id"] < f"{OLD:03d}", frame["ds"] < cut
-    old, ahead = frame[is_old & known].reset_index(drop=True), frame[~is_old & ~known]
-    truth, level = by_series(ahead), by_series(ahead, "level")
+    is_old = frame["unique_id"] < f"{OLD:03d}"
+    known = frame["ds"] < cut
+    old = frame[is_old & known].reset_index(drop=True)
+    ahead = frame[~is_old & ~known]
+    truth = by_series(ahead)
+    level = by_series(ahead, "level")
     covariates = {"static_covariates": ["kind", "size"], "future_covariates": ["promotion"]}
     model = Forecaster(HORIZON, preset="pretrained", random_state=0, verbose=0, **covariates)
     model.fit(old.drop(columns="level"))
-    found, booster = {}, boosting(old, seed)
+    found = {}
+    booster = boosting(old, seed)
     for count in COUNTS:
         rows = frame[~is_old & known].groupby("unique_id").tail(count)
         df = (
@@ -102,8 +127,12 @@ def errors(seed):
             "gradient boosting": boosted(booster, ahead, own),
             "pretrained": by_series(forecast, "seqcast"),
         }
-        held = (by_series(forecast, "seqcast-lo-80") <= truth) & (truth <= by_series(forecast, "seqcast-hi-80"))
-        found[str(count)] = {name: float(np.mean(np.abs(each - truth) / level)) for name, each in points.items()}
+        held = (by_series(forecast, "seqcast-lo-80") <= truth) & (
+            truth <= by_series(forecast, "seqcast-hi-80")
+        )
+        found[str(count)] = {
+            name: float(np.mean(np.abs(each - truth) / level)) for name, each in points.items()
+        }
         found[str(count)]["in 80 %"] = float(held.mean())
     return found
 
@@ -113,10 +142,14 @@ def main():
     arguments = parse(options(__doc__, "cold_starts", seeds=5))
     described = {"code": code("cold_starts.py")}
     seeds = range(arguments.seeds)
-    found = [kept(arguments.results, "articles", seed, described, lambda s=seed: errors(s)) for seed in seeds]
+    found = [
+        kept(arguments.results, "articles", seed, described, lambda s=seed: errors(s))
+        for seed in seeds
+    ]
     names = list(found[0]["0"])
     rows = [
-        [count, *(f"{np.mean([each[str(count)][name] for each in found]):.3f}" for name in names)] for count in COUNTS
+        [count, *(f"{np.mean([each[str(count)][name] for each in found]):.3f}" for name in names)]
+        for count in COUNTS
     ]
     print(table(["known rows", *names], rows))
     print(f"\n{machine()}")

@@ -3,8 +3,9 @@
     python benchmarks/commits.py COMMIT           # make it, or find it, and say where it is
     python benchmarks/commits.py COMMIT --remove  # remove it and its registration with git
 
-It lies in results/commits/<sha>, which git ignores, and is used again. When the folder has been deleted by other means
-(`make clean`), the next call forgets its registration. Both sides have the same packages.
+It lies in results/commits/<sha>, which git ignores, and is used again. When the folder has been
+deleted by other means (`make clean`), the next call forgets its registration. Both sides have the
+same packages.
 """
 
 import os
@@ -69,8 +70,12 @@ def check_out(commit, tree):
     sha = full_name(commit)
     git("worktree", "prune")  # forgets worktrees whose folders are gone
     if git("rev-parse", "--show-toplevel", at=tree, check=False) == str(tree):
-        if git("rev-parse", "HEAD", at=tree) != sha or git("status", "--porcelain", "-uno", at=tree):
-            raise SystemExit(f"{tree} was changed by hand: python {Path(__file__).name} {sha[:10]} --remove")
+        if git("rev-parse", "HEAD", at=tree) != sha or git(
+            "status", "--porcelain", "-uno", at=tree
+        ):
+            raise SystemExit(
+                f"{tree} was changed by hand: python {Path(__file__).name} {sha[:10]} --remove"
+            )
         return
     shutil.rmtree(tree, ignore_errors=True)  # half-made
     print(f"{sha[:10]}: making a worktree in {tree}", file=sys.stderr, flush=True)

@@ -3,11 +3,11 @@
     python benchmarks/crash.py                       # 100 kills, 10 short checkpoints: half an hour
     python benchmarks/crash.py --kills 10 --short 2
 
-Each case (a fit, an ensemble side by side, a backtest with refits, the regressor) runs in a process of its own, which
-is killed with SIGKILL at a random moment and started again with resume=True until it ends. After each kill all
-checkpoints and the saved model, if it is there, are read. A short checkpoint has lost its end. Forecasts, and the
-histories of trainings, have to be identical to those of an unbroken run. The last line is JSON; the exit code is 1 if
-anything differs.
+Each case (a fit, an ensemble side by side, a backtest with refits, the regressor) runs in a process
+of its own, which is killed with SIGKILL at a random moment and started again with resume=True until
+it ends. After each kill all checkpoints and the saved model, if it is there, are read. A short
+checkpoint has lost its end. Forecasts, and the histories of trainings, have to be identical to
+those of an unbroken run. The last line is JSON; the exit code is 1 if anything differs.
 """
 
 import argparse
@@ -38,10 +38,16 @@ MINUTES = 0.002
 
 def series():
     """Return two series."""
-    rng, steps = np.random.default_rng(0), np.arange(500)
+    rng = np.random.default_rng(0)
+    steps = np.arange(500)
     stamps = pd.date_range("2024-01-01", periods=500, freq="h")
-    waves = {name: np.sin(steps / 4 + shift) + 0.1 * rng.normal(size=500) for shift, name in enumerate("ab")}
-    return pd.concat([pd.DataFrame({"unique_id": name, "ds": stamps, "y": wave}) for name, wave in waves.items()])
+    waves = {
+        name: np.sin(steps / 4 + shift) + 0.1 * rng.normal(size=500)
+        for shift, name in enumerate("ab")
+    }
+    return pd.concat(
+        [pd.DataFrame({"unique_id": name, "ds": stamps, "y": wave}) for name, wave in waves.items()]
+    )
 
 
 def run_case(case, folder, checkpoint):
@@ -52,24 +58,40 @@ def run_case(case, folder, checkpoint):
         folder: Folder of the saved model.
         checkpoint: The folder of checkpoints; `None` for an unbroken run.
     """
-    given = {"checkpoint": CheckpointSpec(checkpoint, minutes=MINUTES), "resume": True} if checkpoint else {}
+    given = (
+        {"checkpoint": CheckpointSpec(checkpoint, minutes=MINUTES), "resume": True}
+        if checkpoint
+        else {}
+    )
     if case == "regressor":
         rng = np.random.default_rng(1)
-        X, y = rng.normal(size=(1000, 12, 1)), rng.normal(size=(1000, 4, 1))
-        model = Seq2SeqRegressor(encoder_units=16, epochs=8, batch_size=64, random_state=3, verbose=0)
+        X = rng.normal(size=(1000, 12, 1))
+        y = rng.normal(size=(1000, 4, 1))
+        model = Seq2SeqRegressor(
+            encoder_units=16, epochs=8, batch_size=64, random_state=3, verbose=0
+        )
         model.fit(X, y, **given).save(folder / "model.seqcast")
-        forecast, histories = model.predict(X), model.history_.epochs
+        forecast = model.predict(X)
+        histories = model.history_.epochs
     else:
         network = NetworkSpec(encoder_units=(16,), decoder_units=(16,), dropout=0.1)
         training = {"epochs": 8, "batch_size": 64, "early_stopping": None}
         members = 2 if case == "members" else 1
-        same = {"preset": network, "training": training, "level": (), "random_state": 3, "verbose": 0}
-        model, histories = Forecaster(12, members=members, **same), {}
+        same = {
+            "preset": network,
+            "training": training,
+            "level": (),
+            "random_state": 3,
+            "verbose": 0,
+        }
+        model = Forecaster(12, members=members, **same)
+        histories = {}
         if case == "backtest":
             forecast = model.backtest(series(), n_windows=3, refit=True, **given)["seqcast"]
         else:
             model.fit(series(), **given).save(folder / "model.seqcast")
-            forecast, histories = model.predict()["seqcast"], [history.epochs for history in model.histories_]
+            forecast = model.predict()["seqcast"]
+            histories = [history.epochs for history in model.histories_]
     content = np.asarray(forecast, dtype=np.float64).tobytes() + json.dumps(histories).encode()
     return hashlib.sha256(content).hexdigest()
 
@@ -83,8 +105,11 @@ class Runner:
     """
 
     def __init__(self, work, rng):
-        self.work, self.rng = work, rng
-        self.expected, self.seconds, self.problems = {}, {}, []
+        self.work = work
+        self.rng = rng
+        self.expected = {}
+        self.seconds = {}
+        self.problems = []
 
     def folder(self, name):
         """Return a folder."""
@@ -125,7 +150,8 @@ class Runner:
 
     def killed(self, case, number, kills):
         """Kill a case until it ends or all kills are used up; return how many were."""
-        folder, used = self.folder(f"killed {number} {case}"), 0
+        folder = self.folder(f"killed {number} {case}")
+        used = 0
         while True:
             # The last one is let through.
             limit = self.rng.uniform(0.4, 1.0) * self.seconds[case] if used < kills else None
@@ -143,7 +169,9 @@ class Runner:
                 with open_archive(path, "Checkpoint") as (_, arrays):
                     for values in arrays.values():
                         np.asarray(values)
-            except MissingFileError:  # removed for newer ones by a worker that outlives its parent for a moment
+            except (
+                MissingFileError
+            ):  # removed for newer ones by a worker that outlives its parent for a moment
                 continue
             except Exception as error:
                 self.problems.append(f"{case}: {path.name} cannot be read: {error}")
@@ -153,14 +181,25 @@ class Runner:
 
     def short(self, number):
         """Let a case go on after its newest checkpoint has lost its end."""
-        case, folder, paths = self.rng.choice(("fit", "regressor")), self.folder(f"short {number}"), []
+        case = self.rng.choice(("fit", "regressor"))
+        folder = self.folder(f"short {number}")
+        paths = []
         while len(paths) < 2:
-            self.run(case, folder, folder / "checkpoints", self.rng.uniform(0.5, 0.9) * self.seconds[case])
-            paths = sorted(folder.glob("checkpoints/*/*.checkpoint"), key=lambda path: int(path.stem))
+            self.run(
+                case,
+                folder,
+                folder / "checkpoints",
+                self.rng.uniform(0.5, 0.9) * self.seconds[case],
+            )
+            paths = sorted(
+                folder.glob("checkpoints/*/*.checkpoint"), key=lambda path: int(path.stem)
+            )
         content = paths[-1].read_bytes()
         paths[-1].write_bytes(content[: self.rng.randrange(len(content))])
         printed = self.run(case, folder, folder / "checkpoints")
-        self.check(case, printed, f"{case} with a short checkpoint", "is damaged, so training goes on from")
+        self.check(
+            case, printed, f"{case} with a short checkpoint", "is damaged, so training goes on from"
+        )
 
 
 def main():
@@ -177,7 +216,8 @@ def main():
         print(run_case(case, Path(folder), None if checkpoint == "-" else Path(checkpoint)))
         return
     work = Path(tempfile.mkdtemp(prefix="seqcast-crash-"))
-    runner, began = Runner(work, random.Random(given.seed)), time.perf_counter()
+    runner = Runner(work, random.Random(given.seed))
+    began = time.perf_counter()
     runner.learn()
     used = runs = 0
     while used < given.kills:

@@ -1,9 +1,10 @@
 """Which inputs and which zero serve a pretrained network best: designs that are trained alike and compared.
 
-    python benchmarks/designs.py --data FOLDER                       # all designs, three seeds: hours; continues
-    python benchmarks/designs.py --data FOLDER --designs corrected no-recent --steps 500
-    python benchmarks/designs.py --data FOLDER --families --seeds 1 --steps 500  # without each family of series
-    python benchmarks/designs.py --show                              # tables of what there is
+    python benchmarks/designs.py --data FOLDER                       # all designs, three seeds:
+    hours; continues python benchmarks/designs.py --data FOLDER --designs corrected no-recent
+    --steps 500 python benchmarks/designs.py --data FOLDER --families --seeds 1 --steps 500  #
+    without each family of series python benchmarks/designs.py --show                              #
+    tables of what there is
 
 | design | the zero of forecasts | beside the last seasons it reads |
 |---|---|---|
@@ -13,9 +14,10 @@
 | no-recent | the base without those of recent changes | the same without these |
 | without FAMILY | as `corrected`, but series of this family do not count | |
 
-All have the same network, number of steps, series and seeds, and are scored on the windows of `accuracy/held_back.py`,
-on the 192 steps that a network learns to write. A design wins where its number is less by more than twice the standard
-deviation over seeds; otherwise the simpler one is taken. What is kept belongs to the code that made it.
+All have the same network, number of steps, series and seeds, and are scored on the windows of
+`accuracy/held_back.py`, on the 192 steps that a network learns to write. A design wins where its
+number is less by more than twice the standard deviation over seeds; otherwise the simpler one is
+taken. What is kept belongs to the code that made it.
 """
 
 import functools
@@ -51,7 +53,9 @@ WRITTEN = max(pretrain.HORIZONS)
 def read(design, past, season, longer, horizon):
     """Return what the network of a design reads; arguments as for `pretrained.seasonal_inputs.seasonal_inputs`."""
     parts = pieces(len(past), past.shape[1], LEAST_AT_ONCE)
-    return SeasonalInputs.concat([_of_few(design, past[rows], season[rows], longer[rows], horizon) for rows in parts])
+    return SeasonalInputs.concat(
+        [_of_few(design, past[rows], season[rows], longer[rows], horizon) for rows in parts]
+    )
 
 
 def _of_few(design, past, season, longer, horizon):
@@ -80,7 +84,12 @@ def described(given):
     """Return what results depend on beside design and seed: what is kept belongs to its code."""
     paths = sorted(path for pattern in CODE for path in ROOT.glob(pattern))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:8]
-    return {"steps": given.steps, "width": given.width, "learning_rate": given.learning_rate, "code": digest}
+    return {
+        "steps": given.steps,
+        "width": given.width,
+        "learning_rate": given.learning_rate,
+        "code": digest,
+    }
 
 
 def measured(design, seed, given, path):
@@ -90,7 +99,9 @@ def measured(design, seed, given, path):
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     told = ["--seed", seed, "--out", folder, "--steps", given.steps, "--width", given.width]
-    arguments = pretrain.parser().parse_args([*map(str, told), f"--learning-rate={given.learning_rate}"])
+    arguments = pretrain.parser().parse_args(
+        [*map(str, told), f"--learning-rate={given.learning_rate}"]
+    )
     reading = "corrected" if design in WITHOUT else design
     batches = functools.partial(
         SyntheticBatches,
@@ -98,15 +109,25 @@ def measured(design, seed, given, path):
         without=WITHOUT.get(design),
         borrowed=0.0 if design == "own-errors" else SyntheticBatches.borrowed,
     )
-    engine, log = pretrain.train(arguments, window=PretrainedNetwork.window(WRITTEN), batches=batches)
+    engine, log = pretrain.train(
+        arguments, window=PretrainedNetwork.window(WRITTEN), batches=batches
+    )
     network = DesignedNetwork(engine, design, pretrain.CONTEXTS, design=reading)
     # Beyond them it forecasts what it has not learnt to.
-    near = {task: replace(source, horizon=min(source.horizon, WRITTEN)) for task, source in SOURCES.items()}
+    near = {
+        task: replace(source, horizon=min(source.horizon, WRITTEN))
+        for task, source in SOURCES.items()
+    }
     tasks = {task: source.tasks(given.data) for task, source in near.items()}
-    found, naive, counts = scores(tasks, deciles_of(network)), scores(tasks, Task.naive_deciles), counts_of(tasks)
+    found = scores(tasks, deciles_of(network))
+    naive = scores(tasks, Task.naive_deciles)
+    counts = counts_of(tasks)
     return {
         "number": number(found, naive, counts),
-        **{name: number({task: found[task] for task in half}, naive, counts) for name, half in halves(found).items()},
+        **{
+            name: number({task: found[task] for task in half}, naive, counts)
+            for name, half in halves(found).items()
+        },
         "loss": min(log["epochs"]["val_loss"]),
         "seconds": log["seconds"],
         "tasks": {task: np.divide(found[task], naive[task]).tolist() for task in found},
@@ -122,24 +143,35 @@ def show(found):
         values = np.array([[record[key] for key in keys] for record in records])
         spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.full(len(keys), np.nan)
         pairs = zip(values.mean(axis=0), spread, strict=True)
-        rows.append([design, len(records), *(f"{mean:.4f} ± {deviation:.4f}" for mean, deviation in pairs)])
-    return table(["design", "seeds", "number", "hours and shorter", "longer steps", "validation loss"], rows)
+        rows.append(
+            [design, len(records), *(f"{mean:.4f} ± {deviation:.4f}" for mean, deviation in pairs)]
+        )
+    return table(
+        ["design", "seeds", "number", "hours and shorter", "longer steps", "validation loss"], rows
+    )
 
 
 def main():
     """Train and compare."""
     parser = options(__doc__)
     parser.add_argument("--data", type=Path, help="folder of the public data sets")
-    parser.add_argument("--out", type=Path, default=Path("runs/designs"), help="folder of checkpoints and scores")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/designs"), help="folder of checkpoints and scores"
+    )
     parser.add_argument("--designs", nargs="+", choices=DESIGNS, default=list(DESIGNS))
-    parser.add_argument("--families", action="store_true", help="leave out each family of series instead")
+    parser.add_argument(
+        "--families", action="store_true", help="leave out each family of series instead"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--steps", type=int, default=2_000)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=0.0025)
     parser.add_argument("--show", action="store_true", help="show what there is, train nothing")
-    given, found = parser.parse_args(), {}
-    for seed, design in itertools.product(given.seeds, WITHOUT if given.families else given.designs):
+    given = parser.parse_args()
+    found = {}
+    for seed, design in itertools.product(
+        given.seeds, WITHOUT if given.families else given.designs
+    ):
         key = (given.out, design, seed, described(given))
         path = kept_path(*key)
         if path.exists() or not given.show:

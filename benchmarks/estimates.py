@@ -9,9 +9,9 @@
     shops       100 daily series of 730 rows
     grid        400 hourly series of 700 rows
 
-and `long`, `promotions`, `zones`, `months` and `weather` of `waits.py`. All data are generated, with seed 0. Each fit
-runs in a process of its own with an empty cache of compiled programs, as a user's first one does; reading and
-forecasting are left out. Leave the machine alone meanwhile.
+and `long`, `promotions`, `zones`, `months` and `weather` of `waits.py`. All data are generated,
+with seed 0. Each fit runs in a process of its own with an empty cache of compiled programs, as a
+user's first one does; reading and forecasting are left out. Leave the machine alone meanwhile.
 """
 
 import argparse
@@ -86,7 +86,9 @@ def main():
         programs = given.results / "programs" / name
         shutil.rmtree(programs, ignore_errors=True)
         command = [sys.executable, str(HERE), "--task", name]
-        result = Runner(given.results, 1).run(name, 0, command, {"SEQCAST_CACHE_DIR": str(programs)})
+        result = Runner(given.results, 1).run(
+            name, 0, command, {"SEQCAST_CACHE_DIR": str(programs)}
+        )
         rows.append([name, result["said"], f"{result['seconds']:.0f} seconds", result["choice"]])
     print(f"{machine()}. Seed 0, one run each, programs compiled in it.\n")
     print(table(["", "said", "measured", "forecast"], rows))

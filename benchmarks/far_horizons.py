@@ -2,10 +2,10 @@
 
     python benchmarks/far_horizons.py FOLDER    # a minute
 
-By parts of the horizon: squared errors, absolute errors and quantile losses over the squared and the absolute error of
-the last season, and the share of values in intervals of 80 %. Windows are those before the test parts: ETTh1 and ETTh2
-(720 hours; rows 8,640 to 11,520), electricity of Victoria (672 half-hours) and tourism by months (72 months, the test
-part of 24 left out).
+By parts of the horizon: squared errors, absolute errors and quantile losses over the squared and
+the absolute error of the last season, and the share of values in intervals of 80 %. Windows are
+those before the test parts: ETTh1 and ETTh2 (720 hours; rows 8,640 to 11,520), electricity of
+Victoria (672 half-hours) and tourism by months (72 months, the test part of 24 left out).
 """
 
 import time
@@ -21,7 +21,9 @@ from seqcast.pretrained import ZeroShotWindows, load_pretrained
 # Where parts of the horizon end.
 ENDS = (64, 192, 720)
 PROBABILITIES = (0.025, 0.1, 0.5, 0.9, 0.975)
-LOW, MEDIAN, HIGH = 1, 2, 3
+LOW = 1
+MEDIAN = 2
+HIGH = 3
 
 
 def windows(folder):
@@ -35,14 +37,19 @@ def windows(folder):
     demand = read_vic_elec(folder)["y"].to_numpy()
     cut = np.stack([demand[end - 2048 : end + 672] for end in range(20_000, 40_000, 701)])
     yield "electricity, half-hours", 48, cut[:, :2048], cut[:, 2048:]
-    months = [values[:-24] for _, values in sorted(read_competition(folder, "tcomp", "MONTHLY").items())]
-    cut = np.stack([values[-132:] / np.abs(values[-132:-72]).mean() for values in months if len(values) >= 132])
+    months = [
+        values[:-24] for _, values in sorted(read_competition(folder, "tcomp", "MONTHLY").items())
+    ]
+    cut = np.stack(
+        [values[-132:] / np.abs(values[-132:-72]).mean() for values in months if len(values) >= 132]
+    )
     yield "tourism, months", 12, cut[:, :60], cut[:, 60:]
 
 
 def scores(season, past, truth):
     """Yield for each part of the horizon its steps, the errors over those of the last season, and the coverage."""
-    steps, longer = truth.shape[1], Season.of(season).longer or 0
+    steps = truth.shape[1]
+    longer = Season.of(season).longer or 0
     known = ZeroShotWindows(past, np.full(len(past), season), np.full(len(past), longer))
     quantiles = load_pretrained().forecast(known, steps, PROBABILITIES)
     naive = past[:, -season:][:, np.arange(steps) % season]
@@ -50,18 +57,41 @@ def scores(season, past, truth):
         if first >= steps:
             return
         y, ours, theirs = (each[:, first:end] for each in (truth, quantiles, naive))
-        off, of_season, loss = ours[:, :, MEDIAN] - y, theirs - y, pinball(y, ours, PROBABILITIES)
-        size, inside = np.abs(of_season).mean(), (ours[:, :, LOW] <= y) & (y <= ours[:, :, HIGH])
-        found = (np.mean(off**2) / np.mean(of_season**2), np.abs(off).mean() / size, loss.mean() / size, inside.mean())
+        off = ours[:, :, MEDIAN] - y
+        of_season = theirs - y
+        loss = pinball(y, ours, PROBABILITIES)
+        size = np.abs(of_season).mean()
+        inside = (ours[:, :, LOW] <= y) & (y <= ours[:, :, HIGH])
+        found = (
+            np.mean(off**2) / np.mean(of_season**2),
+            np.abs(off).mean() / size,
+            loss.mean() / size,
+            inside.mean(),
+        )
         yield [f"{first + 1} to {min(end, steps)}", *(f"{value:.3f}" for value in found)]
 
 
 def main():
     """Print the table."""
-    folder, rows, began = parse(options(__doc__, data=True)).data, [], time.perf_counter()
+    folder = parse(options(__doc__, data=True)).data
+    rows = []
+    began = time.perf_counter()
     for name, season, past, truth in windows(folder):
         rows += [[name, len(past), *found] for found in scores(season, past, truth)]
-    print(table(["windows", "number", "steps", "squared error", "absolute error", "quantile loss", "in 80 %"], rows))
+    print(
+        table(
+            [
+                "windows",
+                "number",
+                "steps",
+                "squared error",
+                "absolute error",
+                "quantile loss",
+                "in 80 %",
+            ],
+            rows,
+        )
+    )
     print(f"{time.perf_counter() - began:.0f} seconds. {machine()}")
 
 

@@ -1,11 +1,12 @@
 """Thirty faults, planted one at a time in a copy of a commit: which of them do the tests see?
 
-    python benchmarks/faults.py                    # in HEAD; hours on two cores, continues where it was interrupted
-    python benchmarks/faults.py COMMIT --only conformal,gru
+    python benchmarks/faults.py                    # in HEAD; hours on two cores, continues where it
+    was interrupted python benchmarks/faults.py COMMIT --only conformal,gru
 
-Each fault is one line of another module: a pattern that matches once in all of src/seqcast, wherever the line stands,
-and what replaces it. The tests of its folders run until the first failure. A fault whose pattern matches no line, or
-more than one, cannot be planted. Every result is a file in results/faults, of its fault and commit.
+Each fault is one line of another module: a pattern that matches once in all of src/seqcast,
+wherever the line stands, and what replaces it. The tests of its folders run until the first
+failure. A fault whose pattern matches no line, or more than one, cannot be planted. Every result is
+a file in results/faults, of its fault and commit.
 """
 
 import re
@@ -28,29 +29,65 @@ FAULTS = {
         "newest[:, np.arange(horizon) % 1]",
         "data/windows forecaster",
     ),
-    "splits": (r"np\.where\(starts >= context_length", "np.where(starts > context_length", "data/windows forecaster"),
-    "cutoffs": (r"known = length - horizon - step", "known = length - step", "data/windows evaluation"),
+    "splits": (
+        r"np\.where\(starts >= context_length",
+        "np.where(starts > context_length",
+        "data/windows forecaster",
+    ),
+    "cutoffs": (
+        r"known = length - horizon - step",
+        "known = length - step",
+        "data/windows evaluation",
+    ),
     "scalers": (r"moments\.deviation <= rounding", "moments.deviation < rounding", "data/series"),
-    "calendar": (r"3600\.0 \* stamps\.hour \+ 60\.0", "3600.0 * stamps.hour + 6.0", "data/features"),
+    "calendar": (
+        r"3600\.0 \* stamps\.hour \+ 60\.0",
+        "3600.0 * stamps.hour + 6.0",
+        "data/features",
+    ),
     "gru": (r"g \+ z \* \(states\[0\] - g\)", "g + z * (g - states[0])", "network"),
     "attention": (r"ops\.softmax\(scores, axis=-1\)", "ops.softmax(scores, axis=1)", "network"),
-    "normalise": (r"\(past - ops\.expand_dims\(locs, 1\)\)", "(past + ops.expand_dims(locs, 1))", "network"),
+    "normalise": (
+        r"\(past - ops\.expand_dims\(locs, 1\)\)",
+        "(past + ops.expand_dims(locs, 1))",
+        "network",
+    ),
     "pinball": (r"\(probabilities - 1\.0\) \* error", "(probabilities + 1.0) * error", "network"),
     "segment": (r"\+ segment - 1\) % segment", "+ segment) % segment", "network"),
     "draws": (r"shape\) - 1\.0 / 3\.0", "shape) - 2.0 / 3.0", "network"),
-    "early stopping": (r"best_epoch or 0\) >= self\.patience", "best_epoch or 0) > self.patience", "training engine"),
+    "early stopping": (
+        r"best_epoch or 0\) >= self\.patience",
+        "best_epoch or 0) > self.patience",
+        "training engine",
+    ),
     "warm-up": (r"round\(spec\.warmup \* steps\)", "round(spec.warmup + steps)", "training"),
-    "deadline": (r"return self\.ends - time\.time\(\)", "return self.began - time.time()", "training"),
+    "deadline": (
+        r"return self\.ends - time\.time\(\)",
+        "return self.began - time.time()",
+        "training",
+    ),
     "checkpoints": (r"\._files\(\)\[self\.keep :\]", "._files()[: self.keep]", "training"),
-    "conformal": (r"\(windows\[:, None\] \+ 1\) \*", "(windows[:, None] - 1) *", "intervals forecaster"),
-    "anomalies": (r"share \* \(1 - len\(real\) / len", "share * (len(real) / len", "intervals forecaster"),
+    "conformal": (
+        r"\(windows\[:, None\] \+ 1\) \*",
+        "(windows[:, None] - 1) *",
+        "intervals forecaster",
+    ),
+    "anomalies": (
+        r"share \* \(1 - len\(real\) / len",
+        "share * (len(real) / len",
+        "intervals forecaster",
+    ),
     "choice": (r"windows \* best \+ CAUTIOUS", "windows * best - CAUTIOUS", "forecaster"),
     "metrics": (r'Metric\("rmse", scale="rmsse"\)', 'Metric("rmse", scale="mase")', "evaluation"),
     "significance": (r"2 \* stdtr\(freedom,", "1 * stdtr(freedom,", "evaluation"),
     "smoothing": (r"damped \+ beta \* error", "damped - beta * error", "pretrained"),
     "principal components": (r"\(values - self\.loc\) @", "(values + self.loc) @", "inspect"),
     "request limit": (r"if self\.size > most:", "if self.size < most:", "serve"),
-    "output": (r"None if value != value else value\.iso", "None if value is None else value.iso", "cli"),
+    "output": (
+        r"None if value != value else value\.iso",
+        "None if value is None else value.iso",
+        "cli",
+    ),
     "tuning": (r"self\.log else \(value \+ end\) / 2", "self.log else (value - end) / 2", "tune"),
     "shared training": (r"% count == 0\)", "% count >= 0)", "distributed"),
     "curves": (r"(?<=\+ 1\))(?=, \w+, name, style\.model_style)", " - 1", "plots"),
@@ -60,7 +97,11 @@ FAULTS = {
 
 def planted(tree, pattern):
     """Return the file in which a pattern matches once, if it matches nowhere else."""
-    places = [path for path in (tree / "src" / "seqcast").rglob("*.py") for _ in re.finditer(pattern, path.read_text())]
+    places = [
+        path
+        for path in (tree / "src" / "seqcast").rglob("*.py")
+        for _ in re.finditer(pattern, path.read_text())
+    ]
     return places[0] if len(places) == 1 else None
 
 
@@ -70,14 +111,19 @@ def measure(side, fault):
     path = planted(side.tree, pattern)
     if path is None:
         return {"outcome": "not plantable", "module": ""}
-    text, tests = path.read_text(), [f"tests/{name}" for name in folders.split()]
+    text = path.read_text()
+    tests = [f"tests/{name}" for name in folders.split()]
     path.write_text(re.sub(pattern, lambda _: new, text))
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", MARKS]
     tests = [name for name in tests if (side.tree / name).exists()]
-    done = subprocess.run([*command, *tests], cwd=side.tree, env=side.environment(), capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, *tests], cwd=side.tree, env=side.environment(), capture_output=True, text=True
+    )
     path.write_text(text)
     # 1: a test failed; 2: one could not be read.
-    outcome = {0: "UNSEEN", 1: "seen", 2: "seen"}.get(done.returncode, f"pytest ended with {done.returncode}")
+    outcome = {0: "UNSEEN", 1: "seen", 2: "seen"}.get(
+        done.returncode, f"pytest ended with {done.returncode}"
+    )
     module = path.relative_to(side.tree / "src").as_posix()
     return {"outcome": outcome, "module": module, "said": done.stdout.strip().splitlines()[-1:]}
 
@@ -87,14 +133,19 @@ def main():
     parser = options(__doc__, "faults")
     parser.add_argument("commit", nargs="?", default="HEAD", help="(default HEAD)")
     arguments = parse(parser, FAULTS)
-    sha, rows = full_name(arguments.commit), []
+    sha = full_name(arguments.commit)
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         side = Side("faults", sha[:10], Path(folder).resolve() / "tree")
         check_out(sha, side.tree)
         try:
             for fault in arguments.chosen:
                 found = kept(
-                    arguments.results, fault, 0, {"commit": sha, "is": FAULTS[fault]}, partial(measure, side, fault)
+                    arguments.results,
+                    fault,
+                    0,
+                    {"commit": sha, "is": FAULTS[fault]},
+                    partial(measure, side, fault),
                 )
                 rows.append([fault, found["module"], found["outcome"]])
                 print(*rows[-1], sep=": ", flush=True)

@@ -1,21 +1,21 @@
 """Frames of many series: way to the first batch, memory, backtests, and libraries on the same frame.
 
-    make bench-frames                                  # makes the libraries' environment, then runs this
-    python benchmarks/frames.py --only batch,backtest  # some of it
-    python benchmarks/frames.py --quick                # tiny sizes: proves the path
-    python benchmarks/frames.py --write                # also writes the tables into docs/benchmarks.md
+    make bench-frames                                  # makes the libraries' environment, then runs
+    this python benchmarks/frames.py --only batch,backtest  # some of it python benchmarks/frames.py
+    --quick                # tiny sizes: proves the path python benchmarks/frames.py --write
+    # also writes the tables into docs/benchmarks.md
 
-The frame has 10,000 series of 200 days: trend, week and noise. The network is one GRU layer of 64 that reads 28 days
-and forecasts 14.
+The frame has 10,000 series of 200 days: trend, week and noise. The network is one GRU layer of 64
+that reads 28 days and forecasts 14.
 
-    batch      rows a second from the frame to the first batch of windows
-    memory     peak memory of a fit over the process that holds the frame
-    backtest   `backtest(refit="never")` of five windows against one `predict` of the same frame
-    libraries  process start to forecasts of all series: seqcast, neuralforecast, darts (peers/frames_peer.py)
+    batch      rows a second from the frame to the first batch of windows memory     peak memory of
+    a fit over the process that holds the frame backtest   `backtest(refit="never")` of five windows
+    against one `predict` of the same frame libraries  process start to forecasts of all series:
+    seqcast, neuralforecast, darts (peers/frames_peer.py)
 
-Whole processes run in turn, and each leaves a result file, so that an interrupted run continues; `--fresh` removes
-these. Each process of ours has trained on a small frame before its clock starts, so that imports do not count. Leave
-the machine alone meanwhile.
+Whole processes run in turn, and each leaves a result file, so that an interrupted run continues;
+`--fresh` removes these. Each process of ours has trained on a small frame before its clock starts,
+so that imports do not count. Leave the machine alone meanwhile.
 """
 
 import argparse
@@ -33,12 +33,18 @@ from peers.frame_job import Job, first_batch_s
 LIBRARY_ROUNDS = 3  # each is a minute or more
 CONTESTANTS = [
     harness.Contestant(
-        name, None if name == harness.SEQCAST else harness.LIBRARIES, "frames_peer.py", ("--library", name)
+        name,
+        None if name == harness.SEQCAST else harness.LIBRARIES,
+        "frames_peer.py",
+        ("--library", name),
     )
     for name in (harness.SEQCAST, "neuralforecast", "darts")
 ]
-SMALL, N_WINDOWS, REPEATS = 20, 5, 5
-FULL, QUICK = Job(), Job(series=40, rows=120, steps=10)
+SMALL = 20
+N_WINDOWS = 5
+REPEATS = 5
+FULL = Job()
+QUICK = Job(series=40, rows=120, steps=10)
 FEW_STEPS = 20
 
 
@@ -70,7 +76,10 @@ def fit_memory(job):
     before = harness.memory("VmRSS")
     harness.reset_peak()
     job.forecaster().fit(df)
-    return {"frame_mib": float(df.memory_usage().sum()) / 2**20, "over_mib": harness.memory("VmHWM") - before}
+    return {
+        "frame_mib": float(df.memory_usage().sum()) / 2**20,
+        "over_mib": harness.memory("VmHWM") - before,
+    }
 
 
 def backtest(job):
@@ -99,7 +108,9 @@ def measure_task(name, runner, report, job):
 def measure_batch(runner, report, job):
     """Rows a second from the frame to the first batch."""
     outcomes = measure_task("batch", runner, report, job)
-    report.figure("frame to first batch, million rows/s", [one["rows_per_s"] / 1e6 for one in outcomes])
+    report.figure(
+        "frame to first batch, million rows/s", [one["rows_per_s"] / 1e6 for one in outcomes]
+    )
     report.figure("frame to first batch, s", [one["seconds"] for one in outcomes])
 
 
@@ -132,8 +143,16 @@ def measure_libraries(runner, report, job):
         errors = [one[repeated] for one in naive]
         report.figure(f"error of repeating {repeated}, in standard deviations", errors)
     shown = {f"{name} {outcomes[0]['version']}": outcomes for name, outcomes in results.items()}
-    keys = {"whole, s": "whole_s", "to the frame": "frame_s", "import and fit": "fit_s", "predict": "predict_s"}
-    columns = {title: itemgetter(key) for title, key in {**keys, "peak MiB": "peak_mb", "error": "error"}.items()}
+    keys = {
+        "whole, s": "whole_s",
+        "to the frame": "frame_s",
+        "import and fit": "fit_s",
+        "predict": "predict_s",
+    }
+    columns = {
+        title: itemgetter(key)
+        for title, key in {**keys, "peak MiB": "peak_mb", "error": "error"}.items()
+    }
     report.detail("libraries", shown, columns)
 
 
@@ -148,9 +167,13 @@ MEASURES = {
 def main():
     """Measure, print tables, and write them into the page if that is asked for."""
     parser = harness.options(__doc__, "frames", quick="tiny sizes, one round")
-    parser.add_argument("--write", action="store_true", help="write the tables into docs/benchmarks.md")
     parser.add_argument(
-        "--rounds", type=int, help=f"rounds (default {harness.ROUNDS}, and {LIBRARY_ROUNDS} of libraries)"
+        "--write", action="store_true", help="write the tables into docs/benchmarks.md"
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        help=f"rounds (default {harness.ROUNDS}, and {LIBRARY_ROUNDS} of libraries)",
     )
     parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
     Job.add_arguments(parser)
@@ -164,9 +187,13 @@ def main():
     several, few = (arguments.rounds or count for count in usual)
     report = harness.Report(f"{job.series:,} series × {job.rows} rows, {job.steps} steps")
     for name in arguments.chosen:
-        MEASURES[name](harness.Runner(arguments.results, few if name == "libraries" else several), report, job)
+        MEASURES[name](
+            harness.Runner(arguments.results, few if name == "libraries" else several), report, job
+        )
     line = harness.machine(("keras", "jax", "numpy", "pandas"))
-    rounds = f"Medians of {several} rounds, of {few} for libraries, in brackets the smallest and largest"
+    rounds = (
+        f"Medians of {several} rounds, of {few} for libraries, in brackets the smallest and largest"
+    )
     text = report.text(f"{line}. {rounds}.")
     print(text)
     if arguments.write:

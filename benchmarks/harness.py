@@ -1,9 +1,10 @@
 """The frame of all benchmarks: options, processes of their own, results in files, tables, the machine line, pages.
 
-A program measures settings and seeds. Each result is a JSON file in a folder of `results/`. Its name holds the setting,
-the seed and a digest of all that the result depends on, so an interrupted program continues where it stopped. What is
-timed runs in a process of its own, whose last line is a JSON object. This module needs the standard library alone,
-since programs in the environments of other libraries import it too.
+A program measures settings and seeds. Each result is a JSON file in a folder of `results/`. Its
+name holds the setting, the seed and a digest of all that the result depends on, so an interrupted
+program continues where it stopped. What is timed runs in a process of its own, whose last line is a
+JSON object. This module needs the standard library alone, since programs in the environments of
+other libraries import it too.
 """
 
 import argparse
@@ -25,10 +26,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT, PEERS = HERE.parent, HERE / "peers"
-DOCS, RESULTS = ROOT / "docs", ROOT / "results"
+ROOT = HERE.parent
+PEERS = HERE / "peers"
+DOCS = ROOT / "docs"
+RESULTS = ROOT / "results"
 # Environments of the other frameworks and of the other libraries, which `make` builds.
-RUNTIMES, LIBRARIES = ROOT / ".venv-peers", ROOT / ".venv-peers-libraries"
+RUNTIMES = ROOT / ".venv-peers"
+LIBRARIES = ROOT / ".venv-peers-libraries"
 ROUNDS = 5
 SEQCAST = "seqcast"  # our side of each comparison
 
@@ -43,16 +47,30 @@ def options(description, results="", *, data=False, seeds=0, quick=""):
         seeds: Default number of seeds; 0 for a program without them.
         quick: What `--quick` does, where there is one.
     """
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     if data:  # FOLDER and --data FOLDER are the same
-        parser.add_argument("data", nargs="?", metavar="FOLDER", default=argparse.SUPPRESS, help="the public data sets")
+        parser.add_argument(
+            "data",
+            nargs="?",
+            metavar="FOLDER",
+            default=argparse.SUPPRESS,
+            help="the public data sets",
+        )
         parser.add_argument("--data", metavar="FOLDER", help="the same")
     if results:
         folder = RESULTS / results
-        parser.add_argument("--results", "--out", type=Path, default=folder, help=f"result files (default {folder})")
-        parser.add_argument("--fresh", action="store_true", help="measure again what has been measured")
+        parser.add_argument(
+            "--results", "--out", type=Path, default=folder, help=f"result files (default {folder})"
+        )
+        parser.add_argument(
+            "--fresh", action="store_true", help="measure again what has been measured"
+        )
     if seeds:
-        parser.add_argument("--seeds", type=int, default=seeds, help=f"number of seeds (default {seeds})")
+        parser.add_argument(
+            "--seeds", type=int, default=seeds, help=f"number of seeds (default {seeds})"
+        )
     if quick:
         parser.add_argument("--quick", action="store_true", help=f"{quick}: proves the path")
     return parser
@@ -67,7 +85,9 @@ def parse(parser, names=()):
     """
     names = list(names)
     if names:
-        parser.add_argument("--only", help=f"measures, with commas: {', '.join(names)} (default all)")
+        parser.add_argument(
+            "--only", help=f"measures, with commas: {', '.join(names)} (default all)"
+        )
     arguments = parser.parse_args()
     if "data" in arguments:
         if arguments.data is None:
@@ -131,7 +151,12 @@ def run_process(command, variables=None):
         variables: Variables that its environment adds.
     """
     # No cache of compiled programs unless a program names one: compilation counts.
-    environment = {**os.environ, "SEQCAST_CACHE_DIR": "", **(variables or {}), "BENCH_BEGAN": str(time.time())}
+    environment = {
+        **os.environ,
+        "SEQCAST_CACHE_DIR": "",
+        **(variables or {}),
+        "BENCH_BEGAN": str(time.time()),
+    }
     began = time.perf_counter()
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     seconds = time.perf_counter() - began
@@ -165,8 +190,11 @@ def run_peer(folder, task, model, *further):
         model: Library and model, as `peers/accuracy_peer.py` names them.
         further: Further arguments for that program.
     """
-    python, program = str(LIBRARIES / "bin" / "python"), str(PEERS / "accuracy_peer.py")
-    return run_process([python, program, "--data", str(folder), "--yardstick", task, "--model", model, *further])
+    python = str(LIBRARIES / "bin" / "python")
+    program = str(PEERS / "accuracy_peer.py")
+    return run_process(
+        [python, program, "--data", str(folder), "--yardstick", task, "--model", model, *further]
+    )
 
 
 def check_environments(*environments):
@@ -197,7 +225,9 @@ def reset_peak():
 def machine(packages=("keras", "jax", "numpy")):
     """Return processor, cores and versions."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    model = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), ""
+    )
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return f"{model or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
 
@@ -221,14 +251,17 @@ def small_picture(content, colours=128):
 
     packed = io.BytesIO()
     with Image.open(io.BytesIO(content)) as image:
-        image.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(packed, format="PNG", optimize=True)
+        image.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(
+            packed, format="PNG", optimize=True
+        )
     return packed.getvalue()
 
 
 def write_section(name, text, page="benchmarks.md"):
     """Put text between the marks of a section of a page in docs/."""
     path = DOCS / page
-    opening, closing = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    opening = f"<!-- {name} -->\n"
+    closing = f"<!-- /{name} -->"
     before, mark, rest = path.read_text().partition(opening)
     _, end, after = rest.partition(closing)
     if not mark or not end:
@@ -248,7 +281,9 @@ class Contestant:
 
     def command(self, task):
         """Return the command of a task; the interpreter is this one's, or that of the environment."""
-        python = sys.executable if self.environment is None else str(self.environment / "bin" / "python")
+        python = (
+            sys.executable if self.environment is None else str(self.environment / "bin" / "python")
+        )
         return [python, str(PEERS / self.script), *task, *self.arguments]
 
 
@@ -272,7 +307,10 @@ class Runner:
 
     def repeat(self, label, command):
         """Run a command of ours once a round, each with a seed of its own."""
-        return [self.run(label, number, [*command, "--seed", str(number)]) for number in range(self.count)]
+        return [
+            self.run(label, number, [*command, "--seed", str(number)])
+            for number in range(self.count)
+        ]
 
     def rounds(self, label, contestants, task, ours=()):
         """Run all contestants in turn, round after round; return each one's results by name.
@@ -286,14 +324,21 @@ class Runner:
         results = {contestant.name: [] for contestant in contestants}
         for number in range(self.count):
             for one in contestants:
-                command = one.command([*task, "--seed", str(number), *(ours if one.name == SEQCAST else ())])
-                results[one.name].append(self.run(f"{label} {one.name}", number, command, one.variables))
+                command = one.command(
+                    [*task, "--seed", str(number), *(ours if one.name == SEQCAST else ())]
+                )
+                results[one.name].append(
+                    self.run(f"{label} {one.name}", number, command, one.variables)
+                )
         return results
 
 
 def ratios(results, peer, value):
     """Return the peer's value over ours, round by round."""
-    return [value(theirs) / value(ours) for theirs, ours in zip(results[peer], results[SEQCAST], strict=True)]
+    return [
+        value(theirs) / value(ours)
+        for theirs, ours in zip(results[peer], results[SEQCAST], strict=True)
+    ]
 
 
 def best_peer(results, value):
@@ -319,11 +364,15 @@ class Report:
         """Add columns to the table of all contestants' medians and keep all results."""
         self.data[title] = results
         for column, one in columns.items():
-            self.columns[column] = {name: spread(map(one, found)) for name, found in results.items()}
+            self.columns[column] = {
+                name: spread(map(one, found)) for name, found in results.items()
+            }
 
     def text(self, heading):
         """Return the tables below a heading."""
         names = dict.fromkeys(name for column in self.columns.values() for name in column)
-        rows = [[name, *(column.get(name, "") for column in self.columns.values())] for name in names]
+        rows = [
+            [name, *(column.get(name, "") for column in self.columns.values())] for name in names
+        ]
         details = ["", table([self.job, *self.columns], rows)] if rows else []
         return "\n".join([heading, "", table(["figure", "measured"], self.rows), *details])

@@ -2,11 +2,13 @@
 
     python benchmarks/interval_coverage.py --data FOLDER             # all settings, three seeds
     python benchmarks/interval_coverage.py --data FOLDER --explore   # on rows before the test rows
-    python benchmarks/interval_coverage.py --data FOLDER --quick     # few rows, one seed: proves the path
+    python benchmarks/interval_coverage.py --data FOLDER --quick     # few rows, one seed: proves
+    the path
 
-The last rows of each data set are the test rows: a network is trained once, on what comes before, of which the last
-part is for choosing the epoch and for calibration; it then forecasts the test rows, a horizon at a time. --explore does
-the same on a frame that ends where the test rows begin, so that settings can be chosen without looking at test rows.
+The last rows of each data set are the test rows: a network is trained once, on what comes before,
+of which the last part is for choosing the epoch and for calibration; it then forecasts the test
+rows, a horizon at a time. --explore does the same on a frame that ends where the test rows begin,
+so that settings can be chosen without looking at test rows.
 """
 
 import statistics
@@ -58,12 +60,15 @@ def nn5_days(folder):
     return read_nn5(folder).reset_index().melt("ds", var_name="unique_id", value_name="y")
 
 
-YEAR, AHEAD = {"calendar": ("day_of_year",)}, {"future_covariates": ("temperature", "holiday")}
+YEAR = {"calendar": ("day_of_year",)}
+AHEAD = {"future_covariates": ("temperature", "holiday")}
 OWN_UNITS = {"normalise": "instance", "residual": "seasonal"}
 SETTINGS = {
     "vic_elec": Setting(read_vic_elec, 48, 184, 48, 336, 48, 0.4, {}, {**YEAR, **AHEAD}),
     "vic_elec, no covariates": Setting(read_vic_elec, 48, 184, 48, 336, 48, 0.4, {}, YEAR),
-    "m4_hourly": Setting(lambda folder: stepped(read_m4_hourly(folder)), 48, 2, 24, 168, 24, 0.2, OWN_UNITS, {}),
+    "m4_hourly": Setting(
+        lambda folder: stepped(read_m4_hourly(folder)), 48, 2, 24, 168, 24, 0.2, OWN_UNITS, {}
+    ),
     "nn5": Setting(nn5_days, 56, 2, 7, 112, 7, 0.4, {}, {}),
 }
 
@@ -71,7 +76,12 @@ SETTINGS = {
 def network(setting):
     """Return a network that reads and writes segments of a season; the forecaster's defaults have moved on since."""
     boxes = {"encoder_units": (64,), "decoder_units": (64,), "normalise": "last", "dropout": 0.1}
-    boxes |= {"decoder_input": "position", "decoding": "parallel", "head": "quantile", "quantiles": QUANTILES}
+    boxes |= {
+        "decoder_input": "position",
+        "decoding": "parallel",
+        "head": "quantile",
+        "quantiles": QUANTILES,
+    }
     return NetworkSpec(**{**boxes, "segment": setting.segment, **setting.boxes})
 
 
@@ -84,7 +94,11 @@ def measured(setting, frame, seed, *, quick):
         season_length=setting.season_length,
         context_length=setting.context_length,
         preset=network(setting),
-        training={"learning_rate": 0.003, "validation_fraction": setting.validation, **(QUICK if quick else {})},
+        training={
+            "learning_rate": 0.003,
+            "validation_fraction": setting.validation,
+            **(QUICK if quick else {}),
+        },
         level=LEVELS,
         calibrate=True,
         scale="standard",
@@ -94,12 +108,21 @@ def measured(setting, frame, seed, *, quick):
     model.fit(before(frame, setting.horizon * n_windows))
     seconds = time.perf_counter() - began
     calibrated = model.backtest(frame, n_windows=n_windows, refit="never")
-    model = model.with_fitted(replace(model.fitted_, calibrations=()))  # the same networks' own intervals
+    model = model.with_fitted(
+        replace(model.fitted_, calibrations=())
+    )  # the same networks' own intervals
     raw = model.backtest(frame, n_windows=n_windows, refit="never")
     metrics = ["mae", "scaled_crps", "coverage"]
-    found = {name: scores(made, metrics) for name, made in (("calibrated", calibrated), ("raw", raw))}
+    found = {
+        name: scores(made, metrics) for name, made in (("calibrated", calibrated), ("raw", raw))
+    }
     windows = len(calibrated[["unique_id", "cutoff"]].drop_duplicates())
-    return {**found, "naive": scores(calibrated, ["mae"], "seasonal_naive"), "windows": windows, "seconds": seconds}
+    return {
+        **found,
+        "naive": scores(calibrated, ["mae"], "seasonal_naive"),
+        "windows": windows,
+        "seconds": seconds,
+    }
 
 
 def scores(backtest, metrics, model="seqcast"):
@@ -123,31 +146,64 @@ def row(name, runs):
             cells.append(spread(values, 1, statistics.fmean))
     for key, digits in (("scaled_crps", 4), ("mae", 3)):
         cells.append(spread([run["calibrated"][key] for run in runs], digits, statistics.fmean))
-    return [*cells, f"{runs[0]['naive']['mae']:.4g}", spread([run["seconds"] for run in runs], 0, statistics.fmean)]
+    return [
+        *cells,
+        f"{runs[0]['naive']['mae']:.4g}",
+        spread([run["seconds"] for run in runs], 0, statistics.fmean),
+    ]
 
 
 def main():
     """Measure what has no result file yet, and print the table."""
-    parser = options(__doc__, "coverage", data=True, seeds=3, quick="few rows, one seed, hardly any training")
-    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="some of the settings")
+    parser = options(
+        __doc__, "coverage", data=True, seeds=3, quick="few rows, one seed, hardly any training"
+    )
+    parser.add_argument(
+        "--settings",
+        nargs="+",
+        choices=SETTINGS,
+        default=list(SETTINGS),
+        help="some of the settings",
+    )
     parser.add_argument("--explore", action="store_true", help="on rows before the test rows")
     arguments = parse(parser)
-    quick, results = arguments.quick, {}
+    quick = arguments.quick
+    results = {}
     for name in arguments.settings:
         setting = SETTINGS[name]
         frame = setting.read(arguments.data)
         frame = few(frame, setting) if quick else frame
-        frame = before(frame, setting.horizon * setting.n_windows) if arguments.explore and not quick else frame
-        described = {"options": replace(setting, read=None), "explore": arguments.explore, "quick": quick}
+        frame = (
+            before(frame, setting.horizon * setting.n_windows)
+            if arguments.explore and not quick
+            else frame
+        )
+        described = {
+            "options": replace(setting, read=None),
+            "explore": arguments.explore,
+            "quick": quick,
+        }
         results[name] = [
-            kept(arguments.results, name, seed, described, partial(measured, setting, frame, seed, quick=quick))
+            kept(
+                arguments.results,
+                name,
+                seed,
+                described,
+                partial(measured, setting, frame, seed, quick=quick),
+            )
             for seed in range(1 if quick else arguments.seeds)
         ]
-    head = ["setting", "windows", *(f"inside {level} %{how}" for level in LEVELS for how in ("", ", not calibrated"))]
+    head = [
+        "setting",
+        "windows",
+        *(f"inside {level} %{how}" for level in LEVELS for how in ("", ", not calibrated")),
+    ]
     head += ["scaled CRPS", "mean absolute error", "seasonal naive", "seconds"]
     print(machine(), table(head, [row(*each) for each in results.items()]), sep="\n\n")
     if set(SETTINGS) >= set(results) >= {"vic_elec", "vic_elec, no covariates"}:
-        errors = [statistics.fmean(run["calibrated"]["mae"] for run in runs) for runs in results.values()][:2]
+        errors = [
+            statistics.fmean(run["calibrated"]["mae"] for run in runs) for runs in results.values()
+        ][:2]
         print(
             f"\nTemperature and holidays known ahead lower the mean absolute error by {1 - errors[0] / errors[1]:.1%}."
         )

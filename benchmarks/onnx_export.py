@@ -2,9 +2,10 @@
 
     python benchmarks/onnx_export.py
 
-Each preset is fitted on two series of 400 steps and exported; what is timed is onnxruntime's `run`, from raw values to
-point and quantiles, the median of 2,000 calls (200 for many windows). Beside it stand what the recurrent layers take
-of one window, by onnxruntime's own profile, and the largest difference from `predict`.
+Each preset is fitted on two series of 400 steps and exported; what is timed is onnxruntime's `run`,
+from raw values to point and quantiles, the median of 2,000 calls (200 for many windows). Beside it
+stand what the recurrent layers take of one window, by onnxruntime's own profile, and the largest
+difference from `predict`.
 """
 
 import json
@@ -17,7 +18,10 @@ import pandas as pd
 
 from harness import machine, options, table
 
-SEASON, HORIZON, LENGTH, MANY = 7, 14, 400, 256
+SEASON = 7
+HORIZON = 14
+LENGTH = 400
+MANY = 256
 PRESETS = ("classic", "segment")
 
 
@@ -26,8 +30,11 @@ def weeks(count, gaps, seed):
     rng = np.random.default_rng(seed)
     y = 10 + 3 * np.sin(2 * np.pi * np.arange(LENGTH) / SEASON) + rng.normal(size=(count, LENGTH))
     y[rng.random(y.shape) < gaps] = np.nan
-    names, stamps = [f"{seed}-{place:04d}" for place in range(count)], pd.date_range("2024-01-01", periods=LENGTH)
-    return pd.DataFrame({"unique_id": np.repeat(names, LENGTH), "ds": np.tile(stamps, count), "y": y.ravel()})
+    names = [f"{seed}-{place:04d}" for place in range(count)]
+    stamps = pd.date_range("2024-01-01", periods=LENGTH)
+    return pd.DataFrame(
+        {"unique_id": np.repeat(names, LENGTH), "ds": np.tile(stamps, count), "y": y.ravel()}
+    )
 
 
 def median_ms(session, past, rounds):
@@ -57,7 +64,9 @@ def recurrent_ms(path, past, rounds=100):
     for _ in range(rounds):
         session.run(None, {"past": past})
     events = json.loads(Path(session.end_profiling()).read_text("utf-8"))
-    layers = [event["dur"] for event in events if event.get("args", {}).get("op_name") in ("GRU", "LSTM")]
+    layers = [
+        event["dur"] for event in events if event.get("args", {}).get("op_name") in ("GRU", "LSTM")
+    ]
     return float(sum(layers)) / rounds / 1e3
 
 
@@ -65,18 +74,33 @@ def measure(preset, gaps):
     """Fit, export and time a preset; return a row of the table."""
     from seqcast import Forecaster
 
-    given = {"training": {"epochs": 1, "steps_per_epoch": 5}, "calendar": "none", "verbose": 0, "random_state": 0}
-    forecaster = Forecaster(HORIZON, preset=preset, level=(80, 95), **given).fit(weeks(2, gaps, seed=0))
+    given = {
+        "training": {"epochs": 1, "steps_per_epoch": 5},
+        "calendar": "none",
+        "verbose": 0,
+        "random_state": 0,
+    }
+    forecaster = Forecaster(HORIZON, preset=preset, level=(80, 95), **given).fit(
+        weeks(2, gaps, seed=0)
+    )
     new = weeks(MANY, gaps, seed=1)
     past = new["y"].to_numpy().reshape(MANY, LENGTH)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         forecaster.export(path)
-        session, size, recurrent = opened(path), path.stat().st_size, recurrent_ms(path, past[:1])
+        session = opened(path)
+        size = path.stat().st_size
+        recurrent = recurrent_ms(path, past[:1])
     ours = forecaster.predict(df=new)["seqcast"].to_numpy().reshape(MANY, HORIZON)
     difference = np.abs(session.run(["point"], {"past": past})[0] - ours).max()
     times = (median_ms(session, past[:1], 2000), recurrent, median_ms(session, past, 200))
-    return [preset, f"{gaps:.0%}", f"{size / 1e3:.0f}", *(f"{ms:.3f}" for ms in times), f"{difference:.1e}"]
+    return [
+        preset,
+        f"{gaps:.0%}",
+        f"{size / 1e3:.0f}",
+        *(f"{ms:.3f}" for ms in times),
+        f"{difference:.1e}",
+    ]
 
 
 def main():
@@ -84,7 +108,12 @@ def main():
     parser = options(__doc__)
     parser.add_argument("--presets", nargs="+", default=PRESETS, choices=PRESETS)
     rows = [measure(preset, gaps) for preset in parser.parse_args().presets for gaps in (0.0, 0.1)]
-    print(table(["preset", "gaps", "kB", "one, ms", "recurrent, ms", f"{MANY} rows, ms", "difference"], rows))
+    print(
+        table(
+            ["preset", "gaps", "kB", "one, ms", "recurrent, ms", f"{MANY} rows, ms", "difference"],
+            rows,
+        )
+    )
     print(machine(("onnxruntime", "numpy")))
 
 

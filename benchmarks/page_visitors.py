@@ -3,11 +3,12 @@
     python benchmarks/page_visitors.py                                # 200 visitors with 5 MB each
     python benchmarks/page_visitors.py --visitors 8 --megabytes 0.2
 
-The page is served by a process of its own. A visitor here is what a browser is to the server: a request for the page,
-a WebSocket, an upload, and messages until the series are drawn. Four come at a time, and the server forgets each two
-seconds after the WebSocket has closed. A line of JSON follows each quarter of the visitors: the server's memory, and
-the sessions, pandas frames and jobs that it still holds when all visitors have left. The exit status is 1 if any
-session remains, or if the memory after the last quarter is more than a tenth above that after the first.
+The page is served by a process of its own. A visitor here is what a browser is to the server: a
+request for the page, a WebSocket, an upload, and messages until the series are drawn. Four come at
+a time, and the server forgets each two seconds after the WebSocket has closed. A line of JSON
+follows each quarter of the visitors: the server's memory, and the sessions, pandas frames and jobs
+that it still holds when all visitors have left. The exit status is 1 if any session remains, or if
+the memory after the last quarter is more than a tenth above that after the first.
 """
 
 import argparse
@@ -25,7 +26,8 @@ from urllib.parse import urlencode
 import numpy as np
 import pandas as pd
 
-AT_A_TIME, QUARTERS = 4, 4
+AT_A_TIME = 4
+QUARTERS = 4
 AWAY_SECONDS = 2.0
 PATIENCE_SECONDS = 120.0
 LARGEST_GROWTH = 1.10
@@ -33,15 +35,21 @@ LARGEST_GROWTH = 1.10
 
 def main():
     """Run the visitors, and return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--visitors", type=int, default=200)
     parser.add_argument("--megabytes", type=float, default=5.0, help="size of each visitor's table")
-    parser.add_argument("--serve", action="store_true", help="be the server (the program starts it itself)")
+    parser.add_argument(
+        "--serve", action="store_true", help="be the server (the program starts it itself)"
+    )
     arguments = parser.parse_args()
     if arguments.serve:
         serve()
         return 0
-    with subprocess.Popen([sys.executable, __file__, "--serve"], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [sys.executable, __file__, "--serve"], stdout=subprocess.PIPE, text=True
+    ) as server:
         try:
             url = re.search(r"http://\S+", server.stdout.readline())[0].rstrip("/")
             held = asyncio.run(visit(url, arguments.visitors, table(arguments.megabytes)))
@@ -67,9 +75,17 @@ def serve():
         def held():
             gc.collect()
             kinds = [type(each) for each in gc.get_objects()]
-            rss = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+            rss = (
+                int(Path("/proc/self/statm").read_text().split()[1])
+                * os.sysconf("SC_PAGE_SIZE")
+                / 2**20
+            )
             jobs = sum(len(each.jobs) for each in gc.get_objects() if type(each) is JobQueue)
-            counts = {"sessions": kinds.count(Session), "frames": kinds.count(pd.DataFrame), "jobs": jobs}
+            counts = {
+                "sessions": kinds.count(Session),
+                "frames": kinds.count(pd.DataFrame),
+                "jobs": jobs,
+            }
             return {"rss_mib": round(rss), **counts}
 
         routes = application.router.routes
@@ -87,7 +103,11 @@ def table(megabytes):
     rows = pd.DataFrame({"ds": hours, "y": np.round(np.sin(np.arange(2000) * np.pi / 12) + 2, 4)})
     one = rows.assign(unique_id="shop-000").to_csv(index=False)
     count = max(1, round(megabytes * 1e6 / len(one)))
-    return pd.concat([rows.assign(unique_id=f"shop-{k:03d}") for k in range(count)]).to_csv(index=False).encode()
+    return (
+        pd.concat([rows.assign(unique_id=f"shop-{k:03d}") for k in range(count)])
+        .to_csv(index=False)
+        .encode()
+    )
 
 
 async def visit(url, visitors, content):

@@ -3,8 +3,8 @@
     make post                              # about five minutes; commit what it writes
     python benchmarks/post_page.py
 
-The notebook itself is kept without outputs. A picture is called like its cell, and its alternative text stands in the
-cell's metadata, as `alt`.
+The notebook itself is kept without outputs. A picture is called like its cell, and its alternative
+text stands in the cell's metadata, as `alt`.
 """
 
 import ast
@@ -18,9 +18,11 @@ from traitlets.config import Config
 from harness import DOCS, small_picture
 
 NOTEBOOK = DOCS.parent / "examples" / "post.ipynb"
-PAGE, PICTURES = DOCS / "post.md", DOCS / "images" / "post"
+PAGE = DOCS / "post.md"
+PICTURES = DOCS / "images" / "post"
 LARGEST_PICTURE = 60_000  # bytes
-# Pictures are sharp on screens with many pixels; sockets are files, and nothing of the session is kept.
+# Pictures are sharp on screens with many pixels; sockets are files, and nothing of the session is
+# kept.
 KERNEL_ARGUMENTS = ["--InlineBackend.rc=figure.dpi=120", "--HistoryManager.enabled=False"]
 KERNEL = Config({"KernelManager": {"transport": "ipc"}})
 TEMPLATE = """{% extends 'markdown/index.md.j2' %}
@@ -79,7 +81,11 @@ def with_values(source, values):
     tree = ast.parse(source)
     left = dict(values)
     for statement in tree.body:
-        if isinstance(statement, ast.Assign) and isinstance(name := statement.targets[0], ast.Name) and name.id in left:
+        if (
+            isinstance(statement, ast.Assign)
+            and isinstance(name := statement.targets[0], ast.Name)
+            and name.id in left
+        ):
             statement.value = ast.Constant(left.pop(name.id))
     if left:
         raise KeyError(f"no parameters: {', '.join(left)}")
@@ -95,11 +101,15 @@ def page(notebook):
                 raise SystemExit(f"cell {cell.id} wrote an error or a warning:\n{output.text}")
             if "image/png" in output.get("data", ()):
                 output.metadata["filename"] = f"{cell.id}.png"
-    settings = Config({"NbConvertBase": {"display_data_priority": ["image/png", "text/markdown", "text/plain"]}})
+    settings = Config(
+        {"NbConvertBase": {"display_data_priority": ["image/png", "text/markdown", "text/plain"]}}
+    )
     exporter = MarkdownExporter(config=settings, raw_template=TEMPLATE)
     folder = PICTURES.relative_to(DOCS).as_posix()
     text, resources = exporter.from_notebook_node(notebook, resources={"output_files_dir": folder})
-    pictures = {path: packed(content, path) for path, content in sorted(resources["outputs"].items())}
+    pictures = {
+        path: packed(content, path) for path, content in sorted(resources["outputs"].items())
+    }
     # Links of the notebook start in examples/.
     text = text.replace("](../docs/", "](")
     return NOTE + text.strip() + "\n", pictures
@@ -109,7 +119,9 @@ def packed(content, name):
     """Return a picture in few colours; refuse one that is too large all the same."""
     content = small_picture(content)
     if len(content) > LARGEST_PICTURE:
-        raise SystemExit(f"{name} has {len(content):,} bytes, more than {LARGEST_PICTURE:,}: draw less")
+        raise SystemExit(
+            f"{name} has {len(content):,} bytes, more than {LARGEST_PICTURE:,}: draw less"
+        )
     return content
 
 

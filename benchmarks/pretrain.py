@@ -1,19 +1,22 @@
 """Train the network that has seen only synthetic series, or go on with its training.
 
-python benchmarks/pretrain.py                                   # to runs/pretrained; goes on if it was interrupted
-python benchmarks/pretrain.py --data FOLDER                     # and scores it on windows before test micro_batches
-python benchmarks/pretrain.py --steps 40 --width 16 --out /tmp/tiny  # proves the path
+python benchmarks/pretrain.py                                   # to runs/pretrained; goes on if it
+was interrupted python benchmarks/pretrain.py --data FOLDER                     # and scores it on
+windows before test micro_batches python benchmarks/pretrain.py --steps 40 --width 16 --out
+/tmp/tiny  # proves the path
 
-The state of the training is written every few minutes, so that it may take several sittings: started again with the
-same options it ends with the same weights. The rate rises, stays, and falls over the last steps (`--decay`). So a
-training without a decay can be gone on with from any number of steps, and each budget is a decay of its own:
+The state of the training is written every few minutes, so that it may take several sittings:
+started again with the same options it ends with the same weights. The rate rises, stays, and falls
+over the last steps (`--decay`). So a training without a decay can be gone on with from any number
+of steps, and each budget is a decay of its own:
 
-python benchmarks/pretrain.py --decay 0 --steps 1500 --out runs/stable                     # no decay
-python benchmarks/pretrain.py --branch runs/stable --steps 2000 --out runs/2000            # decays from 1,500 on
-python benchmarks/pretrain.py --decay 0 --steps 3000 --out runs/stable                     # goes on
+python benchmarks/pretrain.py --decay 0 --steps 1500 --out runs/stable                     # no
+decay python benchmarks/pretrain.py --branch runs/stable --steps 2000 --out runs/2000            #
+decays from 1,500 on python benchmarks/pretrain.py --decay 0 --steps 3000 --out runs/stable
+# goes on
 
-In the end it learns how the steps of sample paths depend on each other. No real series is seen in training. `--data`
-scores the network and its base on the windows of `accuracy/held_back.py`.
+In the end it learns how the steps of sample paths depend on each other. No real series is seen in
+training. `--data` scores the network and its base on the windows of `accuracy/held_back.py`.
 """
 
 import json
@@ -37,11 +40,15 @@ from step_dependence import learnt_dependence
 from synthetic_windows import SyntheticBatches, SyntheticWindows
 
 QUANTILES = (0.01, 0.025, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.975, 0.99)
-HORIZONS, CONTEXTS = (32, 64, 192), (16, 32, 64, 128, 256, 512, 1024, 2048)
+HORIZONS = (32, 64, 192)
+CONTEXTS = (16, 32, 64, 128, 256, 512, 1024, 2048)
 # Short series are most of those that people have, and their batches cost least.
 DRAWN_CONTEXTS = (*CONTEXTS, *CONTEXTS[:4])
-STEPS_AN_EPOCH, WARM_UP, PROCESSES = 250, 200, 2
-VALIDATION_SEED, VALIDATION_BATCHES = 10**6, 16
+STEPS_AN_EPOCH = 250
+WARM_UP = 200
+PROCESSES = 2
+VALIDATION_SEED = 10**6
+VALIDATION_BATCHES = 16
 
 
 @keras.saving.register_keras_serializable(package="seqcast-benchmarks")
@@ -54,23 +61,33 @@ class StableRate(keras.optimizers.schedules.LearningRateSchedule):
         until: The step from which on it falls.
         falling: Steps in which it falls; 0 for a rate that stays.
 
-    Source: Hu et al. 2024, "MiniCPM", arXiv:2404.06395, section 4; Hägele et al. 2024, arXiv:2405.18392.
+    Source: Hu et al. 2024, "MiniCPM", arXiv:2404.06395, section 4; Hägele et al. 2024,
+        arXiv:2405.18392.
     """
 
     def __init__(self, rate, rising, until, falling):
         super().__init__()
-        self.rate, self.rising, self.until, self.falling = rate, rising, until, falling
+        self.rate = rate
+        self.rising = rising
+        self.until = until
+        self.falling = falling
 
     def __call__(self, step):
         """Return the rate of a step."""
         place = keras.ops.cast(step, "float32")
         falling = max(1, self.falling)
-        rises, falls = (place + 1) / self.rising, (self.until + falling - place) / falling
+        rises = (place + 1) / self.rising
+        falls = (self.until + falling - place) / falling
         return self.rate * keras.ops.clip(keras.ops.minimum(rises, falls), 0.0, 1.0)
 
     def get_config(self):
         """Return the arguments."""
-        return {"rate": self.rate, "rising": self.rising, "until": self.until, "falling": self.falling}
+        return {
+            "rate": self.rate,
+            "rising": self.rising,
+            "until": self.until,
+            "falling": self.falling,
+        }
 
 
 def network(arguments):
@@ -94,7 +111,9 @@ def check_rate(folder, rate):
     """
     path = folder / "rate.json"
     known = json.loads(path.read_text()) if path.is_file() else rate.get_config()
-    steps = max((int(state.stem) for state in folder.glob("checkpoints/network/*.checkpoint")), default=0)
+    steps = max(
+        (int(state.stem) for state in folder.glob("checkpoints/network/*.checkpoint")), default=0
+    )
     if known != rate.get_config() and (known["falling"] or steps > rate.until):
         sys.exit(
             f"the training in {folder} has another learning rate, and no state without decay of at most {rate.until} "
@@ -126,7 +145,11 @@ def train(arguments, *, window, batches=SyntheticBatches):
     Returns:
         The trained engine, and the log of its training, JSON types.
     """
-    size = {"horizons": HORIZONS, "batch_size": arguments.batch_size, "context_lengths": DRAWN_CONTEXTS}
+    size = {
+        "horizons": HORIZONS,
+        "batch_size": arguments.batch_size,
+        "context_lengths": DRAWN_CONTEXTS,
+    }
     steps = min(STEPS_AN_EPOCH, arguments.steps)
     if arguments.steps % steps:
         sys.exit(f"--steps: a multiple of {steps} is needed")
@@ -151,18 +174,32 @@ def train(arguments, *, window, batches=SyntheticBatches):
     engine = Engine(spec, training, seed=arguments.seed)
     spec_of_folder = CheckpointSpec(arguments.out / "checkpoints", minutes=2.0)
     with CheckpointFolder.opened(spec_of_folder, resume=True) as folder:
-        # What the rate does later and how long it goes on change nothing of the steps that a state is after.
-        lasting = replace(training, learning_rate_schedule="constant", learning_rate=arguments.learning_rate, epochs=1)
+        # What the rate does later and how long it goes on change nothing of the steps that a state
+        # is after.
+        lasting = replace(
+            training,
+            learning_rate_schedule="constant",
+            learning_rate=arguments.learning_rate,
+            epochs=1,
+        )
         mark = fingerprint([], spec, lasting, windows={"seed": arguments.seed, **window.to_dict()})
         history = engine.fit(
-            SyntheticWindows(batches(seed=arguments.seed, **size), steps=steps, processes=PROCESSES),
+            SyntheticWindows(
+                batches(seed=arguments.seed, **size), steps=steps, processes=PROCESSES
+            ),
             window=window,
-            validation=SyntheticWindows(batches(seed=VALIDATION_SEED, **size), steps=VALIDATION_BATCHES, repeated=True),
+            validation=SyntheticWindows(
+                batches(seed=VALIDATION_SEED, **size), steps=VALIDATION_BATCHES, repeated=True
+            ),
             checkpoints=folder.of("network", mark),
         )
     # Whoever reads the file of the network does not know this program's rate.
     engine.training = replace(lasting, epochs=training.epochs)
-    specs = {"network": spec.to_dict(), "training": engine.training.to_dict(), "rate": rate.get_config()}
+    specs = {
+        "network": spec.to_dict(),
+        "training": engine.training.to_dict(),
+        "rate": rate.get_config(),
+    }
     log = {**history.to_dict(), **specs, "machine": machine()}
     (arguments.out / "log.json").write_text(json.dumps(log, indent=1))
     return engine, log
@@ -171,17 +208,28 @@ def train(arguments, *, window, batches=SyntheticBatches):
 def parser():
     """Return the parser of the options."""
     parser = options(__doc__)
-    parser.add_argument("--out", type=Path, default=Path("runs/pretrained"), help="folder of checkpoints and weights")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/pretrained"),
+        help="folder of checkpoints and weights",
+    )
     parser.add_argument("--steps", type=int, default=4_000)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--segment", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--optimizer", default="muon")
     parser.add_argument("--learning-rate", type=float, default=0.0025)
-    parser.add_argument("--decay", type=float, default=0.25, help="share of the steps in which the rate falls")
-    parser.add_argument("--branch", type=Path, help="folder of a training without decay, to begin where it stands")
+    parser.add_argument(
+        "--decay", type=float, default=0.25, help="share of the steps in which the rate falls"
+    )
+    parser.add_argument(
+        "--branch", type=Path, help="folder of a training without decay, to begin where it stands"
+    )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--version", default="3", help="version of the weights, written into their file")
+    parser.add_argument(
+        "--version", default="3", help="version of the weights, written into their file"
+    )
     parser.add_argument("--data", type=Path, help="folder of the public data sets, to score on")
     return parser
 
@@ -191,7 +239,8 @@ def main():
     arguments = parser().parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     engine, log = train(arguments, window=PretrainedNetwork.window(max(HORIZONS)))
-    trained, path = PretrainedNetwork(engine, arguments.version, CONTEXTS), arguments.out / "pretrained.seqcast"
+    trained = PretrainedNetwork(engine, arguments.version, CONTEXTS)
+    path = arguments.out / "pretrained.seqcast"
     dependence = learnt_dependence(trained, DRAWN_CONTEXTS, arguments.batch_size)
     trained = replace(trained, dependence=dependence)
     trained.save(path, log)

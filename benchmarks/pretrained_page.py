@@ -1,8 +1,10 @@
 """Ask the pretrained network what it continues and what its state holds, for docs/pretrained.md and its pictures.
 
-    python benchmarks/pretrained_page.py  # about two minutes; writes between the marks of the page, and docs/images/
+    python benchmarks/pretrained_page.py  # about two minutes; writes between the marks of the page,
+    and docs/images/
 
-The signals are made up here, by other means than those that the network has learnt from. Nothing is trained.
+The signals are made up here, by other means than those that the network has learnt from. Nothing is
+trained.
 """
 
 import numpy as np
@@ -12,7 +14,9 @@ from harness import DOCS, machine, small_picture, table, write_section
 from seqcast import Forecaster, inspect
 from seqcast.plots import family_chart, forecast_fans, probe_scores, save_figure
 
-LENGTH, HORIZON, DRAWS = 448, 64, 40
+LENGTH = 448
+HORIZON = 64
+DRAWS = 40
 STEPS = np.arange(LENGTH + HORIZON)
 
 
@@ -38,14 +42,29 @@ def week(rng):
 SIGNALS = {
     "a sine, its period given": (24, lambda rng: sine(rng, 24)),
     "a sine, no season given": (1, lambda rng: sine(rng, 24)),
-    "two sines, one period given": (24, lambda rng: sine(rng, 24) + 0.7 * sine(rng, rng.uniform(30, 60))),
-    "two sines, no season given": (1, lambda rng: sine(rng, 24) + 0.7 * sine(rng, rng.uniform(30, 60))),
+    "two sines, one period given": (
+        24,
+        lambda rng: sine(rng, 24) + 0.7 * sine(rng, rng.uniform(30, 60)),
+    ),
+    "two sines, no season given": (
+        1,
+        lambda rng: sine(rng, 24) + 0.7 * sine(rng, rng.uniform(30, 60)),
+    ),
     "a season of 37 steps": (37, lambda rng: np.resize(rng.normal(size=37), len(STEPS))),
     "a season that grows by a tenth": (12, lambda rng: 1.1 ** (STEPS / 12) * (3 + sine(rng, 12))),
     "a week with noise": (7, week),
-    "a straight line with noise": (1, lambda rng: rng.normal() * STEPS / 20 + rng.normal(size=len(STEPS))),
-    "a season after a shift of level": (12, lambda rng: sine(rng, 12) + 4.0 * (LENGTH - rng.integers(15, 40) < STEPS)),
-    "a tone that rises": (1, lambda rng: np.sin(2 * np.pi * (rng.random() + STEPS / 60 + (STEPS / 260) ** 2))),
+    "a straight line with noise": (
+        1,
+        lambda rng: rng.normal() * STEPS / 20 + rng.normal(size=len(STEPS)),
+    ),
+    "a season after a shift of level": (
+        12,
+        lambda rng: sine(rng, 12) + 4.0 * (LENGTH - rng.integers(15, 40) < STEPS),
+    ),
+    "a tone that rises": (
+        1,
+        lambda rng: np.sin(2 * np.pi * (rng.random() + STEPS / 60 + (STEPS / 260) ** 2)),
+    ),
     "a random walk": (1, lambda rng: np.cumsum(rng.normal(size=len(STEPS)))),
     "chaos: the logistic map": (1, chaos),
 }
@@ -53,32 +72,58 @@ SIGNALS = {
 
 def continued():
     """Return a table of scores, and rows and forecasts of the first draw of each signal."""
-    lines, shown, forecasts = [], [], []
+    lines = []
+    shown = []
+    forecasts = []
     for name, (season, draw) in SIGNALS.items():
         draws = np.stack([draw(np.random.default_rng([7, number])) for number in range(DRAWS)])
         ids = np.repeat([f"{number:02d}" for number in range(DRAWS)], len(STEPS))
         frame = pd.DataFrame({"unique_id": ids, "ds": np.tile(STEPS, DRAWS), "y": draws.ravel()})
-        model = Forecaster(HORIZON, preset="pretrained", season_length=season, freq=1, level=(80,), verbose=0)
+        model = Forecaster(
+            HORIZON, preset="pretrained", season_length=season, freq=1, level=(80,), verbose=0
+        )
         found = model.backtest(frame, n_windows=1)
         naive = "seasonal_naive" if season > 1 else "last_value"
         errors = [np.abs(found[column] - found["y"]).mean() for column in ("seqcast", naive)]
         inside = found["y"].between(found["seqcast-lo-80"], found["seqcast-hi-80"]).mean()
         spread = np.std(draws[:, -HORIZON:] - draws[:, -HORIZON:].mean(axis=1, keepdims=True))
-        score = "the last season is exact" if errors[1] < 1e-9 * spread else f"{errors[0] / errors[1]:.2f}"
-        lines.append([name, season if season > 1 else "none", f"{errors[0] / spread:.2f}", score, f"{inside:.0%}"])
+        score = (
+            "the last season is exact"
+            if errors[1] < 1e-9 * spread
+            else f"{errors[0] / errors[1]:.2f}"
+        )
+        lines.append(
+            [
+                name,
+                season if season > 1 else "none",
+                f"{errors[0] / spread:.2f}",
+                score,
+                f"{inside:.0%}",
+            ]
+        )
         shown.append(frame[frame["unique_id"] == "00"].assign(unique_id=name))
         forecasts.append(found[found["unique_id"] == "00"].assign(unique_id=name))
-    head = ["signal", "given season", "error / deviation", "error / error of the last season or value", "in 80 %"]
+    head = [
+        "signal",
+        "given season",
+        "error / deviation",
+        "error / error of the last season or value",
+        "in 80 %",
+    ]
     return table(head, lines), pd.concat(shown), pd.concat(forecasts)
 
 
 def held():
     """Return how well the causes of a series can be read from the state after it."""
     rng = np.random.default_rng(11)
-    count, length, season = 1_200, 120, 12
+    count = 1_200
+    length = 120
+    season = 12
     steps = np.arange(length)
-    phase, slope = rng.integers(0, season, count), rng.normal(0, 0.02, count)
-    noise, size = np.exp(rng.uniform(np.log(0.05), np.log(1.0), count)), np.exp(rng.uniform(-1, 1, count))
+    phase = rng.integers(0, season, count)
+    slope = rng.normal(0, 0.02, count)
+    noise = np.exp(rng.uniform(np.log(0.05), np.log(1.0), count))
+    size = np.exp(rng.uniform(-1, 1, count))
     shift = rng.normal(0, 2.0, count)
     jump = rng.integers(length // 4, length - 12, count)
     swing = size[:, None] * np.sin(2 * np.pi * (steps + phase[:, None]) / season)
@@ -88,9 +133,13 @@ def held():
     unit = np.abs(values - values.mean(axis=1, keepdims=True)).mean(axis=1)
     ids = np.repeat([f"{number:04d}" for number in range(count)], length)
     frame = pd.DataFrame({"unique_id": ids, "ds": np.tile(steps, count), "y": values.ravel()})
-    model = Forecaster(season, preset="pretrained", season_length=season, freq=1, verbose=0).fit(frame)
+    model = Forecaster(season, preset="pretrained", season_length=season, freq=1, verbose=0).fit(
+        frame
+    )
     inputs = model.model_inputs()
-    assert list(inputs.labels.ids) == list(ids[::length])  # states are in the order of the properties
+    assert list(inputs.labels.ids) == list(
+        ids[::length]
+    )  # states are in the order of the properties
     states = inspect.states(inputs)
     properties = {
         "place in the season": inspect.circular(2 * np.pi * phase / season),
@@ -107,7 +156,9 @@ def held():
 def main():
     """Ask, draw and write."""
     scores, shown, forecasts = continued()
-    figure = forecast_fans(shown, forecasts, last=128, ylabel="value", title="Signals that it never saw, continued")
+    figure = forecast_fans(
+        shown, forecasts, last=128, ylabel="value", title="Signals that it never saw, continued"
+    )
     figures = {
         "pretrained_signals": figure,
         "pretrained_states": probe_scores(held()),

@@ -1,8 +1,8 @@
 """The public data sets: files whose content is the published one, and their series.
 
-A program names the folder; `SOURCES.md` there says where each file is from. Sources: Zhou et al. 2021 (ETT); Makridakis
-et al. 2020, The M4 competition; Ben Taieb et al. 2012 (NN5); Athanasopoulos et al. 2011, The tourism forecasting
-competition.
+A program names the folder; `SOURCES.md` there says where each file is from. Sources: Zhou et al.
+2021 (ETT); Makridakis et al. 2020, The M4 competition; Ben Taieb et al. 2012 (NN5); Athanasopoulos
+et al. 2011, The tourism forecasting competition.
 """
 
 import hashlib
@@ -33,7 +33,8 @@ SHA256 = {
     "uci_air_quality/AirQualityUCI.csv": "5d04e790353ece1e263ad4251c6c285c076cbc55aaa0cb70e06214e1a265ec15",
     "vic_elec/vic_elec.csv.gz": "ff1ea13afc7290ab35acef8e8c49dba18c417482da07186290685f129f464cc0",
 }
-# Single series that everybody knows: file (in the package if it has no folder), column, horizon, season and step.
+# Single series that everybody knows: file (in the package if it has no folder), column, horizon,
+# season and step.
 CLASSICS = {
     "air_passengers": ("classics/AirPassengers.csv", "#Passengers", 12, 12, "MS"),
     "ausbeer": ("classics/ausbeer.csv", "Y", 8, 4, "QS"),
@@ -43,8 +44,12 @@ CLASSICS = {
     "sunspots": ("sunspots.csv", "y", 10, 1, "YS"),
     "sunspots_monthly": ("classics/monthly-sunspots.csv", "Sunspots", 12, 12, "MS"),
 }
-# Rows of ETT at which training, validation and test rows end, and the context of its published comparisons.
-ETT_TRAIN, ETT_VALIDATION, ETT_TEST, ETT_CONTEXT = 8640, 11520, 14400, 96
+# Rows of ETT at which training, validation and test rows end, and the context of its published
+# comparisons.
+ETT_TRAIN = 8640
+ETT_VALIDATION = 11520
+ETT_TEST = 14400
+ETT_CONTEXT = 96
 
 
 def checked(folder, name):
@@ -53,7 +58,9 @@ def checked(folder, name):
     if not path.is_file():
         raise SystemExit(f"there is no {path}")
     if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256[name]:
-        raise SystemExit(f"{path} is not the file that published results were made on: its sha256 differs")
+        raise SystemExit(
+            f"{path} is not the file that published results were made on: its sha256 differs"
+        )
     return path
 
 
@@ -72,14 +79,22 @@ def read_competition(folder, name, period):
     """
     found = json.loads(checked(folder, f"tourism_m3/{name}_data.json").read_text())
     own = {key: series for key, series in found.items() if series["period"][0] == period}
-    return {key: np.array([*series["x"], *series["xx"]], dtype=float) for key, series in own.items()}
+    return {
+        key: np.array([*series["x"], *series["xx"]], dtype=float) for key, series in own.items()
+    }
 
 
 def read_m4_hourly(folder):
     """Return the hourly series of M4, training and test values."""
-    train, test = (pd.read_csv(checked(folder, f"m4/Hourly-{part}.csv"), index_col=0) for part in ("train", "test"))
+    train, test = (
+        pd.read_csv(checked(folder, f"m4/Hourly-{part}.csv"), index_col=0)
+        for part in ("train", "test")
+    )
     known = {str(name): row.dropna().to_numpy(dtype=float) for name, row in train.iterrows()}
-    return {name: np.concatenate([values, test.loc[name].to_numpy(dtype=float)]) for name, values in known.items()}
+    return {
+        name: np.concatenate([values, test.loc[name].to_numpy(dtype=float)])
+        for name, values in known.items()
+    }
 
 
 def read_nn5(folder, *, filled=False):
@@ -103,7 +118,9 @@ def read_vic_elec(folder):
     rows = pd.read_csv(checked(folder, "vic_elec/vic_elec.csv.gz"))
     stamps = pd.to_datetime(rows["Time"], utc=True).dt.tz_convert("Australia/Melbourne")
     columns = {"unique_id": "vic_elec", "ds": stamps, "y": rows["Demand"]}
-    return pd.DataFrame({**columns, "temperature": rows["Temperature"], "holiday": rows["Holiday"].astype(bool)})
+    return pd.DataFrame(
+        {**columns, "temperature": rows["Temperature"], "holiday": rows["Holiday"].astype(bool)}
+    )
 
 
 def read_ett(folder, name):
@@ -111,7 +128,9 @@ def read_ett(folder, name):
 
     Mean and deviation are those of the training rows. Published comparisons use no later rows.
     """
-    rows = pd.read_csv(checked(folder, f"ETT-small/{name}.csv"), parse_dates=["date"]).iloc[:ETT_TEST]
+    rows = pd.read_csv(checked(folder, f"ETT-small/{name}.csv"), parse_dates=["date"]).iloc[
+        :ETT_TEST
+    ]
     values = rows.drop(columns="date")
     train = values.iloc[:ETT_TRAIN]
     scaled = (values - train.mean()) / train.std(ddof=0)
@@ -125,7 +144,9 @@ def read_ett_columns(folder, files):
         folder: Folder of the public data sets.
         files: Their files, with braces for the number of the transformer.
     """
-    both = [pd.read_csv(checked(folder, files.format(number))).drop(columns="date") for number in (1, 2)]
+    both = [
+        pd.read_csv(checked(folder, files.format(number))).drop(columns="date") for number in (1, 2)
+    ]
     return [values for rows in both for values in columns(rows).values()]
 
 

@@ -1,16 +1,17 @@
 """Rows beyond memory: reading, training and forecasting from Parquet files, beside the same rows in memory.
 
-    make bench-scale                                    # all of it, about 25 minutes; nothing else may run
-    python benchmarks/scale.py --cases train            # 100,000 series of 200 rows in 64 files, 512 MiB
-    python benchmarks/scale.py --cases predict          # a million series of 30 rows, 256 MiB
-    python benchmarks/scale.py --cases workers          # 200,000 short series by 1, 2 and 4 workers of Ray
-    python benchmarks/scale.py --cases peer             # 1,000 series, beside neuralforecast's Parquet path
-    python benchmarks/scale.py --series 2000 --long 5000 --rounds 1   # proves the path
+    make bench-scale                                    # all of it, about 25 minutes; nothing else
+    may run python benchmarks/scale.py --cases train            # 100,000 series of 200 rows in 64
+    files, 512 MiB python benchmarks/scale.py --cases predict          # a million series of 30
+    rows, 256 MiB python benchmarks/scale.py --cases workers          # 200,000 short series by 1, 2
+    and 4 workers of Ray python benchmarks/scale.py --cases peer             # 1,000 series, beside
+    neuralforecast's Parquet path python benchmarks/scale.py --series 2000 --long 5000 --rounds 1
+    # proves the path
 
-The rows are made here from seeds and written to a temporary folder (`TMPDIR`, 1 GB). Each measurement is a process of
-its own, which begins with a small fit, so that imports and compilation are over; memory is counted from there by the
-kernel (Linux). Streamed and in-memory trainings run in turn. Results stay in files, so that an interrupted program
-continues.
+The rows are made here from seeds and written to a temporary folder (`TMPDIR`, 1 GB). Each
+measurement is a process of its own, which begins with a small fit, so that imports and compilation
+are over; memory is counted from there by the kernel (Linux). Streamed and in-memory trainings run
+in turn. Results stay in files, so that an interrupted program continues.
 """
 
 import argparse
@@ -28,7 +29,12 @@ import pandas as pd
 
 from harness import LIBRARIES, PEERS, Runner, machine, memory, options, reset_peak, spread, table
 
-ROWS, SHORT, FILES, HORIZON, SEASON, EPOCHS = 200, 30, 64, 12, 12, 3
+ROWS = 200
+SHORT = 30
+FILES = 64
+HORIZON = 12
+SEASON = 12
+EPOCHS = 3
 KINDS = ("streamed", "in memory")
 
 
@@ -38,14 +44,16 @@ def write_rows(folder, series, rows, files=FILES):
         return folder
     partial = folder.with_suffix(".part")
     partial.mkdir(parents=True)
-    months, steps = pd.date_range("1990-01-01", periods=rows, freq="MS"), np.arange(rows)
+    months = pd.date_range("1990-01-01", periods=rows, freq="MS")
+    steps = np.arange(rows)
     for number, names in enumerate(np.array_split(np.arange(series), files)):
         rng = np.random.default_rng([0, number])
         level = 10 ** rng.uniform(0, 3, (len(names), 1))
         season = rng.normal(0, 0.3, (len(names), SEASON))[:, steps % SEASON]
         trend = rng.uniform(-0.5, 1, (len(names), 1)) * steps / rows
         values = level * (2 + season + trend + rng.normal(0, 0.15, (len(names), rows)))
-        ids, stamps = [f"series-{name:07d}" for name in names], np.tile(months.to_numpy(), len(names))
+        ids = [f"series-{name:07d}" for name in names]
+        stamps = np.tile(months.to_numpy(), len(names))
         frame = pd.DataFrame({"unique_id": np.repeat(ids, rows), "ds": stamps, "y": values.ravel()})
         frame.to_parquet(partial / f"rows-{number:03}.parquet", index=False)
     partial.rename(folder)
@@ -67,8 +75,12 @@ def fit_case(folder, kind, limit, steps):
     with tempfile.TemporaryDirectory() as few:
         path = write_rows(Path(few, "few"), 40, ROWS, 2)
         forecaster(2, 1).fit(path, memory_limit="64 MiB").predict(df=path)
-    steps, epochs, marks, streamed = int(steps), [], {}, kind == "streamed"
-    model, before = forecaster(steps), memory("VmRSS")
+    steps = int(steps)
+    epochs = []
+    marks = {}
+    streamed = kind == "streamed"
+    model = forecaster(steps)
+    before = memory("VmRSS")
     reset_peak()
     began = time.perf_counter()
 
@@ -88,7 +100,9 @@ def fit_case(folder, kind, limit, steps):
     return {
         "read_s": marks["training"],
         "first_steps_s": marks["first steps"],
-        "windows_per_s": steps * 256 / statistics.median(seconds[1:] if len(seconds) > 1 else seconds),
+        "windows_per_s": steps
+        * 256
+        / statistics.median(seconds[1:] if len(seconds) > 1 else seconds),
         "peak_mib": memory("VmHWM") - before,
         "loss": model.history_["val_loss"][-1],
     }
@@ -102,7 +116,9 @@ def predict_case(folder, output):
         path = write_rows(Path(few, "few"), 200, SHORT, 2)
         model = forecaster(20, 1).fit(path)
         model.predict(df=path)
-    before, seen, done = memory("VmRSS"), [], threading.Event()
+    before = memory("VmRSS")
+    seen = []
+    done = threading.Event()
 
     def look():
         while not done.wait(0.5):
@@ -115,7 +131,8 @@ def predict_case(folder, output):
     seconds = time.perf_counter() - began
     done.set()
     watch.join()
-    rows, half = pyarrow.dataset.dataset(output).count_rows(), len(seen) // 2
+    rows = pyarrow.dataset.dataset(output).count_rows()
+    half = len(seen) // 2
     return {
         "series_per_s": rows / HORIZON / seconds,
         "rows": rows,
@@ -135,7 +152,8 @@ def workers_case(folder, workers, output):
         model = forecaster(20, 1).fit(path)
         with RayCluster(int(workers), "local") as cluster:
             model.predict(df=path, output=Path(few, "out"), on=cluster)
-            before, began = memory("VmRSS"), time.perf_counter()
+            before = memory("VmRSS")
+            began = time.perf_counter()
             model.predict(df=Path(folder), output=Path(output), on=cluster)
             seconds = time.perf_counter() - began
     return {"seconds": seconds, "driver_mib": memory("VmRSS") - before}
@@ -157,9 +175,25 @@ def train_table(given, folder, run):
         for kind in KINDS
     ]
     print(f"{given.series:,} series of {ROWS} rows in {FILES} files, memory_limit={given.limit!r}")
-    print(table(["", "read, s", "first steps, s", "windows/s", "peak, MiB", "validation loss", "rows/s read"], rows))
+    print(
+        table(
+            [
+                "",
+                "read, s",
+                "first steps, s",
+                "windows/s",
+                "peak, MiB",
+                "validation loss",
+                "rows/s read",
+            ],
+            rows,
+        )
+    )
     pairs = zip(*found.values(), strict=True)
-    print("windows/s, streamed over in memory:", spread([a["windows_per_s"] / b["windows_per_s"] for a, b in pairs], 3))
+    print(
+        "windows/s, streamed over in memory:",
+        spread([a["windows_per_s"] / b["windows_per_s"] for a, b in pairs], 3),
+    )
 
 
 def predict_table(given, folder, run):
@@ -167,14 +201,22 @@ def predict_table(given, folder, run):
     source = write_rows(folder / f"short-{given.long}", given.long, SHORT)
     found = run(0, "predict", source, folder / f"forecasts-{given.long}")
     print(f"{given.long:,} series of {SHORT} rows, memory_limit='256 MiB'")
-    headings = ["series/s", "rows written", "files", "seconds", "memory, first half, MiB", "second half, MiB"]
+    headings = [
+        "series/s",
+        "rows written",
+        "files",
+        "seconds",
+        "memory, first half, MiB",
+        "second half, MiB",
+    ]
     keys = ("series_per_s", "rows", "files", "seconds", "first_half_mib", "second_half_mib")
     print(table(headings, [[f"{found[key]:,.0f}" for key in keys]]))
 
 
 def workers_table(given, folder, run):
     """Print what forecasts take in one, two and four workers."""
-    series, rows = given.long // 5, []
+    series = given.long // 5
+    rows = []
     source = write_rows(folder / f"short-{series}", series, SHORT)
     for workers in (1, 2, 4):
         found = run(0, "workers", source, workers, folder / f"of-workers-{workers}")
@@ -186,19 +228,34 @@ def workers_table(given, folder, run):
 
 def peer_table(given, folder, _):
     """Print a training from Parquet files beside that of neuralforecast, which takes a folder for each series."""
-    runner, script = Runner(given.results), str(PEERS / "frames_peer.py")
-    pythons, found = {"seqcast": sys.executable, "neuralforecast": str(LIBRARIES / "bin" / "python")}, {}
+    runner = Runner(given.results)
+    script = str(PEERS / "frames_peer.py")
+    pythons = {"seqcast": sys.executable, "neuralforecast": str(LIBRARIES / "bin" / "python")}
+    found = {}
     for number, (library, python) in itertools.product(range(given.rounds), pythons.items()):
         command = [python, script, "--library", library, "--files", str(folder / "peer")]
         found.setdefault(library, []).append(runner.run(f"peer {library}", number, command))
     keys = ("fit_s", "whole_s", "peak_mib")
-    rows = [[library, *(spread([one[key] for one in each], 1) for key in keys)] for library, each in found.items()]
+    rows = [
+        [library, *(spread([one[key] for one in each], 1) for key in keys)]
+        for library, each in found.items()
+    ]
     pairs = list(zip(found["neuralforecast"], found["seqcast"], strict=True))
-    rows.append(["neuralforecast over seqcast", *(spread([a[key] / b[key] for a, b in pairs]) for key in keys)])
+    rows.append(
+        [
+            "neuralforecast over seqcast",
+            *(spread([a[key] / b[key] for a, b in pairs]) for key in keys),
+        ]
+    )
     print(table(["1,000 series of 200 rows", "fit, s", "process, s", "peak, MiB"], rows))
 
 
-CASES = {"train": train_table, "predict": predict_table, "peer": peer_table, "workers": workers_table}
+CASES = {
+    "train": train_table,
+    "predict": predict_table,
+    "peer": peer_table,
+    "workers": workers_table,
+}
 PROCESSES = {"fit": fit_case, "predict": predict_case, "workers": workers_case}
 
 
@@ -206,9 +263,15 @@ def main():
     """Measure what is asked for, and print tables."""
     parser = options(__doc__, "scale")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
-    parser.add_argument("--series", type=int, default=100_000, help="series to train on (default 100,000)")
-    parser.add_argument("--long", type=int, default=1_000_000, help="series to forecast (default 1,000,000)")
-    parser.add_argument("--limit", default="512 MiB", help="memory limit of the training (default 512 MiB)")
+    parser.add_argument(
+        "--series", type=int, default=100_000, help="series to train on (default 100,000)"
+    )
+    parser.add_argument(
+        "--long", type=int, default=1_000_000, help="series to forecast (default 1,000,000)"
+    )
+    parser.add_argument(
+        "--limit", default="512 MiB", help="memory limit of the training (default 512 MiB)"
+    )
     parser.add_argument("--steps", type=int, default=300, help="steps an epoch (default 300)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, or seeds (default 3)")
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)

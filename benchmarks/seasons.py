@@ -4,10 +4,11 @@
     python benchmarks/seasons.py FOLDER --explore    # the second one on rows before the test rows
     python benchmarks/seasons.py FOLDER --quick      # few draws: proves the path
 
-The first table has random series: in which fraction a season is detected that was planted, or none where there is
-none. Seasons have 4 to 400 steps (100 in panels), the variance of the noise, and four to eight periods of rows, 96 at
-least. The second one has half-hours with a day and a week: errors of the default that trains nothing beside those of
-the last day and the last week. Its last eight windows of a week are test rows.
+The first table has random series: in which fraction a season is detected that was planted, or none
+where there is none. Seasons have 4 to 400 steps (100 in panels), the variance of the noise, and
+four to eight periods of rows, 96 at least. The second one has half-hours with a day and a week:
+errors of the default that trains nothing beside those of the last day and the last week. Its last
+eight windows of a week are test rows.
 """
 
 from functools import partial
@@ -22,9 +23,15 @@ from seqcast import Forecaster
 from seqcast.data.detection import seasons_of
 from seqcast.evaluation import evaluate
 
-DRAWS, QUICK_DRAWS, SERIES = 500, 5, 50
-LEAST_ROWS, MOST_STEPS, MOST_IN_PANELS = 96, 400, 100
-DAY, WEEK, WINDOWS = 48, 336, 8
+DRAWS = 500
+QUICK_DRAWS = 5
+SERIES = 50
+LEAST_ROWS = 96
+MOST_STEPS = 400
+MOST_IN_PANELS = 100
+DAY = 48
+WEEK = 336
+WINDOWS = 8
 
 
 def waves(rng, steps):
@@ -80,11 +87,18 @@ def drawn_seasons(rng, most, number):
 
 def share_detected(pattern, count, number, draws):
     """Return the fraction of draws in which all planted seasons are detected."""
-    rng, hits, most = np.random.default_rng(1), 0, MOST_STEPS if count == 1 else MOST_IN_PANELS
+    rng = np.random.default_rng(1)
+    hits = 0
+    most = MOST_STEPS if count == 1 else MOST_IN_PANELS
     for _ in range(draws):
         seasons = drawn_seasons(rng, most, number)
-        rows = int(rng.integers(max(4 * seasons[-1], LEAST_ROWS), max(8 * seasons[-1], 2 * LEAST_ROWS)))
-        series = [sum(planted(rng, pattern, m, rows) for m in seasons) + rng.normal(size=rows) for _ in range(count)]
+        rows = int(
+            rng.integers(max(4 * seasons[-1], LEAST_ROWS), max(8 * seasons[-1], 2 * LEAST_ROWS))
+        )
+        series = [
+            sum(planted(rng, pattern, m, rows) for m in seasons) + rng.normal(size=rows)
+            for _ in range(count)
+        ]
         detected = seasons_of(series)
         hits += all(is_near(detected, steps) for steps in seasons)
     return {"share": hits / draws}
@@ -92,7 +106,8 @@ def share_detected(pattern, count, number, draws):
 
 def share_without(noise, count, draws):
     """Return the fraction of draws without a season in which none is claimed."""
-    rng, hits = np.random.default_rng(2), 0
+    rng = np.random.default_rng(2)
+    hits = 0
     for _ in range(draws):
         rows = int(rng.integers(60, 1_600 if count == 1 else 500))
         hits += not seasons_of([NOISES[noise](rng, rows) for _ in range(count)])
@@ -101,15 +116,21 @@ def share_without(noise, count, draws):
 
 def detections(folder, draws):
     """Return the rows of the table of detections."""
-    described, rows = {"draws": draws, "code": code("seasons.py")}, []
+    described = {"draws": draws, "code": code("seasons.py")}
+    rows = []
     for pattern in PATTERNS:
         cells = []
         for count, number in ((1, 1), (SERIES, 1), (1, 2)):
             measure = partial(share_detected, pattern, count, number, draws)
-            cells.append(kept(folder, f"{pattern} {count} {number}", 0, described, measure)["share"])
+            cells.append(
+                kept(folder, f"{pattern} {count} {number}", 0, described, measure)["share"]
+            )
         rows.append([f"detected: {pattern}", *(f"{share:.1%}" for share in cells)])
     for noise in NOISES:
-        own = [kept(folder, f"{noise} {n}", 0, described, partial(share_without, noise, n, draws)) for n in (1, SERIES)]
+        own = [
+            kept(folder, f"{noise} {n}", 0, described, partial(share_without, noise, n, draws))
+            for n in (1, SERIES)
+        ]
         rows.append([f"none claimed: {noise}", *(f"{each['share']:.1%}" for each in own), ""])
     return rows
 
@@ -117,9 +138,15 @@ def detections(folder, draws):
 def synthetic(seed, weeks=24):
     """Return half-hours with a day, a weekend and noise that lasts."""
     rng = np.random.default_rng(seed)
-    day = 2 + np.sin(2 * np.pi * np.arange(DAY) / DAY) + 0.5 * np.cos(4 * np.pi * np.arange(DAY) / DAY)
+    day = (
+        2
+        + np.sin(2 * np.pi * np.arange(DAY) / DAY)
+        + 0.5 * np.cos(4 * np.pi * np.arange(DAY) / DAY)
+    )
     week = np.outer([1, 1, 1, 1, 1, 0.4, 0.2], day).ravel()
-    return 100 * np.tile(week, weeks) + lfilter([1.0], [1.0, -0.9], 8 * rng.normal(size=weeks * WEEK))
+    return 100 * np.tile(week, weeks) + lfilter(
+        [1.0], [1.0, -0.9], 8 * rng.normal(size=weeks * WEEK)
+    )
 
 
 def series(folder):
@@ -138,10 +165,13 @@ def errors(values, known, horizon):
     ends = len(values) - horizon - WEEK * np.arange(WINDOWS)
     windows = np.stack([values[end - known : end + horizon] for end in ends])
     stamps = pd.date_range("2024-01-01", periods=known + horizon, freq="30min")
-    frame = pd.concat([pd.DataFrame({"unique_id": n, "ds": stamps, "y": own}) for n, own in enumerate(windows)])
+    frame = pd.concat(
+        [pd.DataFrame({"unique_id": n, "ds": stamps, "y": own}) for n, own in enumerate(windows)]
+    )
     model = Forecaster(horizon, effort="quick", random_state=0, verbose=0)
     scores = evaluate(model.backtest(frame), ["mae"]).iloc[0]
-    past, truth = windows[:, :known], windows[:, known:]
+    past = windows[:, :known]
+    truth = windows[:, known:]
     naive = {
         name: float(np.abs(past[:, -season:][:, np.arange(horizon) % season] - truth).mean())
         for name, season in (("day", DAY), ("week", WEEK))
@@ -151,16 +181,21 @@ def errors(values, known, horizon):
 
 def two_seasons(arguments):
     """Return the rows of the table of half-hours."""
-    rows, described = [], {"explore": arguments.explore, "code": code("seasons.py")}
+    rows = []
+    described = {"explore": arguments.explore, "code": code("seasons.py")}
     for name, values in series(arguments.data).items():
         values = values[: -WINDOWS * WEEK] if arguments.explore else values
         for known in (3 * WEEK // 2, 6 * WEEK):
             for horizon in (DAY, WEEK):
                 label = f"{name} {known} {horizon}"
-                own = kept(arguments.results, label, 0, described, partial(errors, values, known, horizon))
+                own = kept(
+                    arguments.results, label, 0, described, partial(errors, values, known, horizon)
+                )
                 ratio = own["quick"] / min(own["day"], own["week"])
                 scores = (own[each] for each in ("day", "week", "better", "quick"))
-                rows.append([name, known, horizon, *(f"{each:,.1f}" for each in scores), f"{ratio:.2f}"])
+                rows.append(
+                    [name, known, horizon, *(f"{each:,.1f}" for each in scores), f"{ratio:.2f}"]
+                )
     return rows
 
 
@@ -175,7 +210,15 @@ def main():
         heads = ["", "alone", f"panels of {SERIES}", "two at once"]
         print(table(heads, detections(arguments.results, draws)))
     if "half-hours" in arguments.chosen:
-        heads = ["half-hours", "rows known", "horizon", "last day", "last week", "`seasonal_naive`", "`quick`"]
+        heads = [
+            "half-hours",
+            "rows known",
+            "horizon",
+            "last day",
+            "last week",
+            "`seasonal_naive`",
+            "`quick`",
+        ]
         print(table([*heads, "over the better naive"], two_seasons(arguments)))
 
 

@@ -1,16 +1,18 @@
 """The server under load, on loopback: requests a second, times, with and without batching, under replacement, memory.
 
-    make bench-serve               # a minute for each figure: about ten minutes; nothing else may run
-    python benchmarks/serve.py --seconds 10 --presets classic
-    python benchmarks/serve.py --replace    # a model's file is replaced every few seconds under load
-    python benchmarks/serve.py --pairs 9    # one client, with batching and without, in turn
-    python benchmarks/serve.py --soak 10    # memory of the process over ten minutes of load
-    python benchmarks/serve.py --attack     # 64 clients, with an attacker and without
-    python benchmarks/serve.py --horizons   # the served horizon, while a client asks for all horizons and without
+    make bench-serve               # a minute for each figure: about ten minutes; nothing else may
+    run python benchmarks/serve.py --seconds 10 --presets classic python benchmarks/serve.py
+    --replace    # a model's file is replaced every few seconds under load python
+    benchmarks/serve.py --pairs 9    # one client, with batching and without, in turn python
+    benchmarks/serve.py --soak 10    # memory of the process over ten minutes of load python
+    benchmarks/serve.py --attack     # 64 clients, with an attacker and without python
+    benchmarks/serve.py --horizons   # the served horizon, while a client asks for all horizons and
+    without
 
-Two models are trained on hourly series that are made here (seed 0). The server is a process of its own; `wrk`, which
-takes a tenth of a core, asks it: each request is one series with 48 new rows as JSON, so one window of a forecast. The
-attacker (`attack.py`) sends ten hostile requests of each kind a second.
+Two models are trained on hourly series that are made here (seed 0). The server is a process of its
+own; `wrk`, which takes a tenth of a core, asks it: each request is one series with 48 new rows as
+JSON, so one window of a forecast. The attacker (`attack.py`) sends ten hostile requests of each
+kind a second.
 """
 
 import json
@@ -33,7 +35,10 @@ from attack import attack
 from harness import machine, options, spread
 from seqcast import Forecaster
 
-HOURS, NEW, HORIZON, SERIES = 400, 48, 24, 20
+HOURS = 400
+NEW = 48
+HORIZON = 24
+SERIES = 20
 # Steps of the longest forecast that a server writes without another setting.
 MOST_HORIZON = 1000
 REPORT = """
@@ -65,7 +70,9 @@ def train(folder, presets):
     """Train a model of each preset, and another one of the first to replace it with."""
     frame = pd.concat([series(number, 0, HOURS) for number in range(SERIES)])
     for seed, preset in [*((0, preset) for preset in presets), (1, presets[0])]:
-        model = Forecaster(HORIZON, preset=preset, training={"epochs": 2}, random_state=seed, verbose=0).fit(frame)
+        model = Forecaster(
+            HORIZON, preset=preset, training={"epochs": 2}, random_state=seed, verbose=0
+        ).fit(frame)
         model.save(folder / f"{preset}{'' if seed == 0 else '-next'}.seqcast")
 
 
@@ -115,7 +122,10 @@ class Server:
         """Return how many requests a call had."""
         with urllib.request.urlopen(f"{self.address}/metrics") as answer:
             text = answer.read().decode()
-        total, count = (float(re.search(rf"seqcast_batch_size_{part} (\S+)", text)[1]) for part in ("sum", "count"))
+        total, count = (
+            float(re.search(rf"seqcast_batch_size_{part} (\S+)", text)[1])
+            for part in ("sum", "count")
+        )
         return total / max(1.0, count)
 
     def __enter__(self):
@@ -147,7 +157,9 @@ def load(server, folder, body, clients, seconds):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     requests, micro, *times, errors = map(float, re.search(r"RESULT (.*)", done.stdout)[1].split())
     rate = {"requests": int(requests), "per_second": round(requests / micro * 1e6, 1)}
-    waited = dict(zip(("p50_ms", "p99_ms", "max_ms"), (round(each, 1) for each in times), strict=True))
+    waited = dict(
+        zip(("p50_ms", "p99_ms", "max_ms"), (round(each, 1) for each in times), strict=True)
+    )
     return {"clients": clients, **rate, **waited, "errors": int(errors)}
 
 
@@ -159,7 +171,8 @@ def show(name, **figures):
 
 def throughput(folder, given):
     """Each preset with and without batching, at one client and at many."""
-    models, results = [folder / f"{preset}.seqcast" for preset in given.presets], []
+    models = [folder / f"{preset}.seqcast" for preset in given.presets]
+    results = []
     for batching, arguments in (("batched", ()), ("one by one", ("--batch-size", "1"))):
         with Server(models, *arguments) as server:
             for preset in given.presets:
@@ -167,28 +180,42 @@ def throughput(folder, given):
                 load(server, folder, body, 8, 2)  # connections and programs
                 for clients in (1, given.clients):
                     figures = load(server, folder, body, clients, given.seconds)
-                    results.append(show(f"{preset}, {batching}", body_bytes=body.stat().st_size, **figures))
+                    results.append(
+                        show(f"{preset}, {batching}", body_bytes=body.stat().st_size, **figures)
+                    )
             results.append(show(f"mean batch, {batching}", requests=round(server.mean_batch(), 1)))
     return results
 
 
 def pairs(folder, given):
     """Both ways at one client, in turn: whether batching costs those who come alone anything."""
-    models, results = [folder / f"{preset}.seqcast" for preset in given.presets], []
+    models = [folder / f"{preset}.seqcast" for preset in given.presets]
+    results = []
     with Server(models) as batched, Server(models, "--batch-size", "1") as alone:
         for preset in given.presets:
-            body, ratios = write_body(folder, preset), []
+            body = write_body(folder, preset)
+            ratios = []
             for turn in range(given.pairs + 1):
                 order = (batched, alone) if turn % 2 else (alone, batched)
-                rates = {id(server): load(server, folder, body, 1, 10)["per_second"] for server in order}
+                rates = {
+                    id(server): load(server, folder, body, 1, 10)["per_second"] for server in order
+                }
                 ratios.append(rates[id(batched)] / rates[id(alone)])
-            results.append(show(f"{preset}, batched over one by one", pairs=given.pairs, ratio=spread(ratios[1:], 3)))
+            results.append(
+                show(
+                    f"{preset}, batched over one by one",
+                    pairs=given.pairs,
+                    ratio=spread(ratios[1:], 3),
+                )
+            )
     return results
 
 
 def replacement(folder, given):
     """A file that is replaced again and again under load."""
-    preset, path, over = given.presets[0], folder / "live.seqcast", threading.Event()
+    preset = given.presets[0]
+    path = folder / "live.seqcast"
+    over = threading.Event()
     files = [folder / f"{preset}.seqcast", folder / f"{preset}-next.seqcast"]
     shutil.copy(files[0], path)
 
@@ -211,7 +238,8 @@ def replacement(folder, given):
 
 def soak(folder, given):
     """Memory of the process minute after minute."""
-    preset, results = given.presets[0], []
+    preset = given.presets[0]
+    results = []
     body = write_body(folder, preset)
     with Server([folder / f"{preset}.seqcast"]) as server:
         load(server, folder, body, given.clients, 10)
@@ -273,7 +301,8 @@ class Memory(threading.Thread):
 
 def under_attack(folder, given):
     """Sixty-four clients, alone and beside an attacker of the server and of the page; and nobody but the attacker."""
-    preset, results = given.presets[0], []
+    preset = given.presets[0]
+    results = []
     body = write_body(folder, preset)
     with Server([folder / f"{preset}.seqcast"]) as server, Page() as page:
         load(server, folder, body, 64, 5)  # connections and programs
@@ -285,7 +314,8 @@ def under_attack(folder, given):
             target = server.address.removeprefix("http://").split(":")
             context = multiprocessing.get_context("spawn")
             attacker = context.Process(
-                target=attack, args=((target[0], int(target[1])), page.address, preset, given.seconds)
+                target=attack,
+                args=((target[0], int(target[1])), page.address, preset, given.seconds),
             )
             if attacked:
                 attacker.start()
@@ -316,7 +346,8 @@ class Asker(threading.Thread):
             json.loads(body.read_text()),
             threading.Event(),
         )
-        self.model, self.seconds = model, []
+        self.model = model
+        self.seconds = []
 
     def run(self):
         """Ask."""
@@ -350,7 +381,10 @@ def among_horizons(folder, given):
                     asker.over.set()
                     asker.join()
                     slowest = sorted(asker.seconds)[-8:]
-                    figures |= {"others": len(asker.seconds), "slowest_s": [round(each, 1) for each in slowest]}
+                    figures |= {
+                        "others": len(asker.seconds),
+                        "slowest_s": [round(each, 1) for each in slowest],
+                    }
             results.append(show(f"{preset}, others: {other or 'none'}", **figures))
     return results
 
@@ -360,17 +394,32 @@ def main():
     parser = options(__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="seconds of each figure")
     parser.add_argument("--clients", type=int, default=32, help="clients of the figures under load")
-    parser.add_argument("--presets", nargs="+", default=["classic", "segment"], choices=["classic", "segment", "auto"])
-    parser.add_argument("--replace", action="store_true", help="replace the model under load instead")
-    parser.add_argument("--pairs", type=int, default=0, metavar="N", help="compare both ways at one client instead")
+    parser.add_argument(
+        "--presets",
+        nargs="+",
+        default=["classic", "segment"],
+        choices=["classic", "segment", "auto"],
+    )
+    parser.add_argument(
+        "--replace", action="store_true", help="replace the model under load instead"
+    )
+    parser.add_argument(
+        "--pairs", type=int, default=0, metavar="N", help="compare both ways at one client instead"
+    )
     parser.add_argument("--attack", action="store_true", help="ask beside an attacker instead")
     parser.add_argument(
-        "--horizons", action="store_true", help="ask while another client asks for all horizons instead"
+        "--horizons",
+        action="store_true",
+        help="ask while another client asks for all horizons instead",
     )
-    parser.add_argument("--soak", type=int, default=0, metavar="MINUTES", help="watch the memory instead")
+    parser.add_argument(
+        "--soak", type=int, default=0, metavar="MINUTES", help="watch the memory instead"
+    )
     given = parser.parse_args()
     if shutil.which("wrk") is None:
-        raise SystemExit("wrk is needed: it asks without taking the server's cores (Debian: apt install wrk)")
+        raise SystemExit(
+            "wrk is needed: it asks without taking the server's cores (Debian: apt install wrk)"
+        )
     with tempfile.TemporaryDirectory() as name:
         train(Path(name), given.presets)
         chosen = (
@@ -382,7 +431,9 @@ def main():
         )
         run = next((function for wanted, function in chosen if wanted), throughput)
         results = run(Path(name), given)
-    print(json.dumps({"machine": machine(), "load_average": os.getloadavg()[0], "results": results}))
+    print(
+        json.dumps({"machine": machine(), "load_average": os.getloadavg()[0], "results": results})
+    )
 
 
 if __name__ == "__main__":

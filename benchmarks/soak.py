@@ -1,14 +1,15 @@
 """A long-lived process: fit, predict, update, save and load in a loop; memory, threads and descriptors stay flat.
 
-    python benchmarks/soak.py                                  # 30 minutes, the first ten of which warm up
-    python benchmarks/soak.py --minutes 3 --warm-up 1
+    python benchmarks/soak.py                                  # 30 minutes, the first ten of which
+    warm up python benchmarks/soak.py --minutes 3 --warm-up 1
 
-What is done is drawn: fits of both estimators with other sizes each time, forecasts of other horizons, levels, contexts
-and numbers of rows, partial fits, updates, saves, loads, fits that fail on purpose, and ensembles trained in worker
-processes. After each round it counts what the process holds. Each minute a line with the medians of the last minute
-goes to the result file, which later runs continue, and to the terminal. At the end the median of the last fifth is
-compared with that of the first fifth after the warm-up. The exit status is 1 if memory grew by more than 3 %, or if
-there were ever more threads or descriptors in the last fifth than before.
+What is done is drawn: fits of both estimators with other sizes each time, forecasts of other
+horizons, levels, contexts and numbers of rows, partial fits, updates, saves, loads, fits that fail
+on purpose, and ensembles trained in worker processes. After each round it counts what the process
+holds. Each minute a line with the medians of the last minute goes to the result file, which later
+runs continue, and to the terminal. At the end the median of the last fifth is compared with that of
+the first fifth after the warm-up. The exit status is 1 if memory grew by more than 3 %, or if there
+were ever more threads or descriptors in the last fifth than before.
 """
 
 import gc
@@ -31,17 +32,22 @@ from seqcast.errors import SeqcastError
 
 LARGEST_DRIFT = 0.03
 COUNTS = ("threads", "descriptors")
-# XLA starts each of its pools, of one thread a core, when it first needs it, which may be after hours: not counted.
+# XLA starts each of its pools, of one thread a core, when it first needs it, which may be after
+# hours: not counted.
 XLA_POOLS = ("tf_", "llvm-")
 PROC = Path("/proc/self")
 # More horizons than a network keeps programs.
-HORIZON, MOST_ROWS, DAYS = 80, 400, 120
+HORIZON = 80
+MOST_ROWS = 400
+DAYS = 120
 
 
 def measured():
     """Return what this process and its children hold."""
     names = [text(name) for name in (PROC / "task").glob("*/comm")]
-    children = [child for path in (PROC / "task").glob("*/children") for child in text(path).split()]
+    children = [
+        child for path in (PROC / "task").glob("*/children") for child in text(path).split()
+    ]
     return {
         "rss_mib": resident(PROC),
         "workers_mib": sum(resident(Path("/proc", child)) for child in children),
@@ -75,14 +81,18 @@ class Work:
     """
 
     def __init__(self, seed, folder):
-        self.random, self.folder = random.Random(seed), folder
+        self.random = random.Random(seed)
+        self.folder = folder
         generator = np.random.default_rng(seed)
-        phase, turns = generator.uniform(0, 6, (MOST_ROWS, 1)), generator.uniform(0.2, 0.8, (MOST_ROWS, 1))
+        phase = generator.uniform(0, 6, (MOST_ROWS, 1))
+        turns = generator.uniform(0.2, 0.8, (MOST_ROWS, 1))
         self.waves = np.sin(phase + turns * np.arange(30 + HORIZON))[:, :, None].astype(np.float32)
         # Models that live as long as the process.
         self.regressor = self._regressor(16).fit(self.waves[:, :30], self.waves[:, 30:])
-        self.forecaster, self.days = self._forecaster().fit(frame(3, DAYS)), DAYS
-        often, more = (self.forecast, self.forecast_frames), (self.states, self.update, self.save_and_load)
+        self.forecaster = self._forecaster().fit(frame(3, DAYS))
+        self.days = DAYS
+        often = (self.forecast, self.forecast_frames)
+        more = (self.states, self.update, self.save_and_load)
         seldom = (self.fit_regressor, self.fit_forecaster, self.partial_fit)
         self.actions = [*8 * often, *3 * more, *2 * seldom, self.fit_ensemble, self.fail]
 
@@ -92,8 +102,11 @@ class Work:
 
     def fit_regressor(self):
         """Train a regressor of drawn sizes, and forecast with it."""
-        rows, past = self.random.randint(60, MOST_ROWS), self.random.choice([10, 20, 30])
-        model = self._regressor(self.random.choice([5, 10, 20]), cell=self.random.choice(["gru", "lstm"]))
+        rows = self.random.randint(60, MOST_ROWS)
+        past = self.random.choice([10, 20, 30])
+        model = self._regressor(
+            self.random.choice([5, 10, 20]), cell=self.random.choice(["gru", "lstm"])
+        )
         model.fit(self.waves[:rows, :past], self.waves[:rows, past : past + 10])
         model.predict(self.waves[:5, :past])
 
@@ -109,7 +122,8 @@ class Work:
     def fail(self):
         """Begin fits that cannot end: bad data, an impossible option, a loss that is not finite."""
         rows = frame(2, DAYS)
-        X, y = self.waves[:, :30], self.waves[:, 30:35]
+        X = self.waves[:, :30]
+        y = self.waves[:, 30:35]
         fits = [
             lambda: self._forecaster().fit(rows.assign(ds=rows["ds"].where(rows.index != 7))),
             lambda: self._regressor(5, cell="no such cell").fit(X, y),
@@ -123,12 +137,14 @@ class Work:
 
     def forecast(self):
         """Forecast windows: their number, length and horizon are drawn."""
-        rows, past = self.random.randint(1, MOST_ROWS), self.random.choice([10, 20, 30])
+        rows = self.random.randint(1, MOST_ROWS)
+        past = self.random.choice([10, 20, 30])
         self.regressor.predict(self.waves[:rows, :past], self.random.randint(1, HORIZON))
 
     def forecast_frames(self):
         """Forecast series with intervals of drawn levels, or sample paths."""
-        horizon, levels = self.random.randint(1, 24), sorted(self.random.sample([50, 68, 80, 90, 95, 99], 2))
+        horizon = self.random.randint(1, 24)
+        levels = sorted(self.random.sample([50, 68, 80, 90, 95, 99], 2))
         if self.random.random() < 0.3:
             self.forecaster.predict(horizon, samples=self.random.randint(1, 50))
         else:
@@ -138,7 +154,9 @@ class Work:
         """Encode windows, read on and decode."""
         rows = self.random.randint(1, 50)
         states = self.regressor.encode(self.waves[:rows, :20])
-        states = self.regressor.update(states, self.waves[:rows, 20 : 20 + self.random.randint(1, 10)])
+        states = self.regressor.update(
+            states, self.waves[:rows, 20 : 20 + self.random.randint(1, 10)]
+        )
         self.regressor.decode(states, self.random.randint(1, HORIZON))
 
     def partial_fit(self):
@@ -149,7 +167,8 @@ class Work:
     def update(self):
         """Remember new rows; a long history is replaced by a short one, since it is what grows for good."""
         if self.days > 300:
-            self.forecaster, self.days = self._forecaster().fit(frame(3, DAYS)), DAYS
+            self.forecaster = self._forecaster().fit(frame(3, DAYS))
+            self.days = DAYS
         new = self.random.randint(1, 7)
         self.forecaster.update(frame(3, new, first=self.days)).predict()
         self.days += new
@@ -166,30 +185,46 @@ class Work:
             self.regressor, self.forecaster = read
 
     def _regressor(self, units, **given):
-        given = {"encoder_units": (units,), "decoder_units": (units,), "epochs": 2, "batch_size": 64, **given}
+        given = {
+            "encoder_units": (units,),
+            "decoder_units": (units,),
+            "epochs": 2,
+            "batch_size": 64,
+            **given,
+        }
         return Seq2SeqRegressor(random_state=self.random.randrange(1000), verbose=0, **given)
 
     def _forecaster(self, **given):
         network = NetworkSpec(encoder_units=(8,), decoder_units=(8,), head="normal")
         given = {"preset": network, "training": {"epochs": 2}, "context_length": 14, **given}
-        return Forecaster(12, freq="D", random_state=self.random.randrange(1000), verbose=0, **given)
+        return Forecaster(
+            12, freq="D", random_state=self.random.randrange(1000), verbose=0, **given
+        )
 
 
 def frame(series, days, first=0):
     """Return some days of some series."""
-    stamps, places = pd.date_range("2020-01-01", periods=first + days)[first:], np.arange(first, first + days)
-    waves = [10 + np.sin(2 * np.pi * places / 7 + one) + 0.1 * np.cos(places * 1.7 + one) for one in range(series)]
-    parts = [pd.DataFrame({"unique_id": f"series {one}", "ds": stamps, "y": y}) for one, y in enumerate(waves)]
+    stamps = pd.date_range("2020-01-01", periods=first + days)[first:]
+    places = np.arange(first, first + days)
+    waves = [
+        10 + np.sin(2 * np.pi * places / 7 + one) + 0.1 * np.cos(places * 1.7 + one)
+        for one in range(series)
+    ]
+    parts = [
+        pd.DataFrame({"unique_id": f"series {one}", "ds": stamps, "y": y})
+        for one, y in enumerate(waves)
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
 def drift(samples):
     """Return of each figure the medians of the first and of the last fifth of the samples.
 
-    Of threads and descriptors the largest number before the last fifth and within it: they come and go with worker
-    processes.
+    Of threads and descriptors the largest number before the last fifth and within it: they come and
+    go with worker processes.
     """
-    fifth, found = max(1, len(samples) // 5), {}
+    fifth = max(1, len(samples) // 5)
+    found = {}
     for name in samples[0]:
         values = [sample[name] for sample in samples]
         if name in COUNTS:
@@ -204,16 +239,20 @@ def soak(work, minutes, warm_up, say):
     names = list(measured())
     say("\n| minute | rounds | " + " | ".join(names) + " |\n|" + "---|" * (len(names) + 2))
     began = last = time.monotonic()
-    of_minute, after = [], []
+    of_minute = []
+    after = []
     while (now := time.monotonic()) - began < 60 * minutes:
         work.round()
         of_minute.append(measured())
         if now - began >= 60 * warm_up:
             after.append(of_minute[-1])
         if now - last >= 60:
-            medians = [f"{statistics.median(sample[name] for sample in of_minute):.0f}" for name in names]
+            medians = [
+                f"{statistics.median(sample[name] for sample in of_minute):.0f}" for name in names
+            ]
             say(f"| {(now - began) / 60:.0f} | {len(of_minute)} | " + " | ".join(medians) + " |")
-            of_minute, last = [], now
+            of_minute = []
+            last = now
     return after
 
 
@@ -221,7 +260,9 @@ def main():
     """Work, and say what has grown."""
     parser = options(__doc__)
     parser.add_argument("--minutes", type=float, default=30.0, help="how long (default 30)")
-    parser.add_argument("--warm-up", type=float, default=None, help="minutes that do not count (default a third)")
+    parser.add_argument(
+        "--warm-up", type=float, default=None, help="minutes that do not count (default a third)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=RESULTS / "soak.md", help="the result file")
     given = parser.parse_args()
@@ -235,7 +276,8 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder:
         after = soak(Work(given.seed, Path(folder)), given.minutes, warm_up, say)
-    changes, memory = drift(after), drift(after)["rss_mib"]
+    changes = drift(after)
+    memory = drift(after)["rss_mib"]
     say(
         f"\nAfter {warm_up:g} min, medians of the first and of the last fifth; of counts the largest, before and in it:"
     )

@@ -4,12 +4,14 @@
     python benchmarks/speed.py --only step,lstm    # some of it
     python benchmarks/speed.py --write             # also writes the tables into docs/benchmarks.md
 
-Every figure is the median over whole processes that run in turn (ours, a peer, the next peer, and again from the
-start); ratios are taken within a round, so that a machine that is slow for a minute is slow for both. Each process
-leaves a result file, so that an interrupted run continues; `--fresh` removes these. Leave the machine alone meanwhile.
+Every figure is the median over whole processes that run in turn (ours, a peer, the next peer, and
+again from the start); ratios are taken within a round, so that a machine that is slow for a minute
+is slow for both. Each process leaves a result file, so that an interrupted run continues; `--fresh`
+removes these. Leave the machine alone meanwhile.
 
-The arithmetic limit of a training step is its products alone (three times those of the forward pass) at the speed of
-the machine's own matrix product, measured in the same rounds with both NumPy and JAX, of which the faster counts.
+The arithmetic limit of a training step is its products alone (three times those of the forward
+pass) at the speed of the machine's own matrix product, measured in the same rounds with both NumPy
+and JAX, of which the faster counts.
 """
 
 import argparse
@@ -28,17 +30,24 @@ import harness
 STEP = ["step", "--repeats", "3"]
 POST = {"batch": 512, "context": 15, "horizon": 15, "width": 35, "depth": 2}
 OURS = harness.Contestant(harness.SEQCAST, None, "seqcast_peer.py")
-FRAMEWORKS = {"tf_keras": "tf_keras", "Keras 3 on JAX": "jax", "Keras 3 on TensorFlow": "tensorflow"}
+FRAMEWORKS = {
+    "tf_keras": "tf_keras",
+    "Keras 3 on JAX": "jax",
+    "Keras 3 on TensorFlow": "tensorflow",
+}
 PEERS = [
     OURS,
     *(
-        harness.Contestant(name, harness.RUNTIMES, "keras_peer.py", variables={"KERAS_BACKEND": backend})
+        harness.Contestant(
+            name, harness.RUNTIMES, "keras_peer.py", variables={"KERAS_BACKEND": backend}
+        )
         for name, backend in FRAMEWORKS.items()
     ),
     harness.Contestant("torch", harness.RUNTIMES, "torch_peer.py"),
 ]
 step_ms = itemgetter("step_ms")
-# For data without noise: two epochs at a large rate, chosen on seeds 10 to 12, where the post's 15 end at .0209.
+# For data without noise: two epochs at a large rate, chosen on seeds 10 to 12, where the post's 15
+# end at .0209.
 LEARN = ["--batch", "128", "--learning-rate", "0.025", "--epochs", "2"]
 WAITED = {"one window, p50 ms": itemgetter("p50_ms"), "p99 ms": itemgetter("p99_ms")}
 
@@ -76,9 +85,14 @@ def measure_step(runner, report):
     limits = [products(**POST) / one["gflops"] / 1e6 for one in speeds]
     for peer in [name for name in results if name != harness.SEQCAST]:
         report.figure(f"training step: {peer} / ours", harness.ratios(results, peer, step_ms))
-    over = [step_ms(ours) / limit for ours, limit in zip(results[harness.SEQCAST], limits, strict=True)]
+    over = [
+        step_ms(ours) / limit for ours, limit in zip(results[harness.SEQCAST], limits, strict=True)
+    ]
     report.figure("training step: ours / arithmetic limit", over)
-    compiled = [one["first_epoch_s"] - statistics.median(one["epochs_ms"]) / 1000 for one in results[harness.SEQCAST]]
+    compiled = [
+        one["first_epoch_s"] - statistics.median(one["epochs_ms"]) / 1000
+        for one in results[harness.SEQCAST]
+    ]
     report.figure("building and compiling the network, seconds", compiled)
     columns = {
         "GRU step, ms": step_ms,
@@ -92,7 +106,9 @@ def measure_lstm(runner, report):
     """The same with LSTM layers."""
     results = runner.rounds("lstm", PEERS, [*STEP, "--cell", "lstm"])
     peer = harness.best_peer(results, step_ms)
-    report.figure(f"LSTM training step: best peer ({peer}) / ours", harness.ratios(results, peer, step_ms))
+    report.figure(
+        f"LSTM training step: best peer ({peer}) / ours", harness.ratios(results, peer, step_ms)
+    )
     report.detail("training step, LSTM", results, {"LSTM step, ms": step_ms})
 
 
@@ -133,21 +149,27 @@ def measure_start(runner, report):
     """Start of the package and of the command line; a cold forecast; a second fit of the same shape."""
     from seqcast.data.datasets import load
 
-    program, folder = str(Path(sys.executable).with_name("seqcast")), runner.folder / "start"
+    program = str(Path(sys.executable).with_name("seqcast"))
+    folder = runner.folder / "start"
 
     def seconds(label, command, cache=None):
         variables = {"SEQCAST_CACHE_DIR": str(cache)} if cache else None
-        return [runner.run(label, number, command, variables)["process_s"] for number in range(runner.count)]
+        return [
+            runner.run(label, number, command, variables)["process_s"]
+            for number in range(runner.count)
+        ]
 
     bare = seconds("bare python", [sys.executable, "-c", "pass"])
     imported = seconds("import", [sys.executable, "-c", "import seqcast"])
     report.figure("`import seqcast`, s", [b - a for a, b in zip(bare, imported, strict=True)])
     report.figure("`seqcast --help`, s", seconds("help", [program, "--help"]))
     folder.mkdir(parents=True, exist_ok=True)
-    model, rows = str(folder / "co2.seqcast"), str(folder / "co2.csv")
+    model = str(folder / "co2.seqcast")
+    rows = str(folder / "co2.csv")
     load("co2").to_csv(rows, index=False)
     fit = [program, "fit", rows, "--horizon", "12", "--epochs", "1", "--output", model, "--quiet"]
-    first, second = [], []
+    first = []
+    second = []
     for number in range(runner.count):
         variables = {"SEQCAST_CACHE_DIR": str(folder / f"cache-{number}")}
         first.append(runner.run("first fit", number, fit, variables)["process_s"])
@@ -155,7 +177,10 @@ def measure_start(runner, report):
         shutil.rmtree(folder / f"cache-{number}", ignore_errors=True)
     report.figure("`seqcast fit`, one epoch, first time, s", first)
     report.figure("`seqcast fit`, one epoch, second time, s", second)
-    report.figure("cold `seqcast predict`, s", seconds("predict", [program, "predict", model], folder / "cache"))
+    report.figure(
+        "cold `seqcast predict`, s",
+        seconds("predict", [program, "predict", model], folder / "cache"),
+    )
 
 
 MEASURES = {
@@ -171,7 +196,9 @@ MEASURES = {
 def main():
     """Measure, print tables, and write them into the page if that is asked for."""
     parser = harness.options(__doc__, "speed")
-    parser.add_argument("--write", action="store_true", help="write the tables into docs/benchmarks.md")
+    parser.add_argument(
+        "--write", action="store_true", help="write the tables into docs/benchmarks.md"
+    )
     parser.add_argument("--gflops", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--seed", help=argparse.SUPPRESS)
     arguments = harness.parse(parser, MEASURES)
@@ -179,10 +206,13 @@ def main():
         print(json.dumps({"gflops": gflops()}))
         return
     harness.check_environments(harness.RUNTIMES)
-    runner, report = harness.Runner(arguments.results), harness.Report()
+    runner = harness.Runner(arguments.results)
+    report = harness.Report()
     for name in arguments.chosen:
         MEASURES[name](runner, report)
-    text = report.text(f"{harness.machine()}. Medians of {runner.count} rounds, in brackets the smallest and largest.")
+    text = report.text(
+        f"{harness.machine()}. Medians of {runner.count} rounds, in brackets the smallest and largest."
+    )
     print(text)
     if arguments.write:
         harness.write_section("speed", text)

@@ -4,18 +4,17 @@
     python benchmarks/speed_between.py COMMIT --only step,batch    # some of it
     python benchmarks/speed_between.py COMMIT --rounds 1           # proves the path
 
-    step      a training step of the post's job, GRU (15 steps read, 15 written, two layers of 35, batches of 512)
-    lstm      the same with LSTM
-    latency   a forecast of one window through the public `predict`
-    thousand  a forecast of 1,000 windows
-    batch     from `Forecaster.fit` of 10,000 series of 200 days to the first batch that reaches Keras
-    import    `import seqcast`, less the start of Python
-    help      `seqcast --help`
+    step      a training step of the post's job, GRU (15 steps read, 15 written, two layers of 35,
+    batches of 512) lstm      the same with LSTM latency   a forecast of one window through the
+    public `predict` thousand  a forecast of 1,000 windows batch     from `Forecaster.fit` of 10,000
+    series of 200 days to the first batch that reaches Keras import    `import seqcast`, less the
+    start of Python help      `seqcast --help`
 
-The old commit gets a worktree (`commits.py`); what measures is this checkout's on both sides, through public calls
-only. Which side goes first changes from round to round, and ratios are taken within a round, so that a machine that is
-slow for a minute is slow for both. No compiled programs are kept. Each process leaves a result file, so that an
-interrupted run of the same two states continues; `--fresh` removes these. Leave the machine alone meanwhile.
+The old commit gets a worktree (`commits.py`); what measures is this checkout's on both sides,
+through public calls only. Which side goes first changes from round to round, and ratios are taken
+within a round, so that a machine that is slow for a minute is slow for both. No compiled programs
+are kept. Each process leaves a result file, so that an interrupted run of the same two states
+continues; `--fresh` removes these. Leave the machine alone meanwhile.
 """
 
 import argparse
@@ -37,7 +36,8 @@ ROUNDS = 9
 STARTS = 5  # processes that start in each round, of which the median counts: one takes a fraction of a second
 BATCHES = 3  # ways to a first batch that a process takes, of which the median counts
 SMALL = 20
-HERE, PEER = Path(__file__).resolve(), PEERS / "seqcast_peer.py"
+HERE = Path(__file__).resolve()
+PEER = PEERS / "seqcast_peer.py"
 HELP = [sys.executable, "-c", "from seqcast.cli.start import main; main()", "--help"]
 
 
@@ -77,10 +77,15 @@ def started(command, runner, side, label, number, bare=False):
     variables = {"PYTHONPATH": side.environment()["PYTHONPATH"]}
 
     def median(name, command):
-        runs = [runner.run(f"{name} {side.name}", number * STARTS + one, command, variables) for one in range(STARTS)]
+        runs = [
+            runner.run(f"{name} {side.name}", number * STARTS + one, command, variables)
+            for one in range(STARTS)
+        ]
         return statistics.median(one["process_s"] for one in runs) * 1000
 
-    return median(label, command) - (median("bare", [sys.executable, "-c", "pass"]) if bare else 0.0)
+    return median(label, command) - (
+        median("bare", [sys.executable, "-c", "pass"]) if bare else 0.0
+    )
 
 
 STEP = [PEER, "step", "--repeats", "3"]
@@ -89,9 +94,17 @@ MEASURES = {
     "step": ("training step, GRU, ms", 2, partial(timed, STEP, "step_ms")),
     "lstm": ("training step, LSTM, ms", 2, partial(timed, [*STEP, "--cell", "lstm"], "step_ms")),
     "latency": ("forecast of one window, ms", 3, partial(timed, [PEER, "latency"], "p50_ms")),
-    "thousand": ("forecast of 1,000 windows, ms", 2, partial(timed, [HERE, "--task", "thousand"], "ms")),
+    "thousand": (
+        "forecast of 1,000 windows, ms",
+        2,
+        partial(timed, [HERE, "--task", "thousand"], "ms"),
+    ),
     "batch": ("frame to first batch, ms", 0, partial(timed, [HERE, "--task", "batch"], "ms")),
-    "import": ("`import seqcast`, ms", 1, partial(started, [sys.executable, "-c", "import seqcast"], bare=True)),
+    "import": (
+        "`import seqcast`, ms",
+        1,
+        partial(started, [sys.executable, "-c", "import seqcast"], bare=True),
+    ),
     "help": ("`seqcast --help`, ms", 0, partial(started, HELP)),
 }
 
@@ -107,7 +120,8 @@ def state(side):
 
 def row(name, runner, sides):
     """Measure both sides in turn, and return a row of the table: medians, and ratios within rounds."""
-    (title, digits, take), figures = MEASURES[name], ([], [])
+    (title, digits, take) = MEASURES[name]
+    figures = ([], [])
     for number in range(runner.count):
         for place in (0, 1) if number % 2 == 0 else (1, 0):
             figures[place].append(take(runner, sides[place], name, number))
@@ -118,7 +132,9 @@ def row(name, runner, sides):
 def main():
     """Time both sides in turn and print a table."""
     parser = options(__doc__, "speed_between")
-    parser.add_argument("old", nargs="?", metavar="COMMIT", help="what to compare the checkout with")
+    parser.add_argument(
+        "old", nargs="?", metavar="COMMIT", help="what to compare the checkout with"
+    )
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"(default {ROUNDS})")
     # Options of a process of either side.
     parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
@@ -137,8 +153,14 @@ def main():
     for side in sides:  # modules are compiled to bytecode, and in the machine's memory
         subprocess.run(HELP, check=True, capture_output=True, env=side.environment())
     rows = [row(name, runner, sides) for name in given.chosen]
-    print(f"{machine()}. Medians of {runner.count} rounds; of ratios within rounds, in brackets smallest and largest.")
-    print("", table(["", *(f"{side.name}, {side.label}" for side in sides), "old / new"], rows), sep="\n")
+    print(
+        f"{machine()}. Medians of {runner.count} rounds; of ratios within rounds, in brackets smallest and largest."
+    )
+    print(
+        "",
+        table(["", *(f"{side.name}, {side.label}" for side in sides), "old / new"], rows),
+        sep="\n",
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """How the steps of the pretrained network's forecasts depend on each other, learnt from synthetic series.
 
-    python benchmarks/step_dependence.py --data FOLDER    # coverage of totals on windows before test parts
+    python benchmarks/step_dependence.py --data FOLDER    # coverage of totals on windows before
+    test parts
 
-The two numbers of `seqcast.intervals.Dependence` are those under which sums of 2, 4, …, 64 normal scores of what came
-are likeliest. They are learnt with a network, by `pretrain.py`; this program shows how many totals over the whole
-horizon the intervals of 80 % hold, with these numbers and with steps that are drawn one by one.
+The two numbers of `seqcast.intervals.Dependence` are those under which sums of 2, 4, …, 64 normal
+scores of what came are likeliest. They are learnt with a network, by `pretrain.py`; this program
+shows how many totals over the whole horizon the intervals of 80 % hold, with these numbers and with
+steps that are drawn one by one.
 """
 
 import sys
@@ -22,7 +24,9 @@ from seqcast.intervals import Dependence, likeliest, normal_scores
 from seqcast.pretrained import load_pretrained
 from synthetic_windows import SyntheticBatches
 
-STEPS, BATCHES, SEED = 64, 60, 2 * 10**6
+STEPS = 64
+BATCHES = 60
+SEED = 2 * 10**6
 PATHS = 200
 
 
@@ -35,11 +39,15 @@ def learnt_dependence(network, context_lengths, batch_size):
         batch_size: Windows of a batch.
     """
     size = {"horizons": (STEPS,), "batch_size": batch_size, "context_lengths": context_lengths}
-    batches, rng, scores = SyntheticBatches(seed=SEED, **size), np.random.default_rng(SEED), []
+    batches = SyntheticBatches(seed=SEED, **size)
+    rng = np.random.default_rng(SEED)
+    scores = []
     probabilities = np.array(network.engine.network.quantiles)
     for number in range(BATCHES):
         windows, future, _ = batches.windows(number)
-        quantiles = np.asarray(network.engine.quantiles(windows.inputs, STEPS, list(probabilities)))[:, :, 0]
+        quantiles = np.asarray(
+            network.engine.quantiles(windows.inputs, STEPS, list(probabilities))
+        )[:, :, 0]
         scores.append(normal_scores(windows.scaled(future), quantiles, probabilities, rng))
     return likeliest(np.concatenate(scores))
 
@@ -51,12 +59,18 @@ def coverages(network, tasks, dependences):
         future = np.stack([values[-task.horizon :] for values in task.series])
         is_known = ~np.isnan(future)
         truth = future.sum(axis=1, where=is_known)
-        quantiles = network.forecast(read_windows(task, network.context_lengths[-1]), task.horizon, PROBABILITIES)
+        quantiles = network.forecast(
+            read_windows(task, network.context_lengths[-1]), task.horizon, PROBABILITIES
+        )
         for name, dependence in dependences.items():
             rng = np.random.default_rng(0)
             ranks = special.ndtr(dependence.scores(rng, (PATHS, task.horizon, len(truth))))
-            places = np.clip(np.searchsorted(PROBABILITIES, ranks), 0, len(PROBABILITIES) - 1).transpose(2, 1, 0)
-            totals = np.take_along_axis(quantiles, places, axis=2).sum(axis=1, where=is_known[:, :, None])
+            places = np.clip(
+                np.searchsorted(PROBABILITIES, ranks), 0, len(PROBABILITIES) - 1
+            ).transpose(2, 1, 0)
+            totals = np.take_along_axis(quantiles, places, axis=2).sum(
+                axis=1, where=is_known[:, :, None]
+            )
             low, high = np.quantile(totals, (0.1, 0.9), axis=1)
             hit[name].append((low <= truth) & (truth <= high))
     return [float(np.concatenate(each).mean()) for each in hit.values()]
@@ -64,7 +78,8 @@ def coverages(network, tasks, dependences):
 
 def main():
     """Show the share of totals in intervals of 80 %."""
-    network, rows = load_pretrained(), []
+    network = load_pretrained()
+    rows = []
     shown = {"drawn one by one": Dependence(), "depending": network.dependence}
     for name, tasks in all_windows(parse(options(__doc__, data=True)).data, list(SOURCES)).items():
         found = [f"{each:.2f}" for each in coverages(network, tasks, shown)]

@@ -3,9 +3,10 @@
     python benchmarks/step_profile.py                # GRU
     python benchmarks/step_profile.py --cell lstm
 
-A fit is timed twice, as it is and with every step waited for and its two halves, the gradients of the parts and the
-update, taken apart. The products are those of one recurrent step of one part, in the sizes that the kernels ask for,
-repeated in a loop of their own; their share of a step is their number times that. Medians, milliseconds.
+A fit is timed twice, as it is and with every step waited for and its two halves, the gradients of
+the parts and the update, taken apart. The products are those of one recurrent step of one part, in
+the sizes that the kernels ask for, repeated in a loop of their own; their share of a step is their
+number times that. Medians, milliseconds.
 """
 
 import copy
@@ -25,8 +26,16 @@ from seqcast.runtime.threads import threads
 
 import jax  # isort: skip  (after the backend was chosen)
 
-STEPS, WIDTH, LAYERS, BATCH = 15, 35, 2, 512
-POST = {"optimizer": "adam", "learning_rate_schedule": "constant", "clip_norm": "none", "scale": "none"}
+STEPS = 15
+WIDTH = 35
+LAYERS = 2
+BATCH = 512
+POST = {
+    "optimizer": "adam",
+    "learning_rate_schedule": "constant",
+    "clip_norm": "none",
+    "scale": "none",
+}
 GATES = {"gru": 3, "lstm": 4, "simple_rnn": 1}
 
 
@@ -37,7 +46,8 @@ class Watched(jax_training.TrainFunction):
 
     def __init__(self, model, programs):
         super().__init__(model, copy.copy(programs))
-        self.updates, self.programs.update = programs.update, self
+        self.updates = programs.update
+        self.programs.update = self
 
     def __call__(self, state, iterator):
         """Do the step, one half after the other."""
@@ -67,7 +77,13 @@ def fit_step(cell, watched, epochs):
     from keras.callbacks import LambdaCallback
 
     marks = LambdaCallback(on_epoch_begin=lambda *_: ends.append(time.perf_counter()))
-    given = {"encoder_units": (WIDTH,) * LAYERS, "cell": cell, "batch_size": BATCH, "epochs": epochs + 2, **POST}
+    given = {
+        "encoder_units": (WIDTH,) * LAYERS,
+        "cell": cell,
+        "batch_size": BATCH,
+        "epochs": epochs + 2,
+        **POST,
+    }
     model = Seq2SeqRegressor(**given, validation_fraction=0.0, random_state=0, verbose=0)
     plain = jax_training.TrainFunction
     jax_training.TrainFunction = Watched if watched else plain
@@ -108,17 +124,20 @@ def main():
     parser.add_argument("--cell", choices=list(GATES), default="gru")
     parser.add_argument("--epochs", type=int, default=6, help="epochs of 100 steps that are timed")
     arguments = parser.parse_args()
-    rows, gates = BATCH // threads(), GATES[arguments.cell] * WIDTH
+    rows = BATCH // threads()
+    gates = GATES[arguments.cell] * WIDTH
     forward = product((gates, WIDTH), (WIDTH, rows), 0)
     backward = product((WIDTH, gates), (gates, rows), 0)
     weights = product((gates, rows), (WIDTH, rows), 1)
-    # A layer with input has each product twice; of the four, the decoder's first has none, and the encoder's first has
-    # one of a single row, which is left out.
+    # A layer with input has each product twice; of the four, the decoder's first has none, and the
+    # encoder's first has one of a single row, which is left out.
     times = STEPS * (2 * LAYERS * 2 - 2)
     products = times * (forward + backward + weights) / 1000
     step = fit_step(arguments.cell, watched=False, epochs=arguments.epochs)
     fit_step(arguments.cell, watched=True, epochs=arguments.epochs)
-    parts, update = (statistics.median(column) * 1000 for column in zip(*Watched.noted, strict=True))
+    parts, update = (
+        statistics.median(column) * 1000 for column in zip(*Watched.noted, strict=True)
+    )
     print(f"{arguments.cell}, batches of {BATCH}, {threads()} part(s) in parallel; milliseconds")
     print(f"a training step inside fit       {step:6.2f}")
     print(f"  gradients of the parts         {parts:6.2f}")

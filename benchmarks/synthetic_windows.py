@@ -13,7 +13,8 @@ from seqcast.data.synthetic.generator import SEASONS, SLOW
 from seqcast.data.windows import NumberedBatches
 from seqcast.pretrained.seasonal_inputs import SeasonalInputs, column_names, seasonal_inputs
 
-# Share of the windows that know as much of the past as the batch has; others know less, down to half of it.
+# Share of the windows that know as much of the past as the batch has; others know less, down to
+# half of it.
 FULL = 0.35
 # Fewest known values.
 FEWEST = 6
@@ -31,21 +32,23 @@ ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 class SyntheticBatches:
     """Batches of windows of synthetic series; batch `k` depends on the seed and on `k` alone.
 
-    A batch has one context length and one horizon, and its series one season, of which that much holds one at least.
-    Windows know a random number of their last values, as short series do, so many that no shorter context would hold
-    them. Each has its own unit, so that losses of smooth series and of rough ones count alike.
+    A batch has one context length and one horizon, and its series one season, of which that much
+    holds one at least. Windows know a random number of their last values, as short series do, so
+    many that no shorter context would hold them. Each has its own unit, so that losses of smooth
+    series and of rough ones count alike.
 
     Args:
         seed: The seed.
-        horizons: Steps of future that batches have, equally often, of those that are at most twice the context, or the
-            first.
+        horizons: Steps of future that batches have, equally often, of those that are at most twice
+            the context, or the first.
         batch_size: Windows of a batch, `B`.
-        context_lengths: Numbers of past steps that batches have, equally often; one that stands there twice, twice as
-            often.
+        context_lengths: Numbers of past steps that batches have, equally often; one that stands
+            there twice, twice as often.
         gaps: Share of the windows with missing values.
         read: Returns what the network reads of known values, seasons, longer seasons and a horizon.
         without: A family of series that does not count, but where it is part of a mixture.
-        borrowed: Share of the windows that have the errors of another one in place of their own, with either sign.
+        borrowed: Share of the windows that have the errors of another one in place of their own,
+            with either sign.
 
     Example:
         >>> batches = SyntheticBatches(seed=0, horizons=(8,), batch_size=4, context_lengths=(16, 32))
@@ -67,8 +70,9 @@ class SyntheticBatches:
         """Return a batch by its number, from 0."""
         windows, future, families = self.windows(number)
         errors = windows.scaled(future)
-        # Where errors are another window's, nothing that is read tells how far off the base is. So a network learns to
-        # trust the base in doubt, since real series are unlike synthetic ones. Those with a floor keep their own.
+        # Where errors are another window's, nothing that is read tells how far off the base is. So
+        # a network learns to trust the base in doubt, since real series are unlike synthetic ones.
+        # Those with a floor keep their own.
         rng = np.random.default_rng([self.seed, number, 2])
         others = rng.choice([-1.0, 1.0], (len(errors), 1)) * errors[rng.permutation(len(errors))]
         borrows = (rng.random((len(errors), 1)) < self.borrowed) & np.isinf(windows.floor)
@@ -82,13 +86,19 @@ class SyntheticBatches:
             number: Its number, from 0.
 
         Returns:
-            The inputs, the values that follow, `[B, H]`, in the units of the series, and the families, `[B]`.
+            The inputs, the values that follow, `[B, H]`, in the units of the series, and the
+            families, `[B]`.
         """
         rng = np.random.default_rng([self.seed, number, 1])
         length = int(rng.choice(self.context_lengths))
-        horizon = int(rng.choice([steps for steps in self.horizons if steps <= 2 * length] or self.horizons[:1]))
+        horizon = int(
+            rng.choice(
+                [steps for steps in self.horizons if steps <= 2 * length] or self.horizons[:1]
+            )
+        )
         drawn = self.drawn(number, length, horizon)
-        past, future = drawn.values[:, :length].copy(), drawn.values[:, length:]
+        past = drawn.values[:, :length].copy()
+        future = drawn.values[:, length:]
         fewest = FEWEST if length == min(self.context_lengths) else length // 2 + 1
         known = rng.integers(fewest, length + 1, self.batch_size)
         known = np.where(rng.random(self.batch_size) < FULL, length, known)
@@ -107,7 +117,11 @@ class SyntheticBatches:
         series = SyntheticSeries(
             self.seed,
             length=length + horizon,
-            weights={name: 1.0 for name in FAMILIES if length <= LONGEST_DENSE or name != "gaussian_process"},
+            weights={
+                name: 1.0
+                for name in FAMILIES
+                if length <= LONGEST_DENSE or name != "gaussian_process"
+            },
             seasons=seasons,
             gaps=self.gaps,
         )
@@ -120,8 +134,8 @@ class SyntheticWindows(NumberedBatches):
     Args:
         batches: The batches.
         steps: Batches an epoch.
-        repeated: Whether each epoch has the same batches, as a validation needs, whose losses are compared. They are
-            kept.
+        repeated: Whether each epoch has the same batches, as a validation needs, whose losses are
+            compared. They are kept.
         processes: Processes that read batches ahead; 0 reads them here.
 
     Example:
@@ -133,14 +147,17 @@ class SyntheticWindows(NumberedBatches):
 
     def __init__(self, batches, *, steps, repeated=False, processes=0):
         super().__init__(steps)
-        self.batches, self.repeated = batches, repeated
+        self.batches = batches
+        self.repeated = repeated
         self._kept = {}
         self._asked = {}
         self._pool = None
         if processes:
             # What is begun in new processes reads this when it loads its libraries.
             os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-            self._pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+            self._pool = ProcessPoolExecutor(
+                processes, mp_context=multiprocessing.get_context("spawn")
+            )
 
     def on_epoch_end(self):
         """Move on to the batches of the next epoch, or stay."""

@@ -1,8 +1,10 @@
 """Time forecasts without training: 1,000 series of 512 steps, all quantiles, five processes one after another.
 
-    python benchmarks/zero_shot_speed.py    # half a minute, after one process that fills the cache of programs
+    python benchmarks/zero_shot_speed.py    # half a minute, after one process that fills the cache
+    of programs
 
-Each process imports, makes the series, fits (which trains nothing) and forecasts twice; the second forecast is warm.
+Each process imports, makes the series, fits (which trains nothing) and forecasts twice; the second
+forecast is warm.
 """
 
 import argparse
@@ -26,15 +28,20 @@ def once(series, steps, horizon):
 
     wave = 10 + 3 * np.sin(2 * np.pi * np.arange(steps) / SEASON)
     values = wave + 0.1 * np.cumsum(np.random.default_rng(0).normal(size=(series, steps)), axis=1)
-    ids, stamps = np.repeat(np.arange(series), steps), np.tile(np.arange(steps), series)
+    ids = np.repeat(np.arange(series), steps)
+    stamps = np.tile(np.arange(steps), series)
     frame = pd.DataFrame({"unique_id": ids, "ds": stamps, "y": values.ravel()})
     moments = [time.perf_counter()]
-    model = Forecaster(horizon, preset="pretrained", freq=1, season_length=SEASON, level=LEVELS, verbose=0).fit(frame)
+    model = Forecaster(
+        horizon, preset="pretrained", freq=1, season_length=SEASON, level=LEVELS, verbose=0
+    ).fit(frame)
     moments.append(time.perf_counter())
     for _ in range(2):
         model.predict()
         moments.append(time.perf_counter())
-    return dict(zip(("fit", "first forecast", "warm forecast"), map(float, np.diff(moments)), strict=True))
+    return dict(
+        zip(("fit", "first forecast", "warm forecast"), map(float, np.diff(moments)), strict=True)
+    )
 
 
 def main():

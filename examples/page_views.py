@@ -1,13 +1,16 @@
 """Daily page views with missing days: gaps, yearly and weekly seasons, intervals.
 
-The logarithm of the daily views of a footballer's page, 2007 to 2016. Some days are missing: they are filled in for
-the network, marked as unobserved, and left out of losses and scores. The weekly and the yearly season come from the
-calendar, which is taken up by itself. The last year is forecast in windows of 30 days, then the 30 days after it.
+The logarithm of the daily views of a footballer's page, 2007 to 2016. Some days are missing: they
+are filled in for the network, marked as unobserved, and left out of losses and scores. The weekly
+and the yearly season come from the calendar, which is taken up by itself. The last year is forecast
+in windows of 30 days, then the 30 days after it.
 
-    python examples/page_views.py --data FOLDER            # a minute or two; pictures in runs/examples/
-    python examples/page_views.py --data FOLDER --quick    # hardly any training: proves the path
+    python examples/page_views.py --data FOLDER            # a minute or two; pictures in
+    runs/examples/ python examples/page_views.py --data FOLDER --quick    # hardly any training:
+    proves the path
 
-FOLDER holds classics/example_wp_log_peyton_manning.csv, from the examples of the package prophet: ds, y.
+FOLDER holds classics/example_wp_log_peyton_manning.csv, from the examples of the package prophet:
+ds, y.
 """
 
 import argparse
@@ -17,7 +20,13 @@ import pandas as pd
 
 from seqcast import Forecaster
 from seqcast.evaluation import count_steps, leaderboard
-from seqcast.plots import calibration_curve, forecast_fans, forecast_frame, save_figure, score_by_step
+from seqcast.plots import (
+    calibration_curve,
+    forecast_fans,
+    forecast_frame,
+    save_figure,
+    score_by_step,
+)
 
 FILE = "classics/example_wp_log_peyton_manning.csv"
 HORIZON = 30
@@ -31,9 +40,13 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True, help=f"folder that holds {FILE}")
-    parser.add_argument("--out", type=Path, default=Path("runs/examples/page_views"), help="folder of the pictures")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/examples/page_views"), help="folder of the pictures"
+    )
     parser.add_argument("--quick", action="store_true", help="hardly any training: proves the path")
     options = parser.parse_args(arguments)
     if not (options.data / FILE).is_file():
@@ -44,12 +57,22 @@ def main(arguments: list[str] | None = None) -> None:
     expected = (frame["ds"].max() - frame["ds"].min()).days + 1
     print(f"{len(frame)} days, {expected - len(frame)} more are missing")
     windows = 3 if options.quick else 12
-    training = {"validation_fraction": 0.2, **({"epochs": 1, "steps_per_epoch": 2} if options.quick else {})}
+    training = {
+        "validation_fraction": 0.2,
+        **({"epochs": 1, "steps_per_epoch": 2} if options.quick else {}),
+    }
     model = Forecaster(HORIZON, training=training, calibrate=True, random_state=0)
-    # Trained on the rows before the windows, so the same network forecasts all of them and then what is to come.
+    # Trained on the rows before the windows, so the same network forecasts all of them and then
+    # what is to come.
     known = frame["ds"] <= frame["ds"].max() - pd.Timedelta(days=HORIZON * windows)
-    backtest = count_steps(model.fit(frame[known]).backtest(frame, n_windows=windows, refit="never"), "D")
-    print(leaderboard(backtest, ["mae", "rmse", "scaled_crps", "coverage"]).round(3).to_string(index=False, na_rep=""))
+    backtest = count_steps(
+        model.fit(frame[known]).backtest(frame, n_windows=windows, refit="never"), "D"
+    )
+    print(
+        leaderboard(backtest, ["mae", "rmse", "scaled_crps", "coverage"])
+        .round(3)
+        .to_string(index=False, na_rep="")
+    )
 
     forecast = model.update(frame[~known]).predict()
     save_figure(forecast_fans(frame, forecast, last=120, ylabel=UNIT), options.out / "forecast.png")

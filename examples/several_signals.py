@@ -1,15 +1,16 @@
 """Several signals in, one forecast out: unemployment from three other indicators of the US economy.
 
-Quarterly data from 1959 to 2009, which come with the package statsmodels. Growth of output, growth of investment and
-the interest rate are past covariates: known up to today, not for the quarters to come. Networks that read them are
-compared with ones that read the unemployment rate alone, on the last ten years, from every quarter, four quarters
-ahead. With two hundred rows one network is much like a throw of the dice: the median of five is forecast. More
-inputs need not help, and with so few rows these do not: the networks that read unemployment alone are closer, and
-neither's intervals hold what they promise. So look at a backtest before you add signals.
+Quarterly data from 1959 to 2009, which come with the package statsmodels. Growth of output, growth
+of investment and the interest rate are past covariates: known up to today, not for the quarters to
+come. Networks that read them are compared with ones that read the unemployment rate alone, on the
+last ten years, from every quarter, four quarters ahead. With two hundred rows one network is much
+like a throw of the dice: the median of five is forecast. More inputs need not help, and with so few
+rows these do not: the networks that read unemployment alone are closer, and neither's intervals
+hold what they promise. So look at a backtest before you add signals.
 
-    pip install statsmodels
-    python examples/several_signals.py            # a minute or two; pictures in runs/examples/
-    python examples/several_signals.py --quick    # one network, hardly any training: proves the path
+    pip install statsmodels python examples/several_signals.py            # a minute or two;
+    pictures in runs/examples/ python examples/several_signals.py --quick    # one network, hardly
+    any training: proves the path
 """
 
 import argparse
@@ -33,7 +34,9 @@ def read(path: Path | None) -> pd.DataFrame:
         try:
             from statsmodels.datasets import macrodata
         except ImportError:
-            raise SystemExit("The data come with the package statsmodels: pip install statsmodels") from None
+            raise SystemExit(
+                "The data come with the package statsmodels: pip install statsmodels"
+            ) from None
         table = macrodata.load_pandas().data
     else:
         table = pd.read_csv(path)
@@ -50,10 +53,18 @@ def read(path: Path | None) -> pd.DataFrame:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="a file with the columns of statsmodels' macrodata, instead of it")
-    parser.add_argument("--out", type=Path, default=Path("runs/examples/several_signals"), help="for the pictures")
-    parser.add_argument("--quick", action="store_true", help="one network, hardly any training: proves the path")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, help="a file with the columns of statsmodels' macrodata, instead of it"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/examples/several_signals"), help="for the pictures"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="one network, hardly any training: proves the path"
+    )
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
 
@@ -77,9 +88,14 @@ def main(arguments: list[str] | None = None) -> None:
     print(table.round(3).to_string(index=False, na_rep=""))
 
     forecast = models[0].fit(frame).predict()
-    save_figure(forecast_fans(frame, forecast, last=40, ylabel=f"unemployment [{UNIT}]"), options.out / "forecast.png")
+    save_figure(
+        forecast_fans(frame, forecast, last=40, ylabel=f"unemployment [{UNIT}]"),
+        options.out / "forecast.png",
+    )
     yearly = backtest[backtest["cutoff"].isin(np.sort(backtest["cutoff"].unique())[::HORIZON])]
-    shown = forecast_frame(frame, yearly, models=["with_indicators"], last=12, ylabel=f"unemployment [{UNIT}]")
+    shown = forecast_frame(
+        frame, yearly, models=["with_indicators"], last=12, ylabel=f"unemployment [{UNIT}]"
+    )
     save_figure(shown, options.out / "backtest.png")
     save_figure(score_by_step(backtest, unit=UNIT), options.out / "error_by_step.png")
 

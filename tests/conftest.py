@@ -17,13 +17,14 @@ from pathlib import Path
 
 os.environ.setdefault("SEQCAST_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".cache"))
 os.environ.setdefault("KERAS_BACKEND", "jax")
-# A program of a test runs a few times: compiling it well, or dividing it among threads to be compiled, takes longer
-# (the last of these flags alone halves the time of a cold run), and so do the lines of source that are noted for each
-# operation and the partitioning for several devices. An own XLA_FLAGS, even an empty one, leaves programs as they are
-# shipped (`make test-optimised`).
+# A program of a test runs a few times: compiling it well, or dividing it among threads to be
+# compiled, takes longer (the last of these flags alone halves the time of a cold run), and so do
+# the lines of source that are noted for each operation and the partitioning for several devices. An
+# own XLA_FLAGS, even an empty one, leaves programs as they are shipped (`make test-optimised`).
 if os.environ["KERAS_BACKEND"] == "jax" and "XLA_FLAGS" not in os.environ:
     quickly = ["backend_optimization_level=0", "llvm_disable_expensive_passes=true"]
-    # XLA ends the process at a flag that it does not know, and jaxlib 0.12 no longer knows the last one.
+    # XLA ends the process at a flag that it does not know, and jaxlib 0.12 no longer knows the last
+    # one.
     if [int(part) for part in importlib.metadata.version("jaxlib").split(".")[:2]] < [0, 11]:
         quickly += ["cpu_parallel_codegen_split_count=1", "cpu_use_fusion_emitters=false"]
     os.environ["XLA_FLAGS"] = " ".join(f"--xla_{flag}" for flag in quickly)
@@ -45,7 +46,19 @@ hypothesis.settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parents[1]
 # What is built on the networks and the two estimators, or draws and writes them.
-TOOLS = {"app", "cli", "distributed", "export", "inspect", "interop", "plots", "report", "serve", "studies", "tune"}
+TOOLS = {
+    "app",
+    "cli",
+    "distributed",
+    "export",
+    "inspect",
+    "interop",
+    "plots",
+    "report",
+    "serve",
+    "studies",
+    "tune",
+}
 
 
 def is_of_tools(path):
@@ -152,9 +165,10 @@ def runs_on_jax():
 def _keep_small_programs():
     """Keep each program of this process that takes longer to compile than to read back, in a folder of their own.
 
-    A user's cache keeps what takes a fifth of a second; compiled quickly, most programs of tests take less. It also
-    looks at every file before it writes one, to see whether it has to remove some: with thousands of them that would
-    take longer than compiling. So nothing is removed here (`make clean` does it).
+    A user's cache keeps what takes a fifth of a second; compiled quickly, most programs of tests
+    take less. It also looks at every file before it writes one, to see whether it has to remove
+    some: with thousands of them that would take longer than compiling. So nothing is removed here
+    (`make clean` does it).
     """
     if runs_on_jax():
         import jax
@@ -207,8 +221,8 @@ def memory_in_use():
 def rewrite_archive():
     """Return a function that changes a model's file, as somebody might who computes its digest anew.
 
-    `change_index` changes the content in place; `arrays` are functions of single arrays by name; `first` gives another
-    value to the first number of an array.
+    `change_index` changes the content in place; `arrays` are functions of single arrays by name;
+    `first` gives another value to the first number of an array.
     """
     import json
 
@@ -220,7 +234,8 @@ def rewrite_archive():
 
     def rewrite(path, *, change_index=lambda content: None, arrays=(), first=()):
         with safe_open(path, framework="np") as file:
-            content, stored = json.loads(file.metadata()["seqcast"])["content"], file.get_tensors()
+            content = json.loads(file.metadata()["seqcast"])["content"]
+            stored = file.get_tensors()
         for name, change in dict(arrays).items():
             before = stored[name]
             stored[name] = np.ascontiguousarray(change(before))
@@ -256,19 +271,34 @@ def memory_at_most():
 def make_backtest():
     """Return a maker of a daily history and a backtest on it, of `good` (with intervals) and `seasonal_naive`.
 
-    Errors of `good` are normal of deviation 1, those of `seasonal_naive` of deviation 2; every fifth truth may be
-    missing.
+    Errors of `good` are normal of deviation 1, those of `seasonal_naive` of deviation 2; every
+    fifth truth may be missing.
     """
     import numpy as np
     import pandas as pd
     import polars as pl
 
-    def make(*, series=2, cutoffs=3, horizon=4, level=(80, 95), gaps=False, kind="pandas", seed=0, length=60):
+    def make(
+        *,
+        series=2,
+        cutoffs=3,
+        horizon=4,
+        level=(80, 95),
+        gaps=False,
+        kind="pandas",
+        seed=0,
+        length=60,
+    ):
         random = np.random.default_rng(seed)
         days = pd.date_range("2024-01-01", periods=length)
-        history, windows = [], []
+        history = []
+        windows = []
         for place in range(series):
-            y = 10 * (place + 1) + np.sin(np.arange(length) * 2 * np.pi / 7) + 0.1 * random.normal(size=length)
+            y = (
+                10 * (place + 1)
+                + np.sin(np.arange(length) * 2 * np.pi / 7)
+                + 0.1 * random.normal(size=length)
+            )
             history.append(pd.DataFrame({"unique_id": f"s{place:02d}", "ds": days, "y": y}))
             for stop in range(length - cutoffs * horizon, length, horizon):
                 rows = history[-1].iloc[stop : stop + horizon].copy()
@@ -276,8 +306,13 @@ def make_backtest():
                 rows["good"] = rows["y"] + random.normal(size=horizon)
                 for each in level:
                     half = {50: 0.674, 80: 1.282, 95: 1.96}[each]
-                    rows[f"good-lo-{each}"], rows[f"good-hi-{each}"] = rows["good"] - half, rows["good"] + half
-                windows.append(rows.assign(seasonal_naive=rows["y"] + 2 * random.normal(size=horizon)))
+                    rows[f"good-lo-{each}"], rows[f"good-hi-{each}"] = (
+                        rows["good"] - half,
+                        rows["good"] + half,
+                    )
+                windows.append(
+                    rows.assign(seasonal_naive=rows["y"] + 2 * random.normal(size=horizon))
+                )
         backtest = pd.concat(windows, ignore_index=True)
         if gaps:
             backtest.loc[::5, "y"] = np.nan
@@ -291,11 +326,14 @@ def make_backtest():
 def read_beside():
     """Return a function that reads in eight threads for as long as something is written in this one.
 
-    It takes the writer and readers by name, and returns each reader's answers. An error of a reader is raised.
+    It takes the writer and readers by name, and returns each reader's answers. An error of a reader
+    is raised.
     """
 
     def run(write, readers, *, threads=8):
-        answers, names, written = {name: [] for name in readers}, list(readers), threading.Event()
+        answers = {name: [] for name in readers}
+        names = list(readers)
+        written = threading.Event()
 
         def read(name):
             while not written.is_set():

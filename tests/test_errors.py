@@ -35,7 +35,10 @@ def documented_tree():
 
 
 def test_tree_is_as_drawn():
-    others = {"scikit-learn's": sklearn.exceptions.NotFittedError, "BrokenExecutor": concurrent.futures.BrokenExecutor}
+    others = {
+        "scikit-learn's": sklearn.exceptions.NotFittedError,
+        "BrokenExecutor": concurrent.futures.BrokenExecutor,
+    }
     tree = list(documented_tree())
     assert {"SeqcastError", *(name for name, _, _ in tree)} == set(CLASSES)
     for name, parent, base in tree:
@@ -92,7 +95,8 @@ def test_a_data_error_keeps_its_place_as_fields_and_words_it(name, chosen):
 @pytest.mark.parametrize("fix", [*errors.Fix, None])
 def test_a_data_error_keeps_its_fix_and_does_not_word_it(name, fix):
     error = getattr(errors, name)(column="y", row=3, **WORDS, fix=fix)
-    error.rows, error.missing_values = [3, 5], ("closed",)
+    error.rows = [3, 5]
+    error.missing_values = ("closed",)
     changed = error.changed(path="a.csv", hint="")
     for arrived in (error, changed, *(way(error) for way in WAYS)):
         assert arrived.fix is fix
@@ -102,7 +106,10 @@ def test_a_data_error_keeps_its_fix_and_does_not_word_it(name, fix):
 
 
 def test_an_ambiguity_keeps_its_answers_and_does_not_word_them():
-    answers = (errors.Option("dialect.day_first", True), errors.Option("columns.ds_format", "%y/%m/%d"))
+    answers = (
+        errors.Option("dialect.day_first", True),
+        errors.Option("columns.ds_format", "%y/%m/%d"),
+    )
     error = errors.AmbiguityError(column="ds", row=0, **WORDS, answers=list(answers))
     assert str(error) == f"ds, row 0: expected a whole number >= 1, received 0. {WORDS['hint']}"
     for arrived in (error, error.changed(path="a.csv", hint=""), *(way(error) for way in WAYS)):
@@ -133,15 +140,17 @@ def test_not_fitted_error_arrives_in_a_new_process(run_python):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.sampled_from([CHOICES[name] for name in ("cell", "decoder_input", "attention", "sampling_schedule")]).flatmap(
-        lambda names: st.tuples(st.just(names), st.sampled_from(names))
-    ),
+    st.sampled_from(
+        [CHOICES[name] for name in ("cell", "decoder_input", "attention", "sampling_schedule")]
+    ).flatmap(lambda names: st.tuples(st.just(names), st.sampled_from(names))),
     st.data(),
 )
 def test_one_wrong_letter_is_mended(choice, data):
     names, meant = choice
     place = data.draw(st.integers(0, len(meant) - 1))
-    written = meant[:place] + data.draw(st.sampled_from(["", "q", meant[place] * 2])) + meant[place + 1 :]
+    written = (
+        meant[:place] + data.draw(st.sampled_from(["", "q", meant[place] * 2])) + meant[place + 1 :]
+    )
     error = errors.unknown_name("option", written, names)
     assert isinstance(error, errors.SpecError)
     assert error.received == repr(written)
@@ -152,6 +161,7 @@ def test_one_wrong_letter_is_mended(choice, data):
 def test_missing_package_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(
-        errors.MissingPackageError, match=r"optional package 'optuna' is needed .*pip install '\.\[tune\]'$"
+        errors.MissingPackageError,
+        match=r"optional package 'optuna' is needed .*pip install '\.\[tune\]'$",
     ):
         environment.require("optuna", extra="tune")

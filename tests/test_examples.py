@@ -46,13 +46,17 @@ def demand(path):
 
 def views(path):
     stamps = pd.date_range("2013-01-01", periods=700)
-    frame = pd.DataFrame({"ds": stamps.astype(str), "y": 8 + np.cos(2 * np.pi * stamps.day_of_week / 7)})
+    frame = pd.DataFrame(
+        {"ds": stamps.astype(str), "y": 8 + np.cos(2 * np.pi * stamps.day_of_week / 7)}
+    )
     frame.drop(index=[40, 300, 301, 650]).to_csv(path, index=False, quoting=2)
 
 
 def daily_prices(path):
     stamps = pd.date_range("2016-01-01", periods=400)[::-1]
-    close = np.exp(np.cumsum(np.random.default_rng(0).normal(scale=0.03, size=len(stamps))))[::-1] * 400
+    close = (
+        np.exp(np.cumsum(np.random.default_rng(0).normal(scale=0.03, size=len(stamps))))[::-1] * 400
+    )
     days = stamps.strftime("%d-%b-%y")
     table = pd.DataFrame({"Date": days, "Open": close, "High": 1.02 * close, "Low": 0.97 * close})
     table.assign(Close=close, Volume="-", **{"Market Cap": 1.0}).to_csv(path, index=False)
@@ -81,20 +85,28 @@ DATA = {
 
 
 @pytest.mark.documents
-@pytest.mark.filterwarnings("ignore::seqcast.forecaster.candidates.last_season.FallbackWarning")  # hardly trained
+@pytest.mark.filterwarnings(
+    "ignore::seqcast.forecaster.candidates.last_season.FallbackWarning"
+)  # hardly trained
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_it_runs(name, tmp_path, capsys):
-    module, folder, data = load(name), tmp_path / "deep" / "pictures", []
+    module = load(name)
+    folder = tmp_path / "deep" / "pictures"
+    data = []
     if name in DATA:
         path = tmp_path / getattr(module, "FILE", "macro.csv")
         path.parent.mkdir(exist_ok=True)
         DATA[name](path)
         data = ["--data", str(tmp_path if hasattr(module, "FILE") else path)]
     module.main(["--quick", "--out", str(folder), *data])
-    assert {path.name for path in folder.iterdir()} == {f"{picture}.png" for picture in PICTURES[name]}
+    assert {path.name for path in folder.iterdir()} == {
+        f"{picture}.png" for picture in PICTURES[name]
+    }
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.iterdir())
     printed = capsys.readouterr().out
-    told = r"95 % of the influence" if name == "inside_demand" else r"^ *model +mae .*coverage_level80"
+    told = (
+        r"95 % of the influence" if name == "inside_demand" else r"^ *model +mae .*coverage_level80"
+    )
     assert re.search(told, printed, flags=re.MULTILINE)
     assert "nan" not in printed.lower()  # naive forecasts have no intervals: their cells are empty
 

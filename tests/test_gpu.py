@@ -21,7 +21,10 @@ from seqcast.runtime.backend import platform
 from seqcast.runtime.executors import SerialExecutor, choose_executor, worker_count
 from seqcast.runtime.threads import in_threads
 
-pytestmark = [pytest.mark.backends, pytest.mark.skipif(keras.backend.backend() != "jax", reason="devices of JAX")]
+pytestmark = [
+    pytest.mark.backends,
+    pytest.mark.skipif(keras.backend.backend() != "jax", reason="devices of JAX"),
+]
 
 if keras.backend.backend() == "jax":
     import jax
@@ -34,13 +37,20 @@ WINDOW = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
 SMALL = {"encoder_units": (6,), "decoder_units": (5,)}
 NETWORKS = {
     "gru": NetworkSpec(encoder_units=(6, 4), decoder_units=(5, 3)),
-    "lstm, attention, both directions": NetworkSpec(**SMALL, cell="lstm", attention="dot", bidirectional=True),
-    "simple rnn, quantiles": NetworkSpec(**SMALL, cell="simple_rnn", head="quantile", quantiles=(0.1, 0.5)),
-    "segments, parallel": NetworkSpec(**SMALL, segment=2, decoder_input="position", decoding="parallel"),
+    "lstm, attention, both directions": NetworkSpec(
+        **SMALL, cell="lstm", attention="dot", bidirectional=True
+    ),
+    "simple rnn, quantiles": NetworkSpec(
+        **SMALL, cell="simple_rnn", head="quantile", quantiles=(0.1, 0.5)
+    ),
+    "segments, parallel": NetworkSpec(
+        **SMALL, segment=2, decoder_input="position", decoding="parallel"
+    ),
     "autoregression": NetworkSpec(**SMALL, decoder_input="autoregressive", head="student_t"),
 }
 VALUES = np.sin(np.arange(11) * 0.9 + np.linspace(0, 6, 40)[:, None])[:, :, None].astype("float32")
-PAST, FUTURE = VALUES[:, :8], VALUES[:, 8:]
+PAST = VALUES[:, :8]
+FUTURE = VALUES[:, 8:]
 QUESTIONS = {
     "encode": {},
     "predict": {"horizon": 5},
@@ -52,8 +62,12 @@ QUESTIONS = {
 
 def trained(name, **options):
     """Return an engine that was trained for two epochs, and its history."""
-    engine = Engine(NETWORKS[name], TrainingSpec(epochs=2, batch_size=16, optimizer="sgd", **options), seed=3)
-    return engine, engine.fit(ArrayWindows({"past": PAST}, FUTURE, batch_size=16, seed=1), window=WINDOW, verbose=0)
+    engine = Engine(
+        NETWORKS[name], TrainingSpec(epochs=2, batch_size=16, optimizer="sgd", **options), seed=3
+    )
+    return engine, engine.fit(
+        ArrayWindows({"past": PAST}, FUTURE, batch_size=16, seed=1), window=WINDOW, verbose=0
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +84,8 @@ def own_programs():
 @pytest.fixture
 def seen(monkeypatch):
     """Record what reaches the compiler and the threads."""
-    found, jit = types.SimpleNamespace(options=[], threads=[]), jax.jit
+    found = types.SimpleNamespace(options=[], threads=[])
+    jit = jax.jit
 
     def recorded(function, **options):
         if "compiler_options" in options:
@@ -101,7 +116,10 @@ def test_the_same_weights_forecast_the_same(see_gpu, seen, name):
 
     def answers():
         network = CompiledNetwork(Seq2Seq(WINDOW, NETWORKS[name], seed=2))
-        given = [keras.tree.flatten(network(what, {"past": past}, **static)) for what, static in QUESTIONS.items()]
+        given = [
+            keras.tree.flatten(network(what, {"past": past}, **static))
+            for what, static in QUESTIONS.items()
+        ]
         return network.model.encoder.stack.loop_backend, given
 
     loops, on_cpu = answers()
@@ -109,7 +127,8 @@ def test_the_same_weights_forecast_the_same(see_gpu, seen, name):
     assert set(seen.threads) == {9}
     assert all("xla_cpu_prefer_vector_width" in options for options in seen.options)
     assert seen.options
-    seen.options, seen.threads = [], []
+    seen.options = []
+    seen.threads = []
     see_gpu()
     loops, on_gpu = answers()
     assert isinstance(loops, Scanned)
@@ -123,7 +142,8 @@ def test_the_same_weights_forecast_the_same(see_gpu, seen, name):
 def test_a_training_takes_whole_batches_and_gives_the_same(see_gpu, seen, name):
     theirs, on_cpu = trained(name, metrics=["mae"])
     assert theirs.micro_batches == 4
-    seen.options, seen.threads = [], []
+    seen.options = []
+    seen.threads = []
     see_gpu()
     ours, on_gpu = trained(name, metrics=["mae"])
     assert ours.micro_batches == 1
@@ -142,7 +162,8 @@ def test_a_training_takes_whole_batches_and_gives_the_same(see_gpu, seen, name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_all_programs_can_be_lowered_for_cuda(see_gpu, monkeypatch, name):
     """Nothing in them is a CPU's alone: JAX lowers a program for a device that is not here."""
-    jit, lowered = jax.jit, []
+    jit = jax.jit
+    lowered = []
 
     def recorded(function, **options):
         compiled = jit(function, **options)
@@ -164,9 +185,13 @@ def test_all_programs_can_be_lowered_for_cuda(see_gpu, monkeypatch, name):
 
 
 @pytest.mark.usefixtures("seen")
-def test_a_forecaster_trains_its_members_here_and_reads_files_of_a_cpu(see_gpu, monkeypatch, tmp_path):
+def test_a_forecaster_trains_its_members_here_and_reads_files_of_a_cpu(
+    see_gpu, monkeypatch, tmp_path
+):
     stamps = pd.date_range("2024-01-01", periods=60)
-    frame = pd.DataFrame({"unique_id": "a", "ds": stamps, "y": 10 + np.sin(np.arange(60) * 2 * np.pi / 7)})
+    frame = pd.DataFrame(
+        {"unique_id": "a", "ds": stamps, "y": 10 + np.sin(np.arange(60) * 2 * np.pi / 7)}
+    )
     options = {"preset": "classic", "training": {"epochs": 1}, "random_state": 0, "verbose": 0}
     alone = Forecaster(3, **options).fit(frame)
     alone.save(tmp_path / "a.seqcast")
@@ -175,7 +200,9 @@ def test_a_forecaster_trains_its_members_here_and_reads_files_of_a_cpu(see_gpu, 
     see_gpu("cuda")
     assert (worker_count(), worker_count(3)) == (1, 1)
     assert isinstance(choose_executor(5, workers=3), SerialExecutor)
-    monkeypatch.setattr("seqcast.engine.engine.keep_scratch_memory", lambda: pytest.fail("a CPU's memory"))
+    monkeypatch.setattr(
+        "seqcast.engine.engine.keep_scratch_memory", lambda: pytest.fail("a CPU's memory")
+    )
     loaded = Forecaster.load(tmp_path / "a.seqcast")
     names = [name for name in alone.predict() if name.startswith("seqcast")]
     np.testing.assert_allclose(loaded.predict()[names], alone.predict()[names], rtol=1e-5)
@@ -197,7 +224,9 @@ def test_workers_that_somebody_wants_all_the_same_share_the_memory(see_gpu, monk
     assert executors.ALL_MEMORY not in executors.worker_environment()
 
 
-@pytest.mark.parametrize(("name", "kind"), [("tpu", "tpu"), ("gpu", "gpu"), ("cuda", "gpu"), ("rocm", "gpu")])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("tpu", "tpu"), ("gpu", "gpu"), ("cuda", "gpu"), ("rocm", "gpu")]
+)
 def test_names_of_devices_and_the_one_that_jax_is_told_to_take(see_gpu, name, kind):
     see_gpu(name)
     assert platform() == kind

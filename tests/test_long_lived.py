@@ -16,13 +16,20 @@ import pytest
 from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
 from seqcast.errors import SpecError, TrainingError
 
-pytestmark = [pytest.mark.processes, pytest.mark.skipif(keras.backend.backend() != "jax", reason="programs of JAX")]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(keras.backend.backend() != "jax", reason="programs of JAX"),
+]
 
 WAVES = np.sin(np.arange(9) * 0.7 + np.linspace(0, 6, 24)[:, None])[:, :, None]
-PAST, FUTURE = WAVES[:, :6], WAVES[:, 6:]
+PAST = WAVES[:, :6]
+FUTURE = WAVES[:, 6:]
 DAYS = pd.date_range("2024-01-01", periods=40)
-FRAME = pd.concat([pd.DataFrame({"unique_id": name, "ds": DAYS, "y": np.sin(np.arange(40.0))}) for name in "ab"])
-WARM_UP, ROUNDS = 3, 4
+FRAME = pd.concat(
+    [pd.DataFrame({"unique_id": name, "ds": DAYS, "y": np.sin(np.arange(40.0))}) for name in "ab"]
+)
+WARM_UP = 3
+ROUNDS = 4
 
 
 def regressor(**options):
@@ -42,7 +49,9 @@ def use_a_regressor(folder, place):
 def use_a_forecaster(folder, place):
     network = NetworkSpec(encoder_units=(3,), decoder_units=(3,), head="normal")
     training = {"epochs": 1, "validation_fraction": 0.0}
-    model = Forecaster(3, freq="D", preset=network, training=training, context_length=5, random_state=0, verbose=0)
+    model = Forecaster(
+        3, freq="D", preset=network, training=training, context_length=5, random_state=0, verbose=0
+    )
     model.fit(FRAME[FRAME["ds"] < DAYS[-4]], checkpoint=folder / f"checkpoints-{place}")
     model.predict(3 + place % 2, level=(50,))
     model.update(FRAME[FRAME["ds"] >= DAYS[-4]]).predict(samples=2)
@@ -62,7 +71,8 @@ def held():
     import jax
 
     gc.collect()
-    # Keras calls callbacks in a thread that ends a moment after they were collected; those of our pool stay.
+    # Keras calls callbacks in a thread that ends a moment after they were collected; those of our
+    # pool stay.
     stay = ("MainThread", "Dummy", "seqcast")
     others = [thread for thread in threading.enumerate() if not thread.name.startswith(stay)]
     for thread in others:
@@ -85,7 +95,8 @@ def test_nothing_grows(use, tmp_path):
     for place in range(WARM_UP, WARM_UP + ROUNDS):
         use(tmp_path, place)
     after = held()
-    # What one more round would leave behind is a thousand objects at least; JAX numbers some things and keeps those.
+    # What one more round would leave behind is a thousand objects at least; JAX numbers some things
+    # and keeps those.
     assert after.pop("objects") < before.pop("objects") + 50 * ROUNDS
     assert all(after[name] <= before[name] for name in before), (before, after)
 

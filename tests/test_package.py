@@ -28,7 +28,11 @@ MOST_BYTES = 12 << 20
 DATA = {
     *("seqcast/py.typed", "seqcast/data/samples/SOURCES.md", "seqcast/data/samples/catalogue.json"),
     *(f"seqcast/data/samples/{name}.csv" for name in ("co2", "elnino", "lynx", "sunspots")),
-    *("seqcast/interop/card.md.j2", "seqcast/pretrained/WEIGHTS.md", "seqcast/pretrained/weights.seqcast"),
+    *(
+        "seqcast/interop/card.md.j2",
+        "seqcast/pretrained/WEIGHTS.md",
+        "seqcast/pretrained/weights.seqcast",
+    ),
     *("seqcast/report/page.html.j2", "seqcast/tables/month_names.csv"),
 }
 METADATA = ("METADATA", "WHEEL", "RECORD", "entry_points.txt")
@@ -48,9 +52,21 @@ pytestmark = pytest.mark.processes
 
 def call(*command, folder=ROOT, **changes):
     """Run a command and return what it prints; without the variables that would find this checkout."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTEST_ADDOPTS")}
-    environment |= {"KERAS_BACKEND": "jax", "SEQCAST_CACHE_DIR": "off", "COLUMNS": "120", "NO_COLOR": "1", **changes}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "PYTEST_ADDOPTS")
+    }
+    environment |= {
+        "KERAS_BACKEND": "jax",
+        "SEQCAST_CACHE_DIR": "off",
+        "COLUMNS": "120",
+        "NO_COLOR": "1",
+        **changes,
+    }
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -66,12 +82,16 @@ def built(tmp_path_factory):
 
 def needed(requirements):
     """Return the distributions that requirements ask for, and those that these ask for, by their names."""
-    found, waiting = {}, [(Requirement(text), ("",)) for text in requirements]
+    found = {}
+    waiting = [(Requirement(text), ("",)) for text in requirements]
     while waiting:
         requirement, extras = waiting.pop()
-        if requirement.marker is not None and not any(requirement.marker.evaluate({"extra": each}) for each in extras):
+        if requirement.marker is not None and not any(
+            requirement.marker.evaluate({"extra": each}) for each in extras
+        ):
             continue
-        name, own = canonicalize_name(requirement.name), tuple(sorted(requirement.extras)) or ("",)
+        name = canonicalize_name(requirement.name)
+        own = tuple(sorted(requirement.extras)) or ("",)
         distribution = importlib.metadata.distribution(name)
         assert requirement.specifier.contains(distribution.version, prereleases=True), requirement
         if own not in found.setdefault(name, (distribution, set()))[1]:
@@ -86,15 +106,23 @@ def installed(built, tmp_path_factory):
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=True)
     commands = folder / ("Scripts" if os.name == "nt" else "bin")
-    packages = Path(call(commands / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    packages = Path(
+        call(
+            commands / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"
+        ).strip()
+    )
     with zipfile.ZipFile(built[1]) as wheel:
         (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
-        told = importlib.metadata.PathDistribution(zipfile.Path(wheel, metadata.removesuffix("METADATA")))
+        told = importlib.metadata.PathDistribution(
+            zipfile.Path(wheel, metadata.removesuffix("METADATA"))
+        )
         for distribution in needed(told.requires).values():
             for top in {path.parts[0] for path in distribution.files} - {"..", "__pycache__"}:
                 if not (packages / top).exists():
                     (packages / top).symlink_to(distribution.locate_file(top))
-    call(commands / "python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", built[1])
+    call(
+        commands / "python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", built[1]
+    )
     return commands
 
 
@@ -111,7 +139,11 @@ def test_both_are_what_an_index_takes(built):
 def test_the_wheel_holds_the_package_and_nothing_else(built):
     with zipfile.ZipFile(built[1]) as wheel:
         names = set(wheel.namelist())
-    source = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*") if path.is_file()}
+    source = {
+        path.relative_to(ROOT / "src").as_posix()
+        for path in (ROOT / "src").rglob("*")
+        if path.is_file()
+    }
     source = {name for name in source if "__pycache__" not in name}
     assert {name for name in names if ".dist-info/" not in name} == source
     assert {name for name in source if not name.endswith((".py", ".pyi"))} == DATA
@@ -126,30 +158,45 @@ def test_the_bill_of_materials_lists_what_is_bundled_with_its_digest_and_licence
         parts = {part["name"]: part for part in bill["components"]}
         assert set(parts) == {name for name in DATA if name.endswith((".csv", ".seqcast"))}
         for name, part in parts.items():
-            assert part["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(wheel.read(name)).hexdigest()}]
+            assert part["hashes"] == [
+                {"alg": "SHA-256", "content": hashlib.sha256(wheel.read(name)).hexdigest()}
+            ]
             assert part["licenses"]
-    assert (bill["bomFormat"], bill["metadata"]["component"]["version"]) == ("CycloneDX", seqcast.__version__)
+    assert (bill["bomFormat"], bill["metadata"]["component"]["version"]) == (
+        "CycloneDX",
+        seqcast.__version__,
+    )
 
 
 def test_the_source_archive_holds_all_that_is_tracked(built):
     if not (ROOT / ".git").exists():
         pytest.skip("this is no checkout")
-    tracked = call("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
+    tracked = call("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z").split(
+        "\0"
+    )
     with tarfile.open(built[0]) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     # An older hatchling takes a work tree's `.git`, which is a file, for one of ours.
-    assert names - {"PKG-INFO", ".git"} == {name for name in tracked if name and (ROOT / name).exists()}
+    assert names - {"PKG-INFO", ".git"} == {
+        name for name in tracked if name and (ROOT / name).exists()
+    }
 
 
 # ---------------------------------------------------------------- what they do
 
 
 def test_it_forecasts_and_the_command_answers_where_nothing_else_is(installed, tmp_path):
-    assert call(installed / "python", "-c", FORECAST, folder=tmp_path).strip() == seqcast.__version__
-    assert "No broken requirements found" in call(installed / "python", "-m", "pip", "check", folder=tmp_path)
+    assert (
+        call(installed / "python", "-c", FORECAST, folder=tmp_path).strip() == seqcast.__version__
+    )
+    assert "No broken requirements found" in call(
+        installed / "python", "-m", "pip", "check", folder=tmp_path
+    )
     told = call(installed / "seqcast", "--help", folder=tmp_path).split()
     assert {"fit", "predict", "backtest", "serve"} <= set(told)
-    assert "pip install" in call(installed / "seqcast", "doctor", folder=tmp_path)  # the extras, none of which is there
+    assert "pip install" in call(
+        installed / "seqcast", "doctor", folder=tmp_path
+    )  # the extras, none of which is there
 
 
 def test_tests_run_from_the_source_archive(built, tmp_path):
@@ -157,5 +204,15 @@ def test_tests_run_from_the_source_archive(built, tmp_path):
         archive.extractall(tmp_path, filter="data")
     (source,) = tmp_path.iterdir()
     files = ["tests/test_import.py", "tests/test_project.py", "tests/test_readme.py"]
-    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not documents", *files)
+    command = (
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not documents",
+        *files,
+    )
     assert "passed" in call(*command, folder=source, PYTHONPATH=str(source / "src"))

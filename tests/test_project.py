@@ -19,14 +19,20 @@ import seqcast
 from seqcast.runtime.file_checks import portable_name
 
 ROOT = Path(__file__).parent.parent
-WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github" / "workflows").glob("*.yml")}
+WORKFLOWS = {
+    path.stem: yaml.safe_load(path.read_text())
+    for path in (ROOT / ".github" / "workflows").glob("*.yml")
+}
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
 
 
 def matrix_values(job, name):
     """All values that a job's matrix gives a name."""
     matrix = job.get("strategy", {}).get("matrix", {})
-    return [*matrix.get(name, []), *(each[name] for each in matrix.get("include", []) if name in each)]
+    return [
+        *matrix.get(name, []),
+        *(each[name] for each in matrix.get("include", []) if name in each),
+    ]
 
 
 def made(workflow):
@@ -54,7 +60,9 @@ def test_each_target_of_make_that_a_workflow_names_is_there(name):
     # A tag may be moved, a digest may not.
     used = re.findall(r"uses: (.*)", (ROOT / ".github" / "workflows" / f"{name}.yml").read_text())
     assert used
-    assert [each for each in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)] == []
+    assert [
+        each for each in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)
+    ] == []
 
 
 def test_what_has_to_pass_on_a_clean_clone_is_in_the_workflows():
@@ -64,7 +72,9 @@ def test_what_has_to_pass_on_a_clean_clone_is_in_the_workflows():
 
 
 def test_only_one_digest_is_used_of_each_action():
-    used = re.findall(r"uses: ([\w/-]+)@(\w+)", "".join(map(Path.read_text, (ROOT / ".github").rglob("*.yml"))))
+    used = re.findall(
+        r"uses: ([\w/-]+)@(\w+)", "".join(map(Path.read_text, (ROOT / ".github").rglob("*.yml")))
+    )
     assert len(set(used)) == len({name for name, _ in used}) > 5
 
 
@@ -73,7 +83,9 @@ def test_other_files_name_the_addresses_of_the_package():
     source = project["urls"]["Source"]
     assert {"Source", "Documentation", "Changelog", "Issues", "Security"} <= set(project["urls"])
     assert all(url.startswith(source) for url in project["urls"].values())
-    links = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / "config.yml").read_text())["contact_links"]
+    links = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / "config.yml").read_text())[
+        "contact_links"
+    ]
     assert [link["url"] for link in links] == [f"{source}/security/advisories/new"]
     # PEP 639: the licence is an expression, and no classifier says it again.
     assert project["license"] == "MIT"
@@ -82,7 +94,9 @@ def test_other_files_name_the_addresses_of_the_package():
 
 def test_the_page_of_lower_bounds_says_what_the_package_asks_for():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    bounds = {Requirement(each).name: Requirement(each).specifier for each in project["dependencies"]}
+    bounds = {
+        Requirement(each).name: Requirement(each).specifier for each in project["dependencies"]
+    }
     bounds["Python"] = SpecifierSet(project["requires-python"])
     page = (ROOT / "CONTRIBUTING.md").read_text().partition("## Which versions are supported")[2]
     rows = re.findall(r"^\| (\S+) \| ([\d.]+) \| \w+ \d{4} \|", page, flags=re.MULTILINE)
@@ -107,13 +121,21 @@ def test_the_citation_has_what_its_schema_needs():
 # ---------------------------------------------------------------- versions and stability
 
 
-ROOMS = sorted(module.name for module in pkgutil.iter_modules(seqcast.__path__) if not module.name.startswith("_"))
+ROOMS = sorted(
+    module.name
+    for module in pkgutil.iter_modules(seqcast.__path__)
+    if not module.name.startswith("_")
+)
 
 
 def stability(module):
     """The word that the source of a module says of itself; read, not imported."""
     folder = ROOT / "src" / "seqcast"
-    path = next(each for each in (folder / module / "__init__.py", folder / f"{module}.py") if each.is_file())
+    path = next(
+        each
+        for each in (folder / module / "__init__.py", folder / f"{module}.py")
+        if each.is_file()
+    )
     text = ast.get_docstring(ast.parse(path.read_text("utf-8")))
     found = re.findall(r"^Stability: (\w+)\.", text, flags=re.MULTILINE)
     assert len(found) == 1, f"{path}: one line such as 'Stability: experimental.'"
@@ -123,7 +145,9 @@ def stability(module):
 @pytest.mark.parametrize("room", ROOMS)
 def test_each_package_says_how_stable_it_is_as_the_page_does(room):
     page = (ROOT / "CONTRIBUTING.md").read_text()
-    rows = re.findall(r"^\| (stable|experimental|internal) \| .* \| (.*) \|$", page, flags=re.MULTILINE)
+    rows = re.findall(
+        r"^\| (stable|experimental|internal) \| .* \| (.*) \|$", page, flags=re.MULTILINE
+    )
     told = {name: word for word, names in rows for name in re.findall(r"`(\w+)`", names)}
     assert set(told) == set(ROOMS)
     assert stability(room) == told[room]
@@ -147,7 +171,11 @@ def test_no_program_is_named_like_a_library():
 
 
 def test_the_tests_that_hold_the_promises_of_the_page_on_security_are_there():
-    page = (ROOT / "docs" / "security.md").read_text().partition("## Which test holds which promise")[2]
+    page = (
+        (ROOT / "docs" / "security.md")
+        .read_text()
+        .partition("## Which test holds which promise")[2]
+    )
     named = re.findall(r"`([\w/]+\.py)::(\w+)`", page)
     assert len(named) > 40
     for path, function in named:
@@ -166,10 +194,15 @@ READERS = {"load", "loads", "Unpickler", "open", "read_pickle", "DbfilenameShelf
 
 def unpickles(tree):
     """Return the lines of a module that may unpickle something, whatever name the function has there."""
-    modules, functions, lines = {}, set(), set()
+    modules = {}
+    functions = set()
+    lines = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            modules |= {each.asname or each.name.split(".")[0]: each.name.split(".")[0] for each in node.names}
+            modules |= {
+                each.asname or each.name.split(".")[0]: each.name.split(".")[0]
+                for each in node.names
+            }
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in UNPICKLERS:
             functions |= {each.asname or each.name for each in node.names if each.name in READERS}
     for node in ast.walk(tree):
@@ -179,7 +212,11 @@ def unpickles(tree):
                 lines.add(node.lineno)
         elif isinstance(node, ast.Name) and node.id in functions:
             lines.add(node.lineno)
-        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle" and ast.unparse(node.value) != "False":
+        elif (
+            isinstance(node, ast.keyword)
+            and node.arg == "allow_pickle"
+            and ast.unparse(node.value) != "False"
+        ):
             lines.add(node.value.lineno)
     return lines
 

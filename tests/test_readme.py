@@ -24,23 +24,35 @@ def test_modules_and_links_are_there(page):
     for target, anchor in re.findall(r"\]\((?!\w+:)([^)\s#]*)(?:#([^)]+))?\)", page.read_text()):
         linked = (page.parent / target) if target else page
         assert linked.exists(), target
-        if anchor and linked.suffix == ".md" and "reference" not in linked.parts:  # whose places come from docstrings
+        if (
+            anchor and linked.suffix == ".md" and "reference" not in linked.parts
+        ):  # whose places come from docstrings
             assert anchor in anchors(linked), f"{target}#{anchor}"
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "how-to").glob("*.md")), ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs" / "how-to").glob("*.md")), ids=lambda page: page.stem
+)
 def test_keras_is_imported_after_seqcast(page):
     """Before it, it would look for TensorFlow where nobody has set `KERAS_BACKEND`."""
     lines = page.read_text().splitlines()
     for place, line in enumerate(lines):
         if re.match(r"(import|from) keras", line):
-            assert any(re.match(r"from seqcast import .*(Forecaster|Seq2Seq)", before) for before in lines[:place])
+            assert any(
+                re.match(r"from seqcast import .*(Forecaster|Seq2Seq)", before)
+                for before in lines[:place]
+            )
 
 
-@pytest.mark.parametrize(("page", "folder", "least"), [("gallery", "gallery/", 10), ("start", "start_", 2)])
+@pytest.mark.parametrize(
+    ("page", "folder", "least"), [("gallery", "gallery/", 10), ("start", "start_", 2)]
+)
 def test_pictures_are_those_of_the_page_and_small(page, folder, least):
     shown = re.findall(rf"\(images/({folder}\S+)\)", (ROOT / "docs" / f"{page}.md").read_text())
-    there = {path.relative_to(IMAGES).as_posix(): path.stat().st_size for path in IMAGES.glob(f"{folder}*")}
+    there = {
+        path.relative_to(IMAGES).as_posix(): path.stat().st_size
+        for path in IMAGES.glob(f"{folder}*")
+    }
     assert len(shown) >= least
     assert sorted(shown) == sorted(there)
     assert {name: size for name, size in there.items() if size > 60 * 1024} == {}

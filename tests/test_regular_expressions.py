@@ -1,7 +1,7 @@
 """Every regular expression of the source takes time in proportion to the text that it is given.
 
-Each reads repetitions of pieces of texts that it takes, after each beginning of such a text, before a character that it
-refuses.
+Each reads repetitions of pieces of texts that it takes, after each beginning of such a text, before
+a character that it refuses.
 """
 
 import ast
@@ -23,15 +23,23 @@ import seqcast
 SOURCE = Path(seqcast.__file__).parent
 # Four times the text may take six times the time.
 GROWTH = 6.0
-# Sizes of texts, so close at first that not even exponential growth takes long; the time from which on one counts.
+# Sizes of texts, so close at first that not even exponential growth takes long; the time from which
+# on one counts.
 SIZES = [8, 11, 16, 22, 32, 45, *(2**power for power in range(6, 14))]
 LONGER = [*SIZES, 2**14, 2**15, 2**16]
 ENOUGH = 2e-3
-# These go through all matches of a text. Each is timed as finditer, which keeps no match: memory grows in steps.
+# These go through all matches of a text. Each is timed as finditer, which keeps no match: memory
+# grows in steps.
 ALL_MATCHES = {"sub", "subn", "split", "findall", "finditer"}
 METHODS = {"match", "fullmatch", "search"} | ALL_MATCHES
 # How pandas uses a pattern.
-PANDAS = {"extract": "search", "extractall": "finditer", "contains": "search", "count": "findall", "replace": "sub"}
+PANDAS = {
+    "extract": "search",
+    "extractall": "finditer",
+    "contains": "search",
+    "count": "findall",
+    "replace": "sub",
+}
 PANDAS |= {name: name for name in ("match", "fullmatch", "findall", "split")}
 
 
@@ -43,7 +51,11 @@ def patterns_in(value):
     if isinstance(value, re.Pattern):
         return [value]
     inside = value.values() if isinstance(value, dict) else value
-    return [each for one in inside for each in patterns_in(one)] if isinstance(value, dict | list | tuple | set) else []
+    return (
+        [each for one in inside for each in patterns_in(one)]
+        if isinstance(value, dict | list | tuple | set)
+        else []
+    )
 
 
 def uses_of(tree, names):
@@ -53,7 +65,9 @@ def uses_of(tree, names):
     at_top = {id(node) for constant in constants for node in ast.walk(constant)}
 
     def named_in(node):
-        return patterns_in([names.get(each.id) for each in ast.walk(node) if isinstance(each, ast.Name)])
+        return patterns_in(
+            [names.get(each.id) for each in ast.walk(node) if isinstance(each, ast.Name)]
+        )
 
     def value_of(node):
         """Evaluate an expression; a pattern is made of constants of its module, so nothing else has to be known."""
@@ -63,21 +77,34 @@ def uses_of(tree, names):
         if isinstance(node, ast.Attribute) and node.attr in METHODS:
             for pattern in named_in(node.value):
                 used[pattern].add(node.attr)
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or id(node) in at_top:
+        if (
+            not isinstance(node, ast.Call)
+            or not isinstance(node.func, ast.Attribute)
+            or id(node) in at_top
+        ):
             continue
-        owner, method = ast.unparse(node.func.value), node.func.attr
+        owner = ast.unparse(node.func.value)
+        method = node.func.attr
         options = {keyword.arg: keyword.value for keyword in node.keywords}
         if owner == "re" and method in METHODS | {"compile"}:
-            assert method != "compile", f"compile patterns in constants of the module: {ast.unparse(node)}"
+            assert method != "compile", (
+                f"compile patterns in constants of the module: {ast.unparse(node)}"
+            )
             flags = value_of(options["flags"]) if "flags" in options else 0
             used.setdefault(re.compile(value_of(node.args[0]), flags), set()).add(method)
         elif owner.endswith(".str") and method in PANDAS:
             usual = method not in ("replace", "split")
             is_pattern = ast.literal_eval(options["regex"]) if "regex" in options else usual
-            for pattern in named_in(node.args[0]) or [re.compile(value_of(node.args[0]))] if is_pattern else ():
+            for pattern in (
+                named_in(node.args[0]) or [re.compile(value_of(node.args[0]))] if is_pattern else ()
+            ):
                 used.setdefault(pattern, set()).add(PANDAS[method])
     # One that is used elsewhere may be used in any way.
-    return {(pattern, method) for pattern, methods in used.items() for method in methods or {"search", "fullmatch"}}
+    return {
+        (pattern, method)
+        for pattern, methods in used.items()
+        for method in methods or {"search", "fullmatch"}
+    }
 
 
 def uses_in_source():
@@ -94,13 +121,17 @@ def uses_in_source():
     return places
 
 
-# ---------------------------------------------------------------- texts that a pattern may be slow with
+# ---------------------------------------------------------------- texts that a pattern may be slow
+# with
 
 
 def taken_texts(pattern):
     """Return texts that a pattern takes, the shortest first, with few different letters."""
     found = []
-    generate = {"phases": [hypothesis.Phase.generate], "suppress_health_check": list(hypothesis.HealthCheck)}
+    generate = {
+        "phases": [hypothesis.Phase.generate],
+        "suppress_health_check": list(hypothesis.HealthCheck),
+    }
 
     @hypothesis.seed(0)
     @hypothesis.settings(max_examples=8, database=None, **generate)
@@ -109,12 +140,22 @@ def taken_texts(pattern):
         found.append(text[:16])
 
     def plain(letter):
-        alike = "7" if letter.isdigit() else "x" if letter.isalpha() else " " if letter.isspace() else "-"
+        alike = (
+            "7"
+            if letter.isdigit()
+            else "x"
+            if letter.isalpha()
+            else " "
+            if letter.isspace()
+            else "-"
+        )
         return letter if letter in pattern.pattern else alike
 
     note()
     found.sort(key=len)
-    plainer = ["".join(map(plain, text)) for text in found] if isinstance(pattern.pattern, str) else found
+    plainer = (
+        ["".join(map(plain, text)) for text in found] if isinstance(pattern.pattern, str) else found
+    )
     return [new if pattern.search(new) else text for new, text in zip(plainer, found, strict=True)]
 
 
@@ -122,13 +163,22 @@ def hard_texts(pattern):
     """Yield what comes first, what is repeated, and what ends texts on which the pattern may be slow."""
     shortest, *texts = taken_texts(pattern)
     ends = "\x01!x7\n" if isinstance(shortest, str) else [b"\x01", b"!", b"x", b"7", b"\n"]
-    end = next((each for each in ends if not any(pattern.fullmatch(text + each) for text in texts)), ends[-1])
+    end = next(
+        (each for each in ends if not any(pattern.fullmatch(text + each) for text in texts)),
+        ends[-1],
+    )
 
     def pieces_of(some, length):
-        return list(dict.fromkeys(text[at : at + length] for text in some for at in range(len(text) - length + 1)))
+        return list(
+            dict.fromkeys(
+                text[at : at + length] for text in some for at in range(len(text) - length + 1)
+            )
+        )
 
     pieces = [*pieces_of((shortest, *texts), 1)[:12], *pieces_of((shortest, *texts), 2)[:16]]
-    pieces += [piece for length in range(3, len(shortest) + 1) for piece in pieces_of([shortest], length)][:16]
+    pieces += [
+        piece for length in range(3, len(shortest) + 1) for piece in pieces_of([shortest], length)
+    ][:16]
     before = [text[:stop] for text in (shortest, texts[0][:8]) for stop in range(len(text) + 1)]
     for first, piece in itertools.product(dict.fromkeys(before), dict.fromkeys(pieces)):
         yield first, piece, end
@@ -167,23 +217,31 @@ def is_slow(pattern, method, pieces, sizes):
 
 def slow_text(pattern, method):
     """Return the pieces of a text whose repetition takes more than proportional time, or nothing."""
-    slowest, worst = -1.0, None
+    slowest = -1.0
+    worst = None
     for pieces in hard_texts(pattern):
         taken, slow = is_slow(pattern, method, pieces, SIZES)
         if slow:
             return pieces
         if taken > slowest:
-            slowest, worst = taken, pieces
+            slowest = taken
+            worst = pieces
     return worst if is_slow(pattern, method, worst, LONGER)[1] else None
 
 
 def slow_texts(uses):
     """Return the slow texts of patterns, from a process of its own.
 
-    Where the memory of a process is in pieces, as after other tests, each matching that needs more than 64 KiB takes
-    longer by the time in which freed memory is put together: such texts would seem to be slow.
+    Where the memory of a process is in pieces, as after other tests, each matching that needs more
+    than 64 KiB takes longer by the time in which freed memory is put together: such texts would
+    seem to be slow.
     """
-    run = subprocess.run([sys.executable, __file__], input=pickle.dumps(list(uses)), stdout=subprocess.PIPE, check=True)
+    run = subprocess.run(
+        [sys.executable, __file__],
+        input=pickle.dumps(list(uses)),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
     return dict(zip(uses, pickle.loads(run.stdout), strict=True))
 
 
@@ -230,8 +288,12 @@ def test_every_pattern_of_the_source_is_linear():
     places = uses_in_source()
     assert len(places) > 15
     slow = {use: text for use, text in slow_texts(places).items() if text is not None}
-    assert not slow, f"slower than in proportion to the text, in {[places[use] for use in slow]}: {slow}"
+    assert not slow, (
+        f"slower than in proportion to the text, in {[places[use] for use in slow]}: {slow}"
+    )
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(pickle.dumps([slow_text(*use) for use in pickle.load(sys.stdin.buffer)]))
+    sys.stdout.buffer.write(
+        pickle.dumps([slow_text(*use) for use in pickle.load(sys.stdin.buffer)])
+    )

@@ -11,7 +11,9 @@ from seqcast import Forecaster
 from seqcast.evaluation import evaluate, leaderboard
 
 
-def frames_of_the_kind_that_came_in(forecaster: Forecaster, sales: pd.DataFrame, demand: pl.DataFrame) -> None:
+def frames_of_the_kind_that_came_in(
+    forecaster: Forecaster, sales: pd.DataFrame, demand: pl.DataFrame
+) -> None:
     """Frames in, frames out."""
     assert_type(forecaster.fit(sales), Forecaster)
     assert_type(forecaster.predict(12, sales), pd.DataFrame)

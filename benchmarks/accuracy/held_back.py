@@ -1,15 +1,17 @@
 """Windows of many kinds before the test parts of public data: by these the pretrained network is chosen.
 
-python benchmarks/accuracy/held_back.py --data FOLDER                          # the network of the package
-python benchmarks/accuracy/held_back.py --data FOLDER --network a.seqcast b.seqcast
-python benchmarks/accuracy/held_back.py --families                             # synthetic series of each family
+python benchmarks/accuracy/held_back.py --data FOLDER                          # the network of the
+package python benchmarks/accuracy/held_back.py --data FOLDER --network a.seqcast b.seqcast python
+benchmarks/accuracy/held_back.py --families                             # synthetic series of each
+family
 
-The number is a geometric mean over tasks, of MASE and WQL over those of the seasonal naive forecast. Hours and shorter
-steps are one half of it, longer steps the other. In each half every source of data counts once, whatever the number of
-its tasks; ETT, which is in both, counts half in each. No window reaches into a test part, at any step, by which the
-pretrained network is scored. So the windows of ETT end before the 165th day, where the test part of its days begins:
-its hours, quarter-hours and days overlap with one another. Those of the taxi's passengers, which are no benchmark, end
-2,688 rows before the last one.
+The number is a geometric mean over tasks, of MASE and WQL over those of the seasonal naive
+forecast. Hours and shorter steps are one half of it, longer steps the other. In each half every
+source of data counts once, whatever the number of its tasks; ETT, which is in both, counts half in
+each. No window reaches into a test part, at any step, by which the pretrained network is scored. So
+the windows of ETT end before the 165th day, where the test part of its days begins: its hours,
+quarter-hours and days overlap with one another. Those of the taxi's passengers, which are no
+benchmark, end 2,688 rows before the last one.
 """
 
 import itertools
@@ -30,8 +32,12 @@ Series = list[np.ndarray]
 
 # The test part of ETT_1D begins with this day, and earlier than those of hours and quarter-hours.
 ETT_DAYS = 725 - 20 * 28
-# Of synthetic windows: steps of future, the lengths of what is known, batches of a family, windows of a batch.
-SYNTHETIC_HORIZON, SYNTHETIC_KNOWN, SYNTHETIC_BATCHES, SYNTHETIC_WINDOWS = 64, (32, 96, 256, 512), 24, 12
+# Of synthetic windows: steps of future, the lengths of what is known, batches of a family, windows
+# of a batch.
+SYNTHETIC_HORIZON = 64
+SYNTHETIC_KNOWN = (32, 96, 256, 512)
+SYNTHETIC_BATCHES = 24
+SYNTHETIC_WINDOWS = 12
 SYNTHETIC_SEED = 10**7
 # Steps that today's base reads.
 REACH = 2048
@@ -46,8 +52,8 @@ class Source:
     Args:
         name: What tasks of the same data share.
         read: Reads the series.
-        kept: How many of the first values of each series may be seen; the negative number of the last ones that may
-            not.
+        kept: How many of the first values of each series may be seen; the negative number of the
+            last ones that may not.
         windows: Number of windows, a horizon apart, the last one at the end of these.
         horizon: Steps to forecast.
         season: Steps of a season, also of the seasonal naive forecast.
@@ -69,18 +75,23 @@ class Source:
     def tasks(self, folder):
         """Return the windows, the latest first."""
         # `windows_before` leaves a horizon out, which here is none of the values that may be seen.
-        unseen, found = np.full(self.horizon, np.nan), self.read(folder)
+        unseen = np.full(self.horizon, np.nan)
+        found = self.read(folder)
         chosen = found[:: -(-len(found) // MOST_SERIES)]
         series = [np.concatenate([values[: self.kept], unseen]) for values in chosen]
         season = self.protocol_season or self.season
-        return windows_before(Task(self.name, series, self.horizon, season, self.season, self.freq), self.windows)
+        return windows_before(
+            Task(self.name, series, self.horizon, season, self.season, self.freq), self.windows
+        )
 
 
 def _of(source, task, kept, windows, *, hourly=False):
     """Return the source of a task as its protocol cuts it."""
     cut = PROTOCOLS[task]
     steps = (cut.horizon, cut.season, cut.freq, cut.protocol_season)
-    return Source(source, lambda folder: read_task(folder, task).series, kept, windows, *steps, hourly)
+    return Source(
+        source, lambda folder: read_task(folder, task).series, kept, windows, *steps, hourly
+    )
 
 
 SOURCES = {
@@ -111,18 +122,24 @@ def weights(sources=SOURCES):
     Args:
         sources: The source of each task.
     """
-    of_half = {half: {s.name for s in sources.values() if s.hourly is half} for half in (True, False)}
+    of_half = {
+        half: {s.name for s in sources.values() if s.hourly is half} for half in (True, False)
+    }
 
     def of_source(source):
         return 0.5 if source.name in of_half[not source.hourly] else 1.0
 
     total = {
-        half: sum({s.name: of_source(s) for s in sources.values() if s.hourly is half}.values()) for half in of_half
+        half: sum({s.name: of_source(s) for s in sources.values() if s.hourly is half}.values())
+        for half in of_half
     }
     halves = sum(1 for value in total.values() if value)
     found = {}
     for task, source in sources.items():
-        beside = sum(other.name == source.name and other.hourly is source.hourly for other in sources.values())
+        beside = sum(
+            other.name == source.name and other.hourly is source.hourly
+            for other in sources.values()
+        )
         found[task] = of_source(source) / total[source.hourly] / beside / halves
     return found
 
@@ -135,7 +152,9 @@ def number(scores, naive, counts):
         naive: Those of the seasonal naive forecast.
         counts: How much each task counts.
     """
-    logarithms = [counts[task] * np.log(np.divide(scores[task], naive[task])).mean() for task in scores]
+    logarithms = [
+        counts[task] * np.log(np.divide(scores[task], naive[task])).mean() for task in scores
+    ]
     return float(np.exp(sum(logarithms) / sum(counts[task] for task in scores)))
 
 
@@ -162,14 +181,17 @@ def base_deciles(task):
 def synthetic_tasks(family):
     """Return windows of a family of synthetic series, which no training draws, each batch with a season of its own.
 
-    Those of which a forecaster is not told the longer season that they have are passed over, and so are series whose
-    known values are all the same.
+    Those of which a forecaster is not told the longer season that they have are passed over, and so
+    are series whose known values are all the same.
     """
-    tasks, numbers = list[Task](), itertools.count()
+    tasks = list[Task]()
+    numbers = itertools.count()
     while len(tasks) < SYNTHETIC_BATCHES:
         length = SYNTHETIC_KNOWN[len(tasks) % len(SYNTHETIC_KNOWN)]
         seed = SYNTHETIC_SEED + list(FAMILIES).index(family)
-        series = SyntheticSeries(seed, length=length + SYNTHETIC_HORIZON, weights={family: 1.0}, gaps=0.0)
+        series = SyntheticSeries(
+            seed, length=length + SYNTHETIC_HORIZON, weights={family: 1.0}, gaps=0.0
+        )
         batch = series.batch(next(numbers), n=SYNTHETIC_WINDOWS)
         deviation = batch.values[:, :length].std(axis=1)
         rows = np.flatnonzero(deviation > 1e-9 * np.abs(batch.values).max(axis=1))
@@ -189,7 +211,9 @@ def scores(windows, deciles):
         windows: The windows of each task.
         deciles: Forecasts the deciles of one.
     """
-    by_window = {task: [window.scores(deciles(window)) for window in each] for task, each in windows.items()}
+    by_window = {
+        task: [window.scores(deciles(window)) for window in each] for task, each in windows.items()
+    }
     return {task: tuple(np.mean(each, axis=0).tolist()) for task, each in by_window.items()}
 
 
@@ -200,16 +224,27 @@ def compared(contestants, windows):
         contestants: What forecasts deciles.
         windows: The windows of each task.
     """
-    naive, counts = scores(windows, Task.naive_deciles), counts_of(windows)
-    found, seconds = {}, {}
+    naive = scores(windows, Task.naive_deciles)
+    counts = counts_of(windows)
+    found = {}
+    seconds = {}
     for name, deciles in contestants.items():
         began = time.perf_counter()
         found[name] = scores(windows, deciles)
         seconds[name] = time.perf_counter() - began
     rows = []
     for task, each in windows.items():
-        cells = ["{:.3f} / {:.3f}".format(*np.divide(own[task], naive[task])) for own in found.values()]
-        rows.append([task, sum(len(window.series) for window in each), f"{100 * counts[task]:.1f} %", *cells])
+        cells = [
+            "{:.3f} / {:.3f}".format(*np.divide(own[task], naive[task])) for own in found.values()
+        ]
+        rows.append(
+            [
+                task,
+                sum(len(window.series) for window in each),
+                f"{100 * counts[task]:.1f} %",
+                *cells,
+            ]
+        )
     for name, chosen in (("all", set(windows)), *halves(windows).items()):
         own = [{task: each[task] for task in windows if task in chosen} for each in found.values()]
         rows.append([name, "", "", *(f"{number(each, naive, counts):.4f}" for each in own)])
@@ -250,14 +285,22 @@ def main():
     """Score networks."""
     parser = options(__doc__)
     parser.add_argument("--data", type=Path, help="folder of the public data sets")
-    parser.add_argument("--families", action="store_true", help="score on synthetic series, family by family")
-    parser.add_argument("--tasks", nargs="+", choices=[*SOURCES, *FAMILIES], default=[], help="(default all)")
-    parser.add_argument("--network", nargs="+", type=Path, default=[], help="files of `pretrain.py` (default: ours)")
+    parser.add_argument(
+        "--families", action="store_true", help="score on synthetic series, family by family"
+    )
+    parser.add_argument(
+        "--tasks", nargs="+", choices=[*SOURCES, *FAMILIES], default=[], help="(default all)"
+    )
+    parser.add_argument(
+        "--network", nargs="+", type=Path, default=[], help="files of `pretrain.py` (default: ours)"
+    )
     arguments = parser.parse_args()
     if arguments.families is (arguments.data is not None):
         parser.error("give either --data or --families")
     windows = all_windows(arguments.data, arguments.tasks)
-    networks = {path.stem: PretrainedNetwork.load(path) for path in arguments.network} or {"ours": load_pretrained()}
+    networks = {path.stem: PretrainedNetwork.load(path) for path in arguments.network} or {
+        "ours": load_pretrained()
+    }
     deciles = {name: deciles_of(network) for name, network in networks.items()}
     print(compared({**deciles, "the base": base_deciles}, windows))
     print(machine())

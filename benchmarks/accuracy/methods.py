@@ -1,11 +1,12 @@
 """The ways of forecasting that programs here compare, each by the public `Forecaster`.
 
-    pretrained               the network that has seen only synthetic series
-    quick, balanced, best    `preset="auto"` with that effort
-    scratch                  the network of `preset="auto"` without one: it learns from the task alone
+    pretrained               the network that has seen only synthetic series quick, balanced, best
+    `preset="auto"` with that effort scratch                  the network of `preset="auto"` without
+    one: it learns from the task alone
 
-A task, method and seed is run in a process of its own, in which nothing is compiled yet, and leaves a result file, so
-that seconds are those of a fresh interpreter up to the forecast, and an interrupted program continues.
+A task, method and seed is run in a process of its own, in which nothing is compiled yet, and leaves
+a result file, so that seconds are those of a fresh interpreter up to the forecast, and an
+interrupted program continues.
 """
 
 import argparse
@@ -32,7 +33,15 @@ EFFORTS = tuple(effort for effort in ALL_EFFORTS if effort != "auto")
 METHODS = (DEFAULT_MODEL, *EFFORTS, "scratch")
 # The pretrained network forecasts the same with any seed.
 SEEDLESS = (DEFAULT_MODEL,)
-SHOWN_OF_NETWORKS = ("cell", "encoder_units", "decoder_units", "segment", "normalise", "residual", "head")
+SHOWN_OF_NETWORKS = (
+    "cell",
+    "encoder_units",
+    "decoder_units",
+    "segment",
+    "normalise",
+    "residual",
+    "head",
+)
 Results = dict[str, dict[str, list[dict[str, Any]]]]
 
 
@@ -47,12 +56,22 @@ def forecaster(method, task, seed, **options):
     """
     preset = method
     if method in EFFORTS:
-        preset, options["effort"] = "auto", method
+        preset = "auto"
+        options["effort"] = method
     elif method == "scratch":
         lengths = np.array([len(values) for values in task.past])
         context = context_rule(middle_length(lengths), task.horizon, task.season)
-        preset = auto_preset(Sizes(context_length=context, horizon=task.horizon, season_length=task.season))
-    return Forecaster(task.horizon, preset=preset, season_length=task.season, random_state=seed, verbose=0, **options)
+        preset = auto_preset(
+            Sizes(context_length=context, horizon=task.horizon, season_length=task.season)
+        )
+    return Forecaster(
+        task.horizon,
+        preset=preset,
+        season_length=task.season,
+        random_state=seed,
+        verbose=0,
+        **options,
+    )
 
 
 def forecast_windows(windows, method, seed):
@@ -69,7 +88,9 @@ def forecast_windows(windows, method, seed):
     model = forecaster(method, windows[0], seed, level=DECILE_LEVELS).fit(windows[0].frame())
     newer = [window.frame().groupby("unique_id").tail(window.later) for window in windows[1:]]
     forecasts = [model.predict(df=df) for df in (None, *newer)]
-    return [window.deciles(forecast) for window, forecast in zip(windows, forecasts, strict=True)], model
+    return [
+        window.deciles(forecast) for window, forecast in zip(windows, forecasts, strict=True)
+    ], model
 
 
 def chosen(model):
@@ -77,7 +98,10 @@ def chosen(model):
     return {
         "preset": model.preset,
         "choice": model.choice_.to_dict(),
-        "networks": [{key: getattr(engine.network, key) for key in SHOWN_OF_NETWORKS} for engine in model.engines_],
+        "networks": [
+            {key: getattr(engine.network, key) for key in SHOWN_OF_NETWORKS}
+            for engine in model.engines_
+        ],
         "weights": sum(engine.weight_count for engine in model.engines_),
         "epochs": [len(history) for history in model.histories_],
         "context_length": model.context_length_,
@@ -93,8 +117,17 @@ def record(scores, seconds, models):
         seconds: Seconds of the process when they were there.
         models: The fitted forecasters.
     """
-    versions = {"seqcast": __version__, "pretrained": load_pretrained().version, "python": platform.python_version()}
-    facts = {"seconds": round(seconds, 1), "peak_mib": peak_mib(), "versions": versions, "machine": machine()}
+    versions = {
+        "seqcast": __version__,
+        "pretrained": load_pretrained().version,
+        "python": platform.python_version(),
+    }
+    facts = {
+        "seconds": round(seconds, 1),
+        "peak_mib": peak_mib(),
+        "versions": versions,
+        "machine": machine(),
+    }
     return {**scores, **facts, "chosen": [chosen(model) for model in models]}
 
 
@@ -134,10 +167,16 @@ def options(description, results, methods, tasks, usual=()):
         usual: The default tasks, if these are not all.
     """
     parser = harness.options(description, results, data=True, seeds=1)
-    parser.add_argument("--method", nargs="+", choices=methods, default=list(methods), help="methods (default all)")
+    parser.add_argument(
+        "--method", nargs="+", choices=methods, default=list(methods), help="methods (default all)"
+    )
     default = list(usual or tasks)
-    parser.add_argument("--tasks", "--series", nargs="+", choices=list(tasks), default=default, help="(default all)")
-    parser.add_argument("--one", nargs=3, metavar=("TASK", "METHOD", "SEED"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--tasks", "--series", nargs="+", choices=list(tasks), default=default, help="(default all)"
+    )
+    parser.add_argument(
+        "--one", nargs=3, metavar=("TASK", "METHOD", "SEED"), help=argparse.SUPPRESS
+    )
     return parser
 
 
@@ -159,19 +198,43 @@ def contest(arguments, measure, *, described=None, flags=(), files=(), others=No
         print(json.dumps(measure(task, method, int(seed))))
         sys.exit()
     others = others or {}
-    digest = harness.code("public_data.py", "accuracy/zero_shot_tasks.py", "accuracy/methods.py", *files)
+    digest = harness.code(
+        "public_data.py", "accuracy/zero_shot_tasks.py", "accuracy/methods.py", *files
+    )
 
     def results(task, method):
         weights = None if method == "scratch" or method in others else weights_key()
-        whole = {"task": task, "method": method, **(described or {}), "weights": weights, "code": digest}
+        whole = {
+            "task": task,
+            "method": method,
+            **(described or {}),
+            "weights": weights,
+            "code": digest,
+        }
         found = []
         for seed in range(1 if method in (*SEEDLESS, *others) else arguments.seeds):
-            command = [sys.executable, sys.argv[0], str(arguments.data), *flags, "--one", task, method, str(seed)]
-            run = functools.partial(first_run, command) if method not in others else lambda: others[method](task)
+            command = [
+                sys.executable,
+                sys.argv[0],
+                str(arguments.data),
+                *flags,
+                "--one",
+                task,
+                method,
+                str(seed),
+            ]
+            run = (
+                functools.partial(first_run, command)
+                if method not in others
+                else lambda: others[method](task)
+            )
             found.append(kept(arguments.results, f"{task} {method}", seed, whole, run))
         return found
 
-    return {method: {task: results(task, method) for task in arguments.tasks} for method in arguments.method}
+    return {
+        method: {task: results(task, method) for task in arguments.tasks}
+        for method in arguments.method
+    }
 
 
 def mean(records, key):
@@ -182,5 +245,8 @@ def mean(records, key):
 def seconds_table(found):
     """Return a table of the seconds of the processes."""
     tasks = next(iter(found.values()))
-    rows = [[task, *(f"{mean(by_task[task], 'seconds'):.0f}" for by_task in found.values())] for task in tasks]
+    rows = [
+        [task, *(f"{mean(by_task[task], 'seconds'):.0f}" for by_task in found.values())]
+        for task in tasks
+    ]
     return harness.table(["seconds of the process", *found], rows)

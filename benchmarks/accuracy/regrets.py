@@ -1,17 +1,19 @@
 """How far the default falls behind the best of its own candidates, on windows before the test parts.
 
-    python benchmarks/accuracy/regrets.py FOLDER                    # the fits take an hour and a half of one core
-    python benchmarks/accuracy/regrets.py FOLDER --tasks nn5_weeks --cuts 0 1
+    python benchmarks/accuracy/regrets.py FOLDER                    # the fits take an hour and a
+    half of one core python benchmarks/accuracy/regrets.py FOLDER --tasks nn5_weeks --cuts 0 1
     python benchmarks/accuracy/regrets.py FOLDER --fitted           # what has been fitted so far
 
-Each yardstick is cut before its test part, several times, and fitted once at each cut. The candidates of the fit
-forecast its hold-out windows and the windows after the cut, which are in a file for each fit. From these the table
-works out what the shares of `choose` forecast, and what the best candidate on the hold-out windows does, in seconds.
+Each yardstick is cut before its test part, several times, and fitted once at each cut. The
+candidates of the fit forecast its hold-out windows and the windows after the cut, which are in a
+file for each fit. From these the table works out what the shares of `choose` forecast, and what the
+best candidate on the hold-out windows does, in seconds.
 
-The score is the mean quantile loss at the nine deciles, in units of each series' naive error (half of SQL). The regret
-is this score over that of the best candidate on the same windows, less 1. It is below zero where shares are better than
-each candidate. The optimism of what has learnt from the rows is how much better than the pretrained network it is on
-the hold-out windows, over how much better it is after the cut, less 1.
+The score is the mean quantile loss at the nine deciles, in units of each series' naive error (half
+of SQL). The regret is this score over that of the best candidate on the same windows, less 1. It is
+below zero where shares are better than each candidate. The optimism of what has learnt from the
+rows is how much better than the pretrained network it is on the hold-out windows, over how much
+better it is after the cut, less 1.
 """
 
 import functools
@@ -39,7 +41,8 @@ from seqcast.intervals import ForecastRequest
 
 WEATHER = ("T", "RH", "AH")
 # Columns of the table, and the number of windows from which a yardstick has many.
-SHOWN, MANY = ("default", "best on hold-out", "pretrained", "finetuned", "trained"), 200
+SHOWN = ("default", "best on hold-out", "pretrained", "finetuned", "trained")
+MANY = 200
 PROBABILITIES = ForecastRequest(level=DECILE_LEVELS).probabilities_with_point
 Frame = Callable[[Path], pd.DataFrame]
 
@@ -71,7 +74,11 @@ class Yardstick:
     def frame(self, folder, cut):
         """Return the rows up to the last window of a cut, counted backwards."""
         frame = self.read(folder)
-        return frame.groupby("unique_id").head(-back) if (back := cut * (self.every or self.horizon)) else frame
+        return (
+            frame.groupby("unique_id").head(-back)
+            if (back := cut * (self.every or self.horizon))
+            else frame
+        )
 
 
 def _of(name, series=None, last=None, windows=1, **how):
@@ -83,11 +90,18 @@ def _of(name, series=None, last=None, windows=1, **how):
         before = task.held_back(cut.windows)
         values = [one[-last:] if last else one for one in before.series]
         chosen = np.random.default_rng(0).permutation(len(values))[: series or len(values)]
-        # Fewest values: a season to learn the naive error from, two horizons to train and to validate, the windows.
-        least = min(before.protocol_season + 4 + before.horizon * (windows + 2), 0.9 * max(map(len, values)))
-        own = [values[place] for place in np.sort(chosen) if np.isfinite(values[place]).sum() > least]
+        # Fewest values: a season to learn the naive error from, two horizons to train and to
+        # validate, the windows.
+        least = min(
+            before.protocol_season + 4 + before.horizon * (windows + 2), 0.9 * max(map(len, values))
+        )
+        own = [
+            values[place] for place in np.sort(chosen) if np.isfinite(values[place]).sum() > least
+        ]
         # A frame has the known values: all here, so another horizon is laid after them.
-        return replace(before, series=[np.append(one, np.full(before.horizon, np.nan)) for one in own]).frame()
+        return replace(
+            before, series=[np.append(one, np.full(before.horizon, np.nan)) for one in own]
+        ).frame()
 
     return Yardstick(read, cut.horizon, cut.season, cut.protocol_season, windows=windows, **how)
 
@@ -100,7 +114,10 @@ def _numbered(frame):
 def _other(folder):
     """Return the series of M3 that are neither of months nor of quarters nor of years, before their test parts."""
     found = read_competition(folder, "m3", "OTHER")
-    parts = [pd.DataFrame({"unique_id": name, "ds": 1, "y": values[:-8]}) for name, values in sorted(found.items())]
+    parts = [
+        pd.DataFrame({"unique_id": name, "ds": 1, "y": values[:-8]})
+        for name, values in sorted(found.items())
+    ]
     return _numbered(pd.concat(parts, ignore_index=True))
 
 
@@ -133,7 +150,8 @@ def _weeks(folder, ragged=0):
 def _walks(folder, *, prices=False):
     """Return random walks; prices are exponentials of walks whose variance changes."""
     del folder
-    rng, size = np.random.default_rng(41), (1200, 24)
+    rng = np.random.default_rng(41)
+    size = (1200, 24)
     steps = rng.normal(size=size)
     if prices:
         volatility = np.exp(0.5 * np.cumsum(rng.normal(size=size) * 0.1, axis=0))
@@ -151,14 +169,17 @@ def _air(folder):
     weather = rows[list(WEATHER)].interpolate(limit_direction="both")
     stamps = pd.date_range("2004-03-10 18:00", periods=len(rows), freq="h")
     parts = [
-        weather.assign(unique_id=name, ds=stamps, y=rows[name]) for name in ("CO_GT", "C6H6_GT", "NOx_GT", "NO2_GT")
+        weather.assign(unique_id=name, ds=stamps, y=rows[name])
+        for name in ("CO_GT", "C6H6_GT", "NOx_GT", "NO2_GT")
     ]
     return pd.concat([part.iloc[: -ROLLING_WINDOWS * 168] for part in parts], ignore_index=True)
 
 
 def _demand(folder):
     rows = read_vic_elec(folder).iloc[-8 * 336 - 48 * 150 : -8 * 336]
-    return rows.assign(ds=rows["ds"].dt.tz_convert("UTC").dt.tz_localize(None)).drop(columns="holiday")
+    return rows.assign(ds=rows["ds"].dt.tz_convert("UTC").dt.tz_localize(None)).drop(
+        columns="holiday"
+    )
 
 
 YARDSTICKS = {
@@ -168,14 +189,24 @@ YARDSTICKS = {
     "prices": Yardstick(functools.partial(_walks, prices=True), 20, None, 1, every=100, windows=3),
     "bitcoin": Yardstick(_bitcoin, 14, None, 1, cuts=6, every=112, windows=8),
     "bitcoin_four": Yardstick(
-        functools.partial(_bitcoin, columns=("Open", "High", "Low", "Close")), 14, None, 1, cuts=4, every=112, windows=8
+        functools.partial(_bitcoin, columns=("Open", "High", "Low", "Close")),
+        14,
+        None,
+        1,
+        cuts=4,
+        every=112,
+        windows=8,
     ),
     "m3_yearly": _of("m3_yearly", every=2),
     "m3_quarterly": _of("m3_quarterly", 300),
     "tourism_quarterly": _of("tourism_quarterly", 250),
-    "car_parts": replace(_of("car parts", 600, every=3), horizon=6),  # with 12 there are no hold-out windows
+    "car_parts": replace(
+        _of("car parts", 600, every=3), horizon=6
+    ),  # with 12 there are no hold-out windows
     "uci_air_quality": Yardstick(_air, 168, 24, 24, windows=6, known=WEATHER),
-    "uci_no_covariates": Yardstick(lambda folder: _air(folder).drop(columns=list(WEATHER)), 168, 24, 24, windows=6),
+    "uci_no_covariates": Yardstick(
+        lambda folder: _air(folder).drop(columns=list(WEATHER)), 168, 24, 24, windows=6
+    ),
     "nn5": _of("nn5"),
     "tourism_monthly": _of("tourism_monthly", 150),
     "m3_monthly": _of("m3_monthly", 250),
@@ -215,7 +246,8 @@ def measured(yardstick, folder, cut, seed):
     df = yardstick.frame(folder, cut)
     known = df.groupby("unique_id").head(-yardstick.windows * yardstick.horizon)
     plan, candidates = fitted_candidates(yardstick, known, seed)
-    hold_out, rows = plan.hold_out, plan.rows
+    hold_out = plan.hold_out
+    rows = plan.rows
     alone = {
         name: FittedForecaster(
             series=rows.series,
@@ -229,7 +261,9 @@ def measured(yardstick, folder, cut, seed):
         for name, candidate in candidates.items()
     }
     frame = read_rows(rows.options.rows, df, rows.series)
-    backtest = Backtest.of(frame, yardstick.horizon, n_windows=yardstick.windows, align="series", complete=False)
+    backtest = Backtest.of(
+        frame, yardstick.horizon, n_windows=yardstick.windows, align="series", complete=False
+    )
     checked_rows = rows.series.checked(frame)
     origins = rows.series.scaled_at_cutoffs(checked_rows, backtest.known, backtest.origins[0])
     reader = rows.series.reader(checked_rows, origins)
@@ -251,8 +285,13 @@ def fit(folder, results, name, cut, seed):
     def measure():
         arrays, cutoffs = measured(YARDSTICKS[name], folder, cut, seed)
         results.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **{key: values.astype(np.float32) for key, values in arrays.items()})
-        return {"cutoffs": cutoffs, "candidates": [key for key in arrays if f"hold_out {key}" in arrays][1:]}
+        np.savez_compressed(
+            path, **{key: values.astype(np.float32) for key, values in arrays.items()}
+        )
+        return {
+            "cutoffs": cutoffs,
+            "candidates": [key for key in arrays if f"hold_out {key}" in arrays][1:],
+        }
 
     record = kept(results, f"{name} {cut}", seed, how, measure)
     return dict(np.load(path)), record
@@ -279,7 +318,8 @@ def judged(arrays, record):
         "best on hold-out": single / least - 1,
         **{name: score / least - 1 for name, score in scores.items()},
         "optimism": {
-            name: np.log(score / chosen.losses[name]) - np.log(scores["pretrained"] / chosen.losses["pretrained"])
+            name: np.log(score / chosen.losses[name])
+            - np.log(scores["pretrained"] / chosen.losses["pretrained"])
             for name, score in scores.items()
         },
     }
@@ -287,15 +327,20 @@ def judged(arrays, record):
 
 def rows_of(found):
     """Return the rows of the table of regrets: means over the fits of a yardstick, and means over yardsticks."""
-    rows, means = [], []
+    rows = []
+    means = []
     for name, fits in found.items():
         windows = sum(each["windows"] for each in fits)
-        values = [np.mean([each[key] for each in fits]) if key in fits[0] else np.nan for key in SHOWN]
+        values = [
+            np.mean([each[key] for each in fits]) if key in fits[0] else np.nan for key in SHOWN
+        ]
         means.append((windows, values))
         rows.append([name, len(fits), windows, *map(percent, values)])
     for label, least in (("mean", 0), (f"mean of those with {MANY}", MANY)):
         many = np.array([values for windows, values in means if windows >= least])
-        rows.append([label, "", "", *map(percent, np.nanmean(many, axis=0))] if len(many) else [label])
+        rows.append(
+            [label, "", "", *map(percent, np.nanmean(many, axis=0))] if len(many) else [label]
+        )
     return rows
 
 
@@ -308,20 +353,31 @@ def main():
     """Fit what has not been fitted yet, and print the tables."""
     parser = options(__doc__, "accuracy/regrets", data=True, seeds=1)
     parser.add_argument("--tasks", nargs="+", choices=YARDSTICKS, default=list(YARDSTICKS))
-    parser.add_argument("--cuts", nargs="+", type=int, help="which fits, counted backwards (default all)")
+    parser.add_argument(
+        "--cuts", nargs="+", type=int, help="which fits, counted backwards (default all)"
+    )
     parser.add_argument("--fitted", action="store_true", help="show what has been fitted")
     arguments = parse(parser)
     found = {}
     for name in arguments.tasks:
         for cut in arguments.cuts or range(YARDSTICKS[name].cuts):
             for seed in range(arguments.seeds):
-                path = kept_path(arguments.results, f"{name} {cut}", seed, {"weights": weights_key()})
+                path = kept_path(
+                    arguments.results, f"{name} {cut}", seed, {"weights": weights_key()}
+                )
                 if path.exists() or not arguments.fitted:
-                    found.setdefault(name, []).append(judged(*fit(arguments.data, arguments.results, name, cut, seed)))
+                    found.setdefault(name, []).append(
+                        judged(*fit(arguments.data, arguments.results, name, cut, seed))
+                    )
     print("Regrets in per cent\n")
     print(table(["yardstick", "fits", "windows", *SHOWN], rows_of(found)))
     for name in ("finetuned", "trained"):
-        each = [one["optimism"][name] for fits in found.values() for one in fits if name in one["optimism"]]
+        each = [
+            one["optimism"][name]
+            for fits in found.values()
+            for one in fits
+            if name in one["optimism"]
+        ]
         quartiles = " / ".join(map(percent, np.exp(np.quantile(each, (0.25, 0.5, 0.75))) - 1))
         print(f"optimism of {name} in per cent, quartiles over {len(each)} fits: {quartiles}")
     print(machine())

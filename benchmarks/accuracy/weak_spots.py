@@ -1,7 +1,8 @@
 """Kinds of data that networks find hard, beside the last season and the last value.
 
-    python benchmarks/accuracy/weak_spots.py FOLDER                      # all kinds, two methods: two minutes
-    python benchmarks/accuracy/weak_spots.py FOLDER --tasks walk demand --method pretrained
+    python benchmarks/accuracy/weak_spots.py FOLDER                      # all kinds, two methods:
+    two minutes python benchmarks/accuracy/weak_spots.py FOLDER --tasks walk demand --method
+    pretrained
 
 | kind | data | windows |
 |---|---|---|
@@ -13,8 +14,9 @@
 | walk | logarithms of bitcoin's daily closing price, two weeks | 20 |
 | demand | 200 made-up series of intermittent demand with a week, two weeks | 1 |
 
-Scores are the mean quantile loss at the nine deciles, summed over a task (WQL), and the MASE, each over that of the
-last season (of the last value, where there is none). A median of intermittent demand is mostly zero, which MASE
+Scores are the mean quantile loss at the nine deciles, summed over a task (WQL), and the MASE, each
+over that of the last season (of the last value, where there is none). A median of intermittent
+demand is mostly zero, which MASE
 rewards: there WQL is the score.
 """
 
@@ -29,7 +31,8 @@ from zero_shot_tasks import ROLLING_WINDOWS, Task, geometric_means, naive_scores
 from harness import machine, parse, table
 from public_data import checked
 
-ROWS_OF_DEMAND, SERIES_OF_DEMAND = 140, 200
+ROWS_OF_DEMAND = 140
+SERIES_OF_DEMAND = 200
 
 
 def two_seasons(folder):
@@ -62,7 +65,9 @@ def few_known(name, known):
 
 def walk(folder):
     """Return windows of prices."""
-    newest_first = pd.read_csv(checked(folder, "bitcoin/bitcoin_price.csv"))["Close"].to_numpy(dtype=float)
+    newest_first = pd.read_csv(checked(folder, "bitcoin/bitcoin_price.csv"))["Close"].to_numpy(
+        dtype=float
+    )
     return Task("walk", [np.log(newest_first[::-1])], 14, 1, 1, "D").windows(20)
 
 
@@ -71,7 +76,8 @@ def demand(folder):
     del folder
     rng = np.random.default_rng(zlib.crc32(b"demand"))
     size = (SERIES_OF_DEMAND, ROWS_OF_DEMAND)
-    often, much = rng.uniform(0.05, 0.5, (size[0], 1)), rng.uniform(1.0, 8.0, (size[0], 1))
+    often = rng.uniform(0.05, 0.5, (size[0], 1))
+    much = rng.uniform(1.0, 8.0, (size[0], 1))
     week = np.array([0.6, 0.6, 0.8, 1.0, 1.4, 1.8, 0.8])[np.arange(size[1]) % 7]
     sold = (rng.random(size) < often * week) * (1 + rng.negative_binomial(2, 2 / (2 + much), size))
     return [Task("demand", list(sold.astype(float)), 14, 7, 7, "D")]

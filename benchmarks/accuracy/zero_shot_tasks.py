@@ -1,14 +1,17 @@
 """Tasks of public comparisons: how their series are cut, how forecasts are scored, and naive forecasts that prove it.
 
-    python benchmarks/accuracy/zero_shot_tasks.py --data FOLDER  # the seasonal naive forecast, and published
+    python benchmarks/accuracy/zero_shot_tasks.py --data FOLDER  # the seasonal naive forecast, and
+    published
 
-Tasks of the Chronos zero-shot benchmark have one window a series, its last steps. MASE takes the seasonal error of all
-that comes before, at the protocol's season length; WQL is summed over a task at the nine deciles; missing values are
-left out. Those of fev-bench have twenty windows, a horizon apart. Their second score is SQL: twice the pinball loss
-over the seasonal error, the mean over deciles, series, steps and windows. fev-bench cuts some a little otherwise: the
-seasonal naive forecast of ETT_1D differs by .8 %, that of air quality by .3 %. Nobody publishes scores of demand
-(`vic_elec`). The competitions (`COMPETITIONS`) have names of series, and scores in per cent. Source of the protocols
-and of published scores: github autogluon/fev, src/fev/metrics.py, benchmarks/chronos_zeroshot, benchmarks/fev_bench.
+Tasks of the Chronos zero-shot benchmark have one window a series, its last steps. MASE takes the
+seasonal error of all that comes before, at the protocol's season length; WQL is summed over a task
+at the nine deciles; missing values are left out. Those of fev-bench have twenty windows, a horizon
+apart. Their second score is SQL: twice the pinball loss over the seasonal error, the mean over
+deciles, series, steps and windows. fev-bench cuts some a little otherwise: the seasonal naive
+forecast of ETT_1D differs by .8 %, that of air quality by .3 %. Nobody publishes scores of demand
+(`vic_elec`). The competitions (`COMPETITIONS`) have names of series, and scores in per cent. Source
+of the protocols and of published scores: github autogluon/fev, src/fev/metrics.py,
+benchmarks/chronos_zeroshot, benchmarks/fev_bench.
 """
 
 import sys
@@ -97,12 +100,17 @@ class Task:
 
     def held_back(self, windows=1):
         """Return the task without its last horizons: the one before these is to be forecast, for validation."""
-        return replace(self, series=[values[: len(values) - windows * self.horizon] for values in self.series])
+        return replace(
+            self, series=[values[: len(values) - windows * self.horizon] for values in self.series]
+        )
 
     def windows(self, count):
         """Return its last windows, a horizon apart, the earliest first."""
         backwards = range(count - 1, -1, -1)
-        return [replace(self.held_back(back), later=(count - 1 - back) * self.horizon) for back in backwards]
+        return [
+            replace(self.held_back(back), later=(count - 1 - back) * self.horizon)
+            for back in backwards
+        ]
 
     def frame(self):
         """Return the known values as a long frame; those of a task's first window all end at one stamp."""
@@ -133,8 +141,8 @@ class Task:
     def naive_deciles(self):
         """Return the deciles of the seasonal naive forecast, `[series, H, 9]`; without `spread` they are all the same.
 
-        With it they are those of a normal distribution, whose deviation is that of the latest seasonal differences
-        times the root of the number of seasons ahead.
+        With it they are those of a normal distribution, whose deviation is that of the latest
+        seasonal differences times the root of the number of seasons ahead.
         """
         point = np.repeat(self.seasonal_naive()[:, :, None], len(DECILES), axis=2)
         if not self.spread:
@@ -170,11 +178,16 @@ class Task:
         Args:
             point: The forecast, `[series, H]`.
         """
-        truth, error = self.truth, np.abs(point - self.truth)
+        truth = self.truth
+        error = np.abs(point - self.truth)
         smape = 200.0 * error / np.maximum(np.abs(point) + np.abs(truth), 1e-12)
         with np.errstate(divide="ignore", invalid="ignore"):
             mape = np.where(truth == 0, np.nan, 100.0 * error / np.abs(truth))
-        return {"smape": float(smape.mean()), "mape": float(np.nanmean(mape)), "mase": self._scaled_mean(error)}
+        return {
+            "smape": float(smape.mean()),
+            "mape": float(np.nanmean(mape)),
+            "mase": self._scaled_mean(error),
+        }
 
     def _losses(self, quantiles):
         """Return twice the pinball losses, `[series, H, 9]`."""
@@ -184,7 +197,9 @@ class Task:
     def _scaled_mean(self, errors):
         """Return the mean of errors `[series, H]` over the seasonal errors; series without one do not count."""
         season = self.protocol_season
-        scales = np.array([np.nanmean(np.abs(values[season:] - values[:-season])) for values in self.past])
+        scales = np.array(
+            [np.nanmean(np.abs(values[season:] - values[:-season])) for values in self.past]
+        )
         known = np.isfinite(scales) & (scales > 0)
         return float(np.nanmean(errors[known] / scales[known, None]))
 
@@ -203,12 +218,17 @@ def _quarters(folder):
 
 def _days(folder):
     """Return the means of whole days."""
-    return [values[: len(values) // 96 * 96].reshape(-1, 96).mean(axis=1) for values in _quarters(folder)]
+    return [
+        values[: len(values) // 96 * 96].reshape(-1, 96).mean(axis=1)
+        for values in _quarters(folder)
+    ]
 
 
 def _air(folder):
     rows = pd.read_csv(data.checked(folder, "uci_air_quality/AirQualityUCI.csv"))
-    return [*data.columns(rows[["CO_GT", "C6H6_GT", "NOx_GT", "NO2_GT"]].replace(-200, np.nan)).values()]
+    return [
+        *data.columns(rows[["CO_GT", "C6H6_GT", "NOx_GT", "NO2_GT"]].replace(-200, np.nan)).values()
+    ]
 
 
 def _competition(name, period):
@@ -216,12 +236,16 @@ def _competition(name, period):
 
 
 def _table(file, *chosen):
-    return lambda folder: [*data.columns(pd.read_csv(data.checked(folder, file))[list(chosen)]).values()]
+    return lambda folder: [
+        *data.columns(pd.read_csv(data.checked(folder, file))[list(chosen)]).values()
+    ]
 
 
 def _car_parts(folder):
     return [
-        *data.columns(pd.read_csv(data.checked(folder, "expsmooth/carparts.csv.gz"), header=None).fillna(0)).values()
+        *data.columns(
+            pd.read_csv(data.checked(folder, "expsmooth/carparts.csv.gz"), header=None).fillna(0)
+        ).values()
     ]
 
 
@@ -256,9 +280,20 @@ class Protocol:
 # The seven of the Chronos benchmark; scores are MASE and WQL.
 TASKS = {
     "ETTh": Protocol(_hours, 24, 24, 24, "h", (0.932, 0.1221)),
-    "nn5": Protocol(lambda folder: [*data.columns(data.read_nn5(folder)).values()], 56, 1, 7, "D", (1.292, 0.4246)),
-    "tourism_monthly": Protocol(_competition("tcomp", "MONTHLY"), 24, 12, 12, "MS", (1.631, 0.1042)),
-    "tourism_quarterly": Protocol(_competition("tcomp", "QUARTERLY"), 8, 4, 4, "QS", (1.699, 0.1194)),
+    "nn5": Protocol(
+        lambda folder: [*data.columns(data.read_nn5(folder)).values()],
+        56,
+        1,
+        7,
+        "D",
+        (1.292, 0.4246),
+    ),
+    "tourism_monthly": Protocol(
+        _competition("tcomp", "MONTHLY"), 24, 12, 12, "MS", (1.631, 0.1042)
+    ),
+    "tourism_quarterly": Protocol(
+        _competition("tcomp", "QUARTERLY"), 8, 4, 4, "QS", (1.699, 0.1194)
+    ),
     "m3_monthly": Protocol(_competition("m3", "MONTHLY"), 18, 12, 12, "MS", (1.146, 0.1485)),
     "m3_quarterly": Protocol(_competition("m3", "QUARTERLY"), 8, 4, 4, "QS", (1.425, 0.1013)),
     "m3_yearly": Protocol(_competition("m3", "YEARLY"), 6, 1, 1, "YS", (3.172, 0.1665)),
@@ -273,7 +308,9 @@ ROLLING = {
 }
 # Further ones; MASE and WQL. Of demand the naive forecast is the last day, and the last week.
 FURTHER = {
-    "M4 Hourly": Protocol(lambda folder: [*data.read_m4_hourly(folder).values()], 48, 24, 24, "h", (1.193, np.nan)),
+    "M4 Hourly": Protocol(
+        lambda folder: [*data.read_m4_hourly(folder).values()], 48, 24, 24, "h", (1.193, np.nan)
+    ),
     "car parts": Protocol(_car_parts, 12, 12, 12, "MS", (np.nan, 1.6)),
     "vic_elec": Protocol(_demand, 336, 48, 48, "30min", windows=8),
     "vic_elec, weeks": Protocol(_demand, 336, 336, 48, "30min", windows=8),
@@ -297,7 +334,15 @@ def read_task(folder, name):
     """
     cut = PROTOCOLS[name]
     spread = name in ROLLING
-    return Task(name, cut.read(folder), cut.horizon, cut.protocol_season, cut.season, cut.freq, spread=spread)
+    return Task(
+        name,
+        cut.read(folder),
+        cut.horizon,
+        cut.protocol_season,
+        cut.season,
+        cut.freq,
+        spread=spread,
+    )
 
 
 def read_named(folder, name):
@@ -308,7 +353,8 @@ def read_named(folder, name):
         name: One of `COMPETITIONS` or of `CLASSICS`.
     """
     if name in data.CLASSICS:
-        found, (_, _, horizon, season, freq) = ({name: data.read_classic(folder, name)}, data.CLASSICS[name])
+        found = {name: data.read_classic(folder, name)}
+        (_, _, horizon, season, freq) = data.CLASSICS[name]
     else:
         read, horizon, season, freq = COMPETITIONS[name]
         found = dict(read(folder))
@@ -323,7 +369,8 @@ def read_windows(folder, name, *, held_back=False):
         name: One of `PROTOCOLS`.
         held_back: Whether all of them are left out, and those before them taken.
     """
-    count, task = PROTOCOLS[name].windows, read_task(folder, name)
+    count = PROTOCOLS[name].windows
+    task = read_task(folder, name)
     return (task.held_back(count) if held_back else task).windows(count)
 
 
@@ -338,10 +385,15 @@ def windows_before(task, count):
     """
 
     def long_enough(values):
-        return bool(np.isfinite(values[: -task.horizon]).sum() >= task.protocol_season + FEWEST_DIFFERENCES)
+        return bool(
+            np.isfinite(values[: -task.horizon]).sum() >= task.protocol_season + FEWEST_DIFFERENCES
+        )
 
     windows = [task.held_back(number) for number in range(1, count + 1)]
-    return [replace(window, series=[each for each in window.series if long_enough(each)]) for window in windows]
+    return [
+        replace(window, series=[each for each in window.series if long_enough(each)])
+        for window in windows
+    ]
 
 
 def geometric_means(scores, naive):
@@ -385,10 +437,18 @@ def main():
     rows = []
     for name, cut in PROTOCOLS.items():
         windows = read_windows(folder, name)
-        pairs = zip(shown_scores(name, naive_scores(windows)), cut.naive, ("{:.3f}", "{:.4f}"), strict=True)
-        cells = [cell for found, published, form in pairs for cell in (form.format(found), score_cell(published, form))]
+        pairs = zip(
+            shown_scores(name, naive_scores(windows)), cut.naive, ("{:.3f}", "{:.4f}"), strict=True
+        )
+        cells = [
+            cell
+            for found, published, form in pairs
+            for cell in (form.format(found), score_cell(published, form))
+        ]
         rows.append([name, len(windows[0].series), len(windows), *cells])
-    print(table(["task", "series", "windows", "MASE", "published", "WQL or SQL", "published"], rows))
+    print(
+        table(["task", "series", "windows", "MASE", "published", "WQL or SQL", "published"], rows)
+    )
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """A peer's forecasts of a public yardstick, scored: neuralforecast, darts and statsforecast.
 
-    python benchmarks/peers/accuracy_peer.py --data FOLDER --yardstick nn5 --model neuralforecast-GRU
-    python benchmarks/peers/accuracy_peer.py --data FOLDER --yardstick tourism --model darts-LSTM-sensible --quick
-    python benchmarks/peers/accuracy_peer.py --data FOLDER --yardstick co2 --model statsforecast-AutoETS --cutoffs 4
+    python benchmarks/peers/accuracy_peer.py --data FOLDER --yardstick nn5 --model
+    neuralforecast-GRU python benchmarks/peers/accuracy_peer.py --data FOLDER --yardstick tourism
+    --model darts-LSTM-sensible --quick python benchmarks/peers/accuracy_peer.py --data FOLDER
+    --yardstick co2 --model statsforecast-AutoETS --cutoffs 4
 
-`sensible` settings are those that a practitioner would take who knows the data as well as we do: series scaled one by
-one, two to three horizons of context, the absolute error, a network as wide as ours and 2,000 gradient steps of Adam.
-All others are the library's own. A model that would train for longer than --minutes is stopped there.
+`sensible` settings are those that a practitioner would take who knows the data as well as we do:
+series scaled one by one, two to three horizons of context, the absolute error, a network as wide as
+ours and 2,000 gradient steps of Adam. All others are the library's own. A model that would train
+for longer than --minutes is stopped there.
 
-The last line of stdout is one JSON object: scores, means over the cutoffs; the seconds of the forecasts, and those
-since the process began (`whole_s`); the library's version. All else goes to stderr.
+The last line of stdout is one JSON object: scores, means over the cutoffs; the seconds of the
+forecasts, and those since the process began (`whole_s`); the library's version. All else goes to
+stderr.
 """
 
 import contextlib
@@ -32,7 +35,9 @@ from harness import options, parse, process_began
 from public_data import CLASSICS
 
 CONTEXT = {"nn5": 112, "tourism": 48}  # those of the chosen networks
-WIDTH, STEPS, BATCH = 128, 2_000, 256
+WIDTH = 128
+STEPS = 2_000
+BATCH = 256
 
 
 def neuralforecast(task, given, kind, *, sensible):
@@ -43,14 +48,24 @@ def neuralforecast(task, given, kind, *, sensible):
     options = {"h": task.horizon, "random_seed": given.seed, "alias": "forecast", **SILENT}
     options |= {"accelerator": "cpu", "max_time": {"minutes": given.minutes}}
     # Without padding its networks refuse a frame with a series that is shorter than a window.
-    options |= {"input_size": CONTEXT[given.yardstick] if sensible else -1, "start_padding_enabled": True}
+    options |= {
+        "input_size": CONTEXT[given.yardstick] if sensible else -1,
+        "start_padding_enabled": True,
+    }
     if sensible:
-        options |= {"encoder_n_layers": 1, "encoder_hidden_size": WIDTH, "loss": MAE(), "max_steps": STEPS}
+        options |= {
+            "encoder_n_layers": 1,
+            "encoder_hidden_size": WIDTH,
+            "loss": MAE(),
+            "max_steps": STEPS,
+        }
         options |= {"windows_batch_size": BATCH, "scaler_type": "standard", "learning_rate": 1e-3}
     if given.quick:
         options["max_steps"] = 2
     model = NeuralForecast(
-        models=[getattr(models, kind)(**options)], freq=task.freq, local_scaler_type="standard" if sensible else None
+        models=[getattr(models, kind)(**options)],
+        freq=task.freq,
+        local_scaler_type="standard" if sensible else None,
     )
     model.fit(task.frame())
     forecast = model.predict()
@@ -89,10 +104,14 @@ def darts(task, given, kind, *, sensible):
         chunk = min(2 * horizon, longest)
         model = RNNModel(input_chunk_length=chunk, training_length=chunk + horizon - 1, **options)
     model.fit(scaled, verbose=False)
-    made = scaler.inverse_transform(model.predict(horizon, series=scaled, verbose=False, show_warnings=False))
+    made = scaler.inverse_transform(
+        model.predict(horizon, series=scaled, verbose=False, show_warnings=False)
+    )
     names = sorted(task.ids)  # the order of the groups
     parts = [
-        pd.DataFrame({"unique_id": name, "ds": one.time_index, "model": one.values(copy=False)[:, 0]})
+        pd.DataFrame(
+            {"unique_id": name, "ds": one.time_index, "model": one.values(copy=False)[:, 0]}
+        )
         for name, one in zip(names, made, strict=True)
     ]
     return pd.concat(parts)
@@ -107,7 +126,9 @@ def statsforecast(task, given, kind, *, sensible):
     if given.quick:
         frame = frame.groupby("unique_id").tail(6 * task.season)
     model = getattr(models, kind)(season_length=task.season, alias="model")
-    return StatsForecast(models=[model], freq=task.freq, n_jobs=-1).forecast(df=frame, h=task.horizon)
+    return StatsForecast(models=[model], freq=task.freq, n_jobs=-1).forecast(
+        df=frame, h=task.horizon
+    )
 
 
 LIBRARIES = {"neuralforecast": neuralforecast, "darts": darts, "statsforecast": statsforecast}
@@ -120,15 +141,20 @@ def main():
     parser.add_argument("--model", required=True, help="library-model, perhaps with -sensible")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=int, default=3, help="longest training")
-    parser.add_argument("--cutoffs", type=int, default=1, help="cutoffs, a horizon apart; trained at each")
+    parser.add_argument(
+        "--cutoffs", type=int, default=1, help="cutoffs, a horizon apart; trained at each"
+    )
     given = parse(parser)
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     library, kind, *sensible = given.model.split("-")
-    task, began = read_named(given.data, given.yardstick), time.perf_counter()
+    task = read_named(given.data, given.yardstick)
+    began = time.perf_counter()
     tasks = [task.held_back(back) for back in reversed(range(given.cutoffs))]
     with contextlib.redirect_stdout(sys.stderr):
-        forecasts = [LIBRARIES[library](each, given, kind, sensible=bool(sensible)) for each in tasks]
+        forecasts = [
+            LIBRARIES[library](each, given, kind, sensible=bool(sensible)) for each in tasks
+        ]
     ended = {"seconds": time.perf_counter() - began, "whole_s": time.time() - process_began()}
     scores = []
     for each, forecast in zip(tasks, forecasts, strict=True):

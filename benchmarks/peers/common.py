@@ -1,6 +1,7 @@
 """What the peers of the speed benchmark share: command line, windows, the four tasks and their clocks, the JSON line.
 
-A peer is another implementation of the post's network; it subclasses `Peer` and hands the class to `main`. The tasks:
+A peer is another implementation of the post's network; it subclasses `Peer` and hands the class to
+`main`. The tasks:
 
     step         time of a training step in the peer's ordinary fit
     learn        time of a whole process that trains, and the error on windows that it did not see
@@ -24,10 +25,15 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from harness import options, peak_mib, process_began
 
-LATENCY_WARM_UP, LATENCY_CALLS = 50, 2000
-FEW, MANY, BLOCKS = 1_000, 100_000, (1_000, 4_000)
+LATENCY_WARM_UP = 50
+LATENCY_CALLS = 2000
+FEW = 1_000
+MANY = 100_000
+BLOCKS = (1_000, 4_000)
 THROUGHPUT_CALLS = 7
-LEARNT, JUDGED, JUDGED_SEED = 102_400, 20_000, 4_000
+LEARNT = 102_400
+JUDGED = 20_000
+JUDGED_SEED = 4_000
 
 
 class Peer(ABC):
@@ -56,7 +62,15 @@ def parse(description):
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("--cell", choices=["gru", "lstm"], default="gru")
     parser.add_argument("--learning-rate", type=float, default=0.01, help="of Adam (default 0.01)")
-    sizes = {"batch": 512, "context": 15, "horizon": 15, "width": 35, "depth": 2, "steps": 100, "repeats": 5}
+    sizes = {
+        "batch": 512,
+        "context": 15,
+        "horizon": 15,
+        "width": 35,
+        "depth": 2,
+        "steps": 100,
+        "repeats": 5,
+    }
     sizes |= {"epochs": 15, "seed": 0}
     for name, default in sizes.items():
         parser.add_argument(f"--{name}", type=int, default=default, help=f"(default {default})")
@@ -79,7 +93,8 @@ def windows(arguments, count, seed=None):
 def step(peer, arguments):
     """Time training epochs after one that warms up."""
     past, future = windows(arguments, arguments.batch * arguments.steps)
-    ends, losses = [time.perf_counter()], []
+    ends = [time.perf_counter()]
+    losses = []
 
     def after_epoch(loss):
         ends.append(time.perf_counter())
@@ -87,7 +102,8 @@ def step(peer, arguments):
 
     peer.train(past, future, 1 + arguments.repeats, after_epoch)
     first, *epochs = np.diff(ends).tolist()
-    step_ms, epochs_ms = statistics.median(epochs) / arguments.steps * 1000, [seconds * 1000 for seconds in epochs]
+    step_ms = statistics.median(epochs) / arguments.steps * 1000
+    epochs_ms = [seconds * 1000 for seconds in epochs]
     facts = {"first_epoch_s": first, "peak_mb": peak_mib(), "loss": losses[-1]}
     return {"step_ms": step_ms, "epochs_ms": epochs_ms, **facts}
 
@@ -97,7 +113,10 @@ def learn(peer, arguments):
     peer.train(*windows(arguments, LEARNT), arguments.epochs, lambda _: None)
     seconds = time.time() - process_began()
     past, future = windows(arguments, JUDGED, JUDGED_SEED)
-    return {"learn_s": seconds, "mse": float(((np.asarray(peer.forecast(past)) - future) ** 2).mean())}
+    return {
+        "learn_s": seconds,
+        "mse": float(((np.asarray(peer.forecast(past)) - future) ** 2).mean()),
+    }
 
 
 def latency(peer, arguments):
@@ -126,7 +145,9 @@ def windows_per_s(peer, past, size):
     seconds = []
     for _ in range(1 + THROUGHPUT_CALLS):
         start = time.perf_counter()
-        np.concatenate([peer.forecast(past[first : first + size]) for first in range(0, len(past), size)])
+        np.concatenate(
+            [peer.forecast(past[first : first + size]) for first in range(0, len(past), size)]
+        )
         seconds.append(time.perf_counter() - start)
     return len(past) / statistics.median(seconds[1:])
 

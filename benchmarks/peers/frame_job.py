@@ -41,7 +41,12 @@ class Job:
         """Add an option for each size."""
         for item in fields(cls):
             option = f"--{item.name.replace('_', '-')}"
-            parser.add_argument(option, type=type(item.default), default=item.default, help=f"(default {item.default})")
+            parser.add_argument(
+                option,
+                type=type(item.default),
+                default=item.default,
+                help=f"(default {item.default})",
+            )
 
     @classmethod
     def of(cls, arguments):
@@ -50,7 +55,8 @@ class Job:
 
     def values(self):
         """Draw the series and what follows them, `[N, rows + H]`: a trend, a week and noise, of any magnitude."""
-        generator, steps = np.random.default_rng(self.seed), np.arange(self.rows + self.horizon)
+        generator = np.random.default_rng(self.seed)
+        steps = np.arange(self.rows + self.horizon)
         magnitude = 10 ** generator.uniform(0, 3, (self.series, 1))
         trend = generator.uniform(-1, 1, (self.series, 1)) * steps / len(steps)
         week = generator.normal(0, 0.5, (self.series, SEASON))[:, steps % SEASON]
@@ -62,25 +68,35 @@ class Job:
 
         days = pd.date_range("2024-01-01", periods=self.rows, freq="D")
         ids = np.array([f"series-{number:06d}" for number in range(self.series)], dtype=object)
-        columns = {"unique_id": np.repeat(ids, self.rows), "ds": np.tile(days.to_numpy(), self.series)}
+        columns = {
+            "unique_id": np.repeat(ids, self.rows),
+            "ds": np.tile(days.to_numpy(), self.series),
+        }
         return pd.DataFrame({**columns, "y": self.values()[:, : self.rows].ravel()})
 
     def error(self, forecasts, column):
         """Check a frame of forecasts and return their mean absolute error, in standard deviations of each series.
 
         Args:
-            forecasts: Frame with `unique_id`, `ds` and the forecasts, a row for each series and step.
+            forecasts: Frame with `unique_id`, `ds` and the forecasts, a row for each series and
+                step.
             column: Name of the forecasts.
 
         Raises:
-            ValueError: Series or stamps are not those that were to be forecast, or a number is not finite.
+            ValueError: Series or stamps are not those that were to be forecast, or a number is not
+                finite.
         """
         ordered = forecasts.sort_values(["unique_id", "ds"])
         first = np.datetime64("2024-01-01") + np.timedelta64(self.rows, "D")
         stamps = ordered["ds"].to_numpy().reshape(self.series, self.horizon)
-        if ordered["unique_id"].nunique() != self.series or (stamps != first + np.arange(self.horizon)).any():
+        if (
+            ordered["unique_id"].nunique() != self.series
+            or (stamps != first + np.arange(self.horizon)).any()
+        ):
             raise ValueError("the forecasts are not of the series and days that follow the frame")
-        error = self._error(ordered[column].to_numpy(dtype=float).reshape(self.series, self.horizon))
+        error = self._error(
+            ordered[column].to_numpy(dtype=float).reshape(self.series, self.horizon)
+        )
         if not np.isfinite(error):
             raise ValueError("some forecasts are not finite")
         return error
@@ -130,8 +146,8 @@ class FirstBatchError(Exception):
 def first_batch_s(job, df):
     """Return the seconds from `Forecaster.fit` to the first batch in Keras's `fit`.
 
-    Keras's own class is what all versions end in, wherever their modules lie. The building of the network, an eighth of
-    it with 10,000 series, is among what is timed.
+    Keras's own class is what all versions end in, wherever their modules lie. The building of the
+    network, an eighth of it with 10,000 series, is among what is timed.
     """
     import keras  # after seqcast has chosen its backend
 

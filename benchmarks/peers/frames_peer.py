@@ -1,21 +1,23 @@
 """From a frame to a frame of forecasts, end to end: seqcast, neuralforecast's and darts's recurrent networks.
 
-    python benchmarks/peers/frames_peer.py --library seqcast
-    python benchmarks/peers/frames_peer.py --library darts --series 100 --steps 20
-    python benchmarks/peers/frames_peer.py --library seqcast --files /tmp/peer   # a fit from Parquet files
+    python benchmarks/peers/frames_peer.py --library seqcast python benchmarks/peers/frames_peer.py
+    --library darts --series 100 --steps 20 python benchmarks/peers/frames_peer.py --library seqcast
+    --files /tmp/peer   # a fit from Parquet files
 
-Builds the same frame in the process, fits one network on all series and forecasts each of them. All sides read windows
-of the same lengths, from series standardised one by one, in batches of the same number of windows, with one GRU layer
-of the same width, the squared error and Adam at a constant rate, for the same number of gradient steps, on all cores;
-none validates, writes checkpoints or shows progress. What is left to the libraries is how they get there:
+Builds the same frame in the process, fits one network on all series and forecasts each of them. All
+sides read windows of the same lengths, from series standardised one by one, in batches of the same
+number of windows, with one GRU layer of the same width, the squared error and Adam at a constant
+rate, for the same number of gradient steps, on all cores; none validates, writes checkpoints or
+shows progress. What is left to the libraries is how they get there:
 
-    seqcast          an encoder and a decoder of the given width
-    neuralforecast   `GRU(recurrent=True)`: one network for past and future, taught with true values, fed its own later
-    darts            `RNNModel(model="GRU")`: the same, its loss also over the past
+    seqcast          an encoder and a decoder of the given width neuralforecast
+    `GRU(recurrent=True)`: one network for past and future, taught with true values, fed its own
+    later darts            `RNNModel(model="GRU")`: the same, its loss also over the past
 
-`--files` writes the rows of 1,000 series in both layouts: a folder for each series, as neuralforecast wants them (and
-it scales windows, since it scales no series of files), and eight files. The clock starts with the process. The last
-line of stdout is one JSON object; all else goes to stderr.
+`--files` writes the rows of 1,000 series in both layouts: a folder for each series, as
+neuralforecast wants them (and it scales windows, since it scales no series of files), and eight
+files. The clock starts with the process. The last line of stdout is one JSON object; all else goes
+to stderr.
 """
 
 import contextlib
@@ -31,9 +33,12 @@ import numpy as np
 from common import options, peak_mib, process_began
 from frame_job import Job
 
-# A larger number of series at a time when forecasting suits both torch libraries better than that of training.
+# A larger number of series at a time when forecasting suits both torch libraries better than that
+# of training.
 FORECAST_BATCH = 1024
-SILENT = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+SILENT = dict.fromkeys(
+    ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
+)
 OF_FILES = Job(series=1_000, rows=200, steps=300)
 
 
@@ -70,7 +75,9 @@ def neuralforecast(job, rows):
         **SILENT,
         **own,
     )
-    forecaster = NeuralForecast(models=[model], freq="D", local_scaler_type=None if of_files else "standard")
+    forecaster = NeuralForecast(
+        models=[model], freq="D", local_scaler_type=None if of_files else "standard"
+    )
     forecaster.fit(rows)
     return forecaster.predict
 
@@ -82,8 +89,15 @@ def darts_series(df, freq):
     from sklearn.preprocessing import StandardScaler
 
     # With the group dropped, or each id is kept as a static covariate.
-    columns = {"group_cols": "unique_id", "time_col": "ds", "value_cols": "y", "drop_group_cols": "unique_id"}
-    series = TimeSeries.from_group_dataframe(df.assign(y=df["y"].astype(np.float32)), freq=freq, **columns)
+    columns = {
+        "group_cols": "unique_id",
+        "time_col": "ds",
+        "value_cols": "y",
+        "drop_group_cols": "unique_id",
+    }
+    series = TimeSeries.from_group_dataframe(
+        df.assign(y=df["y"].astype(np.float32)), freq=freq, **columns
+    )
     scaler = Scaler(StandardScaler())
     return scaler.fit_transform(series), scaler
 
@@ -106,13 +120,19 @@ def darts(job, df):
         random_state=job.seed,
         pl_trainer_kwargs={"accelerator": "cpu", "max_steps": job.steps, **SILENT},
     )
-    # An epoch just long enough, of windows from all over each series: an index of all of them is longer to shuffle.
+    # An epoch just long enough, of windows from all over each series: an index of all of them is
+    # longer to shuffle.
     most = job.rows - job.context - job.horizon + 1
     each = min(most, -(-job.steps * job.batch // job.series))
     model.fit(series, max_samples_per_ts=each, stride=most // each, verbose=False)
 
     def predict():
-        given = {"series": series, "batch_size": FORECAST_BATCH, "verbose": False, "show_warnings": False}
+        given = {
+            "series": series,
+            "batch_size": FORECAST_BATCH,
+            "verbose": False,
+            "show_warnings": False,
+        }
         forecasts = scaler.inverse_transform(model.predict(job.horizon, **given))
         columns = {
             "unique_id": np.repeat(df["unique_id"].unique(), job.horizon),
@@ -146,7 +166,8 @@ def write_files(folder):
     """Write the rows of the job of files in both layouts."""
     if folder.exists():
         return
-    partial, frame = folder.with_suffix(".part"), OF_FILES.frame()
+    partial = folder.with_suffix(".part")
+    frame = OF_FILES.frame()
     for name, rows in frame.groupby("unique_id"):
         own = partial / "folders" / f"unique_id={name}"
         own.mkdir(parents=True)
@@ -154,14 +175,20 @@ def write_files(folder):
     (partial / "files").mkdir()
     size = len(frame) // 8
     for number in range(8):
-        frame.iloc[number * size : (number + 1) * size].to_parquet(partial / "files" / f"{number}.parquet", index=False)
+        frame.iloc[number * size : (number + 1) * size].to_parquet(
+            partial / "files" / f"{number}.parquet", index=False
+        )
     partial.rename(folder)
 
 
 def measure_files(library, folder):
     """Return the seconds of a fit from files, those of the process, and its memory."""
     write_files(folder)
-    rows = str(folder / "files") if library == "seqcast" else sorted(map(str, (folder / "folders").iterdir()))
+    rows = (
+        str(folder / "files")
+        if library == "seqcast"
+        else sorted(map(str, (folder / "folders").iterdir()))
+    )
     began = time.perf_counter()
     LIBRARIES[library](OF_FILES, rows)
     fit = time.perf_counter() - began
@@ -172,7 +199,9 @@ def main():
     """Fit and forecast with a library, and print what it took."""
     parser = options(__doc__)
     parser.add_argument("--library", choices=list(LIBRARIES), required=True)
-    parser.add_argument("--files", type=Path, metavar="FOLDER", help="fit from files; they are written if missing")
+    parser.add_argument(
+        "--files", type=Path, metavar="FOLDER", help="fit from files; they are written if missing"
+    )
     Job.add_arguments(parser)
     given = parser.parse_args()
     with contextlib.redirect_stdout(sys.stderr):

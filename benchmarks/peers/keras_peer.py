@@ -3,8 +3,8 @@
     KERAS_BACKEND=jax python benchmarks/peers/keras_peer.py step
     KERAS_BACKEND=tf_keras python benchmarks/peers/keras_peer.py latency
 
-tf_keras is the Keras 2 for which the post was written, on the newest TensorFlow. Tasks and options are those of
-common.py.
+tf_keras is the Keras 2 for which the post was written, on the newest TensorFlow. Tasks and options
+are those of common.py.
 """
 
 import functools
@@ -35,12 +35,22 @@ class KerasPeer(Peer):
         if BACKEND == "jax":
             import jax
 
-            self.compiled = jax.jit(lambda *states_and_past: self.model.stateless_call(*states_and_past)[0])
+            self.compiled = jax.jit(
+                lambda *states_and_past: self.model.stateless_call(*states_and_past)[0]
+            )
 
     def train(self, past, future, epochs, after_epoch):
         """Train with `model.fit` on arrays."""
-        callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda _, logs: after_epoch(logs["loss"]))
-        given = {"batch_size": self.batch, "epochs": epochs, "shuffle": True, "verbose": 0, "callbacks": [callback]}
+        callback = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda _, logs: after_epoch(logs["loss"])
+        )
+        given = {
+            "batch_size": self.batch,
+            "epochs": epochs,
+            "shuffle": True,
+            "verbose": 0,
+            "callbacks": [callback],
+        }
         self.model.fit(past, future, **given)
 
     def forecast(self, past):
@@ -58,16 +68,22 @@ class KerasPeer(Peer):
         import tensorflow as tf
 
         call = functools.partial(self.model, training=False)
-        return tf.function(call, input_signature=[tf.TensorSpec([None, *shape], tf.float32)], jit_compile=alone)
+        return tf.function(
+            call, input_signature=[tf.TensorSpec([None, *shape], tf.float32)], jit_compile=alone
+        )
 
 
 def encoder_decoder(arguments):
     """Return the post's network: stacked cells; the decoder starts from the encoder's states and reads zeros."""
-    layers, cell = keras.layers, getattr(keras.layers, f"{arguments.cell.upper()}Cell")
-    widths, past = [arguments.width] * arguments.depth, keras.Input((arguments.context, 1))
+    layers = keras.layers
+    cell = getattr(keras.layers, f"{arguments.cell.upper()}Cell")
+    widths = [arguments.width] * arguments.depth
+    past = keras.Input((arguments.context, 1))
     zeros = layers.RepeatVector(arguments.horizon)(past[:, 0] * 0.0)
     _, *states = layers.RNN([cell(width) for width in widths], return_state=True)(past)
-    decoded = layers.RNN([cell(width) for width in widths], return_sequences=True)(zeros, initial_state=states)
+    decoded = layers.RNN([cell(width) for width in widths], return_sequences=True)(
+        zeros, initial_state=states
+    )
     return keras.Model(past, layers.Dense(1)(decoded))
 
 

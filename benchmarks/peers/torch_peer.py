@@ -40,7 +40,8 @@ class TorchPeer(Peer):
 
     def train(self, past, future, epochs, after_epoch):
         """Train on data put into a new order each epoch."""
-        inputs, targets = torch.from_numpy(past), torch.from_numpy(future)
+        inputs = torch.from_numpy(past)
+        targets = torch.from_numpy(future)
         for _ in range(epochs):
             order = torch.randperm(len(inputs))
             after_epoch(self.epoch(inputs[order], targets[order]))

@@ -3,8 +3,9 @@
     python docs/site/build.py                   # into site/
     python docs/site/build.py --site /tmp/site
 
-A warning ends it: a page that the navigation lacks, a link or an anchor that leads nowhere, a docstring that cannot be
-read. Nothing is fetched; fonts and scripts come from `.cache/site/node_modules`, which `make docs` fills once.
+A warning ends it: a page that the navigation lacks, a link or an anchor that leads nowhere, a
+docstring that cannot be read. Nothing is fetched; fonts and scripts come from
+`.cache/site/node_modules`, which `make docs` fills once.
 """
 
 import argparse
@@ -30,10 +31,20 @@ def build(site: Path, docs: Path = ROOT / "docs") -> None:
     settings = {
         "SEQCAST_SITE_NAME": f"seqcast {__version__}",
         "SEQCAST_SITE_PAGES": str(CACHE / "pages"),
-        # Material prints on each run until when it is maintained; CONTRIBUTING.md says what follows from that.
+        # Material prints on each run until when it is maintained; CONTRIBUTING.md says what follows
+        # from that.
         "NO_MKDOCS_2_WARNING": "1",
     }
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--clean", "--site-dir", str(site)]
+    command = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "--clean",
+        "--site-dir",
+        str(site),
+    ]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings})
     if done.returncode:
         sys.exit(done.returncode)
@@ -42,8 +53,12 @@ def build(site: Path, docs: Path = ROOT / "docs") -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--site", type=Path, default=ROOT / "site", help="folder of the site, written anew")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--site", type=Path, default=ROOT / "site", help="folder of the site, written anew"
+    )
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder of the pages")
     arguments = parser.parse_args()
     build(arguments.site.resolve(), arguments.docs.resolve())

@@ -12,21 +12,24 @@ STABILITY = re.compile(r"^Stability: (\w+)\.", re.MULTILINE)
 EXAMPLE = re.compile(r"^( *)Example:$", re.MULTILINE)
 
 DIRECTIVE = re.compile(
-    r"^(?P<indent> *)\.\. math::(?P<first>[^\n]*)\n(?P<rest>(?:(?P=indent) +[^\n]+\n|[ \t]*\n)*)", re.MULTILINE
+    r"^(?P<indent> *)\.\. math::(?P<first>[^\n]*)\n(?P<rest>(?:(?P=indent) +[^\n]+\n|[ \t]*\n)*)",
+    re.MULTILINE,
 )
 
 
 class Docstrings(griffe.Extension):
     """Rewrite each docstring before it is parsed, and label what is experimental.
 
-    `.. math::`, as Sphinx writes it, becomes an equation between `$$`; `Example:`, which griffe takes for a note,
-    becomes `Examples:`, whose lines are code.
+    `.. math::`, as Sphinx writes it, becomes an equation between `$$`; `Example:`, which griffe
+    takes for a note, becomes `Examples:`, whose lines are code.
     """
 
     def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
         """Give each class and function of an experimental package the label that its heading shows."""
         for room in pkg.modules.values():
-            if room.docstring is not None and STABILITY.findall(room.docstring.value) == ["experimental"]:
+            if room.docstring is not None and STABILITY.findall(room.docstring.value) == [
+                "experimental"
+            ]:
                 _label(room)
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:

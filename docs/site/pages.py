@@ -1,8 +1,8 @@
 """Gather the pages of the site in one folder, from which a generator of sites builds it.
 
-The pages are those of `docs/`, and what they link to outside of it: the other documents of the repository, and
-examples, which are shown as code. Links are written anew where a page lies elsewhere on the site, so that those in the
-repository stay what a Git host understands.
+The pages are those of `docs/`, and what they link to outside of it: the other documents of the
+repository, and examples, which are shown as code. Links are written anew where a page lies
+elsewhere on the site, so that those in the repository stay what a Git host understands.
 """
 
 import posixpath
@@ -71,7 +71,9 @@ def gather(target: Path, docs: Path = ROOT / "docs") -> None:
     shutil.copytree(docs, target, ignore=shutil.ignore_patterns("site", "__pycache__", "*.md"))
     documents = {f"docs/{path.relative_to(docs).as_posix()}": path for path in pages_of(docs)}
     # The home page stands in the place of the README.
-    documents |= {name: ROOT / name for name, page in DOCUMENTS.items() if not (docs / page).exists()}
+    documents |= {
+        name: ROOT / name for name, page in DOCUMENTS.items() if not (docs / page).exists()
+    }
     linked: set[str] = set()
     for name, path in documents.items():
         text = _with_links(path.read_text("utf-8"), name, linked)
@@ -98,7 +100,9 @@ def copy_assets(target: Path, modules: Path) -> None:
     for pattern, place in ASSETS.items():
         paths = sorted(modules.glob(pattern))
         if not paths:
-            raise FileNotFoundError(f"{modules / pattern}: nothing is there; `make docs` fetches it")
+            raise FileNotFoundError(
+                f"{modules / pattern}: nothing is there; `make docs` fetches it"
+            )
         for path in paths:
             goal = target / "assets" / place
             goal = goal if goal.suffix else goal / path.name
@@ -131,25 +135,43 @@ def code_page(name: str) -> str:
     """Return a page with the lines of a file of the repository, or of all files of a folder."""
     path = ROOT / name
     parts = [f"# {name}"]
-    inside = sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    inside = sorted(
+        file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts
+    )
     for file in inside or [path]:
         if inside:
             parts.append(f"## {file.relative_to(path).as_posix()}")
-        parts.append(f"````{LANGUAGES.get(file.suffix, 'text')}\n{file.read_text('utf-8').rstrip()}\n````")
+        parts.append(
+            f"````{LANGUAGES.get(file.suffix, 'text')}\n{file.read_text('utf-8').rstrip()}\n````"
+        )
     return "\n\n".join(parts) + "\n"
 
 
 def command_line() -> str:
     """Return the help of all commands as Markdown, as typer writes it, one heading a command.
 
-    typer's list of commands cuts sentences off; the first paragraph of each command stands there instead.
+    typer's list of commands cuts sentences off; the first paragraph of each command stands there
+    instead.
     """
-    command = [sys.executable, "-m", "typer", "seqcast.cli.main", "utils", "docs", "--name", "seqcast"]
+    command = [
+        sys.executable,
+        "-m",
+        "typer",
+        "seqcast.cli.main",
+        "utils",
+        "docs",
+        "--name",
+        "seqcast",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     text = done.stdout.removeprefix("# `seqcast`\n")
-    for name, sentence in re.findall(r"^## `seqcast (\S+)`\n\n(.+?)\n\n", text, flags=re.DOTALL | re.MULTILINE):
+    for name, sentence in re.findall(
+        r"^## `seqcast (\S+)`\n\n(.+?)\n\n", text, flags=re.DOTALL | re.MULTILINE
+    ):
         line = f"* [`{name}`](#seqcast-{name}): {sentence}"
-        text = re.sub(rf"^\* `{re.escape(name)}`: .*$", lambda _, line=line: line, text, flags=re.MULTILINE)
+        text = re.sub(
+            rf"^\* `{re.escape(name)}`: .*$", lambda _, line=line: line, text, flags=re.MULTILINE
+        )
     return text
 
 
@@ -168,7 +190,9 @@ def _with_links(text: str, name: str, linked: set[str]) -> str:
         return f"{start}{place}{anchor}"
 
     parts = re.split(r"(^(?:```|~~~~).*?^(?:```|~~~~)$)", text, flags=re.DOTALL | re.MULTILINE)
-    return "".join(part if place % 2 else LINK.sub(rewritten, part) for place, part in enumerate(parts))
+    return "".join(
+        part if place % 2 else LINK.sub(rewritten, part) for place, part in enumerate(parts)
+    )
 
 
 def _write(path: Path, content: str | bytes) -> None:

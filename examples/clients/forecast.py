@@ -20,7 +20,11 @@ def main() -> None:
         if answer.is_error:
             raise SystemExit(answer.json()["detail"])
         for row in answer.json()["rows"]:
-            print(row["ds"][:10], f"{row['seqcast']:.2f}", f"{row['seqcast-lo-80']:.2f} to {row['seqcast-hi-80']:.2f}")
+            print(
+                row["ds"][:10],
+                f"{row['seqcast']:.2f}",
+                f"{row['seqcast-lo-80']:.2f} to {row['seqcast-hi-80']:.2f}",
+            )
         # What is wrong is told with its place.
         rows[3]["y"] = "many"
         refused = client.post("/v1/forecast", json=asked).json()

@@ -1,6 +1,7 @@
 """Forecast with onnxruntime and NumPy alone: `python forecast.py model.onnx values.txt`.
 
-`Forecaster.export` wrote the model; the values are numbers, one a line. What is no number is missing.
+`Forecaster.export` wrote the model; the values are numbers, one a line. What is no number is
+missing.
 """
 
 import json
@@ -11,7 +12,9 @@ import onnxruntime
 
 if __name__ == "__main__":
     session = onnxruntime.InferenceSession(sys.argv[1])
-    past = np.genfromtxt(sys.argv[2], dtype=float)[None, :]  # one series; more of one length are forecast at once
+    past = np.genfromtxt(sys.argv[2], dtype=float)[
+        None, :
+    ]  # one series; more of one length are forecast at once
     point, *quantiles = session.run(None, {"past": past})
     told = json.loads(session.get_modelmeta().custom_metadata_map["seqcast"])["outputs"]
     print("step", told["point"], *(each["name"] for each in told["quantiles"]))

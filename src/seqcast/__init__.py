@@ -1,10 +1,11 @@
 """Sequence-to-sequence forecasting of time series with recurrent encoder-decoders on Keras 3.
 
-Two doors lead to one engine: `Seq2SeqRegressor` takes arrays of windows, `Forecaster` takes long data frames;
-`forecast` is the second one in one step.
-Importing this module imports none of Keras, JAX, scikit-learn, pandas and matplotlib; the first use of a name does.
+Two doors lead to one engine: `Seq2SeqRegressor` takes arrays of windows, `Forecaster` takes long
+data frames; `forecast` is the second one in one step. Importing this module imports none of Keras,
+JAX, scikit-learn, pandas and matplotlib; the first use of a name does.
 
-Stability: stable. Names from an experimental package (`Engine`, `RayCluster`) are as stable as that.
+Stability: stable. Names from an experimental package (`Engine`, `RayCluster`) are as stable as
+    that.
 """
 
 import lazy_loader

@@ -81,8 +81,12 @@ class SeasonalNaive(LearningEstimator[int]):
         """
         steps = self._learnt if horizon is None else check_int("horizon", horizon)
         if steps is None:
-            raise NotFittedError("horizon", expected="a number", received="None before fit", hint="Give it, or fit.")
-        forecast = repeat_newest_season(self._past(X), season_length=self.season_length, horizon=steps)
+            raise NotFittedError(
+                "horizon", expected="a number", received="None before fit", hint="Give it, or fit."
+            )
+        forecast = repeat_newest_season(
+            self._past(X), season_length=self.season_length, horizon=steps
+        )
         return forecast[:, :, 0] if np.ndim(X) == 2 else forecast
 
     def _past(self, X: Any) -> Array:
@@ -119,7 +123,8 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
         units: Width of each recurrent layer.
         cell: `gru`, `lstm` or `simple_rnn`.
         training: How it is trained.
-        random_state: Seed of everything random: an int, a `numpy.random.RandomState`, or `None` for a fresh one.
+        random_state: Seed of everything random: an int, a `numpy.random.RandomState`, or `None` for
+            a fresh one.
         verbose: 0 is silent, 1 shows progress.
 
     Attributes:
@@ -174,11 +179,18 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
         if future.shape[2] != features:
             expected = f"the {features} features of X, since forecasts are read as inputs"
             raise DataError("y", expected=expected, received=str(future.shape[2]))
-        spec, seed = self.training or TrainingSpec(), draw_seed(self.random_state)
-        network_seed, order_seed = (int(word) for word in np.random.SeedSequence(seed).generate_state(2))
+        spec = self.training or TrainingSpec()
+        seed = draw_seed(self.random_state)
+        network_seed, order_seed = (
+            int(word) for word in np.random.SeedSequence(seed).generate_state(2)
+        )
         model = ManyToOne(tuple(self.units), features=features, cell=self.cell, seed=network_seed)
         windows = ArrayWindows(
-            {"past": past}, future[:, :1], batch_size=spec.batch_size, seed=order_seed, steps=spec.steps_per_epoch
+            {"past": past},
+            future[:, :1],
+            batch_size=spec.batch_size,
+            seed=order_seed,
+            steps=spec.steps_per_epoch,
         )
         rate = learning_rate(spec, spec.epochs * len(windows))
         model.compile(optimizer=optimizer(spec, rate), loss=model.head.loss(spec.loss))
@@ -237,7 +249,8 @@ class ManyToOne(WeighedModel):
 
     def __init__(self, units: tuple[int, ...], *, features: int, cell: str, seed: int = 0) -> None:
         super().__init__()
-        # An optimiser and a compiled program cannot be pickled: a copy is built again and gets the weights.
+        # An optimiser and a compiled program cannot be pickled: a copy is built again and gets the
+        # weights.
         self.rebuilt = partial(ManyToOne, units, features=features, cell=cell)
         stack_seed, head_seed = child_seeds(seed, 2)
         self.stack = RecurrentStack(units, features, cell=cell, seed=stack_seed)

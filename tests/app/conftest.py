@@ -30,7 +30,17 @@ class Page:
 @pytest.fixture(scope="module")
 def served():
     """Start the page; stop it at the end, and see that it ends well."""
-    command = [sys.executable, "-m", "seqcast.cli.start", "app", "--port", "0", "--no-browser", "--max-waiting", "3"]
+    command = [
+        sys.executable,
+        "-m",
+        "seqcast.cli.start",
+        "app",
+        "--port",
+        "0",
+        "--no-browser",
+        "--max-waiting",
+        "3",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     line = process.stdout.readline()
     found = re.search(r"http://\S+", line)
@@ -46,16 +56,27 @@ def served():
 @pytest.fixture
 def open_page(chromium, served):
     """Return a function that opens the page for another visitor; complaints of the browser fail the test."""
-    contexts, complaints = [], []
+    contexts = []
+    complaints = []
 
     def opened(width=1280, height=800, **options):
-        context = chromium.new_context(viewport={"width": width, "height": height}, accept_downloads=True, **options)
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, accept_downloads=True, **options
+        )
         context.set_default_timeout(60_000)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console",
+            lambda message: complaints.append(message.text) if message.type == "error" else None,
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: complaints.append(request.url) if _leaves(request.url, served.url) else None)
+        page.on(
+            "request",
+            lambda request: (
+                complaints.append(request.url) if _leaves(request.url, served.url) else None
+            ),
+        )
         page.goto(served.url)
         page.get_by_role("tab", name="Data").wait_for()
         return page
@@ -82,6 +103,8 @@ def visitors():
 @pytest.fixture(scope="module")
 def counting():
     """A page for eight visitors that says what it holds; each is forgotten two seconds after leaving."""
-    with subprocess.Popen([sys.executable, str(PROGRAM), "--serve"], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [sys.executable, str(PROGRAM), "--serve"], stdout=subprocess.PIPE, text=True
+    ) as server:
         yield Page(re.search(r"http://\S+", server.stdout.readline())[0].rstrip("/"))
         server.terminate()

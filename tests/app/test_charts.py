@@ -43,8 +43,10 @@ def test_a_value_far_from_the_rest_has_a_mark():
 
 
 def test_a_fan_joins_its_past_and_stacks_its_bounds():
-    past, ahead = (STAMPS[:8], np.arange(8.0)), (STAMPS[8:], np.arange(8.0, 12.0))
-    low, high = ahead[1] - 2, ahead[1] + 3
+    past = (STAMPS[:8], np.arange(8.0))
+    ahead = (STAMPS[8:], np.arange(8.0, 12.0))
+    low = ahead[1] - 2
+    high = ahead[1] + 3
     chart = fan_chart("a", past, ahead, {"80 % interval": (low, high)}, unit="kg")
     lines = {each["name"]: each for each in chart["series"]}
     assert lines["forecast"]["data"][0] == ["2024-01-08T00:00:00", 7.0]
@@ -61,7 +63,8 @@ def test_a_fan_joins_its_past_and_stacks_its_bounds():
 def drawn(chart, label):
     """Return the upper edge of an interval as ECharts draws it, which by itself adds values of one sign only."""
     (floor,), (height,) = (
-        [each for each in chart["series"] if each["name"] == name] for name in (f"{label} from", label)
+        [each for each in chart["series"] if each["name"] == name]
+        for name in (f"{label} from", label)
     )
     pairs = [(low, high) for (_, low), (_, high) in zip(floor["data"], height["data"], strict=True)]
     adds = height.get("stackStrategy", "samesign") == "all"
@@ -71,14 +74,16 @@ def drawn(chart, label):
 @given(hnp.arrays(float, (2, 4), elements=st.floats(-1e6, 1e6)))
 def test_intervals_of_negative_values_are_drawn_where_they_are(bounds):
     low, high = np.sort(bounds, axis=0)
-    past, ahead = (STAMPS[:8], np.arange(8.0)), (STAMPS[8:], low)
+    past = (STAMPS[:8], np.arange(8.0))
+    ahead = (STAMPS[8:], low)
     chart = fan_chart("a", past, ahead, {"80 % interval": (low, high)}, unit="kg")
     assert drawn(chart, "80 % interval") == pytest.approx(high, abs=1e-6)
 
 
 @pytest.mark.parametrize(("rows", "first"), [(70, None), (500, 500 - 80)])
 def test_of_a_long_past_the_end_is_shown_and_the_slider_shows_all_of_it(rows, first):
-    past, ahead = (np.arange(rows), np.arange(rows) % 7.0), (rows + np.arange(10), np.arange(10.0))
+    past = (np.arange(rows), np.arange(rows) % 7.0)
+    ahead = (rows + np.arange(10), np.arange(10.0))
     chart = fan_chart("a", past, ahead, {"80 % interval": (ahead[1], ahead[1])}, unit="kg")
     assert {zoom.get("startValue") for zoom in chart["dataZoom"]} == {first}
     assert len(chart["series"][0]["data"]) == rows  # the slider draws the first line

@@ -33,12 +33,38 @@ IDS = (
 OPTIONS = (f'dry" :data-e="{SCRIPT}', f"{HTML}\n{{{{{SCRIPT}}}}}")
 FILE = f"a' :data-f={SCRIPT} <b onclick={SCRIPT}>`${{}}`.csv"
 
-# Methods and functions of NiceGUI whose texts are parsed: as props, styles, HTML, Markdown, CSS, templates or scripts.
+# Methods and functions of NiceGUI whose texts are parsed: as props, styles, HTML, Markdown, CSS,
+# templates or scripts.
 PARSED = {
     *("props", "default_props", "style", "default_style", "classes", "default_classes", "tailwind"),
-    *("html", "markdown", "code", "restructured_text", "mermaid", "chat_message", "editor", "interactive_image"),
-    *("run_javascript", "run_method", "get_computed_prop", "run_chart_method", "run_column_method", "run_row_method"),
-    *("add_slot", "add_head_html", "add_body_html", "add_css", "add_scss", "add_sass", "query", "teleport"),
+    *(
+        "html",
+        "markdown",
+        "code",
+        "restructured_text",
+        "mermaid",
+        "chat_message",
+        "editor",
+        "interactive_image",
+    ),
+    *(
+        "run_javascript",
+        "run_method",
+        "get_computed_prop",
+        "run_chart_method",
+        "run_column_method",
+        "run_row_method",
+    ),
+    *(
+        "add_slot",
+        "add_head_html",
+        "add_body_html",
+        "add_css",
+        "add_scss",
+        "add_sass",
+        "query",
+        "teleport",
+    ),
 }
 PARSED_ARGUMENTS = {"js_handler", "html", "html_columns", "template", "content_html"}
 
@@ -50,7 +76,10 @@ def hostile_table(days=90, ahead=7):
     for seed, shop in enumerate(IDS):
         random = np.random.default_rng(seed)
         price = random.choice([1.0, 2.0, 3.0], size=days)
-        sold = np.round(20 + 3 * np.sin(np.arange(days) * 2 * np.pi / 7) - 2 * price + random.normal(size=days), 2)
+        sold = np.round(
+            20 + 3 * np.sin(np.arange(days) * 2 * np.pi / 7) - 2 * price + random.normal(size=days),
+            2,
+        )
         sold[days - ahead :] = np.nan
         columns = {"shop`": shop, NAMES["time"]: stamps, NAMES["value"]: sold, PRICE: price}
         shops.append(pd.DataFrame({**columns, NAMES["weather"]: random.choice(OPTIONS, size=days)}))
@@ -58,7 +87,9 @@ def hostile_table(days=90, ahead=7):
 
 
 def roles(table):
-    return Roles(dict(zip(table.columns, ("unique_id", "time", "value", "future", "future"), strict=True)))
+    return Roles(
+        dict(zip(table.columns, ("unique_id", "time", "value", "future", "future"), strict=True))
+    )
 
 
 @pytest.fixture
@@ -81,11 +112,21 @@ def parsed_arguments():
     """Yield each argument of the page's sources that a browser or NiceGUI parses, with its place."""
     for file, tree in trees():
         assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
-        constants = {ast.unparse(target): node.value for node in assigned for target in node.targets}
+        constants = {
+            ast.unparse(target): node.value for node in assigned for target in node.targets
+        }
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
-                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-                keywords = [each.value for each in node.keywords if name in PARSED or each.arg in PARSED_ARGUMENTS]
+                name = (
+                    node.func.attr
+                    if isinstance(node.func, ast.Attribute)
+                    else getattr(node.func, "id", "")
+                )
+                keywords = [
+                    each.value
+                    for each in node.keywords
+                    if name in PARSED or each.arg in PARSED_ARGUMENTS
+                ]
                 for argument in [*(node.args if name in PARSED else ()), *keywords]:
                     words = ast.unparse(argument)
                     yield f"{file}:{node.lineno} {name}({words})", constants.get(words, argument)
@@ -107,7 +148,9 @@ def test_what_is_parsed_is_a_literal():
 def test_names_of_props_are_literals_and_never_scripts():
     for file, tree in trees():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith((".props", "._props", ".style")):
+            if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith(
+                (".props", "._props", ".style")
+            ):
                 assert isinstance(node.slice, ast.Constant), f"{file}:{node.lineno}"
                 assert not node.slice.value.startswith(":"), f"{file}:{node.lineno}"
 
@@ -117,7 +160,9 @@ def test_options_of_charts_have_names_of_columns_as_values_only(session):
     hostile = ":formatter"
     drawn = [
         charts.fan_chart(hostile, line, None, {}, unit=hostile),
-        charts.fan_chart(hostile, line, line, {hostile: (line[1], line[1])}, before=line, unit=hostile),
+        charts.fan_chart(
+            hostile, line, line, {hostile: (line[1], line[1])}, before=line, unit=hostile
+        ),
         charts.line_chart({hostile: [1.0]}, x=[hostile], x_name=hostile, y_name=hostile),
         charts.map_chart([(0.0, 0.0, 0.0, hostile)], low=hostile, high=hostile),
     ]
@@ -125,7 +170,9 @@ def test_options_of_charts_have_names_of_columns_as_values_only(session):
     def keys(node):
         if isinstance(node, dict):
             yield from node
-        for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        for each in (
+            node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        ):
             yield from keys(each)
 
     assert not [key for chart in drawn for key in keys(chart) if key.startswith(":")]
@@ -135,12 +182,23 @@ def test_options_of_charts_have_names_of_columns_as_values_only(session):
 def test_the_script_is_python_with_the_names_as_they_are(session):
     session.ask(horizon=7)
     script = recipes.script_of(session.table, session.frame, session.asked)
-    literals = {node.value for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Constant)}
+    literals = {
+        node.value for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Constant)
+    }
     assert {NAMES["time"], NAMES["value"], PRICE, NAMES["weather"]} <= literals
     compile(script, "forecast.py", "exec")
 
 
-FILE_NAMES = ["..", ".", "", "\0", "a" * 400 + ".csv", "ä" * 300 + ".csv", "x\n\0y.csv", "..\\..\\z.csv"]
+FILE_NAMES = [
+    "..",
+    ".",
+    "",
+    "\0",
+    "a" * 400 + ".csv",
+    "ä" * 300 + ".csv",
+    "x\n\0y.csv",
+    "..\\..\\z.csv",
+]
 
 
 @pytest.mark.parametrize("name", FILE_NAMES)
@@ -154,7 +212,9 @@ FORMULAS = ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "=cmd|' /C calc'!A0", IDS[0],
 
 
 def test_workbooks_hold_text_and_no_formulas(tmp_path):
-    table = pd.DataFrame({"=2+2": FORMULAS, "y": range(len(FORMULAS)), "ds": pd.Timestamp("2024-01-01")})
+    table = pd.DataFrame(
+        {"=2+2": FORMULAS, "y": range(len(FORMULAS)), "ds": pd.Timestamp("2024-01-01")}
+    )
     (tmp_path / "forecast.xlsx").write_bytes(table_bytes(table, "xlsx"))
     sheet = openpyxl.load_workbook(tmp_path / "forecast.xlsx")["forecast"]
     cells = [cell for row in sheet.iter_rows() for cell in row]
@@ -162,7 +222,9 @@ def test_workbooks_hold_text_and_no_formulas(tmp_path):
     assert [sheet.cell(row + 2, 1).value for row in range(len(FORMULAS))] == FORMULAS
     assert sheet.cell(1, 1).value == "=2+2"
     assert not any(cell.hyperlink for cell in cells)
-    pd.testing.assert_frame_equal(pd.read_excel(tmp_path / "forecast.xlsx").astype(table.dtypes), table)
+    pd.testing.assert_frame_equal(
+        pd.read_excel(tmp_path / "forecast.xlsx").astype(table.dtypes), table
+    )
 
 
 @pytest.mark.browser
@@ -189,7 +251,11 @@ def test_a_hostile_table_in_all_panels(open_page):
     page.get_by_role("heading", name="What the columns are").wait_for()
     check("data")
     for name, role in zip(table.columns, roles(table).of.values(), strict=True):
-        words = {"unique_id": "name of the series", "value": "value to forecast", "future": "known in advance"}
+        words = {
+            "unique_id": "name of the series",
+            "value": "value to forecast",
+            "future": "known in advance",
+        }
         choose = page.get_by_label(f"What the column {name} is", exact=True)
         choose.click()
         page.get_by_role("option", name=words.get(role, role), exact=True).click()
@@ -219,7 +285,14 @@ def test_a_hostile_table_in_all_panels(open_page):
     check("take away")
     script = download(page, "Script").decode()
     assert page.get_by_role("region", name="Python script").text_content() == script
-    for button in ("Forecast as CSV", "Forecast as Excel", "Forecast as Parquet", "Picture", "Model", "future.csv"):
+    for button in (
+        "Forecast as CSV",
+        "Forecast as Excel",
+        "Forecast as Parquet",
+        "Picture",
+        "Model",
+        "future.csv",
+    ):
         assert download(page, button)
     report = download(page, "Report").decode()
     assert HTML not in report

@@ -71,7 +71,8 @@ async def test_errors_come_out_and_the_process_goes_on(queue, kind, error, messa
 
 async def test_a_stop_interrupts_what_runs_and_drops_what_waits(queue):
     first, begun = waits(queue)
-    second, third = queue.submit(double, 1), queue.submit(double, 2)
+    second = queue.submit(double, 1)
+    third = queue.submit(double, 2)
     await begun.wait()
     second.stop()
     first.stop()
@@ -84,7 +85,9 @@ async def test_a_stop_interrupts_what_runs_and_drops_what_waits(queue):
 
 
 @pytest.mark.parametrize("how", ["for others", "for nothing"])
-async def test_a_stop_reaches_a_job_that_waits_for_other_processes_and_never_the_event_loop(queue, how):
+async def test_a_stop_reaches_a_job_that_waits_for_other_processes_and_never_the_event_loop(
+    queue, how
+):
     job, begun = waits(queue, how)
     await begun.wait()
     job.stop()
@@ -98,7 +101,9 @@ async def test_a_stop_reaches_a_job_that_waits_for_other_processes_and_never_the
 async def test_a_process_that_dies_fails_its_jobs_and_another_one_takes_over(queue):
     before = await queue.submit(os.getpid).result()
     for job in [queue.submit(die), queue.submit(double, 1)]:
-        with pytest.raises(WorkerDiedError, match=r"received its end. It may have run out of memory"):
+        with pytest.raises(
+            WorkerDiedError, match=r"received its end. It may have run out of memory"
+        ):
             await job.result()
     assert await queue.submit(os.getpid).result() != before
 

@@ -18,7 +18,9 @@ def test_from_an_empty_environment_to_a_forecast_on_screen(tmp_path, chromium):
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "--constraint", ROOT / "requirements.lock", f"{ROOT}[app]"], check=True)
+    subprocess.run(
+        [*install, "--constraint", ROOT / "requirements.lock", f"{ROOT}[app]"], check=True
+    )
     began = time.monotonic()
     command = [python.with_name("seqcast"), "app", "--port", "0", "--no-browser"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path)

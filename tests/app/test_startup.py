@@ -37,7 +37,9 @@ def test_an_upload_is_counted_while_it_comes(visitor, is_claimed):
     address = str(visitor.base_url).replace("http", "ws").rstrip("/") + SOCKET
     with connect(f"{address}?{urlencode({**how, **facts})}", max_size=None) as live:
         live.send("40")
-        while (route := re.search(r"/_nicegui/client/[\w-]+/upload/\d+", str(live.recv(60)))) is None:
+        while (
+            route := re.search(r"/_nicegui/client/[\w-]+/upload/\d+", str(live.recv(60)))
+        ) is None:
             pass
         check_upload(visitor, route[0], is_claimed)
 
@@ -67,9 +69,9 @@ HEADERS = [
 @pytest.mark.parametrize(("headers", "status"), HEADERS)
 def test_other_sites_get_nothing(visitor, headers, status):
     assert visitor.get("/", headers=headers).status_code == status
-    assert visitor.get(SOCKET, params={"EIO": "4", "transport": "polling"}, headers=headers).status_code in (
-        (status,) if status == 403 else (200, 400)
-    )
+    assert visitor.get(
+        SOCKET, params={"EIO": "4", "transport": "polling"}, headers=headers
+    ).status_code in ((status,) if status == 403 else (200, 400))
     handshake = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     with visitor.stream(
         "GET",
@@ -93,7 +95,8 @@ def test_who_only_asks_for_the_page_takes_nobodys_place(visitors, counting):
     for _ in range(20):
         assert httpx.get(counting.url, timeout=60).status_code == 200
     assert counting.held()["sessions"] == 0
-    # A visitor comes all the same: the count after the visit says that the table was read, and let go.
+    # A visitor comes all the same: the count after the visit says that the table was read, and let
+    # go.
     assert asyncio.run(visitors.visit(counting.url, 4, visitors.table(0.1)))[-1]["sessions"] == 0
 
 

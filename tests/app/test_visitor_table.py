@@ -33,7 +33,11 @@ def shops(ahead=5):
     for seed, shop in enumerate(("a", "b")):
         sold = np.arange(30.0) % 7 + seed
         sold[30 - ahead :] = np.nan
-        tables.append(pd.DataFrame({"shop": shop, "day": DAYS, "sold": sold, "price": np.arange(30) % 3 + 1.5}))
+        tables.append(
+            pd.DataFrame(
+                {"shop": shop, "day": DAYS, "sold": sold, "price": np.arange(30) % 3 + 1.5}
+            )
+        )
     return pd.concat(tables, ignore_index=True)
 
 
@@ -42,8 +46,11 @@ names = st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=6, unique=Tru
 
 @given(names, st.data())
 def test_a_role_of_one_column_moves_and_others_are_kept(columns, data):
-    roles = Roles.of_guess(ColumnGuess(columns[0], None, columns[1], past=tuple(columns[2:])), columns)
-    name, role = data.draw(st.sampled_from(columns)), data.draw(st.sampled_from(list(ROLES)))
+    roles = Roles.of_guess(
+        ColumnGuess(columns[0], None, columns[1], past=tuple(columns[2:])), columns
+    )
+    name = data.draw(st.sampled_from(columns))
+    role = data.draw(st.sampled_from(list(ROLES)))
     changed = roles.changed(name, role)
     assert changed.of[name] == role
     assert list(changed.of) == list(roles.of)
@@ -57,8 +64,11 @@ def test_a_role_of_one_column_moves_and_others_are_kept(columns, data):
 @pytest.mark.parametrize("layout", ["long", "wide"])
 def test_an_error_about_words_proposes_them_as_missing_whatever_its_hint_says(tmp_path, layout):
     table = pd.DataFrame({"day": DAYS, "sold": np.arange(30) % 7}).astype({"sold": object})
-    table.loc[5, "sold"], table.loc[7, "sold"] = "closed", "4 kg"
-    read = Table.read(write(tmp_path, table.assign(bought=3.5) if layout == "wide" else table)).with_layout(layout)
+    table.loc[5, "sold"] = "closed"
+    table.loc[7, "sold"] = "4 kg"
+    read = Table.read(
+        write(tmp_path, table.assign(bought=3.5) if layout == "wide" else table)
+    ).with_layout(layout)
     with pytest.raises(DataError, match="received 'closed' in 1 row") as caught:
         read.frame()
     assert caught.value.fix is Fix.CORRECT
@@ -92,14 +102,25 @@ def test_gaps_between_values_are_no_rows_ahead(tmp_path):
 
 def test_the_order_of_rows_in_the_file_does_not_matter(tmp_path):
     ordered = Table.read(write(tmp_path, shops(), "ordered.csv")).frame()
-    mixed = Table.read(write(tmp_path, shops().sample(frac=1.0, random_state=3), "mixed.csv")).frame()
-    pd.testing.assert_frame_equal(ordered.df.reset_index(drop=True), mixed.df.reset_index(drop=True))
-    pd.testing.assert_frame_equal(ordered.ahead.reset_index(drop=True), mixed.ahead.reset_index(drop=True))
+    mixed = Table.read(
+        write(tmp_path, shops().sample(frac=1.0, random_state=3), "mixed.csv")
+    ).frame()
+    pd.testing.assert_frame_equal(
+        ordered.df.reset_index(drop=True), mixed.df.reset_index(drop=True)
+    )
+    pd.testing.assert_frame_equal(
+        ordered.ahead.reset_index(drop=True), mixed.ahead.reset_index(drop=True)
+    )
 
 
 def test_a_wide_table_is_read_by_columns_and_some_are_left_out(tmp_path):
     wide = pd.DataFrame(
-        {"day": DAYS, "north": np.arange(30.0) * 2, "south": np.arange(30.0) * 4 % 9, "west": np.arange(30.0) % 5}
+        {
+            "day": DAYS,
+            "north": np.arange(30.0) * 2,
+            "south": np.arange(30.0) * 4 % 9,
+            "west": np.arange(30.0) % 5,
+        }
     )
     table = Table.read(write(tmp_path, wide, sep=";", decimal=","))
     assert table.roles.layout == "wide"
@@ -180,19 +201,27 @@ def test_a_table_without_values_is_refused(tmp_path):
         ({"cells": 100}, "at most 100 cells, received"),
     ],
 )
-def test_a_table_that_is_too_large_is_rejected_before_its_columns_are_guessed(tmp_path, monkeypatch, limits, message):
+def test_a_table_that_is_too_large_is_rejected_before_its_columns_are_guessed(
+    tmp_path, monkeypatch, limits, message
+):
     monkeypatch.setattr("seqcast.tables.guess_columns", None)
     refused(DataError, message, Table.read, write(tmp_path, shops()), None, TableLimits(**limits))
 
 
 def test_a_wide_table_has_a_row_for_each_cell(tmp_path):
-    wide = pd.DataFrame({"day": DAYS, **{f"shop {number}": np.arange(30.0) + number for number in range(4)}})
+    wide = pd.DataFrame(
+        {"day": DAYS, **{f"shop {number}": np.arange(30.0) + number for number in range(4)}}
+    )
     table = Table.read(write(tmp_path, wide), None, TableLimits(rows=100))
     refused(DataError, "at most 100 rows, received 120", table.frame)
 
 
 def test_another_layout_gives_other_roles(tmp_path):
-    table = Table.read(write(tmp_path, pd.DataFrame({"day": DAYS, "north": np.arange(30.0), "sold": np.arange(30.0)})))
+    table = Table.read(
+        write(
+            tmp_path, pd.DataFrame({"day": DAYS, "north": np.arange(30.0), "sold": np.arange(30.0)})
+        )
+    )
     assert table.with_layout("wide").roles.of == {"day": "time", "north": "value", "sold": "value"}
 
 
@@ -210,11 +239,19 @@ def test_another_layout_gives_other_roles(tmp_path):
 )
 def test_a_horizon_has_its_unit_and_its_end(tmp_path, frequency, last, steps, end):
     stamps = pd.date_range(end=last, periods=30, freq=frequency)
-    frame = Table.read(write(tmp_path, pd.DataFrame({"day": stamps, "sold": np.arange(30.0)}))).frame()
+    frame = Table.read(
+        write(tmp_path, pd.DataFrame({"day": stamps, "sold": np.arange(30.0)}))
+    ).frame()
     assert (frame.spoken_steps(14), frame.spoken_end(14)) == (steps, end)
     assert frame.spoken_steps(1).split()[0] == "1"
 
 
 def test_counted_steps_end_at_a_number(tmp_path):
-    frame = Table.read(write(tmp_path, pd.DataFrame({"step": np.arange(30), "y": np.arange(30) % 7.0}))).frame()
-    assert (frame.spoken_steps(1), frame.spoken_steps(3), frame.spoken_end(14)) == ("1 step", "3 steps", ", to step 43")
+    frame = Table.read(
+        write(tmp_path, pd.DataFrame({"step": np.arange(30), "y": np.arange(30) % 7.0}))
+    ).frame()
+    assert (frame.spoken_steps(1), frame.spoken_steps(3), frame.spoken_end(14)) == (
+        "1 step",
+        "3 steps",
+        ", to step 43",
+    )

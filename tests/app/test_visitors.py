@@ -28,7 +28,9 @@ DAYS = pd.date_range("2024-01-01", periods=84)
 
 
 def wave(level):
-    return np.round(level + 3 * np.sin(2 * np.pi * np.arange(84) / 7) + np.cos(np.arange(84) ** 2) / 5, 2)
+    return np.round(
+        level + 3 * np.sin(2 * np.pi * np.arange(84) / 7) + np.cos(np.arange(84) ** 2) / 5, 2
+    )
 
 
 def with_price(ahead=4):
@@ -36,7 +38,11 @@ def with_price(ahead=4):
     for place, shop in enumerate(("north", "south")):
         sold = wave(20 + place)
         sold[84 - ahead :] = np.nan
-        shops.append(pd.DataFrame({"Store": shop, "Date": DAYS, "Sold": sold, "price": np.arange(84) % 5 + 1.5}))
+        shops.append(
+            pd.DataFrame(
+                {"Store": shop, "Date": DAYS, "Sold": sold, "price": np.arange(84) % 5 + 1.5}
+            )
+        )
     return pd.concat(shops)
 
 
@@ -66,7 +72,9 @@ def test_a_file_is_read_in_a_process_that_ends_in_time(sessions, session, monkey
     assert table.roles.of == {"day": "time", "sold": "value"}
     assert asyncio.run(sessions.with_layout(table, "wide")).roles.layout == "wide"
     hostile = "\n".join(",".join(f"{column}a{row}" for column in range(200)) for row in range(3000))
-    monkeypatch.setattr(sessions, "reader", BoundedProcess(ProcessLimits(seconds=0.5, memory=1 << 30)))
+    monkeypatch.setattr(
+        sessions, "reader", BoundedProcess(ProcessLimits(seconds=0.5, memory=1 << 30))
+    )
     with pytest.raises(DataError, match=r"expected a table that is read in 0\.5 s"):
         read("hostile.csv", hostile)
     sessions.reader.close()
@@ -84,7 +92,8 @@ def test_visitors_who_come_at_once_get_their_own_forecasts_and_leave_nothing():
         session.take(await sessions.read(session.store("sales.csv", content)))
         session.ask(horizon=7, level=(80.0,))
         fit_number = session.begin_fit()
-        asked, frame = session.asked, session.frame
+        asked = session.asked
+        frame = session.frame
         file = session.file_of_fit(fit_number)
         job = sessions.answers.submit(
             computations.fit, frame.df, None, asked.options(frame), file, None, on_event=silent
@@ -116,18 +125,22 @@ def silent(_):
 
 def fitted(session, **asked):
     session.ask(**{"horizon": 7, **asked})
-    frame, asked = session.frame, session.asked
+    frame = session.frame
+    asked = session.asked
     ahead = assumed_ahead(frame, asked.horizon)
     number = session.begin_fit()
     file = session.file_of_fit(number)
-    outcome = computations.fit(silent, frame.df, ahead, asked.options(frame), file, asked.time_limit)
+    outcome = computations.fit(
+        silent, frame.df, ahead, asked.options(frame), file, asked.time_limit
+    )
     session.take_outcome(number, asked, outcome)
     return session
 
 
 def test_a_fit_that_ends_after_a_newer_one_replaces_nothing(session):
     take(session, with_price())
-    older, newer = session.begin_fit(), session.begin_fit()
+    older = session.begin_fit()
+    newer = session.begin_fit()
     assert session.file_of_fit(older) != session.file_of_fit(newer)
     for number in (newer, older):
         session.file_of_fit(number).write_text(f"the model of fit {number}")
@@ -148,7 +161,8 @@ def test_a_fit_of_an_earlier_table_replaces_nothing(session):
 
 
 def test_sessions_are_bounded_and_leave_nothing(sessions):
-    first, second = sessions.open(), sessions.open()
+    first = sessions.open()
+    second = sessions.open()
     refused(SessionLimitError, "at most 2 at a time, received 2", sessions.open)
     path = first.store("../../etc/passwd.csv", b"x")
     assert path.parent.parent == first.folder
@@ -220,15 +234,22 @@ def test_estimates_grow_with_what_is_done(session):
 @pytest.mark.processes
 def test_recipes_make_the_same_forecast(session, tmp_path):
     """The script and the command line, of a wide table that is written unusually, of which a series is left out."""
-    wide = pd.DataFrame({"Tag": DAYS.strftime("%d.%m.%Y"), "Nord": wave(100), "West": wave(9), "Süd": wave(20)})
+    wide = pd.DataFrame(
+        {"Tag": DAYS.strftime("%d.%m.%Y"), "Nord": wave(100), "West": wave(9), "Süd": wave(20)}
+    )
     take(session, wide, "absatz.csv", sep=";", decimal=",")
     session.take(replace(session.table, roles=session.table.roles.changed("West", "ignore")))
     fitted(session)
     (tmp_path / recipes.file_name(session.table)).write_bytes(table_bytes(session.frame.df, "csv"))
-    (tmp_path / "script.py").write_text(recipes.script_of(session.table, session.frame, session.fitted))
+    (tmp_path / "script.py").write_text(
+        recipes.script_of(session.table, session.frame, session.fitted)
+    )
     words = shlex.split(recipes.command_of(session.table, session.frame, session.fitted))
     assert words[:2] == ["seqcast", "forecast"]
-    for command in ([sys.executable, "script.py"], [sys.executable, "-m", "seqcast.cli.start", *words[1:]]):
+    for command in (
+        [sys.executable, "script.py"],
+        [sys.executable, "-m", "seqcast.cli.start", *words[1:]],
+    ):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         again = pd.read_csv(tmp_path / "forecast.csv")
@@ -240,7 +261,8 @@ def test_recipes_name_all_that_was_said(session):
     take(session, with_price())
     session.ask(horizon=3, effort="balanced", time_limit="2 min", level=(80.0,))
     made = session.table, session.frame, session.asked
-    script, command = recipes.script_of(*made), recipes.command_of(*made)
+    script = recipes.script_of(*made)
+    command = recipes.command_of(*made)
     columns = "Columns(unique_id='Store', ds='Date', y='Sold')"
     for said in (columns, "future_covariates=('price',)", "time_limit='2 min'", "random_state=0"):
         assert said in script
@@ -278,7 +300,8 @@ def test_a_fit_is_saved_forecasts_and_can_be_looked_into(session):
 def test_scores_are_those_of_the_rows(session):
     take(session, pd.DataFrame({"ds": DAYS, "y": wave(5)}))
     session.ask(horizon=7)
-    frame, asked = session.frame, session.used
+    frame = session.frame
+    asked = session.used
     tested = computations.backtest(silent, frame.df, asked.options(frame), 2, asked.time_limit)
     columns = session.frame.columns
     error = (tested["seqcast"] - tested["y"]).abs()
@@ -294,8 +317,13 @@ def test_scores_are_those_of_the_rows(session):
 
 
 def test_the_worst_series_comes_first():
-    errors = {"seqcast": np.repeat([1.0, 3.0, 2.0], 2), "seasonal_naive": np.repeat([1.0, 1.0, 4.0], 2)}
-    tested = pd.DataFrame({"unique_id": list("aabbcc"), "ds": [1, 2] * 3, "cutoff": 0, "y": 0.0, **errors})
+    errors = {
+        "seqcast": np.repeat([1.0, 3.0, 2.0], 2),
+        "seasonal_naive": np.repeat([1.0, 1.0, 4.0], 2),
+    }
+    tested = pd.DataFrame(
+        {"unique_id": list("aabbcc"), "ds": [1, 2] * 3, "cutoff": 0, "y": 0.0, **errors}
+    )
     table = scores_by_series(tested, Columns())
     assert table["series"].tolist() == ["b", "a", "c"]
     assert table["ratio"].tolist() == [3.0, 1.0, 0.5]

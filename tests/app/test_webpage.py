@@ -23,7 +23,9 @@ def weekly(level, seed):
 
 
 def wide_file():
-    table = pd.DataFrame({"Tag": DAYS.strftime("%d.%m.%Y"), "Nord": weekly(10, 0), "Süd": weekly(20, 1)})
+    table = pd.DataFrame(
+        {"Tag": DAYS.strftime("%d.%m.%Y"), "Nord": weekly(10, 0), "Süd": weekly(20, 1)}
+    )
     return table.to_csv(index=False, sep=";", decimal=",").encode("cp1252")
 
 
@@ -34,13 +36,17 @@ def long_file(ahead=10):
         price = np.random.default_rng(seed + 7).choice([1.0, 2.0, 3.0], size=len(DAYS))
         sold = weekly(20, seed) - 2 * price
         sold[len(DAYS) - ahead :] = np.nan
-        shops.append(pd.DataFrame({"Store": shop, "Date": DAYS.astype(str), "Sold": sold, "price": price}))
+        shops.append(
+            pd.DataFrame({"Store": shop, "Date": DAYS.astype(str), "Sold": sold, "price": price})
+        )
     return pd.concat(shops).to_csv(index=False).encode()
 
 
 def give(page, name, content, kind="text/csv"):
     page.get_by_role("tab", name="Data").click()
-    page.locator("input[type=file]").set_input_files({"name": name, "mimeType": kind, "buffer": content})
+    page.locator("input[type=file]").set_input_files(
+        {"name": name, "mimeType": kind, "buffer": content}
+    )
 
 
 def take(page, name, content):
@@ -87,7 +93,9 @@ def look_inside(page):
     go(page, "Why")
     page.get_by_role("button", name="Look inside").click()
     nothing = page.get_by_text("there is no network")
-    page.get_by_role("heading", name="The map of its states").or_(nothing).first.wait_for(timeout=LONG)
+    page.get_by_role("heading", name="The map of its states").or_(nothing).first.wait_for(
+        timeout=LONG
+    )
 
 
 def download(page, button):
@@ -110,7 +118,11 @@ def check_accessibility(page):
     page.wait_for_function(AT_REST)
     found = Axe().run(page).response["violations"]
     serious = [each for each in found if each["impact"] in ("serious", "critical")]
-    told = [(each["id"], node["html"][:200], node["target"]) for each in serious for node in each["nodes"][:3]]
+    told = [
+        (each["id"], node["html"][:200], node["target"])
+        for each in serious
+        for node in each["nodes"][:3]
+    ]
     assert not told, json.dumps(told, indent=1)
 
 
@@ -129,7 +141,10 @@ def test_a_wide_table_from_file_to_forecast_in_every_format_and_the_model(open_p
     # The season goes on.
     truth = 10 + 3 * np.sin(2 * np.pi * (len(DAYS) + np.arange(14)) / 7)
     assert np.abs(table[table["unique_id"] == "Nord"]["seqcast"].to_numpy() - truth).mean() < 1.0
-    for button, read in (("Forecast as Parquet", pd.read_parquet), ("Forecast as Excel", pd.read_excel)):
+    for button, read in (
+        ("Forecast as Parquet", pd.read_parquet),
+        ("Forecast as Excel", pd.read_excel),
+    ):
         same = read(io.BytesIO(download(page, button)))
         np.testing.assert_allclose(same["seqcast"], table["seqcast"])
     assert download(page, "Picture").startswith(b"\x89PNG")
@@ -144,7 +159,10 @@ def test_columns_are_corrected_and_the_series_follow(open_page):
     page = open_page()
     give(page, "absatz.csv", wide_file())
     page.get_by_role("img", name=re.compile("Values of Nord")).wait_for()
-    for layout, series in (("a row for each series and time", "absatz"), ("a series in each column", "Nord")):
+    for layout, series in (
+        ("a row for each series and time", "absatz"),
+        ("a series in each column", "Nord"),
+    ):
         page.get_by_label("The table has").click()
         page.get_by_role("option", name=layout).click()
         page.get_by_role("img", name=re.compile(f"Values of {series}")).wait_for()
@@ -161,7 +179,9 @@ BAD_FILES = [
 
 
 @pytest.mark.parametrize(("file", "content", "told"), BAD_FILES)
-def test_a_bad_file_is_told_in_plain_words_and_a_good_one_taken_after_it(open_page, file, content, told):
+def test_a_bad_file_is_told_in_plain_words_and_a_good_one_taken_after_it(
+    open_page, file, content, told
+):
     page = open_page()
     give(page, file, content)
     alert = page.get_by_role("alert").filter(has_text=re.compile("xpected"))
@@ -221,17 +241,27 @@ def test_a_number_for_missing_values_is_told_and_read_as_missing(open_page):
 def facts(page):
     """Return the facts about the series of a table by their names."""
     table = page.get_by_role("region", name="Facts about the series")
-    return dict(zip(table.locator("th").all_inner_texts(), table.locator("td").all_inner_texts(), strict=True))
+    return dict(
+        zip(
+            table.locator("th").all_inner_texts(),
+            table.locator("td").all_inner_texts(),
+            strict=True,
+        )
+    )
 
 
 def test_rows_that_are_pasted(open_page):
     page = open_page()
-    rows = "\n".join(f"{day:%Y-%m-%d}\t{value}" for day, value in zip(DAYS, weekly(5, 3), strict=True))
+    rows = "\n".join(
+        f"{day:%Y-%m-%d}\t{value}" for day, value in zip(DAYS, weekly(5, 3), strict=True)
+    )
     page.get_by_label("Paste rows here").fill(f"day\tvisits\n{rows}")
     page.get_by_role("button", name="Read what was pasted").click()
     page.get_by_role("heading", name="The series").wait_for()
     assert page.get_by_role("heading", name="The series of pasted.csv").is_visible()
-    assert page.get_by_text(re.compile("120 rows, 2 columns; .*time: day; value to forecast: visits.")).is_visible()
+    assert page.get_by_text(
+        re.compile("120 rows, 2 columns; .*time: day; value to forecast: visits.")
+    ).is_visible()
 
 
 def test_a_forecast_is_there_at_once_with_its_unit_and_its_end(open_page):
@@ -253,11 +283,21 @@ LONG_NAME = "A name without end, of 500 g × 12 <b>&amp;\"'|;\\ " + "x" * 80
 def test_no_name_of_a_file_or_series_breaks_the_page(open_page, width):
     page = open_page(width=width)
     products = [
-        pd.DataFrame({"product": f"{LONG_NAME} {number}", "Date": DAYS.astype(str), f"Sold of {LONG_NAME}": values})
+        pd.DataFrame(
+            {
+                "product": f"{LONG_NAME} {number}",
+                "Date": DAYS.astype(str),
+                f"Sold of {LONG_NAME}": values,
+            }
+        )
         for number, values in enumerate((weekly(10, 0), weekly(20, 1)))
     ]
-    take(page, f"{LONG_NAME.replace('/', '')}.csv", pd.concat(products).to_csv(index=False).encode())
-    page.get_by_role("img", name=re.compile("Values of A name.*forecast over")).wait_for(timeout=LONG)
+    take(
+        page, f"{LONG_NAME.replace('/', '')}.csv", pd.concat(products).to_csv(index=False).encode()
+    )
+    page.get_by_role("img", name=re.compile("Values of A name.*forecast over")).wait_for(
+        timeout=LONG
+    )
     for tab in ("Data", "Forecast"):
         go(page, tab)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -307,10 +347,14 @@ def test_a_training_that_is_stopped_keeps_the_best_so_far(open_page):
 
 
 def test_two_visitors_have_work_of_their_own(open_page):
-    first, second = open_page(), open_page()
+    first = open_page()
+    second = open_page()
     take(first, "absatz.csv", wide_file())
     take(second, "shops.csv", long_file())
-    for page, mine, other in ((first, "absatz.csv", "shops.csv"), (second, "shops.csv", "absatz.csv")):
+    for page, mine, other in (
+        (first, "absatz.csv", "shops.csv"),
+        (second, "shops.csv", "absatz.csv"),
+    ):
         assert mine in page.content()
         assert other not in page.content()
     begin(second, "Balanced")
@@ -318,7 +362,9 @@ def test_two_visitors_have_work_of_their_own(open_page):
     begin(first, "Balanced")
     first.get_by_text(re.compile("Waiting: 1 computation|Computing|Training")).wait_for()
     for page, there, elsewhere in ((first, "Nord", "north"), (second, "north", "Nord")):
-        page.get_by_role("button", name="Stop and keep the best so far").wait_for(state="hidden", timeout=LONG)
+        page.get_by_role("button", name="Stop and keep the best so far").wait_for(
+            state="hidden", timeout=LONG
+        )
         page.get_by_text("The numbers").click()
         page.get_by_role("cell", name=there, exact=True).first.wait_for()
         assert page.get_by_role("cell", name=elsewhere, exact=True).count() == 0
@@ -346,7 +392,9 @@ def test_by_keyboard_alone(open_page):
     def press(text):
         for _ in range(60):
             page.keyboard.press("Tab")
-            now = page.evaluate("document.activeElement.tagName + document.activeElement.innerText.trim()")
+            now = page.evaluate(
+                "document.activeElement.tagName + document.activeElement.innerText.trim()"
+            )
             if now.startswith("BUTTON") and now.endswith(text):
                 return page.keyboard.press("Enter")
         return pytest.fail(f"{text} was not reached")

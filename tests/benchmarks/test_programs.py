@@ -12,10 +12,16 @@ from zero_shot import check_releases
 from harness import ROOT, first_run, run_process
 from tests.refusals import refused
 
-SCRIPTS = [path for path in sorted((ROOT / "benchmarks").rglob("*.py")) if "peers" not in path.parts]
+SCRIPTS = [
+    path for path in sorted((ROOT / "benchmarks").rglob("*.py")) if "peers" not in path.parts
+]
 # These have no options: each runs for minutes, and writes a page.
 WITHOUT = {"post_page", "pretrained_page"}
-PROGRAMS = {path.stem: path for path in SCRIPTS if "__main__" in path.read_text() and path.stem not in WITHOUT}
+PROGRAMS = {
+    path.stem: path
+    for path in SCRIPTS
+    if "__main__" in path.read_text() and path.stem not in WITHOUT
+}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -28,11 +34,18 @@ def test_a_program_starts_and_says_what_it_does(name, monkeypatch, capsys):
 
 
 def test_a_process_finds_nothing_compiled_and_its_errors_end_the_program():
-    facts = "import json, os; print(json.dumps({'cache': os.listdir(os.environ['SEQCAST_CACHE_DIR'])}))"
+    facts = (
+        "import json, os; print(json.dumps({'cache': os.listdir(os.environ['SEQCAST_CACHE_DIR'])}))"
+    )
     found = first_run([sys.executable, "-c", facts])
     assert found["cache"] == []
     assert found["process_s"] > 0
-    refused(SystemExit, "no such task", run_process, [sys.executable, "-c", "import sys; sys.exit('no such task')"])
+    refused(
+        SystemExit,
+        "no such task",
+        run_process,
+        [sys.executable, "-c", "import sys; sys.exit('no such task')"],
+    )
 
 
 @pytest.fixture
@@ -52,13 +65,17 @@ def run(tmp_path, monkeypatch, capsys):
         given = ["data", "--out", str(tmp_path), "--method", "pretrained", *arguments]
         monkeypatch.setattr(sys, "argv", ["zero_shot.py", *given])
         zero_shot.main()
-        return [json.loads(path.read_text()) for path in sorted(tmp_path.glob("*.json"))], capsys.readouterr().out
+        return [
+            json.loads(path.read_text()) for path in sorted(tmp_path.glob("*.json"))
+        ], capsys.readouterr().out
 
     program.commands = commands
     return program
 
 
-def test_each_setting_is_run_once_and_windows_before_test_parts_are_compared_with_nothing_published(run, monkeypatch):
+def test_each_setting_is_run_once_and_windows_before_test_parts_are_compared_with_nothing_published(
+    run, monkeypatch
+):
     records, shown = run("--held-back", "--tasks", "nn5", "ETT_1H")
     assert {record["scored"] for record in records} == {"held back"}
     assert all("--held-back" in command for command in run.commands)

@@ -11,11 +11,15 @@ import pytest
 
 from tests.cli.commands import COMMANDS, command_line, finish, write_inputs
 
-pytestmark = [pytest.mark.processes, pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of Linux")]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of Linux"),
+]
 
 ALL = "SEQCAST_CONDITIONS" in os.environ
 NOWHERE = "/proc/none"
-# No file may become larger than this; the signal that would end the process is ignored, so that writing fails.
+# No file may become larger than this; the signal that would end the process is ignored, so that
+# writing fails.
 FULL_DISK = """
 import resource, signal, sys
 sys.dont_write_bytecode = True  # Python would leave the first bytes of a file, and fail to import it afterwards
@@ -28,7 +32,9 @@ resource.setrlimit(resource.RLIMIT_AS, ({size} << 20, {size} << 20))
 """
 # OpenBLAS ends the process with exit code 1 where it has no memory.
 ENDS_BY_ITSELF = b"OpenBLAS error: Memory allocation still failed"
-HOMELESS = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "SEQCAST_CACHE_DIR", "MPLCONFIGDIR"))
+HOMELESS = dict.fromkeys(
+    ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "SEQCAST_CACHE_DIR", "MPLCONFIGDIR")
+)
 # Conditions under which each command does its work all the same: environment variables and streams.
 HARMLESS = {
     "no home": ({**HOMELESS, "HOME": NOWHERE}, {}),
@@ -81,7 +87,9 @@ def check_error(done):
 
 @pytest.mark.parametrize("name", COMMANDS if ALL else FEW_FULL)
 def test_a_full_disk(name, folder, out):
-    done = finish(command_line(COMMANDS[name], folder, out, FULL_DISK), changes=temporary_files(out))
+    done = finish(
+        command_line(COMMANDS[name], folder, out, FULL_DISK), changes=temporary_files(out)
+    )
     check_error(done)
     assert not remains(out)
 
@@ -111,7 +119,8 @@ def test_little_memory(name, size, folder, out):
 
 
 @pytest.mark.parametrize(
-    ("name", "condition"), [(name, each) for name in COMMANDS for each in HARMLESS] if ALL else FEW_HARMLESS
+    ("name", "condition"),
+    [(name, each) for name in COMMANDS for each in HARMLESS] if ALL else FEW_HARMLESS,
 )
 def test_harmless_conditions(name, condition, folder, out):
     changes, streams = HARMLESS[condition]

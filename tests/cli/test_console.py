@@ -22,7 +22,16 @@ from seqcast.cli.console import (
 from seqcast.cli.main import app
 from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.row_lookup import read_future
-from seqcast.errors import DataError, Fix, MissingFileError, Option, Phrase, Row, SaveError, SpecError
+from seqcast.errors import (
+    DataError,
+    Fix,
+    MissingFileError,
+    Option,
+    Phrase,
+    Row,
+    SaveError,
+    SpecError,
+)
 from seqcast.specs.columns import Columns, Covariates
 from seqcast.tables.contents import in_files
 from seqcast.tables.open_table import read_table
@@ -30,7 +39,12 @@ from seqcast.tables.open_table import read_table
 COLUMNS = Columns()
 COMMANDS = typer.main.get_command(app).commands
 OPTIONS = {
-    name: {flag for option in command.params for flag in (*option.opts, *option.secondary_opts) if flag[0] == "-"}
+    name: {
+        flag
+        for option in command.params
+        for flag in (*option.opts, *option.secondary_opts)
+        if flag[0] == "-"
+    }
     for name, command in COMMANDS.items()
 }
 ALL = set.union(*OPTIONS.values())
@@ -52,7 +66,9 @@ def refused(call, **tables):
 
 
 def test_errors_after_sorting_name_the_rows_of_the_file(tmp_path):
-    path = table(tmp_path / "a.csv", "ds,y\n2024-01-03,1\n2024-01-01,2\n2024-01-02,3\n2024-01-01,4\n")
+    path = table(
+        tmp_path / "a.csv", "ds,y\n2024-01-03,1\n2024-01-01,2\n2024-01-02,3\n2024-01-01,4\n"
+    )
     rows = read_table(path, COLUMNS)
     assert rows.frame["y"].tolist() == [2, 4, 3, 1]
     message = refused(lambda: read_frame(rows.frame, COLUMNS), df=rows)
@@ -63,12 +79,16 @@ def test_errors_after_sorting_name_the_rows_of_the_file(tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["row 3", "df", "future", "missing='fill'", "y, row 0 (series 'a')", "(row 1)"])
+@pytest.mark.parametrize(
+    "name", ["row 3", "df", "future", "missing='fill'", "y, row 0 (series 'a')", "(row 1)"]
+)
 @pytest.mark.parametrize("role", ["ds", "y"])
 def test_a_column_may_have_any_name(tmp_path, name, role):
     columns = Columns(**{role: name})
     stamps = [1, 2, 2, 4] if role == "ds" else [1, 2, 3, 4]
-    rows = pd.DataFrame({"unique_id": "a", columns.ds: stamps, columns.value: [1.0, 2.0, None, 4.0]})
+    rows = pd.DataFrame(
+        {"unique_id": "a", columns.ds: stamps, columns.value: [1.0, 2.0, None, 4.0]}
+    )
     path = tmp_path / "a.csv"
     rows.to_csv(path, index=False)
     of_file = read_table(path, columns)
@@ -77,7 +97,11 @@ def test_a_column_may_have_any_name(tmp_path, name, role):
     both = {"df": of_file, "future": replace(of_file, path=tmp_path / "b.csv")}
     message = refused(lambda: read_frame(of_file.frame, columns, missing=missing), **both)
     assert message.startswith(f"{path}, column {name!r}, row 4 (series 'a'): expected ")
-    expected = "a stamp after 2 (row 3), received the duplicate 2. Take" if role == "ds" else "--missing fill."
+    expected = (
+        "a stamp after 2 (row 3), received the duplicate 2. Take"
+        if role == "ds"
+        else "--missing fill."
+    )
     assert expected in message
 
 
@@ -92,7 +116,10 @@ def test_labels_and_series_may_look_like_rows(tmp_path):
 
 
 FUTURES = [
-    ("unique_id,ds,price\na,3,1\na,3,1\n", ", column 'ds', row 3 (series 'a'): expected each stamp"),
+    (
+        "unique_id,ds,price\na,3,1\na,3,1\n",
+        ", column 'ds', row 3 (series 'a'): expected each stamp",
+    ),
     ("unique_id,ds,price\na,3,1\n,4,1\n", ", column 'unique_id', row 3: expected a series' name"),
     ("unique_id,ds,prices\na,3,1\n", ": expected a column 'price', received the columns"),
 ]
@@ -104,7 +131,9 @@ def test_the_future_has_a_file_of_its_own(tmp_path, text, place):
     rows = read_table(path, COLUMNS, value=False)
     both = {"df": replace(rows, path=tmp_path / "sales.csv"), "future": rows}
     like = pd.Index([1, 2])
-    message = refused(lambda: read_future(rows.frame, COLUMNS, ("price",), ("a",), like, gaps=False), **both)
+    message = refused(
+        lambda: read_future(rows.frame, COLUMNS, ("price",), ("a",), like, gaps=False), **both
+    )
     assert message.startswith(f"{path}{place}")
 
 
@@ -134,7 +163,10 @@ TYPED = [
     (SpecError("columns", expected="three names"), "--id, --time, --value: expected three names."),
     (SpecError("preset.head", expected="one"), "preset.head: expected one."),
     (SpecError("max_size", expected="a size"), "--max-size: expected a size."),
-    (DataError(option="n_windows", series="a", expected="one"), "--n-windows (series 'a'): expected one."),
+    (
+        DataError(option="n_windows", series="a", expected="one"),
+        "--n-windows (series 'a'): expected one.",
+    ),
     # A column or a file may be called like an option.
     (DataError(column="level", expected="one"), "level: expected one."),
     (MissingFileError("level", expected="a file"), "level: expected a file."),
@@ -159,28 +191,43 @@ HINTS = [
 
 @pytest.mark.parametrize(("option", "words"), HINTS)
 def test_options_in_a_hint(option, words):
-    assert word_error(DataError("df", hint=Phrase("Take ", option, ".")), ALL) == f"df. Take {words}."
+    assert (
+        word_error(DataError("df", hint=Phrase("Take ", option, ".")), ALL) == f"df. Take {words}."
+    )
     plain = DataError("df", hint=str(Phrase("Take ", option, ".")))
     assert word_error(plain) == str(plain)
-    lacking = DataError("df", hint=Phrase("As in ", Row(3), ", take ", Option("missing", "fill"), "."))
+    lacking = DataError(
+        "df", hint=Phrase("As in ", Row(3), ", take ", Option("missing", "fill"), ".")
+    )
     assert word_error(lacking, ["-H"]) == "df. As in row 3, take --missing fill (an option of fit)."
 
 
 def test_a_flag_is_named_with_its_opposite_where_a_command_has_it():
     error = DataError("df", hint=Phrase("Take ", Option("day_first", False), "."))
     assert word_error(error, ["--day-first"]) == "df. Take --month-first."
-    assert word_error(SpecError("host, port", expected="others"), ["--host"]) == "--host, --port: expected others."
+    assert (
+        word_error(SpecError("host, port", expected="others"), ["--host"])
+        == "--host, --port: expected others."
+    )
 
 
-@pytest.mark.parametrize("hint", ["df.sort_values()", Phrase("Take ", Option("sort", True), "."), ""])
+@pytest.mark.parametrize(
+    "hint", ["df.sort_values()", Phrase("Take ", Option("sort", True), "."), ""]
+)
 def test_the_fix_chooses_the_hint_of_a_file(hint):
     assert word_error(DataError("df", hint=hint, fix=Fix.SORT), ALL) == "df. Sort the rows."
-    assert word_error(DataError("df", hint="Add them up.", fix=Fix.DEDUPLICATE), ALL) == "df. Add them up."
+    assert (
+        word_error(DataError("df", hint="Add them up.", fix=Fix.DEDUPLICATE), ALL)
+        == "df. Add them up."
+    )
 
 
 def test_a_path_is_never_an_option():
     for name in ("future", "cell", "df", "units"):
-        for error in (DataError(path=name, expected="a table"), SaveError(name, expected="a table")):
+        for error in (
+            DataError(path=name, expected="a table"),
+            SaveError(name, expected="a table"),
+        ):
             assert word_error(error) == f"{name}: expected a table."
 
 
@@ -191,7 +238,16 @@ def test_every_flag_is_an_option_of_a_command():
 # ---------------------------------------------------------------- letters
 
 
-HOSTILE = ("\x1b]0;title\x07", "[red]", "[link=http://x]a[/link]", "[/]", "\x9b31m", "a\u202eb", "\x00\x7f", "\r")
+HOSTILE = (
+    "\x1b]0;title\x07",
+    "[red]",
+    "[link=http://x]a[/link]",
+    "[/]",
+    "\x9b31m",
+    "a\u202eb",
+    "\x00\x7f",
+    "\r",
+)
 
 
 def test_names_are_shown_and_not_obeyed(capsys):
@@ -210,7 +266,9 @@ def test_names_are_shown_and_not_obeyed(capsys):
 
 def test_no_color_means_no_color(run_python):
     code = "import sys; from seqcast.cli import console; console._ERRORS.file = sys.stdout; console.print_error('x')"
-    colored, plain = (run_python(code, FORCE_COLOR="1", NO_COLOR=no, TERM="xterm-256color") for no in (None, "1"))
+    colored, plain = (
+        run_python(code, FORCE_COLOR="1", NO_COLOR=no, TERM="xterm-256color") for no in (None, "1")
+    )
     assert ("31m" in colored, "31m" in plain, "Error:" in plain) == (True, False, True)
 
 
@@ -228,7 +286,11 @@ def test_any_character_is_printed_whatever_the_encoding(monkeypatch, encoding, i
     print_table("東京 → Zürich", ["東京"], [["≤ …"]])
     note("東京")
     shown = streams["stdout"].buffer.getvalue()
-    assert (r"\u6771" in shown.decode(encoding)) if is_terminal else ("東京 → Zürich" in shown.decode())
+    assert (
+        (r"\u6771" in shown.decode(encoding))
+        if is_terminal
+        else ("東京 → Zürich" in shown.decode())
+    )
     assert streams["stderr"].buffer.getvalue()
 
 

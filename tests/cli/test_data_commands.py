@@ -23,14 +23,23 @@ NAMES = ("--id", "shop", "--time", "day")
 
 
 def test_a_folder_is_written(write):
-    assert write("sales.csv", "-o", "sales", *NAMES) == (0, "Wrote sales: 2 files, 2 series, 4 rows\n", "")
+    assert write("sales.csv", "-o", "sales", *NAMES) == (
+        0,
+        "Wrote sales: 2 files, 2 series, 4 rows\n",
+        "",
+    )
     found = pd.read_parquet("sales")
     assert found["shop"].tolist() == ["a", "a", "b", "b"]
     assert found["sold"].tolist() == [1, 3, 2, 0]
-    _, out, _ = write("sales", "-o", "again", *NAMES, "--files", 1, "--memory-limit", "500 MB", "--json")
+    _, out, _ = write(
+        "sales", "-o", "again", *NAMES, "--files", 1, "--memory-limit", "500 MB", "--json"
+    )
     counts = {"files": 1, "series": 2, "rows": 4}
     assert json.loads(out) == {"folder": "again", **counts, "columns": ["shop", "day", "sold"]}
-    assert write("again/*.parquet", "-o", "third", *NAMES, "--files", 1)[1] == "Wrote third: 1 file, 2 series, 4 rows\n"
+    assert (
+        write("again/*.parquet", "-o", "third", *NAMES, "--files", 1)[1]
+        == "Wrote third: 1 file, 2 series, 4 rows\n"
+    )
 
 
 def test_errors_name_the_options(write):
@@ -42,11 +51,20 @@ def test_errors_name_the_options(write):
     _, _, err = write("sales.csv", "-o", "sales", *NAMES)
     assert err.endswith("received one that holds files. Choose another; --force replaces it. ")
     assert write("sales.csv", "-o", "sales", *NAMES, "--force", "--files", "1")[0] == 0
-    assert "--memory-limit: expected a size" in write("sales.csv", "-o", "more", *NAMES, "--memory-limit", "x")[2]
-    assert "as in --memory-limit '4 GB'." in write("sales.csv", "-o", "more", *NAMES, "--memory-limit", "1kB")[2]
+    assert (
+        "--memory-limit: expected a size"
+        in write("sales.csv", "-o", "more", *NAMES, "--memory-limit", "x")[2]
+    )
+    assert (
+        "as in --memory-limit '4 GB'."
+        in write("sales.csv", "-o", "more", *NAMES, "--memory-limit", "1kB")[2]
+    )
     pd.read_csv("sales.csv").assign(day="31.01.2024").to_csv("days.csv", index=False)
     assert "with --time-format %d.%m.%Y, or" in write("days.csv", "-o", "more", *NAMES)[2]
-    assert "received 2 rows with the time" in write("days.csv", "-o", "more", *NAMES, "--time-format", "%d.%m.%Y")[2]
+    assert (
+        "received 2 rows with the time"
+        in write("days.csv", "-o", "more", *NAMES, "--time-format", "%d.%m.%Y")[2]
+    )
 
 
 @pytest.fixture
@@ -54,11 +72,15 @@ def bad():
     """Write a file with a fault of each kind."""
     days = pd.date_range("2024-01-01", periods=40).strftime("%Y-%m-%d")
     y = (9 + np.random.default_rng(0).normal(size=40)).round(2)
-    rows = pd.concat([pd.DataFrame({"shop": shop, "day": days, "sold": y}) for shop in "abc"], ignore_index=True)
+    rows = pd.concat(
+        [pd.DataFrame({"shop": shop, "day": days, "sold": y}) for shop in "abc"], ignore_index=True
+    )
     rows = rows.astype({"sold": object})
     rows.loc[rows["shop"] == "c", "sold"] = 4
-    rows.loc[[3, 8], "sold"], rows.loc[[12, 13, 14], "sold"] = "closed", 99999
-    rows.loc[[43, 48], "sold"], rows.loc[[52, 53, 54], "sold"] = "closed", 99999
+    rows.loc[[3, 8], "sold"] = "closed"
+    rows.loc[[12, 13, 14], "sold"] = 99999
+    rows.loc[[43, 48], "sold"] = "closed"
+    rows.loc[[52, 53, 54], "sold"] = 99999
     rows = pd.concat([rows, rows.iloc[[100]]])
     rows.to_csv("bad.csv", index=False)
 
@@ -97,11 +119,16 @@ def test_a_description_lists_all_faults_and_what_would_forecast(run, bad):
 
 def test_the_options_that_it_names_settle_the_faults(run, bad):
     _, out, _ = run("describe", "bad.csv", *COLUMNS)
-    missing = ",".join(shlex.split(each)[0] for each in re.findall(r"--missing-values (\S+)\. ", out))
+    missing = ",".join(
+        shlex.split(each)[0] for each in re.findall(r"--missing-values (\S+)\. ", out)
+    )
     settled = ["--missing-values", missing, *re.findall("--on-duplicates first", out)]
     options = shlex.split(" ".join(settled))
     code, again, err = run("describe", "bad.csv", *COLUMNS, *options)
-    assert (code, err) == (0, "Read bad.csv: 'closed', '99999' for missing values, rows sorted by time ")
+    assert (code, err) == (
+        0,
+        "Read bad.csv: 'closed', '99999' for missing values, rows sorted by time ",
+    )
     assert [line for line in again.splitlines() if line.startswith("- ")] == list(FAULTS[-2:])
     code, out, err = run("forecast", "bad.csv", "-H", 3, *COLUMNS, *options)
     assert code == 0, err
@@ -118,5 +145,8 @@ def test_faults_of_a_wide_table_are_in_its_own_columns(run, tmp_path):
     rows.loc[12, "south"] = 99999
     rows.assign(west=rows["north"]).to_csv("wide.csv", index=False)
     _, out, _ = run("describe", "wide.csv", "--layout", "wide")
-    assert "wide.csv, column 'south', row 14: expected values such as the others, from 0 to 6, received 99999." in out
+    assert (
+        "wide.csv, column 'south', row 14: expected values such as the others, from 0 to 6, received 99999."
+        in out
+    )
     assert "wide.csv, column 'west': expected values of its own, received those of 'north'" in out

@@ -66,17 +66,25 @@ def test_options_that_are_absent_leave_the_forecaster_its_defaults():
     defaults = Forecaster(3).get_params(deep=False)
     assert {key for key in plain if plain[key] != defaults[key]} <= own
     assert plain["columns"] == Columns()
-    with pytest.raises(SpecError, match="level: expected numbers with commas, as 80,95, received '80;95'"):
+    with pytest.raises(
+        SpecError, match="level: expected numbers with commas, as 80,95, received '80;95'"
+    ):
         parse_levels("80;95")
 
 
 @pytest.mark.parametrize("command", ["fit", "forecast", "tune", "backtest"])
 def test_commands_that_train_have_every_option(command):
-    given = {each.name: each.default for each in typer.main.get_command(app).commands[command].params}
+    given = {
+        each.name: each.default for each in typer.main.get_command(app).commands[command].params
+    }
     refused = {"members", "effort"} if command == "tune" else set()
     assert set(NAMES) - set(given) == refused
     assert "options" not in given
-    usual = {field.name: field.default for field in fields(ForecasterOptions) if field.name not in refused}
+    usual = {
+        field.name: field.default
+        for field in fields(ForecasterOptions)
+        if field.name not in refused
+    }
     assert {name: given[name] for name in usual} == usual
 
 

@@ -22,7 +22,9 @@ def test_the_contents_list_each_command_once_in_a_line_of_its_own(run):
     out = run("--help")[1]
     listed = [name for commands in CONTENTS.values() for name in commands]
     assert len(set(listed)) == len(listed) == len(COMMANDS)
-    assert [name for name in COMMANDS if re.search(rf"^│ {name} +\S", out, re.MULTILINE)] == list(COMMANDS)
+    assert [name for name in COMMANDS if re.search(rf"^│ {name} +\S", out, re.MULTILINE)] == list(
+        COMMANDS
+    )
     places = [out.index(f"─ {panel} ─") for panel in CONTENTS]
     assert places == sorted(places)
 
@@ -41,7 +43,11 @@ def test_the_usual_options_come_first(command):
     first = [each.name for each in options_of(command) if each.rich_help_panel is None]
     assert len(first) <= MOST_FIRST
     offered = {each.name for each in options_of(command)}
-    usual = [name for name in ("horizon", "output", "id_column", "time_column", "value_column") if name in offered]
+    usual = [
+        name
+        for name in ("horizon", "output", "id_column", "time_column", "value_column")
+        if name in offered
+    ]
     assert first[: len(usual)] == usual
 
 

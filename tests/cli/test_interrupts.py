@@ -20,16 +20,33 @@ MOMENTS = int(os.environ.get("SEQCAST_INTERRUPTS", "1"))
 # Trainings that last long enough to be interrupted, and work that has other files or processes.
 INTERRUPTED = {
     "fit": ("fit", "{folder}/sales.csv", "-H", "3", "-o", "{out}/m.seqcast", *LONG),
-    "members": ("fit", "{folder}/sales.csv", "-H", "3", "-o", "{out}/m.seqcast", "--members", "2", *LONG),
+    "members": (
+        "fit",
+        "{folder}/sales.csv",
+        "-H",
+        "3",
+        "-o",
+        "{out}/m.seqcast",
+        "--members",
+        "2",
+        *LONG,
+    ),
     "backtest": ("backtest", "{folder}/sales.csv", "-H", "3", "-o", "{out}/b.csv", *LONG),
-    **{name: COMMANDS[name] for name in COMMANDS if name not in ("fit", "backtest", "demo", "study", "predict folder")},
+    **{
+        name: COMMANDS[name]
+        for name in COMMANDS
+        if name not in ("fit", "backtest", "demo", "study", "predict folder")
+    },
 }
 # Each takes its turn at one moment; all at `make interrupts`.
 USUAL = ("fit", "members", "backtest", "predict", "report", "tune", "partition")
 TRIED = INTERRUPTED if "SEQCAST_INTERRUPTS" in os.environ else USUAL
 KILLED = INTERRUPTED if "SEQCAST_INTERRUPTS" in os.environ else ("tune", "partition", "report")
 
-pytestmark = [pytest.mark.processes, pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(sys.platform == "win32", reason="signals are sent"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -108,21 +125,27 @@ def test_the_first_ends_the_work_whole_or_without_a_trace(name, moment, folder, 
 def test_the_second_ends_the_process_within_three_seconds(moment, folder, out):
     rng = np.random.default_rng([moment, 1])
     name = str(rng.choice(["fit", "members", "backtest", "report", "tune", "partition"]))
-    code, errors, seconds = run(name, folder, out, [float(rng.uniform(1, 10)), float(rng.exponential(0.3))])
+    code, errors, seconds = run(
+        name, folder, out, [float(rng.uniform(1, 10)), float(rng.exponential(0.3))]
+    )
     check_ending(name, code, errors, out)
     assert code == 0 or seconds < 3
 
 
 @pytest.mark.parametrize("moment", range(MOMENTS))
 @pytest.mark.parametrize("name", KILLED)
-def test_a_killed_command_leaves_a_whole_result_or_none_and_the_next_one_tidies_up(name, moment, folder, out):
+def test_a_killed_command_leaves_a_whole_result_or_none_and_the_next_one_tidies_up(
+    name, moment, folder, out
+):
     run(name, folder, out, [moment_of(name, moment)], signal.SIGKILL)
     for path in out.iterdir():
         if path.suffix != ".part":
             check_result(name, path)
     time.sleep(1.1)  # younger remains may be those of a process that has just begun
     options = ("--force",) if name == "partition" else ()
-    done = subprocess.run([*command_line(INTERRUPTED[name], folder, out), *options], capture_output=True, text=True)
+    done = subprocess.run(
+        [*command_line(INTERRUPTED[name], folder, out), *options], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     (left,) = out.iterdir()
     check_result(name, left)
@@ -134,7 +157,8 @@ def test_sigterm_ends_the_work_whole_or_without_a_trace(name, moment, folder, ou
     # Python needs a moment to hear signals.
     delay = 1.5 + moment_of(name, moment)
     code, errors, _ = run(name, folder, out, [delay], signal.SIGTERM)
-    # It may come between the rename and the end, or when Python has given the signals back to the system.
+    # It may come between the rename and the end, or when Python has given the signals back to the
+    # system.
     if code in (128 + signal.SIGTERM, -signal.SIGTERM) and any(out.iterdir()):
         (left,) = out.iterdir()
         check_result(name, left)

@@ -80,7 +80,9 @@ def test_only_forecasts_are_replaced_by_forecasts(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
     write_table(pd.DataFrame({"ds": [1], "y": [2.0]}), path)
     check_output(path, TABLES)
-    with pytest.raises(SaveError, match="no file yet, or forecasts, with a column 'seqcast', received another t"):
+    with pytest.raises(
+        SaveError, match="no file yet, or forecasts, with a column 'seqcast', received another t"
+    ):
         check_output(path, TABLES, column="seqcast")
     check_output(path, TABLES, column="seqcast", force=True)
     write_table(pd.DataFrame({"ds": [1], "seqcast": [2.0]}), path)
@@ -89,10 +91,24 @@ def test_only_forecasts_are_replaced_by_forecasts(tmp_path, suffix):
 
 def test_records_hold_what_the_table_holds():
     seen = [pd.Timestamp("2024-01-01 00:00:00.000001"), pd.NaT]
-    columns = {"unique_id": ["a:car:b", "c"], "y": [1.23456789e-10, np.nan], "wide": [np.inf, 2.0], "count": [3, 4]}
+    columns = {
+        "unique_id": ["a:car:b", "c"],
+        "y": [1.23456789e-10, np.nan],
+        "wide": [np.inf, 2.0],
+        "count": [3, 4],
+    }
     stamps = {"ds": pd.date_range("2024-03-01", periods=2, tz="Europe/Berlin"), "seen": seen}
     table = pd.DataFrame({**columns, "anomaly": [True, False], **stamps})
     first, second = json.loads(json.dumps(as_records(table), allow_nan=False))
     assert (first["unique_id"], first["ds"]) == ("a:car:b", "2024-03-01T00:00:00+01:00")
-    assert (first["y"], first["wide"], first["count"], first["anomaly"]) == (1.23456789e-10, None, 3, True)
-    assert (first["seen"], second["seen"], second["y"]) == ("2024-01-01T00:00:00.000001", None, None)
+    assert (first["y"], first["wide"], first["count"], first["anomaly"]) == (
+        1.23456789e-10,
+        None,
+        3,
+        True,
+    )
+    assert (first["seen"], second["seen"], second["y"]) == (
+        "2024-01-01T00:00:00.000001",
+        None,
+        None,
+    )

@@ -17,7 +17,9 @@ def folder(tmp_path_factory):
     (path / "sales").mkdir()
     for number in range(4):
         hours = np.arange(80)
-        rows = pd.DataFrame({"unique_id": f"s{number}", "ds": pd.date_range("2024-01-01", periods=80, freq="h")})
+        rows = pd.DataFrame(
+            {"unique_id": f"s{number}", "ds": pd.date_range("2024-01-01", periods=80, freq="h")}
+        )
         rows["y"] = 5 + number + np.sin(hours * np.pi / 12)
         rows.to_parquet(path / "sales" / f"{number}.parquet", index=False)
     return path
@@ -41,7 +43,12 @@ def test_from_a_folder_to_forecasts(run_here, folder):
     written = pd.read_parquet(folder / "forecasts")
     assert written["unique_id"].nunique() == 4
     assert len(written) == 16
-    assert run_here("predict", "m.seqcast", "sales/*.parquet", "-o", "f.parquet", "--memory-limit", "64 MiB")[0] == 0
+    assert (
+        run_here(
+            "predict", "m.seqcast", "sales/*.parquet", "-o", "f.parquet", "--memory-limit", "64 MiB"
+        )[0]
+        == 0
+    )
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "f.parquet"), written)
     again = json.loads(run_here("predict", "m.seqcast", "sales", "-o", "forecasts", "--json")[1])
     assert again == {"folder": "forecasts", "files": 1}
@@ -58,7 +65,9 @@ def test_a_backtest_of_a_folder(run_here, folder):
 def test_errors_name_file_and_row_and_options(run_here, folder):
     (folder / "odd").mkdir(exist_ok=True)
     rows = pd.read_parquet(folder / "sales" / "0.parquet")
-    rows.assign(y=rows["y"].where(rows.index != 3, np.inf)).to_parquet(folder / "odd" / "a.parquet", index=False)
+    rows.assign(y=rows["y"].where(rows.index != 3, np.inf)).to_parquet(
+        folder / "odd" / "a.parquet", index=False
+    )
     code, _, err = run_here("fit", "odd", "-H", "4", "-o", "n.seqcast", *QUICK)
     assert code == 1
     assert "odd/a.parquet, column 'y', row 4 (series 's0'): expected a finite number" in err
@@ -69,19 +78,45 @@ def test_errors_name_file_and_row_and_options(run_here, folder):
         (("--memory-limit", "much"), "--memory-limit: expected a size"),
     ):
         assert words in run_here("fit", "sales", "-H", "4", "-o", "n.seqcast", *option, *QUICK)[2]
-    both = pd.concat([rows.iloc[:5], pd.read_parquet(folder / "sales" / "1.parquet"), rows.iloc[5:]])
+    both = pd.concat(
+        [rows.iloc[:5], pd.read_parquet(folder / "sales" / "1.parquet"), rows.iloc[5:]]
+    )
     both.to_parquet(folder / "odd" / "a.parquet", index=False)
-    assert "seqcast partition odd -o FOLDER --id unique_id" in run_here("fit", "odd", "-H", "4", "-o", "n.seqcast")[2]
-    assert "--figure: expected none" in run_here("backtest", "sales", "-H", "4", "--figure", "a.png", *QUICK)[2]
+    assert (
+        "seqcast partition odd -o FOLDER --id unique_id"
+        in run_here("fit", "odd", "-H", "4", "-o", "n.seqcast")[2]
+    )
+    assert (
+        "--figure: expected none"
+        in run_here("backtest", "sales", "-H", "4", "--figure", "a.png", *QUICK)[2]
+    )
     rows.to_csv(folder / "rows.csv", index=False)
     limited = ("--memory-limit", "1 GiB", *QUICK)
-    assert "seqcast partition" in run_here("fit", "rows.csv", "-H", "4", "-o", "n.seqcast", *limited)[2]
-    assert "nothing.parquet" in run_here("fit", "nothing.parquet", "-H", "4", "-o", "n.seqcast", *QUICK)[2]
+    assert (
+        "seqcast partition"
+        in run_here("fit", "rows.csv", "-H", "4", "-o", "n.seqcast", *limited)[2]
+    )
+    assert (
+        "nothing.parquet"
+        in run_here("fit", "nothing.parquet", "-H", "4", "-o", "n.seqcast", *QUICK)[2]
+    )
 
 
 def test_a_fit_of_a_folder_has_a_log(run_here, folder):
-    arguments = ("-H", "4", "-o", "logged.seqcast", "--memory-limit", "64 MiB", "--log", "runs/log.jsonl", *QUICK)
+    arguments = (
+        "-H",
+        "4",
+        "-o",
+        "logged.seqcast",
+        "--memory-limit",
+        "64 MiB",
+        "--log",
+        "runs/log.jsonl",
+        *QUICK,
+    )
     assert run_here("fit", "sales", *arguments)[0] == 0
     assert [row["epoch"] for row in read_log(folder / "runs" / "log.jsonl")] == [1]
-    code, _, err = run_here("fit", "not there", "-H", "4", "-o", "same.csv", "--log", "same.csv", *QUICK)
+    code, _, err = run_here(
+        "fit", "not there", "-H", "4", "-o", "same.csv", "--log", "same.csv", *QUICK
+    )
     assert (code, "--log: expected a file of its own" in err) == (1, True)

@@ -21,10 +21,15 @@ def test_a_new_key_and_its_entry():
 
 
 def test_each_option_is_a_setting():
-    parameters = {each.name: each.default for each in typer.main.get_command(app).commands["serve"].params}
+    parameters = {
+        each.name: each.default for each in typer.main.get_command(app).commands["serve"].params
+    }
     settings = {field.name: field.default for field in fields(ServerSettings)}
     assert set(parameters) - {"new_key"} == set(settings)
-    assert {name for name in settings if parameters[name] != settings[name]} <= {"models", "allow_host"}
+    assert {name for name in settings if parameters[name] != settings[name]} <= {
+        "models",
+        "allow_host",
+    }
 
 
 def test_without_the_extra(run_python):

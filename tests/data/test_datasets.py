@@ -16,7 +16,8 @@ NAMES = datasets.names()
 
 @pytest.mark.parametrize("name", NAMES)
 def test_description_and_frame_agree(name):
-    frame, told = datasets.load(name), datasets.describe(name)
+    frame = datasets.load(name)
+    told = datasets.describe(name)
     assert list(frame.columns) == ["unique_id", "ds", "y"]
     assert (frame["unique_id"] == name).all()
     assert frame["ds"].dtype == "datetime64[ns]"
@@ -51,7 +52,10 @@ def test_importing_takes_no_frames_and_no_keras_with_it(module):
 
 
 WRONG = [
-    (lambda: datasets.load("linx"), r"name: expected one of 'co2', .*received 'linx'. Did you mean 'lynx'\?"),
+    (
+        lambda: datasets.load("linx"),
+        r"name: expected one of 'co2', .*received 'linx'. Did you mean 'lynx'\?",
+    ),
     (lambda: datasets.describe(3), r"name: expected one of .*received 3"),
     (lambda: datasets.load("lynx", backend="panda"), r"backend: .*Did you mean 'pandas'\?"),
 ]

@@ -16,7 +16,9 @@ def table():
     days = pd.date_range("2024-01-01", periods=70)
     rng = np.random.default_rng(0)
     y = 20 + 5 * np.sin(2 * np.pi * np.arange(70) / 7) + rng.normal(size=70)
-    y[30], y[10:14], y[50] = 90.0, 3.25, np.nan
+    y[30] = 90.0
+    y[10:14] = 3.25
+    y[50] = np.nan
     a = pd.DataFrame({"unique_id": "a", "ds": days, "y": y}).drop(index=[20, 21])
     b = pd.DataFrame({"unique_id": "b", "ds": days, "y": np.arange(70.0) * (np.arange(70) > 9)})
     c = pd.DataFrame({"unique_id": "c", "ds": days[[0, 0, 1]], "y": 1.0})
@@ -28,8 +30,21 @@ def test_what_was_planted_is_found():
     a, b, c = found.series
     assert (c.name, c.rows, c.end) == ("c", 2, "2024-01-02")
     assert (found.frequency, found.inferred, found.season_length) == ("D", True, 7)
-    assert (a.name, a.rows, a.missing_steps, a.missing_values, a.outliers, a.constant) == ("a", 68, 2, 1, 1, 4)
-    assert (a.start, a.end, a.most, a.least, a.zeros) == ("2024-01-01", "2024-03-10", 90.0, 3.25, 0.0)
+    assert (a.name, a.rows, a.missing_steps, a.missing_values, a.outliers, a.constant) == (
+        "a",
+        68,
+        2,
+        1,
+        1,
+        4,
+    )
+    assert (a.start, a.end, a.most, a.least, a.zeros) == (
+        "2024-01-01",
+        "2024-03-10",
+        90.0,
+        3.25,
+        0.0,
+    )
     assert (b.rows, b.missing_steps, b.outliers, b.constant, b.zeros) == (70, 0, 0, 10, 10 / 70)
     assert b.trend > 0.95 > 0.5 > b.season
     assert is_outlier(found.frame.source.series(0)[:, 0]).nonzero()[0].tolist() == [30]
@@ -54,7 +69,9 @@ def test_it_reads_as_a_text_a_table_and_json():
 def test_it_does_not_stop_at_a_fault_and_says_what_it_would_without():
     good = table()[:138].reset_index(drop=True).astype({"y": object})
     bad = good.copy()
-    bad.loc[5, "y"], bad.loc[[90, 95], "y"], bad.loc[40, "y"] = "closed", "?", -9999
+    bad.loc[5, "y"] = "closed"
+    bad.loc[[90, 95], "y"] = "?"
+    bad.loc[40, "y"] = -9999
     bad.loc[17, "ds"] = None
     late = pd.DataFrame({"unique_id": "b", "ds": good["ds"][70:72], "y": 1e6})
     found = describe(pd.concat([bad, late]))
@@ -67,14 +84,19 @@ def test_it_does_not_stop_at_a_fault_and_says_what_it_would_without():
     assert len(found.faults) == 5
     left = good.drop(index=[5, 17, 40, 90, 95]).astype({"y": float})
     without = describe(left)
-    assert [vars(each)["mean"] for each in found.series] == [vars(each)["mean"] for each in without.series]
+    assert [vars(each)["mean"] for each in found.series] == [
+        vars(each)["mean"] for each in without.series
+    ]
     assert [each.most for each in found.series] == [90.0, 69.0]
 
 
 def test_series_off_their_step_are_left_out_and_listed_up_to_ten():
-    rng, pieces = np.random.default_rng(0), [table()[:138]]
+    rng = np.random.default_rng(0)
+    pieces = [table()[:138]]
     for number in range(12):
-        hours = pd.to_datetime("2024-01-01") + pd.to_timedelta(rng.integers(1, 9, 20).cumsum(), unit="h")
+        hours = pd.to_datetime("2024-01-01") + pd.to_timedelta(
+            rng.integers(1, 9, 20).cumsum(), unit="h"
+        )
         pieces.append(pd.DataFrame({"unique_id": f"c{number:02}", "ds": hours, "y": 1.0}))
     found = describe(pd.concat(pieces))
     assert [facts.name for facts in found.series] == ["a", "b"]
@@ -84,9 +106,13 @@ def test_series_off_their_step_are_left_out_and_listed_up_to_ten():
 
 @pytest.mark.parametrize("name", names())
 def test_the_series_that_ship_have_their_step_and_season(name):
-    true, found = datasets.describe(name), describe(load(name))
+    true = datasets.describe(name)
+    found = describe(load(name))
     # Cycles of sunspots are of unequal length, and stand out all the same.
-    assert (found.frequency, found.season_length) == (true.frequency, {"sunspots": 11}.get(name, true.season_length))
+    assert (found.frequency, found.season_length) == (
+        true.frequency,
+        {"sunspots": 11}.get(name, true.season_length),
+    )
     assert found.series[0].rows == true.length
 
 

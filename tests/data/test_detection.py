@@ -13,10 +13,14 @@ def planted(season, rows, seed=0, noise=1.0):
     """Return a random season of the size of its noise."""
     rng = np.random.default_rng([seed, season])
     pattern = rng.normal(size=season)
-    return np.resize((pattern - pattern.mean()) / pattern.std(), rows) + noise * rng.normal(size=rows)
+    return np.resize((pattern - pattern.mean()) / pattern.std(), rows) + noise * rng.normal(
+        size=rows
+    )
 
 
-@pytest.mark.parametrize(("season", "rows"), [(4, 200), (7, 100), (12, 96), (37, 160), (168, 700), (400, 1_600)])
+@pytest.mark.parametrize(
+    ("season", "rows"), [(4, 200), (7, 100), (12, 96), (37, 160), (168, 700), (400, 1_600)]
+)
 def test_a_season_as_large_as_its_noise_is_detected(season, rows):
     assert [seasons_of([planted(season, rows, seed)])[:1] for seed in range(4)] == [[season]] * 4
 
@@ -52,12 +56,19 @@ def test_panels_of_noise_have_no_season():
 
 def test_series_that_move_together_count_once():
     walk = np.cumsum(np.random.default_rng(3).normal(size=120))
-    assert seasons_of([walk + 0.01 * np.random.default_rng(each).normal(size=120) for each in range(50)]) == []
+    assert (
+        seasons_of(
+            [walk + 0.01 * np.random.default_rng(each).normal(size=120) for each in range(50)]
+        )
+        == []
+    )
 
 
 def test_units_order_and_gaps_of_series_do_not_matter():
     panel = [planted(12, 120, seed) for seed in range(5)]
-    holes = [np.where(np.arange(120) % 17 == seed, np.nan, values) for seed, values in enumerate(panel)]
+    holes = [
+        np.where(np.arange(120) % 17 == seed, np.nan, values) for seed, values in enumerate(panel)
+    ]
     for same in (panel[::-1], [1e6 * values - 3e7 for values in panel], holes):
         assert seasons_of(same) == seasons_of(panel) == [12]
 
@@ -67,9 +78,17 @@ def test_series_that_show_nothing_are_left_out():
     assert seasons_of(nothing) == []
     assert seasons_of([*nothing, planted(9, 120)]) == [9]
     # Without noise the spectrum is lines alone, or zero.
-    for values in (np.resize([1.0, 2.0, 4.0], 60), np.resize([1.0, -1.0], 60), np.arange(60.0), np.eye(1, 60)[0]):
+    for values in (
+        np.resize([1.0, 2.0, 4.0], 60),
+        np.resize([1.0, -1.0], 60),
+        np.arange(60.0),
+        np.eye(1, 60)[0],
+    ):
         assert np.isfinite(whitened(values)).all()
-    assert [seasons_of([np.resize(each, 60)]) for each in ([1.0, 2.0, 4.0], [1.0, -1.0], np.arange(60.0))] == [
+    assert [
+        seasons_of([np.resize(each, 60)])
+        for each in ([1.0, 2.0, 4.0], [1.0, -1.0], np.arange(60.0))
+    ] == [
         [3],
         [2],
         [],
@@ -77,7 +96,13 @@ def test_series_that_show_nothing_are_left_out():
 
 
 def test_the_main_season_is_the_shortest_that_the_strongest_contains():
-    assert [main_season(found) for found in ([24, 168], [168, 24], [30, 7], [7, 30], [])] == [24, 24, 30, 7, 1]
+    assert [main_season(found) for found in ([24, 168], [168, 24], [30, 7], [7, 30], [])] == [
+        24,
+        24,
+        30,
+        7,
+        1,
+    ]
 
 
 def test_rows_after_the_stops_are_not_read():

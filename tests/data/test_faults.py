@@ -13,7 +13,9 @@ DAYS = pd.date_range("2024-01-01", periods=40)
 
 
 def panel(**series):
-    return pd.concat([pd.DataFrame({"unique_id": name, "ds": DAYS, "y": y}) for name, y in series.items()])
+    return pd.concat(
+        [pd.DataFrame({"unique_id": name, "ds": DAYS, "y": y}) for name, y in series.items()]
+    )
 
 
 def wave(level, seed=0):
@@ -68,8 +70,16 @@ def test_other_whole_numbers_in_many_rows_are_found_where_they_stand_alone(y, va
 
 def test_each_series_is_judged_by_its_own_values():
     """Of one the value is far from the others, of another nothing else is below zero."""
-    near, far = wave(100) ** 2, wave(-1)
-    assert len(without_sentinels(read_frame(panel(a=planted(near, -200, MANY), b=planted(far, -200, MANY))))[1]) == 1
+    near = wave(100) ** 2
+    far = wave(-1)
+    assert (
+        len(
+            without_sentinels(
+                read_frame(panel(a=planted(near, -200, MANY), b=planted(far, -200, MANY)))
+            )[1]
+        )
+        == 1
+    )
     assert without_sentinels(read_frame(panel(a=planted(near - 1e4, -200, MANY))))[1] == []
 
 
@@ -99,7 +109,9 @@ def test_the_line_of_code_makes_them_missing(library):
 
 def test_constant_and_equal_series_are_named_once():
     y = planted(wave(5), np.nan)
-    frame = read_frame(panel(a=y, b=wave(5, 1), c=y, d=np.full(40, 3.0), e=np.full(40, 3.0), f=y), missing="fill")
+    frame = read_frame(
+        panel(a=y, b=wave(5, 1), c=y, d=np.full(40, 3.0), e=np.full(40, 3.0), f=y), missing="fill"
+    )
     constant, equal = odd_series(frame)
     assert (constant.series, equal.series) == ("d", "c")
     assert constant.received == "one value in all rows; so in 1 other series, such as 'e'"
@@ -111,7 +123,10 @@ def test_constant_and_equal_series_are_named_once():
 
 def test_far_from_others_does_not_depend_on_their_order_and_unit():
     rng = np.random.default_rng(2)
-    values, others = rng.standard_cauchy(50) * 9, rng.normal(size=60)
+    values = rng.standard_cauchy(50) * 9
+    others = rng.normal(size=60)
     far = beyond_quartiles(values, others)
     assert 0 < far.sum() < 50
-    assert np.array_equal(far, beyond_quartiles(values * 1e6 + 5, rng.permutation(others) * 1e6 + 5))
+    assert np.array_equal(
+        far, beyond_quartiles(values * 1e6 + 5, rng.permutation(others) * 1e6 + 5)
+    )

@@ -14,7 +14,9 @@ from seqcast.data.series import InMemoryStore
 @pytest.mark.parametrize("season", [1, 5, 12, 24])
 def test_a_season_of_whole_number_stamps_is_seen(season):
     rng = np.random.default_rng(1)
-    y = rng.normal(size=400) + (3 * np.tile(rng.normal(size=season), 400)[:400] if season > 1 else 0)
+    y = rng.normal(size=400) + (
+        3 * np.tile(rng.normal(size=season), 400)[:400] if season > 1 else 0
+    )
     assert describe(pd.DataFrame({"ds": range(400), "y": y})).season_length == season
 
 
@@ -22,12 +24,15 @@ def test_a_season_of_whole_number_stamps_is_seen(season):
 def test_strengths_are_those_of_a_decomposition(season):
     rng = np.random.default_rng(2)
     steps = np.arange(240.0)
-    noise, wave = rng.normal(size=240), np.sin(2 * np.pi * steps / season)
+    noise = rng.normal(size=240)
+    wave = np.sin(2 * np.pi * steps / season)
     assert strengths(noise, season)[1] < 0.2
     assert strengths(noise + 10 * wave, season)[1] > 0.9
     assert strengths(noise + steps, season)[0] > 0.95
     # Neither depends on level or unit.
-    np.testing.assert_allclose(strengths(noise + wave, season), strengths(3 * (noise + wave) - 40, season))
+    np.testing.assert_allclose(
+        strengths(noise + wave, season), strengths(3 * (noise + wave) - 40, season)
+    )
     gaps = np.where(steps % 11 == 0, np.nan, noise + 10 * wave)
     assert strengths(gaps, season)[1] > 0.6
 
@@ -61,7 +66,10 @@ def test_naive_errors_are_the_plain_loop_bit_for_bit(lengths, season, gaps, squa
     starts = stops - lengths
     found = seasonal_naive_errors(values, starts, stops, season, squared=squared)
     series = [values[start:stop].tolist() for start, stop in zip(starts, stops, strict=True)]
-    expected = [[plain_error([row[d] for row in each], season, squared) for d in range(2)] for each in series]
+    expected = [
+        [plain_error([row[d] for row in each], season, squared) for d in range(2)]
+        for each in series
+    ]
     assert found.tolist() == expected
     of_one = seasonal_naive_errors(values[:, 0], starts, stops, season, squared=squared)
     assert of_one.tolist() == [row[0] for row in expected]

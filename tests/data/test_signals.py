@@ -46,7 +46,8 @@ def test_a_longer_future_and_more_windows_extend_the_same_signals(make):
     np.testing.assert_array_equal(past, longer_past[:6])
     np.testing.assert_array_equal(future, longer_future[:6, :15])
     # Time runs on from the past.
-    short, long = make(4, past=10, future=20, seed=5), make(4, past=20, future=10, seed=5)
+    short = make(4, past=10, future=20, seed=5)
+    long = make(4, past=20, future=10, seed=5)
     np.testing.assert_array_equal(short[1][:, 10:], long[1])
 
 
@@ -57,13 +58,20 @@ def test_against_a_plain_loop():
     for i, window in enumerate(np.concatenate([past, future], axis=1)[:, :, 0]):
         sines = list(zip(*(getattr(drawn, name)[i] for name in names), strict=True))
         for t, value in enumerate(window):
-            expected = sum(a * np.sin(2 * np.pi * f * t / 30 + phase) + offset for a, f, phase, offset in sines)
+            expected = sum(
+                a * np.sin(2 * np.pi * f * t / 30 + phase) + offset for a, f, phase, offset in sines
+            )
             assert value == pytest.approx(expected, abs=1e-12)
 
 
 def test_parameters_are_uniform_in_their_ranges():
     drawn = sine_parameters(20_000, seed=4)
-    ranges = {"amplitude": (0.1, 1.0), "frequency": (0.1, 10.0), "phase": (0.0, 2 * np.pi), "offset": (-0.5, 0.5)}
+    ranges = {
+        "amplitude": (0.1, 1.0),
+        "frequency": (0.1, 10.0),
+        "phase": (0.0, 2 * np.pi),
+        "offset": (-0.5, 0.5),
+    }
     columns = []
     for name, (low, high) in ranges.items():
         values = getattr(drawn, name)
@@ -95,7 +103,10 @@ def test_each_noisy_past_has_a_level_of_its_own():
 WRONG = [
     ({"past": 1.5}, r"past: expected a whole number >= 1, received 1\.5"),
     ({"num_signals": True}, r"num_signals: expected a whole number"),
-    ({"amplitude": (1.0, 0.1)}, r"amplitude: expected \(low, high\) with low <= high, or one such pair for each"),
+    (
+        {"amplitude": (1.0, 0.1)},
+        r"amplitude: expected \(low, high\) with low <= high, or one such pair for each",
+    ),
     ({"frequency": 3.0}, r"frequency: expected \(low, high\).*received 3\.0"),
     ({"frequency": ((0, 1), (0, 1), (0, 1))}, r"frequency: .*each of 2 sines"),
     ({"phase": ("a", "b")}, r"phase: expected \(low, high\)"),

@@ -40,6 +40,8 @@ def small_forecaster():
         network = NetworkSpec(encoder_units=(4,), decoder_units=(4,), dropout=0.2)
         usual = {"epochs": 3, "batch_size": 64, "early_stopping": None}
         options = {"context_length": 14, "random_state": 0, "verbose": 0, **options}
-        return Forecaster(7, preset=network, level=(), training={**usual, **(training or {})}, **options)
+        return Forecaster(
+            7, preset=network, level=(), training={**usual, **(training or {})}, **options
+        )
 
     return make

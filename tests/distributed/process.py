@@ -1,14 +1,19 @@
 """One of several processes that share trainings: `python process.py RANK COUNT ADDRESS FOLDER`.
 
-It writes `FOLDER/RANK.npz`, the weights after each of the trainings of `TRAININGS` and what was recorded. Without
-arguments it is the module from which tests take the jobs.
+It writes `FOLDER/RANK.npz`, the weights after each of the trainings of `TRAININGS` and what was
+recorded. Without arguments it is the module from which tests take the jobs.
 """
 
 import sys
 
 PARTS = 4
 PLAIN = {"batch_size": 32, "early_stopping": None, "micro_batches": PARTS}
-SGD = {"optimizer": "sgd", "learning_rate": 1.0, "learning_rate_schedule": "constant", "clip_norm": None}
+SGD = {
+    "optimizer": "sgd",
+    "learning_rate": 1.0,
+    "learning_rate_schedule": "constant",
+    "clip_norm": None,
+}
 TRAININGS = {
     # One step down the gradient itself.
     "gradient": {**PLAIN, **SGD, "epochs": 1, "steps_per_epoch": 1},
@@ -39,13 +44,21 @@ def job(training, **fields):
 
     generator = np.random.default_rng(0)
     waves = {
-        name: np.sin(0.7 * np.arange(length) + place)[:, None] + 0.1 * generator.normal(size=(length, 1))
+        name: np.sin(0.7 * np.arange(length) + place)[:, None]
+        + 0.1 * generator.normal(size=(length, 1))
         for place, (name, length) in enumerate({"a": 60, "b": 45, "c": 33}.items())
     }
     waves["b"][7:9] = np.nan
     scaler = SeriesScaler(np.zeros((3, 1)), np.ones((3, 1)))
     reader = WindowReader(InMemoryStore.of(waves), None, scaler, context_length=8, observed=True)
-    sizes = {"horizon": 4, "features": 1, "targets": 1, "target_features": (0,), "context_length": 8, "observed": True}
+    sizes = {
+        "horizon": 4,
+        "features": 1,
+        "targets": 1,
+        "target_features": (0,),
+        "context_length": 8,
+        "observed": True,
+    }
     fields = {"network": NetworkSpec(**NETWORK), "seeds": (3, 4), **fields}
     fields["training"] = TrainingSpec(**TRAININGS[training])
     return TrainingJob(reader, np.array([50, 37, 33]), WindowSpec(**sizes), **fields)

@@ -14,7 +14,10 @@ from tests.refusals import refused
 IMPOSSIBLE = [
     ({"workers": 0}, "workers: expected a whole number >= 1, received 0"),
     ({"workers": 2, "cpus_per_worker": 0}, "cpus_per_worker: expected a whole number >= 1"),
-    ({"workers": 2, "address": ""}, "address: expected local, auto, host:port, ray://host:port or None"),
+    (
+        {"workers": 2, "address": ""},
+        "address: expected local, auto, host:port, ray://host:port or None",
+    ),
     (
         {"workers": 4, "micro_batches": 6},
         "micro_batches: expected a multiple of workers=4, so that each worker has as many",
@@ -32,7 +35,11 @@ MICRO_BATCHES = [
     ({"workers": 1}, None, 4),
     ({"workers": 2, "micro_batches": 8}, None, 8),
     ({"workers": 2}, 6, 6),
-    ({"workers": 2, "micro_batches": 8}, 4, "that of the RayCluster, 8, or none in the TrainingSpec"),
+    (
+        {"workers": 2, "micro_batches": 8},
+        4,
+        "that of the RayCluster, 8, or none in the TrainingSpec",
+    ),
     ({"workers": 2}, 3, "a multiple of workers=2"),
 ]
 
@@ -48,7 +55,13 @@ def test_parts_of_a_batch(cluster, of_training, micro_batches):
 
 
 def test_parts_are_shared_out_evenly():
-    assert [processes_among(*given) for given in ((1, 4), (3, 4), (4, 4), (5, 6), (9, 8))] == [1, 2, 4, 3, 8]
+    assert [processes_among(*given) for given in ((1, 4), (3, 4), (4, 4), (5, 6), (9, 8))] == [
+        1,
+        2,
+        4,
+        3,
+        8,
+    ]
 
 
 def test_a_fit_takes_a_cluster_only(frame, small_forecaster):
@@ -56,16 +69,22 @@ def test_a_fit_takes_a_cluster_only(frame, small_forecaster):
     assert isinstance(cluster, Cluster)
     assert check_cluster(cluster) is cluster
     for call in (small_forecaster().fit, small_forecaster().backtest):
-        with pytest.raises(SpecError, match="on: expected a RayCluster, or None for this machine, received 'local'"):
+        with pytest.raises(
+            SpecError, match="on: expected a RayCluster, or None for this machine, received 'local'"
+        ):
             call(frame, on="local")
-        refused(SpecError, "time_limit: expected None with on", call, frame, on=cluster, time_limit=10)
+        refused(
+            SpecError, "time_limit: expected None with on", call, frame, on=cluster, time_limit=10
+        )
 
 
 def test_another_backend_shares_no_training(small_job, monkeypatch):
     job = small_job("gradient")
     engine = job.engine()
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
-    with pytest.raises(SpecError, match=r"on: expected the JAX backend, .* received torch\. Set KERAS_BACKEND=jax"):
+    with pytest.raises(
+        SpecError, match=r"on: expected the JAX backend, .* received torch\. Set KERAS_BACKEND=jax"
+    ):
         RayCluster(workers=2).train(job, engine)
 
 
@@ -96,4 +115,9 @@ def test_the_command_line_makes_a_cluster(tmp_path):
     assert MachineOptions().cluster(None) is None
     cluster = MachineOptions(ray="local", workers=3).cluster(tmp_path)
     assert (cluster.workers, cluster.address, cluster.storage) == (3, "local", tmp_path)
-    refused(SpecError, "workers: expected on as well, received none", MachineOptions(workers=3).cluster, None)
+    refused(
+        SpecError,
+        "workers: expected on as well, received none",
+        MachineOptions(workers=3).cluster,
+        None,
+    )

@@ -10,7 +10,10 @@ import keras
 import numpy as np
 import pytest
 
-pytestmark = [pytest.mark.ray, pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX")]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX"),
+]
 
 PROGRAM = Path(__file__).with_name("process.py")
 
@@ -26,7 +29,10 @@ def run(count, folder):
     folder.mkdir()
     address = f"127.0.0.1:{free_port()}"
     running = [
-        subprocess.Popen([sys.executable, PROGRAM, str(rank), str(count), address, folder], stderr=subprocess.PIPE)
+        subprocess.Popen(
+            [sys.executable, PROGRAM, str(rank), str(count), address, folder],
+            stderr=subprocess.PIPE,
+        )
         for rank in range(count)
     ]
     errors = [process.communicate(timeout=300)[1].decode() for process in running]
@@ -52,7 +58,9 @@ def of(found, training):
 
 
 @pytest.mark.parametrize(("training", "tolerance"), [("gradient", 1e-6), ("weights", 1e-4)])
-def test_gradients_and_weights_after_twenty_steps_are_those_of_one_process(training, tolerance, alone, together):
+def test_gradients_and_weights_after_twenty_steps_are_those_of_one_process(
+    training, tolerance, alone, together
+):
     """The gradient is what one step by it changes. All processes have the same bits."""
     first, *others = together[0]
     for ours, theirs in zip(of(first, training), of(alone[0], training), strict=True):
@@ -67,6 +75,10 @@ def test_losses_and_metrics_are_those_of_the_whole_batch(alone, together):
     for ours in together[1]:
         assert ours["best_epoch"] == theirs["best_epoch"]
         assert ours["micro_batches"] == theirs["micro_batches"] == 4
-        assert ours["epochs"].keys() == theirs["epochs"].keys() == {"loss", "mae", "val_loss", "val_mae"}
+        assert (
+            ours["epochs"].keys()
+            == theirs["epochs"].keys()
+            == {"loss", "mae", "val_loss", "val_mae"}
+        )
         for name in ours["epochs"]:
             np.testing.assert_allclose(ours["epochs"][name], theirs["epochs"][name], rtol=1e-4)

@@ -23,7 +23,10 @@ from seqcast.specs.training import CheckpointSpec
 from seqcast.training.checkpoints import Checkpoints
 from tests.refusals import refused
 
-pytestmark = [pytest.mark.ray, pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX")]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX"),
+]
 
 # Long enough to be killed in the middle, once the first epoch is over.
 LONG = {"epochs": 30, "steps_per_epoch": 20}
@@ -63,7 +66,8 @@ def after_first_checkpoint(folder, act):
     return thread
 
 
-# ---------------------------------------------------------------- one training that all workers share
+# ---------------------------------------------------------------- one training that all workers
+# share
 
 
 def test_a_shared_training_is_that_of_one_process(cluster, frame, small_forecaster):
@@ -93,7 +97,11 @@ def test_a_training_goes_on_after_a_worker_was_killed(cluster, frame, small_fore
     assert len(forecaster.history_) == LONG["epochs"]
     assert_close(forecaster, whole, atol=1e-5)
     # What came before the last checkpoint was not trained once more.
-    later = [int(path.stem) for path in tmp_path.rglob("*.checkpoint") if path.stat().st_mtime > moment + 1]
+    later = [
+        int(path.stem)
+        for path in tmp_path.rglob("*.checkpoint")
+        if path.stat().st_mtime > moment + 1
+    ]
     assert min(later) > step
 
 
@@ -101,7 +109,8 @@ def test_a_training_goes_on_with_another_number_of_workers(cluster, small_job, t
     """The state of two is gone on with by four."""
     states = Checkpoints(tmp_path, {}, keep=9, resume=True)
     job = replace(small_job("weights"), checkpoints=states)
-    whole, further = job.engine(), job.engine()
+    whole = job.engine()
+    further = job.engine()
     cluster.train(job, whole)
     for path in tmp_path.glob("*.checkpoint"):
         if int(path.stem) > 5:
@@ -115,22 +124,34 @@ def test_a_training_goes_on_with_another_number_of_workers(cluster, small_job, t
     assert_close(further, whole, atol=1e-4)
 
 
-@pytest.mark.skipif(not os.environ.get("SEQCAST_RAY_MACHINES"), reason="two minutes: SEQCAST_RAY_MACHINES=1 runs it")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of JAX: machines are started by fork
+@pytest.mark.skipif(
+    not os.environ.get("SEQCAST_RAY_MACHINES"), reason="two minutes: SEQCAST_RAY_MACHINES=1 runs it"
+)
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # of JAX: machines are started by fork
 def test_a_training_goes_on_with_fewer_workers_when_a_machine_is_gone(cluster, small_job, tmp_path):
     """Two machines, each with two workers; the machines are daemons of Ray's on this one."""
     from ray.cluster_utils import Cluster
 
     cluster.stop()
-    machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    machines = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False}
+    )
     second = machines.add_node(num_cpus=2)
     try:
         job = small_job("weights")
         job = replace(job, training=replace(job.training, **LONG))
         where = {"workers": 4, "address": machines.address}
-        refused(SpecError, "storage of RayCluster: expected a folder that all machines", RayCluster(**where).connect)
+        refused(
+            SpecError,
+            "storage of RayCluster: expected a folder that all machines",
+            RayCluster(**where).connect,
+        )
         states = Checkpoints(tmp_path / "states", {}, minutes=0.005)
-        thread = after_first_checkpoint(tmp_path, lambda: machines.remove_node(second, allow_graceful=False))
+        thread = after_first_checkpoint(
+            tmp_path, lambda: machines.remove_node(second, allow_graceful=False)
+        )
         engine = job.engine()
         both = RayCluster(**where, storage=tmp_path, min_workers=1)
         history = both.train(replace(job, checkpoints=states), engine)
@@ -146,7 +167,9 @@ def test_a_training_goes_on_with_fewer_workers_when_a_machine_is_gone(cluster, s
     assert min(history["val_loss"]) == pytest.approx(min(expected["val_loss"]), rel=0.01)
 
 
-def test_ctrl_c_keeps_the_best_weights_of_the_last_checkpoint(cluster, frame, small_forecaster, tmp_path):
+def test_ctrl_c_keeps_the_best_weights_of_the_last_checkpoint(
+    cluster, frame, small_forecaster, tmp_path
+):
     forecaster = small_forecaster(LONG)
     thread = after_first_checkpoint(tmp_path, lambda: os.kill(os.getpid(), signal.SIGINT))
     before = signal.getsignal(signal.SIGINT)
@@ -160,7 +183,9 @@ def test_ctrl_c_keeps_the_best_weights_of_the_last_checkpoint(cluster, frame, sm
     small_forecaster().fit(frame, on=cluster)
 
 
-def test_a_training_that_diverges_says_where_and_is_not_tried_again(cluster, frame, small_forecaster):
+def test_a_training_that_diverges_says_where_and_is_not_tried_again(
+    cluster, frame, small_forecaster
+):
     with pytest.raises(TrainingError, match="training, epoch 1, batch") as caught:
         small_forecaster({"learning_rate": 1e30, "clip_norm": None}).fit(frame, on=cluster)
     assert caught.value.best is not None
@@ -170,7 +195,9 @@ def test_a_training_that_diverges_says_where_and_is_not_tried_again(cluster, fra
 def test_workers_that_die_too_often(cluster, frame, small_forecaster, tmp_path):
     thread = after_first_checkpoint(tmp_path, lambda: os.kill(share_workers()[0], signal.SIGKILL))
     with pytest.raises(ClusterError, match="workers that die at most 0 times"):
-        small_forecaster(LONG).fit(frame, on=RayCluster(workers=2, max_failures=0), checkpoint=tmp_path)
+        small_forecaster(LONG).fit(
+            frame, on=RayCluster(workers=2, max_failures=0), checkpoint=tmp_path
+        )
     thread.join()
 
 
@@ -190,8 +217,15 @@ def test_members_and_refits_go_to_a_worker_each(cluster, frame, small_forecaster
 def test_trials_of_a_search_run_in_the_workers(cluster, frame):
     from seqcast.tune import Range, tune
 
-    options = {"preset": "classic", "training": {"epochs": 1, "steps_per_epoch": 2}, "random_state": 0, "verbose": 0}
-    found = tune(frame, 7, space={"dropout": Range(0.0, 0.2)}, trials=3, ensemble=1, on=cluster, **options)
+    options = {
+        "preset": "classic",
+        "training": {"epochs": 1, "steps_per_epoch": 2},
+        "random_state": 0,
+        "verbose": 0,
+    }
+    found = tune(
+        frame, 7, space={"dropout": Range(0.0, 0.2)}, trials=3, ensemble=1, on=cluster, **options
+    )
     assert len(found.trials) == 3
     assert len(found.forecaster.predict()) == 21
 
@@ -202,10 +236,18 @@ def test_a_worker_has_one_thread_and_our_backend_and_results_come_in_the_order_o
 
         from seqcast.runtime.threads import threads
 
-        return number, os.getpid(), threads(), os.environ["OMP_NUM_THREADS"], keras.backend.backend()
+        return (
+            number,
+            os.getpid(),
+            threads(),
+            os.environ["OMP_NUM_THREADS"],
+            keras.backend.backend(),
+        )
 
     told = []
-    results = cluster.executor().map(look, [(3,), (1,), (2,)], finished=lambda *result: told.append(result))
+    results = cluster.executor().map(
+        look, [(3,), (1,), (2,)], finished=lambda *result: told.append(result)
+    )
     for number, (asked, process, *rest) in zip((3, 1, 2), results, strict=True):
         assert (asked, rest) == (number, [1, "1", "jax"])
         assert process != os.getpid()
@@ -242,7 +284,13 @@ def test_a_job_whose_worker_dies_is_tried_again_as_often_as_that(cluster, tmp_pa
             os._exit(1)
         return True
 
-    refused(WorkerDiedError, "a process that computes", cluster.executor(retries=0).map, die_once, [("first",)])
+    refused(
+        WorkerDiedError,
+        "a process that computes",
+        cluster.executor(retries=0).map,
+        die_once,
+        [("first",)],
+    )
     assert cluster.executor(retries=1).map(die_once, [("second",)]) == [True]
 
 
@@ -262,8 +310,26 @@ def test_the_page_runs(cluster, frame, small_forecaster):
 def test_fit_and_backtest_of_the_command_line(cluster, frame, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     frame.to_csv("a.csv", index=False)
-    how = ["-H", "7", "--units", "3", "--epochs", "1", "--level", "", "--seed", "0", "--ray", "local", "--workers", "2"]
-    for command in (["fit", "a.csv", "-o", "a.seqcast"], ["backtest", "a.csv", "--n-windows", "2", "--refit", "1"]):
+    how = [
+        "-H",
+        "7",
+        "--units",
+        "3",
+        "--epochs",
+        "1",
+        "--level",
+        "",
+        "--seed",
+        "0",
+        "--ray",
+        "local",
+        "--workers",
+        "2",
+    ]
+    for command in (
+        ["fit", "a.csv", "-o", "a.seqcast"],
+        ["backtest", "a.csv", "--n-windows", "2", "--refit", "1"],
+    ):
         monkeypatch.setattr(sys, "argv", ["seqcast", *command, *how])
         with pytest.raises(SystemExit) as ended:
             main()

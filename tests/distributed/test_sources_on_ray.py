@@ -18,7 +18,10 @@ from seqcast.errors import DataError, SaveError, SpecError
 from tests.refusals import refused
 
 pytest.importorskip("pyarrow")
-pytestmark = [pytest.mark.ray, pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX")]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.skipif(keras.backend.backend() != "jax", reason="collectives of JAX"),
+]
 FILES = 5
 
 
@@ -30,7 +33,11 @@ def write(folder, series=20, rows=90):
     ids = np.repeat([f"s{place:02}" for place in range(series)], rows)
     frame = pd.DataFrame({"unique_id": ids, "ds": np.tile(days, series), "y": values.ravel()})
     folder.mkdir(exist_ok=True)
-    ends = [2 * rows + rows // 2, *(series * rows * place // FILES for place in range(2, FILES)), series * rows]
+    ends = [
+        2 * rows + rows // 2,
+        *(series * rows * place // FILES for place in range(2, FILES)),
+        series * rows,
+    ]
     for number, (start, stop) in enumerate(itertools.pairwise([0, *ends])):
         frame.iloc[start:stop].to_parquet(folder / f"{number}.parquet", index=False)
     return frame
@@ -50,12 +57,19 @@ def frame(folder):
 
 def test_files_are_grouped_by_whole_series(folder, tmp_path):
     groups = file_groups(open_source(folder), "unique_id")
-    assert [[Path(path).stem for path in group] for group in groups] == [["0", "1"], ["2"], ["3"], ["4"]]
+    assert [[Path(path).stem for path in group] for group in groups] == [
+        ["0", "1"],
+        ["2"],
+        ["3"],
+        ["4"],
+    ]
     pd.read_parquet(folder).iloc[:0].to_parquet(tmp_path / "empty.parquet", index=False)
     assert len(file_groups(open_source(tmp_path), "unique_id")) == 1
 
 
-def test_workers_that_share_a_training_read_their_shards(cluster, folder, small_forecaster, monkeypatch):
+def test_workers_that_share_a_training_read_their_shards(
+    cluster, folder, small_forecaster, monkeypatch
+):
     from seqcast.forecaster.reading import Memory
 
     monkeypatch.setattr(Memory, "piece_rows", lambda self, columns: 300)
@@ -69,7 +83,9 @@ def test_workers_that_share_a_training_read_their_shards(cluster, folder, small_
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
-def test_forecasts_of_files_are_those_of_this_process(cluster, folder, frame, small_forecaster, tmp_path):
+def test_forecasts_of_files_are_those_of_this_process(
+    cluster, folder, frame, small_forecaster, tmp_path
+):
     model = small_forecaster().fit(frame)
     path = model.predict(df=folder, output=tmp_path / "out", on=cluster)
     expected = model.predict(df=frame)
@@ -84,10 +100,14 @@ def test_forecasts_of_files_are_those_of_this_process(cluster, folder, frame, sm
     assert {part: part.stat().st_mtime_ns for part in micro_batches[1:]} == times
     pd.testing.assert_frame_equal(pd.read_parquet(path), expected, rtol=1e-5)
     # Parts of this process are pieces, not files: its job is another one.
-    refused(SaveError, "received one of a job with another files", model.predict, df=folder, output=path)
+    refused(
+        SaveError, "received one of a job with another files", model.predict, df=folder, output=path
+    )
 
 
-def test_a_backtest_of_files_is_that_of_this_process(cluster, folder, small_forecaster, tmp_path, monkeypatch):
+def test_a_backtest_of_files_is_that_of_this_process(
+    cluster, folder, small_forecaster, tmp_path, monkeypatch
+):
     from seqcast.forecaster.reading import Memory
 
     monkeypatch.setattr(Memory, "piece_rows", lambda self, columns: 300)
@@ -106,19 +126,41 @@ def test_what_is_wrong_in_a_worker_is_told_here(cluster, frame, small_forecaster
     model = small_forecaster().fit(frame)
     with pytest.raises(DataError, match=r"a\.parquet, column 'y', row 4 \(series 's00'\)"):
         model.predict(df=tmp_path / "in", output=tmp_path / "out", on=cluster)
-    refused(SpecError, "output: expected a folder with on", model.predict, df=tmp_path / "in", on=cluster)
+    refused(
+        SpecError,
+        "output: expected a folder with on",
+        model.predict,
+        df=tmp_path / "in",
+        on=cluster,
+    )
     for df in (None, frame, pytest.importorskip("polars").from_pandas(frame).lazy()):
-        refused(SpecError, "on: expected Parquet files", model.predict, df=df, output=tmp_path / "memory", on=cluster)
+        refused(
+            SpecError,
+            "on: expected Parquet files",
+            model.predict,
+            df=df,
+            output=tmp_path / "memory",
+            on=cluster,
+        )
 
 
 def test_a_killed_job_goes_on_and_writes_each_part_once(tmp_path, small_forecaster):
-    folder, out = tmp_path / "in", tmp_path / "out"
+    folder = tmp_path / "in"
+    out = tmp_path / "out"
     frame = write(folder, series=200)
     model = small_forecaster().fit(frame)
     model.save(tmp_path / "m.seqcast")
     for number in range(12):  # more files, so that the job lasts
-        frame.assign(unique_id=frame["unique_id"] + f"-{number}").to_parquet(folder / f"x{number:02}.parquet")
-    command = [sys.executable, "-c", "from seqcast.cli.start import main; main()", "predict", tmp_path / "m.seqcast"]
+        frame.assign(unique_id=frame["unique_id"] + f"-{number}").to_parquet(
+            folder / f"x{number:02}.parquet"
+        )
+    command = [
+        sys.executable,
+        "-c",
+        "from seqcast.cli.start import main; main()",
+        "predict",
+        tmp_path / "m.seqcast",
+    ]
     command += [folder, "-o", out, "--ray", "local", "--workers", "2"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
     job = subprocess.Popen([*map(str, command)], **quiet)

@@ -2,11 +2,12 @@
 
     python3 tests/docs/newcomer.py docs/coming-from/prophet.md
 
-A clone of this repository and nothing else stands in the folder. The pages' own lines make an environment, with the
-versions of requirements.lock, and install; what is compiled is kept in the folder, which is empty at first. Then each
-program runs in that environment, and prints what its page shows. A program that begins with its file's name, as those
-of *Coming from* do, is a script; that of the other library runs where the library is. It takes several minutes, and
-says for each step how long it took.
+A clone of this repository and nothing else stands in the folder. The pages' own lines make an
+environment, with the versions of requirements.lock, and install; what is compiled is kept in the
+folder, which is empty at first. Then each program runs in that environment, and prints what its
+page shows. A program that begins with its file's name, as those of *Coming from* do, is a script;
+that of the other library runs where the library is. It takes several minutes, and says for each
+step how long it took.
 """
 
 import argparse
@@ -51,7 +52,8 @@ def run_scripts(path):
     if "(index.md#the-data)" in text:
         text = path.with_name("index.md").read_text(encoding="utf-8") + text
     for program in page_programs.programs_of(text):
-        name, began = script_of(program), time.perf_counter()
+        name = script_of(program)
+        began = time.perf_counter()
         assert name, f"{path.name}, line {program.line}: no script"
         if name == f"with_{path.stem}.py" and importlib.util.find_spec(path.stem) is None:
             print(f"   not run   line {program.line:<4} {name}: no {path.stem} here")
@@ -60,7 +62,9 @@ def run_scripts(path):
         done = subprocess.run([sys.executable, name], capture_output=True, text=True, check=False)
         assert not done.returncode, f"{path.name}: {name}: {done.stderr}"
         said = re.findall(r"^print\(.*\)  # (.+)$", program.code, flags=re.MULTILINE)
-        assert said == done.stdout.splitlines()[len(done.stdout.splitlines()) - len(said) :], f"{name}: {done.stdout}"
+        assert said == done.stdout.splitlines()[len(done.stdout.splitlines()) - len(said) :], (
+            f"{name}: {done.stdout}"
+        )
         told(program, time.perf_counter() - began)
 
 
@@ -93,7 +97,9 @@ def main():
     """Walk through *Start* and the pages that are named."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pages", nargs="*", type=Path, help="pages of Coming from")
-    parser.add_argument("--extras", default="", help="extras that they need, with commas, such as sktime")
+    parser.add_argument(
+        "--extras", default="", help="extras that they need, with commas, such as sktime"
+    )
     parser.add_argument("--walk", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.walk is not None:
@@ -114,7 +120,9 @@ def main():
             told(program, time.perf_counter() - since)
         python = folder / ".venv" / "bin" / "python"
         if arguments.extras:
-            subprocess.run([python, "-m", "pip", "install", "-q", f"./seqcast[{arguments.extras}]"], check=True)
+            subprocess.run(
+                [python, "-m", "pip", "install", "-q", f"./seqcast[{arguments.extras}]"], check=True
+            )
         os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
         for page in (START, *arguments.pages):
             subprocess.run([python, __file__, "--walk", (ROOT / page).resolve()], check=True)

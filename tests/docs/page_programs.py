@@ -1,7 +1,8 @@
 """The programs of a page of the docs: found, run in order in one folder, and compared with the output that it shows.
 
-A block of `python` or `shell` is a program. A block of `text` that comes next is what it prints, or the error that it
-ends with. Numbers are not compared, since they depend on the machine; words, columns and rows are.
+A block of `python` or `shell` is a program. A block of `text` that comes next is what it prints, or
+the error that it ends with. Numbers are not compared, since they depend on the machine; words,
+columns and rows are.
 """
 
 import collections
@@ -82,21 +83,30 @@ def page(path, changes=(), *, language=None, without=()):
     """
     sections = re.split(r"^(?=## )", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     headings = tuple(f"## {heading}\n" for heading in without)
-    programs = programs_of("".join(section for section in sections if not section.startswith(headings)))
+    programs = programs_of(
+        "".join(section for section in sections if not section.startswith(headings))
+    )
     if language is not None:
-        programs = [dataclasses.replace(each, shown=None) for each in programs if each.language == language]
+        programs = [
+            dataclasses.replace(each, shown=None) for each in programs if each.language == language
+        ]
     return changed(programs, dict(changes))
 
 
 def masked(text):
     """Return the lines of a text, counted, without what differs from machine to machine: numbers, widths, the order."""
-    lines = (" ".join(NUMBER.sub("#", line).split()) for line in text.translate(FRAMES).splitlines())
+    lines = (
+        " ".join(NUMBER.sub("#", line).split()) for line in text.translate(FRAMES).splitlines()
+    )
     return collections.Counter(line for line in lines if line)
 
 
 def in_a_row(text, other):
     """Tell whether two texts are the same words, numbers aside, in the same order."""
-    return NUMBER.sub("#", text.translate(FRAMES)).split() == NUMBER.sub("#", other.translate(FRAMES)).split()
+    return (
+        NUMBER.sub("#", text.translate(FRAMES)).split()
+        == NUMBER.sub("#", other.translate(FRAMES)).split()
+    )
 
 
 def check_output(program, printed, page="page"):
@@ -107,9 +117,14 @@ def check_output(program, printed, page="page"):
     if program.fails:
         same = printed.split() == program.shown.split()
     else:
-        shown, printed_lines = masked(program.shown), masked(printed)
+        shown = masked(program.shown)
+        printed_lines = masked(printed)
         further = shown.pop("…", 0)
-        same = not shown - printed_lines if further else shown == printed_lines or in_a_row(printed, program.shown)
+        same = (
+            not shown - printed_lines
+            if further
+            else shown == printed_lines or in_a_row(printed, program.shown)
+        )
     assert same, f"{page}, line {program.line} shows\n{program.shown}\nand prints\n{printed}"
 
 
@@ -130,7 +145,11 @@ def run_python(program, names, place):
 
 def commands_of(code):
     """Return the commands of a block for the shell, without comments."""
-    return [words for line in code.replace("\\\n", " ").splitlines() if (words := shlex.split(line, comments=True))]
+    return [
+        words
+        for line in code.replace("\\\n", " ").splitlines()
+        if (words := shlex.split(line, comments=True))
+    ]
 
 
 def run_in_process(program, passed_over=()):
@@ -142,12 +161,16 @@ def run_in_process(program, passed_over=()):
     """
     from seqcast.cli import main as cli
 
-    printed, before = io.StringIO(), sys.argv
+    printed = io.StringIO()
+    before = sys.argv
     for words in commands_of(program.code):
         if words[0] != "seqcast":
-            assert " ".join(words).startswith(tuple(passed_over)), f"line {program.line}: nobody runs {words}"
+            assert " ".join(words).startswith(tuple(passed_over)), (
+                f"line {program.line}: nobody runs {words}"
+            )
             continue
-        sys.argv, code = words, 0
+        sys.argv = words
+        code = 0
         try:
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
                 cli.main()
@@ -155,7 +178,9 @@ def run_in_process(program, passed_over=()):
             code = ending.code or 0
         finally:
             sys.argv = before
-        assert bool(code) is program.fails, f"line {program.line} ends with {code}: {printed.getvalue()}"
+        assert bool(code) is program.fails, (
+            f"line {program.line} ends with {code}: {printed.getvalue()}"
+        )
     return printed.getvalue()
 
 
@@ -163,7 +188,9 @@ def run_in_shell(program):
     """Run a block as somebody does who types it; return what it printed."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "check": False}
     done = subprocess.run(["bash", "-e", "-c", program.code], **pipes)
-    assert bool(done.returncode) is program.fails, f"line {program.line} ends with {done.returncode}: {done.stdout}"
+    assert bool(done.returncode) is program.fails, (
+        f"line {program.line} ends with {done.returncode}: {done.stdout}"
+    )
     return done.stdout
 
 
@@ -182,7 +209,9 @@ def run(programs, page="page", *, shell=run_in_process, told=None):
     names = {"__name__": "__main__"}
     for program in programs:
         began = time.perf_counter()
-        printed = shell(program) if program.language == "shell" else run_python(program, names, page)
+        printed = (
+            shell(program) if program.language == "shell" else run_python(program, names, page)
+        )
         if told is not None:
             told(program, time.perf_counter() - began, printed)
         check_output(program, printed, page)
@@ -195,7 +224,8 @@ def refresh(path):
     Args:
         path: The page.
     """
-    text, outputs = path.read_text(encoding="utf-8"), []
+    text = path.read_text(encoding="utf-8")
+    outputs = []
     programs = programs_of(text)
     shown = [None if each.fails else each.shown for each in programs]
     programs = [each if each.fails else dataclasses.replace(each, shown=None) for each in programs]

@@ -17,8 +17,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks" / "peers"))
 
 coming_from = importlib.import_module("coming_from")
-PAGES, PEERS, OURS = coming_from.PAGES, coming_from.PEERS, coming_from.OURS.split()
-found, names_of, wrong = coming_from.found, coming_from.names_of, coming_from.wrong
+PAGES = coming_from.PAGES
+PEERS = coming_from.PEERS
+OURS = coming_from.OURS.split()
+found = coming_from.found
+names_of = coming_from.names_of
+wrong = coming_from.wrong
 programs_of = coming_from.programs_of
 
 pytestmark = pytest.mark.documents
@@ -29,7 +33,9 @@ BRIEFLY = {
     "epochs=5, verbose=0": "epochs=1, verbose=0",
 }
 # Of the peers only Keras is here.
-RUNS_HERE = {peer: [name for name in programs_of(peer) if name != f"with_{peer}.py"] for peer in PEERS}
+RUNS_HERE = {
+    peer: [name for name in programs_of(peer) if name != f"with_{peer}.py"] for peer in PEERS
+}
 RUNS_HERE["keras"] = list(programs_of("keras"))
 
 
@@ -43,7 +49,9 @@ def _sktime_is_here(request):
 def briefly(code):
     """Return a program that trains for a moment."""
     changes = [text for text in BRIEFLY if text in code]
-    assert changes or ("fit(" not in code and "evaluate(" not in code), "a program that trains at full size"
+    assert changes or ("fit(" not in code and "evaluate(" not in code), (
+        "a program that trains at full size"
+    )
     return code.replace(changes[0], BRIEFLY[changes[0]]) if changes else code
 
 
@@ -80,10 +88,19 @@ def test_names_of_ours_are_there_and_options_are_taken(peer):
         if not isinstance(node, ast.Call) or not inspect.isclass(found(node.func, OURS)):
             continue
         class_name = ast.unparse(node.func)
-        if any(isinstance(value, ast.Name) for value in (*node.args, *(item.value for item in node.keywords))):
+        if any(
+            isinstance(value, ast.Name)
+            for value in (*node.args, *(item.value for item in node.keywords))
+        ):
             continue  # a value that the reader has, such as callbacks
-        names = {part.id: found(part, OURS) for part in ast.walk(node) if isinstance(part, ast.Name)}
-        horizon = class_name == "Forecaster" and not node.args and "horizon" not in {one.arg for one in node.keywords}
+        names = {
+            part.id: found(part, OURS) for part in ast.walk(node) if isinstance(part, ast.Name)
+        }
+        horizon = (
+            class_name == "Forecaster"
+            and not node.args
+            and "horizon" not in {one.arg for one in node.keywords}
+        )
         made = eval(name.replace("Forecaster(", "Forecaster(14, ", 1) if horizon else name, names)
         if class_name == "Forecaster":
             try:
@@ -100,15 +117,25 @@ def test_columns_of_ours_are_those_of_a_forecast_or_a_backtest():
 
     tiny = NetworkSpec(encoder_units=(2,), decoder_units=(2,), head="quantile")
     training = {"epochs": 1, "steps_per_epoch": 1}
-    forecaster = Forecaster(12, preset=tiny, training=training, level=80, verbose=0).fit(load("elnino"))
+    forecaster = Forecaster(12, preset=tiny, training=training, level=80, verbose=0).fit(
+        load("elnino")
+    )
     columns = {*forecaster.predict().columns, *forecaster.backtest(load("elnino")).columns}
-    named = {name.strip('"') for peer in PEERS for name in names_of(peer)[1] if name.startswith('"')}
+    named = {
+        name.strip('"') for peer in PEERS for name in names_of(peer)[1] if name.startswith('"')
+    }
     options = {"scheduled", "autoregressive"}  # values of an option, on the page about Keras
     assert named - options
     assert named - options <= columns
 
 
-WRONG = ["Forecaster(horizn=1)", "Forecaster.backtests", "NetworkSpec(cell='gru', units=3)", "No", "seqcast.nothing"]
+WRONG = [
+    "Forecaster(horizn=1)",
+    "Forecaster.backtests",
+    "NetworkSpec(cell='gru', units=3)",
+    "No",
+    "seqcast.nothing",
+]
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -122,5 +149,7 @@ def test_versions_are_those_that_are_installed():
     pins = {}
     for name in ("requirements-libraries.txt", "requirements-docs.txt"):
         lines = (ROOT / "benchmarks" / "peers" / name).read_text().splitlines()
-        pins |= dict(re.findall(r"^(\w+)(?:\[\w+\])?==(\S+)$", "\n".join(lines), flags=re.MULTILINE))
+        pins |= dict(
+            re.findall(r"^(\w+)(?:\[\w+\])?==(\S+)$", "\n".join(lines), flags=re.MULTILINE)
+        )
     assert said == {peer: pins[peer] for peer in PEERS}

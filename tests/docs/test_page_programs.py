@@ -19,7 +19,9 @@ ERROR = "ValueError: invalid literal for int()"
 def run_page(tmp_path, monkeypatch):
     """Return a function that runs a page that is given as text, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    return lambda text, **changes: page_programs.run(page_programs.changed(page_programs.programs_of(text), changes))
+    return lambda text, **changes: page_programs.run(
+        page_programs.changed(page_programs.programs_of(text), changes)
+    )
 
 
 SHOWN = [
@@ -49,4 +51,9 @@ def test_a_replacement_that_no_longer_matches_and_commands_that_nobody_runs_fail
     assert run_page("```python\na = 1\n```\n", a="b")["b"] == 1
     refused(AssertionError, "no longer holds 'c'", run_page, "```python\na = 1\n```\n", c="b")
     refused(AssertionError, "nobody runs", run_page, "```shell\ncurl example.org\n```\n")
-    refused(AssertionError, "line 2 ends with", run_page, "```shell\nseqcast forecast nothing.csv -H 3\n```\n")
+    refused(
+        AssertionError,
+        "line 2 ends with",
+        run_page,
+        "```shell\nseqcast forecast nothing.csv -H 3\n```\n",
+    )

@@ -17,16 +17,28 @@ REFERENCE = {
     path: re.findall(r"^#*\s*::: (\S+)$", path.read_text(), flags=re.MULTILINE)
     for path in sorted((DOCS / "reference").glob("*.md"))
 }
-# Packages and modules all of whose names are for users; of errors those that can be raised, and types of their fields.
+# Packages and modules all of whose names are for users; of errors those that can be raised, and
+# types of their fields.
 PUBLIC = [
     "seqcast",
     *(f"seqcast.data{module}" for module in ("", ".datasets", ".signals", ".synthetic")),
     "seqcast.tables.partitioning",
     *(
         f"seqcast.{room}"
-        for room in ("distributed", "evaluation", "inspect", "network", "plots", "pretrained", "report")
+        for room in (
+            "distributed",
+            "evaluation",
+            "inspect",
+            "network",
+            "plots",
+            "pretrained",
+            "report",
+        )
     ),
-    *(f"seqcast.interop.{module}" for module in ("card", "mlflow", "sktime", "tensorboard", "wandb")),
+    *(
+        f"seqcast.interop.{module}"
+        for module in ("card", "mlflow", "sktime", "tensorboard", "wandb")
+    ),
     *("seqcast.intervals.conformal", "seqcast.training.logs", "seqcast.tune"),
 ]
 
@@ -64,13 +76,23 @@ def documented():
 
 def test_each_page_is_in_the_navigation_once(site_modules):
     pages = site_modules("pages")
-    expected = {path.relative_to(DOCS).as_posix() for path in pages.pages_of()} | set(pages.DOCUMENTS.values())
+    expected = {path.relative_to(DOCS).as_posix() for path in pages.pages_of()} | set(
+        pages.DOCUMENTS.values()
+    )
     assert sorted(navigation()) == sorted(expected)
 
 
 def test_the_reference_lists_its_pages():
-    listed = re.findall(r"^\| \[.+?\]\((\S+\.md)\)", (DOCS / "reference" / "index.md").read_text(), flags=re.MULTILINE)
-    in_navigation = [path for path in navigation() if path.startswith("reference/") and not path.endswith("index.md")]
+    listed = re.findall(
+        r"^\| \[.+?\]\((\S+\.md)\)",
+        (DOCS / "reference" / "index.md").read_text(),
+        flags=re.MULTILINE,
+    )
+    in_navigation = [
+        path
+        for path in navigation()
+        if path.startswith("reference/") and not path.endswith("index.md")
+    ]
     assert sorted(f"reference/{path}" for path in listed) == sorted(in_navigation)
 
 
@@ -79,7 +101,8 @@ def test_the_reference_lists_its_pages():
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_each_public_name_is_on_one_page(module):
-    found, parent = documented(), importlib.import_module(module)
+    found = documented()
+    parent = importlib.import_module(module)
     places = {name: found.get(id(getattr(parent, name)), []) for name in parent.__all__}
     assert {name: names for name, names in places.items() if len(names) != 1} == {}
 
@@ -90,30 +113,48 @@ def test_each_error_is_on_one_page():
     classes = {name: cls for name, cls in vars(errors).items() if inspect.isclass(cls)}
     classes["NotFittedError"] = errors.NotFittedError
     raised = [
-        name for name, cls in classes.items() if cls.__module__ == "seqcast.errors" and issubclass(cls, Exception)
+        name
+        for name, cls in classes.items()
+        if cls.__module__ == "seqcast.errors" and issubclass(cls, Exception)
     ]
     of_fields = ["Fix", "Option"]
-    on_page = [name for name in REFERENCE[DOCS / "reference" / "errors.md"] if name != "seqcast.errors"]
+    on_page = [
+        name for name in REFERENCE[DOCS / "reference" / "errors.md"] if name != "seqcast.errors"
+    ]
     assert sorted(on_page) == sorted(f"seqcast.errors.{name}" for name in (*raised, *of_fields))
     assert raised != []
 
 
-@pytest.mark.parametrize(("page", "cls"), [("forecaster", "Forecaster"), ("regressor", "Seq2SeqRegressor")])
+@pytest.mark.parametrize(
+    ("page", "cls"), [("forecaster", "Forecaster"), ("regressor", "Seq2SeqRegressor")]
+)
 def test_all_methods_of_the_estimators_are_shown(page, cls):
-    shown = re.findall(r"^ +- (\w+)$", (DOCS / "reference" / f"{page}.md").read_text(), flags=re.MULTILINE)
+    shown = re.findall(
+        r"^ +- (\w+)$", (DOCS / "reference" / f"{page}.md").read_text(), flags=re.MULTILINE
+    )
     ours = [base for base in getattr(seqcast, cls).__mro__ if base.__module__.startswith("seqcast")]
     members = {name: value for base in ours for name, value in vars(base).items()}
-    methods = {name for name, value in members.items() if inspect.isroutine(value) or isinstance(value, classmethod)}
-    assert sorted(shown) == sorted(name for name in methods if not re.match(r"_|set_\w+_request$", name))
+    methods = {
+        name
+        for name, value in members.items()
+        if inspect.isroutine(value) or isinstance(value, classmethod)
+    }
+    assert sorted(shown) == sorted(
+        name for name in methods if not re.match(r"_|set_\w+_request$", name)
+    )
 
 
 def test_the_reference_says_of_each_page_how_stable_it_is():
     index = (DOCS / "reference" / "index.md").read_text()
     told = re.findall(r"^\| \[.+?\]\((\S+)\) \|.*\| (\w+) \|$", index, flags=re.M)
-    assert {name for name, _ in told} == {page.name for page in REFERENCE if page.name != "index.md"}
+    assert {name for name, _ in told} == {
+        page.name for page in REFERENCE if page.name != "index.md"
+    }
     for name, word in told:
         objects = [pkgutil.resolve_name(each) for each in REFERENCE[DOCS / "reference" / name]]
-        rooms = {getattr(each, "__module__", None) or each.__name__ for each in objects if callable(each)}
+        rooms = {
+            getattr(each, "__module__", None) or each.__name__ for each in objects if callable(each)
+        }
         rooms = {".".join(room.split(".")[:2]) for room in rooms} or {"seqcast.cli"}
         texts = [importlib.import_module(room).__doc__ for room in rooms]
         words = {re.search(r"^Stability: (\w+)\.", text, flags=re.M)[1] for text in texts}
@@ -138,7 +179,9 @@ def test_documents_outside_docs_are_pages(gathered):
 
 
 def test_examples_are_shown_as_code(gathered):
-    assert "](project/files/examples/inside_demand.py.md)" in (gathered / "inspection.md").read_text()
+    assert (
+        "](project/files/examples/inside_demand.py.md)" in (gathered / "inspection.md").read_text()
+    )
     page = (gathered / "project" / "files" / "examples" / "inside_demand.py.md").read_text()
     assert (ROOT / "examples" / "inside_demand.py").read_text().rstrip() in page
     folder = (gathered / "project" / "files" / "examples" / "clients.md").read_text()
@@ -171,7 +214,13 @@ def test_programs_find_each_page_of_the_navigation_with_a_sentence(site_modules,
     links = re.findall(r"^- \[(.+?)\]\((\S+)\.html\)(?:: (.+))?$", text, flags=re.MULTILINE)
     assert sorted(f"{path}.md" for _, path, _ in links) == sorted(navigation())
     assert len(re.findall(r"^- ", text, flags=re.MULTILINE)) == len(links)
-    assert re.findall(r"^## (.+)$", text, flags=re.MULTILINE) == ["First", "How-to", "Coming from", "Reference", "Why"]
+    assert re.findall(r"^## (.+)$", text, flags=re.MULTILINE) == [
+        "First",
+        "How-to",
+        "Coming from",
+        "Reference",
+        "Why",
+    ]
     sentences = [sentence for _, _, sentence in links if sentence]
     assert len(sentences) > 0.8 * len(links)
     assert [each for each in sentences if "](" in each or each[0] in "|*#!"] == []

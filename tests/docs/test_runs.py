@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 sys.path.append(str(Path(__file__).parent))
 page_programs = importlib.import_module("page_programs")
-page, run = page_programs.page, page_programs.run
+page = page_programs.page
+run = page_programs.run
 
 TINY = "training={'epochs': 1, 'steps_per_epoch': 2}"
 # Where a page leaves the choice of a network to the forecaster, and where it names one.
@@ -42,13 +43,22 @@ def named(part):
 
 # Changes of pages, all of which runs and is compared.
 WHOLE = {
-    "start": {'"promotion"]], random_state=0': f'"promotion"]], random_state=0, preset="classic", {TINY}'},
+    "start": {
+        '"promotion"]], random_state=0': f'"promotion"]], random_state=0, preset="classic", {TINY}'
+    },
     "how-to/covariates": CHOSEN | COMMAND,
-    "how-to/custom-parts": {"epochs=5": "epochs=1", "2_000": "64", "TrainingSpec(loss": "TrainingSpec(epochs=1, loss"},
+    "how-to/custom-parts": {
+        "epochs=5": "epochs=1",
+        "2_000": "64",
+        "TrainingSpec(loss": "TrainingSpec(epochs=1, loss",
+    },
     "how-to/gaps": CHOSEN,
     "how-to/gpu": {},
-    "how-to/intermittent-demand": named('preset=counts, point="mean", support="non-negative", ') | CHOSEN,
-    "how-to/intervals": {'"random_state": 0': '"random_state": 0, "training": {"epochs": 1, "steps_per_epoch": 2}'}
+    "how-to/intermittent-demand": named('preset=counts, point="mean", support="non-negative", ')
+    | CHOSEN,
+    "how-to/intervals": {
+        '"random_state": 0': '"random_state": 0, "training": {"epochs": 1, "steps_per_epoch": 2}'
+    }
     | NAMED,
     "how-to/keras-callbacks": {
         'preset="classic", random_state=0': f"preset='classic', random_state=0, {TINY.replace('1', '2')}",
@@ -59,12 +69,16 @@ WHOLE = {
     "how-to/many-series": CHOSEN,
     "how-to/hierarchies": {},
     "how-to/new-series": NAMED,
-    "how-to/reproducibility": {"Forecaster(12, ": f"Forecaster(12, {TINY}, ", "n_windows=4": "n_windows=1"},
+    "how-to/reproducibility": {
+        "Forecaster(12, ": f"Forecaster(12, {TINY}, ",
+        "n_windows=4": "n_windows=1",
+    },
     "how-to/seasons": {},
     "how-to/small-data": {},
     "how-to/totals": {'{"epochs": 15}': '{"epochs": 1, "steps_per_epoch": 2}'},
 }
-# Changes of pages whose Python alone runs, sections that are left out, and what holds of the names and the folder.
+# Changes of pages whose Python alone runs, sections that are left out, and what holds of the names
+# and the folder.
 PYTHON = {
     "index": ({}, (), lambda names, folder: len(names["forecast"]) == 12),
     "frames": (
@@ -76,22 +90,36 @@ PYTHON = {
         {'effort="quick")': 'effort="quick", verbose=0)'},
         (),
         lambda names, folder: (
-            names["table"].understood == "semicolons between columns, decimal comma, dates with the day first"
+            names["table"].understood
+            == "semicolons between columns, decimal comma, dates with the day first"
             and names["forecast"]["unique_id"].tolist() == ["sales"] * 3
         ),
     ),
     "inspection": (
         {**QUIET, "step_size=13)": "step_size=60)", "* 13 /": "* 60 /"},
         (),
-        lambda names, folder: {path.stem for path in folder.iterdir()} == {"states", "probes", "sensitivity", "memory"},
+        lambda names, folder: (
+            {path.stem for path in folder.iterdir()}
+            == {"states", "probes", "sensitivity", "memory"}
+        ),
     ),
     "export": (QUIET, (), lambda names, folder: (folder / "model.onnx").stat().st_size > 0),
-    "pretrained": ({}, (), lambda names, folder: (len(names["fortnight"]), names["walks"].shape) == (14, (3, 100))),
-    "evaluation": (QUIET, (), lambda names, folder: np.allclose(names["inside"].mean((0, 1)), [0.8, 0.95], atol=0.02)),
+    "pretrained": (
+        {},
+        (),
+        lambda names, folder: (len(names["fortnight"]), names["walks"].shape) == (14, (3, 100)),
+    ),
+    "evaluation": (
+        QUIET,
+        (),
+        lambda names, folder: np.allclose(names["inside"].mean((0, 1)), [0.8, 0.95], atol=0.02),
+    ),
     "scale": (
         {},
         ("Several machines: Ray",),  # with the other tests of Ray
-        lambda names, folder: len(list((names["sales"].parent / "forecasts").glob("*.parquet"))) == 1,
+        lambda names, folder: (
+            len(list((names["sales"].parent / "forecasts").glob("*.parquet"))) == 1
+        ),
     ),
     "tuning": (
         {
@@ -104,7 +132,9 @@ PYTHON = {
         (),
         lambda names, folder: (
             len(names["found"].trials) == 6
-            and all((folder / name).exists() for name in ("fit_best.py", "importance.png", "trials.png"))
+            and all(
+                (folder / name).exists() for name in ("fit_best.py", "importance.png", "trials.png")
+            )
             and names["grid"].best_score_ == max(names["grid"].cv_results_["mean_test_score"])
             and set(names["halving"].cv_results_["n_resources"]) >= {1, 2}
         ),
@@ -140,11 +170,19 @@ def test_readme_runs(folder):
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_page_runs_and_prints_what_it_shows(name, folder):
     # What installs is run by the newcomer's walk alone.
-    installs = ("python3 -m venv .venv", ". .venv/bin/activate", "pip install ./seqcast") if name == "start" else ()
+    installs = (
+        ("python3 -m venv .venv", ". .venv/bin/activate", "pip install ./seqcast")
+        if name == "start"
+        else ()
+    )
     if name == "how-to/hierarchies":
         pytest.importorskip("hierarchicalforecast")
     programs = page(DOCS / f"{name}.md", WHOLE[name])
-    names = run(programs, f"{name}.md", shell=lambda program: page_programs.run_in_process(program, installs))
+    names = run(
+        programs,
+        f"{name}.md",
+        shell=lambda program: page_programs.run_in_process(program, installs),
+    )
     if name == "start":
         assert (len(names["forecast"]), len(names["informed"])) == (12, 14)
         for picture in ("forecast.png", "years.png"):
@@ -158,7 +196,10 @@ def test_a_page_runs_and_prints_what_it_shows(name, folder):
 @pytest.mark.parametrize("name", PYTHON)
 def test_python_of_a_page_runs(name, folder):
     changes, without, holds = PYTHON[name]
-    assert holds(run(page(DOCS / f"{name}.md", changes, language="python", without=without), f"{name}.md"), folder)
+    assert holds(
+        run(page(DOCS / f"{name}.md", changes, language="python", without=without), f"{name}.md"),
+        folder,
+    )
 
 
 @pytest.mark.documents
@@ -182,14 +223,20 @@ def test_the_page_about_tracking_runs(folder, monkeypatch):
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("WANDB_SILENT", "true")
     packages = {"TensorBoard": "tensorboard", "MLflow": "mlflow", "Weights & Biases": "wandb"}
-    missing = [heading for heading, name in packages.items() if importlib.util.find_spec(name) is None]
+    missing = [
+        heading for heading, name in packages.items() if importlib.util.find_spec(name) is None
+    ]
     if "MLflow" not in missing:
         import mlflow
 
         mlflow.set_tracking_uri(f"sqlite:///{folder}/runs.db")
         number = mlflow.create_experiment("tracking", artifact_location=str(folder / "artifacts"))
         mlflow.set_experiment(experiment_id=number)
-    few = {"random_state=0": QUIET["random_state=0"].replace("'steps_per_epoch': 2", "'steps_per_epoch': 10")}
+    few = {
+        "random_state=0": QUIET["random_state=0"].replace(
+            "'steps_per_epoch': 2", "'steps_per_epoch': 10"
+        )
+    }
     names = run(page(DOCS / "tracking.md", few, language="python", without=missing), "tracking.md")
     assert [row["event"] for row in names["rows"]] == ["step", "epoch"]
     assert (folder / "runs" / "README.md").read_text().startswith("---\nlibrary_name: seqcast")
@@ -205,14 +252,22 @@ def test_serving_runs(folder):
         def shell(program):
             if program.code != "seqcast serve sea.seqcast\n":
                 return page_programs.run_in_process(program)
-            server = uvicorn.Server(uvicorn.Config(create_app(ServerSettings(models=(("sea", Path("sea.seqcast")),)))))
-            servers.append((server, threading.Thread(target=server.run, kwargs={"sockets": [listener]})))
+            server = uvicorn.Server(
+                uvicorn.Config(create_app(ServerSettings(models=(("sea", Path("sea.seqcast")),))))
+            )
+            servers.append(
+                (server, threading.Thread(target=server.run, kwargs={"sockets": [listener]}))
+            )
             servers[-1][1].start()
             wait_until_ready(port)
             return ""
 
         try:
-            run(page(DOCS / "how-to" / "serving.md", CHOSEN | {"8000": str(port)}), "serving.md", shell=shell)
+            run(
+                page(DOCS / "how-to" / "serving.md", CHOSEN | {"8000": str(port)}),
+                "serving.md",
+                shell=shell,
+            )
         finally:
             for server, thread in servers:
                 server.should_exit = True
@@ -237,9 +292,26 @@ def test_several_machines_runs(folder):
 
 
 def test_python_of_every_page_is_run():
-    elsewhere = {"post", "serving", "tracking", "gallery", "how-to/serving", "how-to/several-machines"}
+    elsewhere = {
+        "post",
+        "serving",
+        "tracking",
+        "gallery",
+        "how-to/serving",
+        "how-to/several-machines",
+    }
     pages = [*DOCS.glob("*.md"), *(DOCS / "how-to").glob("*.md")]
-    found = {path.relative_to(DOCS).with_suffix("").as_posix() for path in pages if "```python\n" in path.read_text()}
-    assert found | {"how-to/gpu"} == elsewhere | set(WHOLE) | set(PYTHON)  # which has commands alone
-    listed = re.findall(r"^- \[[^]]+\]\(([a-z-]+)\.md\)", (DOCS / "how-to" / "index.md").read_text(), re.MULTILINE)
-    assert sorted(listed) == sorted(path.stem for path in (DOCS / "how-to").glob("*.md") if path.stem != "index")
+    found = {
+        path.relative_to(DOCS).with_suffix("").as_posix()
+        for path in pages
+        if "```python\n" in path.read_text()
+    }
+    assert found | {"how-to/gpu"} == elsewhere | set(WHOLE) | set(
+        PYTHON
+    )  # which has commands alone
+    listed = re.findall(
+        r"^- \[[^]]+\]\(([a-z-]+)\.md\)", (DOCS / "how-to" / "index.md").read_text(), re.MULTILINE
+    )
+    assert sorted(listed) == sorted(
+        path.stem for path in (DOCS / "how-to").glob("*.md") if path.stem != "index"
+    )

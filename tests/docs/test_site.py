@@ -12,7 +12,8 @@ import seqcast
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "site"
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
 
 
 pytestmark = pytest.mark.browser
@@ -56,7 +57,8 @@ def address(serve_folder):
 @pytest.fixture
 def open_browser(chromium):
     """Return a function that makes a page; complaints, failures and what is asked of other hosts fail the test."""
-    contexts, complaints = [], []
+    contexts = []
+    complaints = []
 
     def opened(root, viewport=DESK, **options):
         context = chromium.new_context(viewport=viewport, **options)
@@ -71,12 +73,20 @@ def open_browser(chromium):
                 route.abort()
 
         page.route("**/*", only_ours)
-        page.on("console", lambda it: complaints.append(it.text) if it.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda it: complaints.append(it.text) if it.type in ("error", "warning") else None,
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         # The browser drops what a page that it leaves has not loaded yet, such as its icon.
         dropped = "net::ERR_ABORTED"
-        page.on("requestfailed", lambda it: complaints.append(it.url) if it.failure != dropped else None)
-        page.on("response", lambda it: complaints.append(f"{it.status}: {it.url}") if not it.ok else None)
+        page.on(
+            "requestfailed", lambda it: complaints.append(it.url) if it.failure != dropped else None
+        )
+        page.on(
+            "response",
+            lambda it: complaints.append(f"{it.status}: {it.url}") if not it.ok else None,
+        )
         return page
 
     yield opened
@@ -102,7 +112,8 @@ def test_no_page_is_missing(pages, site_modules):
 
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 def test_every_page_is_whole(pages, address, open_browser, viewport):
-    browser, problems = open_browser(address, viewport), {}
+    browser = open_browser(address, viewport)
+    problems = {}
     for page in pages:
         if page == "404.html":
             continue
@@ -118,7 +129,10 @@ def test_equations_of_docstrings_are_set_and_fonts_come_with_the_site(address, o
     assert browser.locator(".arithmatex .katex-display").count() >= 3
     assert "tanh" in browser.locator(".arithmatex").filter(has_text="tanh").first.inner_text()
     assert browser.get_by_text(".. math::").count() == 0
-    assert browser.locator("header .md-header__topic").first.inner_text() == f"seqcast {seqcast.__version__}"
+    assert (
+        browser.locator("header .md-header__topic").first.inner_text()
+        == f"seqcast {seqcast.__version__}"
+    )
     fonts = "document.fonts.ready.then(() => [...document.fonts].filter(f => f.status === 'loaded').map(f => f.family))"
     loaded = {name.strip('"') for name in browser.evaluate(fonts)}
     assert loaded >= {"Inter Variable", "JetBrains Mono Variable"}
@@ -133,7 +147,10 @@ def test_search_answers(place, address, open_browser):
     browser.locator(".md-search__input").press_sequentially("calibrate_intervals")
     results = browser.locator(".md-search-result__link")
     results.first.wait_for()
-    assert any("reference/intervals.html" in link for link in results.evaluate_all("all => all.map(a => a.href)"))
+    assert any(
+        "reference/intervals.html" in link
+        for link in results.evaluate_all("all => all.map(a => a.href)")
+    )
 
 
 def test_dark_mode_toggles_and_is_kept(address, open_browser):
@@ -157,11 +174,21 @@ def test_pages_can_be_read_by_everybody(address, open_browser, scheme):
     """axe-core: contrast, names of buttons, order of headings; one page of each kind."""
     from axe_playwright_python.sync_playwright import Axe
 
-    browser, problems = open_browser(address, color_scheme=scheme), {}
-    for page in ("index", "gallery", "frames", "accuracy", "reference/network", "reference/command-line"):
+    browser = open_browser(address, color_scheme=scheme)
+    problems = {}
+    for page in (
+        "index",
+        "gallery",
+        "frames",
+        "accuracy",
+        "reference/network",
+        "reference/command-line",
+    ):
         browser.goto(f"{address}{page}.html")
         found = Axe().run(browser).response["violations"]
-        problems[page] = [each["help"] for each in found if each["impact"] in ("serious", "critical")]
+        problems[page] = [
+            each["help"] for each in found if each["impact"] in ("serious", "critical")
+        ]
     assert {page: found for page, found in problems.items() if found} == {}
 
 

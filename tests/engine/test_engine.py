@@ -52,7 +52,9 @@ def trained():
     return fitted()
 
 
-@pytest.mark.parametrize("rows", [1, BUCKETS[0], BUCKETS[0] + 1, BUCKETS[1] + 1, 2 * BUCKETS[-1] + 3])
+@pytest.mark.parametrize(
+    "rows", [1, BUCKETS[0], BUCKETS[0] + 1, BUCKETS[1] + 1, 2 * BUCKETS[-1] + 3]
+)
 def test_blocks_of_any_size_give_what_the_network_gives(rows):
     engine = trained()
     past = np.tile(series()[0], (rows // 40 + 1, 1, 1))[:rows].astype("float32")
@@ -88,7 +90,12 @@ def test_a_copy_has_weights_of_its_own_and_compiles_nothing_again(programs):
     programs.clear()
     copy = engine.copy()
     np.testing.assert_array_equal(copy.predict({"past": past}, 5), before)
-    assert (copy.network, copy.training, copy.seed, copy.window) == (NETWORK, TRAINING, 3, engine.window)
+    assert (copy.network, copy.training, copy.seed, copy.window) == (
+        NETWORK,
+        TRAINING,
+        3,
+        engine.window,
+    )
     engine.continue_fit(batches(past, future), window=PLAIN)
     learnt = engine.predict({"past": past}, 5)
     assert np.abs(learnt - before).max() > 0
@@ -96,7 +103,9 @@ def test_a_copy_has_weights_of_its_own_and_compiles_nothing_again(programs):
     # Nor does what the copy learns come back, and a copy of a copy is one too.
     copy.continue_fit(batches(past, -future), window=PLAIN)
     np.testing.assert_array_equal(engine.predict({"past": past}, 5), learnt)
-    np.testing.assert_array_equal(copy.copy().predict({"past": past}, 5), copy.predict({"past": past}, 5))
+    np.testing.assert_array_equal(
+        copy.copy().predict({"past": past}, 5), copy.predict({"past": past}, 5)
+    )
     assert programs == []
 
 
@@ -113,7 +122,8 @@ def test_a_program_serves_all_sizes_of_a_bucket(programs, decoder_input):
 
 def test_the_programs_that_were_used_last_stay(programs, monkeypatch):
     monkeypatch.setattr(compiled, "Programs", functools.partial(Programs, most=2))
-    engine, inputs = through_json(trained()), {"past": series()[0]}
+    engine = through_json(trained())
+    inputs = {"past": series()[0]}
     first = [engine.predict(inputs, horizon) for horizon in (2, 4, 30)]
     np.testing.assert_array_equal(engine.predict(inputs, 3)[:, :2], first[0])
     engine.predict(inputs, 40)
@@ -122,7 +132,8 @@ def test_the_programs_that_were_used_last_stay(programs, monkeypatch):
 
 def test_networks_that_are_dropped_do_not_pile_up():
     """Keras's layers hold themselves: without a search, which Python makes rarely, all of them would stay."""
-    models, tiny = [], NetworkSpec(encoder_units=(2,), decoder_units=(2,))
+    models = []
+    tiny = NetworkSpec(encoder_units=(2,), decoder_units=(2,))
     gc.disable()
     try:
         for seed in range(2 * built.BETWEEN_SEARCHES + 1):
@@ -144,7 +155,9 @@ def test_an_engine_is_json_and_arrays_which_hold_everything():
     assert float(engine.model.decoder.teacher_steps) == steps
     past, _ = series()
     for other in (through_json(engine), pickle.loads(pickle.dumps(engine)), engine.copy()):
-        np.testing.assert_array_equal(other.predict({"past": past}, 5), engine.predict({"past": past}, 5))
+        np.testing.assert_array_equal(
+            other.predict({"past": past}, 5), engine.predict({"past": past}, 5)
+        )
         assert other.model.network.sampling_steps == steps // 2  # it ends half way by default
         assert other.weight_count == engine.weight_count > 0
         assert repr(other).endswith("seed=3, micro_batches=1)")
@@ -174,7 +187,9 @@ def counts(rows=40, seed=0):
 
 @functools.cache
 def probabilistic(head, decoder_input="zeros", window=PLAIN):
-    network = dataclasses.replace(NETWORK, head=head, decoder_input=decoder_input, normalise="scale")
+    network = dataclasses.replace(
+        NETWORK, head=head, decoder_input=decoder_input, normalise="scale"
+    )
     return fitted(window, network, counts())
 
 
@@ -195,10 +210,15 @@ def test_whatever_the_head_and_decoder_the_same_is_asked(head, decoder_input):
     np.testing.assert_allclose(engine.predict(inputs, 5), quantiles[..., 1], rtol=1e-6)
     if head == "negative_binomial":
         np.testing.assert_array_equal(quantiles, np.floor(quantiles))
-    states, medians = engine.encode(inputs), engine.predict(inputs, 5)
+    states = engine.encode(inputs)
+    medians = engine.predict(inputs, 5)
     np.testing.assert_allclose(engine.decode(states, 5), medians, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(engine.decode(states[10:15], 5), medians[10:15], rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(through_json(engine).quantiles(inputs, 5, PROBABILITIES), quantiles)
+    np.testing.assert_allclose(
+        engine.decode(states[10:15], 5), medians[10:15], rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_array_equal(
+        through_json(engine).quantiles(inputs, 5, PROBABILITIES), quantiles
+    )
 
 
 @pytest.mark.parametrize("in_blocks", [False, True])
@@ -206,11 +226,14 @@ def test_paths_are_the_rows_own(in_blocks):
     """Each goes on from its own draws, beyond the trained horizon too, whatever the other rows are."""
     engine = unsure() if in_blocks else probabilistic("student_t", "autoregressive")
     past = np.tile((series() if in_blocks else counts())[0], (3, 1, 1))
-    whole, close = paths_of(engine, {"past": past}, 8), {"rtol": 1e-4, "atol": 1e-4}
+    whole = paths_of(engine, {"past": past}, 8)
+    close = {"rtol": 1e-4, "atol": 1e-4}
     order = np.random.default_rng(0).permutation(len(past))
     np.testing.assert_allclose(paths_of(engine, {"past": past[order]}, 8), whole[order], **close)
     for rows in (1, 7, 70):
-        np.testing.assert_allclose(paths_of(engine, {"past": past[:rows]}, 8), whole[:rows], **close)
+        np.testing.assert_allclose(
+            paths_of(engine, {"past": past[:rows]}, 8), whole[:rows], **close
+        )
     np.testing.assert_allclose(paths_of(engine, {"past": past[:7]}, 5), whole[:7, :, :5], **close)
     assert paths_of(engine, {"past": past[:0]}, 8).shape == (0, 100, 8, 1)
     assert np.abs(whole[0, 0, 0] - whole[0, 1, 0]) > 1e-3
@@ -220,7 +243,12 @@ def test_many_paths_go_in_small_blocks(programs):
     engine = through_json(probabilistic("normal", "autoregressive"))
     past = np.tile(counts()[0], (8, 1, 1))
     for number in (100, 1000, 9000):
-        assert paths_of(engine, {"past": past[:300] if number == 100 else past[:9]}, 2, paths=number).shape[1] == number
+        assert (
+            paths_of(
+                engine, {"past": past[:300] if number == 100 else past[:9]}, 2, paths=number
+            ).shape[1]
+            == number
+        )
     seen = {rows * sizes["paths"] for _, sizes, rows in programs}
     assert seen == {3200, 8000, 9000}  # one row is the least
 
@@ -235,7 +263,9 @@ def test_spread_of_paths_grows_as_that_of_the_process(segment):
     training = TrainingSpec(epochs=25, batch_size=100, learning_rate=0.03)
     engine = Engine(network, training, seed=0)
     window = dataclasses.replace(PLAIN, horizon=4)
-    windows = ArrayWindows({"past": walks[:, :10]}, walks[:, 10:], batch_size=100, seed=1, teacher_forcing=True)
+    windows = ArrayWindows(
+        {"past": walks[:, :10]}, walks[:, 10:], batch_size=100, seed=1, teacher_forcing=True
+    )
     engine.fit(windows, window=window, verbose=0)
     paths = paths_of(engine, {"past": walks[:50, :10]}, 8, paths=200)
     deviation = (paths - walks[:50, None, 9:10]).std(axis=(0, 1))[:, 0]
@@ -246,13 +276,20 @@ def test_spread_of_paths_grows_as_that_of_the_process(segment):
         assert abs(np.corrcoef(increments[..., 0].ravel(), increments[..., 1].ravel())[0, 1]) < 0.2
 
 
-RICH = WindowSpec(horizon=3, features=2, targets=2, static=1, future=1, target_features=(1, 0), observed=True)
+RICH = WindowSpec(
+    horizon=3, features=2, targets=2, static=1, future=1, target_features=(1, 0), observed=True
+)
 
 
 @pytest.mark.parametrize("attention", ["none", "additive", "multi_head"])
 def test_paths_with_everything_around_them(attention):
     """A path that reads draws of no spread is the network's own forecast, whatever goes into it."""
-    around = {"cell": "lstm", "head": "normal", "decoder_input": "autoregressive", "normalise": "instance"}
+    around = {
+        "cell": "lstm",
+        "head": "normal",
+        "decoder_input": "autoregressive",
+        "normalise": "instance",
+    }
     network = dataclasses.replace(NETWORK, decoder_units=(4,), attention=attention, **around)
     engine = Engine(network, TRAINING, seed=0)
     engine.build(RICH, steps=1)
@@ -273,9 +310,18 @@ def test_paths_with_everything_around_them(attention):
 
 
 WRONG = [
-    (lambda engine, x: engine.quantiles(x, 3, (0.1, 1.0)), "probabilities: expected numbers between 0 and 1"),
-    (lambda engine, x: engine.quantiles(x, 3, ()), "probabilities: expected numbers between 0 and 1"),
-    (lambda engine, x: engine.distribution(x, 3, paths=99), "paths: expected a whole number >= 100, received 99"),
+    (
+        lambda engine, x: engine.quantiles(x, 3, (0.1, 1.0)),
+        "probabilities: expected numbers between 0 and 1",
+    ),
+    (
+        lambda engine, x: engine.quantiles(x, 3, ()),
+        "probabilities: expected numbers between 0 and 1",
+    ),
+    (
+        lambda engine, x: engine.distribution(x, 3, paths=99),
+        "paths: expected a whole number >= 100, received 99",
+    ),
 ]
 
 
@@ -288,8 +334,11 @@ def test_wrong_questions_are_refused(call, message):
 
 @pytest.mark.parametrize(("call", "more"), [("quantiles", ((0.5,),)), ("distribution", ())])
 def test_a_point_is_no_distribution(call, more):
-    engine, inputs = trained(), {"past": series()[0]}
-    with pytest.raises(SpecError, match="head: expected a head that forecasts a distribution, received 'point'"):
+    engine = trained()
+    inputs = {"past": series()[0]}
+    with pytest.raises(
+        SpecError, match="head: expected a head that forecasts a distribution, received 'point'"
+    ):
         getattr(engine, call)(inputs, 3, *more)
     np.testing.assert_array_equal(engine.mean(inputs, 3), engine.predict(inputs, 3))
 
@@ -302,14 +351,19 @@ def numbers_of(engine, inputs, horizon):
     if not engine.network.is_probabilistic:
         return engine.predict(inputs, horizon)
     distribution = engine.distribution(inputs, horizon)
-    return distribution.parameters if isinstance(distribution, Parametric) else distribution.paths.swapaxes(1, 2)
+    return (
+        distribution.parameters
+        if isinstance(distribution, Parametric)
+        else distribution.paths.swapaxes(1, 2)
+    )
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_longer_program_changes_no_step_of_a_forecast(name, monkeypatch):
     """The forecast is that of a program for exactly this horizon, however many steps are written."""
     network = untrained(name)
-    window, options = network.window, network.network
+    window = network.window
+    options = network.network
     engine = Engine(options, TRAINING, seed=5)
     engine.build(window, steps=10)
     engine.model.set_weights(network.get_weights())
@@ -318,7 +372,10 @@ def test_a_longer_program_changes_no_step_of_a_forecast(name, monkeypatch):
     if window.observed:
         inputs["past"] = np.where(inputs.pop("observed") > 0, inputs["past"], np.nan)
     horizons = (window.horizon - 2, window.horizon + 2)
-    given = {each: {**inputs, **({"future": inputs["future"][:, :each]} if window.future else {})} for each in horizons}
+    given = {
+        each: {**inputs, **({"future": inputs["future"][:, :each]} if window.future else {})}
+        for each in horizons
+    }
     by_few = {each: numbers_of(engine, given[each], each) for each in horizons}
     assert [numbers.shape[1] for numbers in by_few.values()] == list(horizons)
 
@@ -330,7 +387,8 @@ def test_a_longer_program_changes_no_step_of_a_forecast(name, monkeypatch):
         def decoded(values):
             states = network.encode({key: each for key, each in values.items() if key != "future"})
             return [
-                network.decode(states, each, values["future"][:, :each] if window.future else None) for each in horizons
+                network.decode(states, each, values["future"][:, :each] if window.future else None)
+                for each in horizons
             ]
 
         exact = dict(zip(horizons, to_numpy(compile_call(network, decoded)(read)), strict=True))
@@ -360,7 +418,9 @@ def test_all_horizons_take_few_programs(programs, name):
 
 # ---------------------------------------------------------------- blocks and updates
 
-SEGMENTS = dataclasses.replace(NETWORK, segment=2, decoder_input="position", decoding="parallel", normalise="last")
+SEGMENTS = dataclasses.replace(
+    NETWORK, segment=2, decoder_input="position", decoding="parallel", normalise="last"
+)
 
 
 def test_longer_horizons_are_written_block_by_block():
@@ -387,7 +447,10 @@ def test_wrong_updates_are_refused():
     engine = fitted(network=SEGMENTS)
     past, _ = series()
     states = engine.encode({"past": past})
-    with pytest.raises(DataError, match="past: expected new steps for each of the 40 rows of the states, received 3"):
+    with pytest.raises(
+        DataError,
+        match="past: expected new steps for each of the 40 rows of the states, received 3",
+    ):
         engine.update(states, {"past": past[:3, :2]})
     with pytest.raises(DataError, match=r"whole segments of 2, received 3 steps"):
         engine.update(states, {"past": past[:, :3]})
@@ -426,11 +489,13 @@ def unsure(**options):
 def test_a_distribution_beyond_the_trained_horizon_is_that_of_paths(head):
     engine = unsure(head=head, residual="seasonal")
     inputs = {"past": series()[0]}
-    near, far = engine.distribution(inputs, 3), engine.distribution(inputs, 8, paths=400)
+    near = engine.distribution(inputs, 3)
+    far = engine.distribution(inputs, 8, paths=400)
     assert isinstance(near, Parametric)
     assert isinstance(far, Sampled)
     assert far.paths.shape == (40, 400, 8, 1)
-    # Up to the trained horizon paths know nothing of each other's steps: they are drawn from the parameters.
+    # Up to the trained horizon paths know nothing of each other's steps: they are drawn from the
+    # parameters.
     spread = np.diff(near.quantile((0.1, 0.9)), axis=-1).max()
     for probability in (0.1, 0.5, 0.9):
         ours, exact = (forecast.quantile((probability,))[:, :3] for forecast in (far, near))
@@ -438,7 +503,9 @@ def test_a_distribution_beyond_the_trained_horizon_is_that_of_paths(head):
     quantiles = engine.quantiles(inputs, 8, PROBABILITIES)
     assert (np.diff(quantiles, axis=-1) >= 0).all()
     np.testing.assert_allclose(engine.predict(inputs, 8), quantiles[..., 1], rtol=1e-6)
-    np.testing.assert_allclose(engine.decode(engine.encode(inputs), 8), engine.predict(inputs, 8), atol=1e-5)
+    np.testing.assert_allclose(
+        engine.decode(engine.encode(inputs), 8), engine.predict(inputs, 8), atol=1e-5
+    )
     whole = engine.model.decode(engine.model.encode(inputs["past"]), 8)
     assert tuple(whole.shape) == (40, 8, 1, engine.model.decoder.head.size)
 
@@ -448,8 +515,14 @@ def test_a_later_block_has_read_the_draws_of_its_path():
     past = series()[0][:1]
     paths = paths_of(engine, {"past": past}, 4)[0]
     # The second block begins after a segment of two steps; the first forecast of step 3 stands.
-    states = engine.update(engine.encode({"past": np.repeat(past, 100, axis=0)}), {"past": paths[:, :2]})
-    location, scale = np.moveaxis(engine.distribution({"states": states}, 3).parameters[:, 1, 0], -1, 0)
+    states = engine.update(
+        engine.encode({"past": np.repeat(past, 100, axis=0)}), {"past": paths[:, :2]}
+    )
+    location, scale = np.moveaxis(
+        engine.distribution({"states": states}, 3).parameters[:, 1, 0], -1, 0
+    )
     assert np.ptp(location) > 1e-3
     places = np.sort(special.ndtr((paths[:, 3, 0] - location) / scale) * 100)
-    np.testing.assert_allclose(places, np.arange(100) + 0.5, atol=0.51)  # one draw in each hundredth
+    np.testing.assert_allclose(
+        places, np.arange(100) + 0.5, atol=0.51
+    )  # one draw in each hundredth

@@ -20,9 +20,18 @@ def regressor():
 
 def series(kind="pandas"):
     stamps = pd.date_range("2024-01-01", periods=80, freq="h")
-    wave, price = np.sin(np.arange(80) * 2 * np.pi / 24), np.arange(80.0) % 5
+    wave = np.sin(np.arange(80) * 2 * np.pi / 24)
+    price = np.arange(80.0) % 5
     tables = [
-        pd.DataFrame({"unique_id": name, "ds": stamps, "y": i * (10 + wave), "price": price, "shop": f"shop {name}"})
+        pd.DataFrame(
+            {
+                "unique_id": name,
+                "ds": stamps,
+                "y": i * (10 + wave),
+                "price": price,
+                "shop": f"shop {name}",
+            }
+        )
         for i, name in enumerate("ab", 1)
     ]
     frame = pd.concat(tables, ignore_index=True)
@@ -30,8 +39,17 @@ def series(kind="pandas"):
 
 
 def forecaster(**options):
-    given = {"context_length": 24, "future_covariates": ("price",), "static_covariates": ("shop",), "random_state": 0}
-    given |= {"calendar": ("hour_of_day",), "training": {"epochs": 1, "steps_per_epoch": 2}, "verbose": 0}
+    given = {
+        "context_length": 24,
+        "future_covariates": ("price",),
+        "static_covariates": ("shop",),
+        "random_state": 0,
+    }
+    given |= {
+        "calendar": ("hour_of_day",),
+        "training": {"epochs": 1, "steps_per_epoch": 2},
+        "verbose": 0,
+    }
     network = NetworkSpec(encoder_units=(6,), decoder_units=(6,))
     return Forecaster(4, preset=network, **{**given, **options}).fit(series())
 
@@ -46,8 +64,14 @@ def test_a_regressors_reading_is_what_it_predicts_from(regressor):
     scaled = model_inputs.engine.predict(model_inputs.inputs, model_inputs.horizon)
     in_units = regressor.preparation_.in_units(scaled)
     np.testing.assert_allclose(in_units, regressor.predict(PAST[:7]), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(regressor.preparation_.scalers["y"].inverse(model_inputs.truth), FUTURE[:7], atol=1e-5)
-    assert (model_inputs.features, model_inputs.targets, model_inputs.known_future) == (("x0",), ("y0",), ())
+    np.testing.assert_allclose(
+        regressor.preparation_.scalers["y"].inverse(model_inputs.truth), FUTURE[:7], atol=1e-5
+    )
+    assert (model_inputs.features, model_inputs.targets, model_inputs.known_future) == (
+        ("x0",),
+        ("y0",),
+        (),
+    )
     # Its rows are windows with their labels.
     some = model_inputs[[5, 1]]
     assert some.labels.frame(np.array([0, 1]), {}).window.tolist() == [5, 1]
@@ -60,7 +84,14 @@ def test_the_horizon_is_that_of_the_truth_unless_it_is_said(regressor):
     assert regressor.model_inputs(PAST[:2]).horizon == 4
     assert regressor.model_inputs(PAST[:2], FUTURE[:2, :3]).horizon == 3
     assert regressor.model_inputs(PAST[:2], horizon=9).horizon == 9
-    refused(DataError, r"y: expected shape \[N, 2, 1\]", regressor.model_inputs, PAST[:2], FUTURE[:2], horizon=2)
+    refused(
+        DataError,
+        r"y: expected shape \[N, 2, 1\]",
+        regressor.model_inputs,
+        PAST[:2],
+        FUTURE[:2],
+        horizon=2,
+    )
     refused(DataError, "as many windows as X", regressor.model_inputs, PAST[:2], FUTURE[:3])
     with pytest.raises(NotFittedError):
         Seq2SeqRegressor().model_inputs(PAST)
@@ -68,10 +99,14 @@ def test_the_horizon_is_that_of_the_truth_unless_it_is_said(regressor):
 
 def test_a_forecasters_reading_ahead_is_what_it_predicts_from(fitted):
     future = series().groupby("unique_id").tail(1)[["unique_id", "ds", "price"]]
-    future = pd.concat([future.assign(ds=future["ds"] + pd.Timedelta(hours=h), price=h) for h in range(1, 5)])
+    future = pd.concat(
+        [future.assign(ds=future["ds"] + pd.Timedelta(hours=h), price=h) for h in range(1, 5)]
+    )
     model_inputs = fitted.model_inputs(future=future)
     forecast = fitted.predict(future=future)
-    in_units = fitted.series_state_.scaler.inverse(model_inputs.engine.predict(model_inputs.inputs, 4))
+    in_units = fitted.series_state_.scaler.inverse(
+        model_inputs.engine.predict(model_inputs.inputs, 4)
+    )
     np.testing.assert_allclose(in_units.ravel(), forecast["seqcast"], rtol=1e-5)
     assert model_inputs.truth is None
     assert model_inputs.features == ("y", "price", "hour_of_day (sin)", "hour_of_day (cos)")
@@ -88,19 +123,28 @@ def test_a_forecasters_reading_ahead_is_what_it_predicts_from(fitted):
 def test_readings_every_few_rows_know_the_truth(kind, fitted):
     model_inputs = fitted.model_inputs(series(kind), step_size=10)
     places = np.arange(len(model_inputs))
-    frame = model_inputs.labels.frame(places, {"truth": model_inputs.truth[:, 0, 0]}, near=np.zeros_like(places))
+    frame = model_inputs.labels.frame(
+        places, {"truth": model_inputs.truth[:, 0, 0]}, near=np.zeros_like(places)
+    )
     assert isinstance(frame, pd.DataFrame if kind == "pandas" else pl.DataFrame)
     assert list(frame.columns) == ["unique_id", "cutoff", "near_cutoff", "near_unique_id", "truth"]
-    rows, data = frame if kind == "pandas" else frame.to_pandas(), series()
+    rows = frame if kind == "pandas" else frame.to_pandas()
+    data = series()
     for place, row in enumerate(rows.itertuples()):
-        own = data[(data["unique_id"] == row.unique_id) & (data["ds"] > row.cutoff)]["y"].to_numpy()[:4]
+        own = data[(data["unique_id"] == row.unique_id) & (data["ds"] > row.cutoff)][
+            "y"
+        ].to_numpy()[:4]
         known = fitted.series_state_.scaler.take(np.array(["ab".index(row.unique_id)]))
-        np.testing.assert_allclose(known.inverse(model_inputs.truth[place][None])[0, :, 0], own, rtol=1e-5)
+        np.testing.assert_allclose(
+            known.inverse(model_inputs.truth[place][None])[0, :, 0], own, rtol=1e-5
+        )
     assert rows["cutoff"].diff().dropna().abs().min() == pd.Timedelta(hours=10)
 
 
 def test_an_ensembles_members_are_read_one_by_one():
-    model = forecaster(context_length=(24, 12), future_covariates=(), static_covariates=(), members=2)
+    model = forecaster(
+        context_length=(24, 12), future_covariates=(), static_covariates=(), members=2
+    )
     lengths = [model.model_inputs(step_size=20, member=k).inputs["past"].shape[1] for k in (1, 2)]
     assert lengths == [24, 12]
     refused(SpecError, "member: expected 1 to 2", model.model_inputs, member=3)
@@ -111,5 +155,10 @@ def test_what_cannot_be_read_is_refused(fitted, tmp_path):
     with pytest.raises(NotFittedError):
         Forecaster(4).model_inputs()
     fitted.save(tmp_path / "model.seqcast")
-    refused(NotFittedError, "Files hold no rows", Forecaster.load(tmp_path / "model.seqcast").model_inputs, step_size=4)
+    refused(
+        NotFittedError,
+        "Files hold no rows",
+        Forecaster.load(tmp_path / "model.seqcast").model_inputs,
+        step_size=4,
+    )
     refused(DataError, "future", fitted.model_inputs)

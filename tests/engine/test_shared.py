@@ -21,7 +21,8 @@ WAVES = np.sin(np.arange(11) * 0.9 + np.linspace(0, 6, 40)[:, None])[:, :, None]
 
 def trained(training=TRAINING, *, network=NETWORK, seed=0, rows=32, **options):
     """Return the weights, the history and a forecast of a new engine."""
-    engine, values = Engine(network, training, seed=seed), WAVES[:rows]
+    engine = Engine(network, training, seed=seed)
+    values = WAVES[:rows]
     batches = ArrayWindows({"past": values[:, :8]}, values[:, 8:], batch_size=16, seed=1)
     history = engine.fit(batches, window=WINDOW, verbose=0, validation=batches, **options)
     return engine.weights, history, engine.predict({"past": values[:4, :8]}, horizon=3)
@@ -35,7 +36,8 @@ def alone(*arguments, **options):
 
 
 def assert_same_bits(first, second):
-    (weights, history, forecast), (others, other_history, other_forecast) = first, second
+    (weights, history, forecast) = first
+    (others, other_history, other_forecast) = second
     assert all(map(np.array_equal, weights, others))
     assert history["loss"] == other_history["loss"]
     np.testing.assert_array_equal(forecast, other_forecast)
@@ -64,14 +66,18 @@ def test_what_programs_take_as_arguments_compiles_nothing(training, options):
     assert_same_bits(got, alone(dataclasses.replace(TRAINING, **training), **options))
 
 
-@pytest.mark.parametrize(("rate", "warmup", "epochs"), [(0.01, 0.5, 4), (0.1, 0.25, 4), (0.1, 0.0, 2)])
+@pytest.mark.parametrize(
+    ("rate", "warmup", "epochs"), [(0.01, 0.5, 4), (0.1, 0.25, 4), (0.1, 0.0, 2)]
+)
 def test_the_rates_are_those_of_keras(rate, warmup, epochs):
     training = dataclasses.replace(TRAINING, learning_rate=rate, warmup=warmup, epochs=epochs)
     steps = 2 * epochs
     rising = round(warmup * steps)
     warm = {"warmup_target": rate, "warmup_steps": rising} if rising else {}
     decay = keras.optimizers.schedules.CosineDecay(rate / max(1, rising), steps - rising, **warm)
-    theirs = dataclasses.replace(training, optimizer=keras.optimizers.Adam(decay, global_clipnorm=training.clip_norm))
+    theirs = dataclasses.replace(
+        training, optimizer=keras.optimizers.Adam(decay, global_clipnorm=training.clip_norm)
+    )
     for got, expected in zip(trained(training)[0], trained(theirs)[0], strict=True):
         np.testing.assert_allclose(got, expected, atol=2e-5)
 
@@ -114,7 +120,10 @@ def test_trainings_in_threads_are_those_one_after_another():
     expected = [alone(seed=seed) for seed in range(3)]
     shared.step_programs_of.cache_clear()
     got = {}
-    threads = [threading.Thread(target=lambda seed=seed: got.update({seed: trained(seed=seed)})) for seed in range(3)]
+    threads = [
+        threading.Thread(target=lambda seed=seed: got.update({seed: trained(seed=seed)}))
+        for seed in range(3)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -17,12 +17,22 @@ TINY = NetworkSpec(encoder_units=(3,), decoder_units=(3,))
 
 
 def member(seeds=(0, 1), title="network 1", *, start=50, **training):
-    return TrainingJob(reader({"a": 60}), np.array([start]), WINDOW, TINY, spec(**training), seeds=seeds, title=title)
+    return TrainingJob(
+        reader({"a": 60}),
+        np.array([start]),
+        WINDOW,
+        TINY,
+        spec(**training),
+        seeds=seeds,
+        title=title,
+    )
 
 
 def reader(lengths):
     """Unscaled waves, of a number of rows each."""
-    store = InMemoryStore.of({name: np.sin(np.arange(float(rows)))[:, None] for name, rows in lengths.items()})
+    store = InMemoryStore.of(
+        {name: np.sin(np.arange(float(rows)))[:, None] for name, rows in lengths.items()}
+    )
     unscaled = SeriesScaler(np.zeros((len(lengths), 1)), np.ones((len(lengths), 1)))
     return WindowReader(store, None, unscaled, context_length=4)
 
@@ -56,7 +66,9 @@ def test_in_workers_is_one_after_another(capsys, monkeypatch):
     for one, (engine, history, _) in zip(members, together, strict=True):
         alone = one.engine()
         np.testing.assert_allclose(history["val_loss"], one.train(alone)["val_loss"], rtol=1e-5)
-        np.testing.assert_allclose(engine.predict(past, horizon=3), alone.predict(past, horizon=3), atol=1e-5)
+        np.testing.assert_allclose(
+            engine.predict(past, horizon=3), alone.predict(past, horizon=3), atol=1e-5
+        )
     first, second = (engine.predict(past, horizon=3) for engine, *_ in together)
     assert np.abs(first - second).max() > 1e-3
 
@@ -83,13 +95,18 @@ def test_trainings_run_on_any_executor(capsys):
     assert (other.predict(past, horizon=2) != engine.predict(past, horizon=2)).any()
 
 
-@pytest.mark.parametrize("executor", [pytest.param(None, marks=pytest.mark.processes), executors.SerialExecutor()])
+@pytest.mark.parametrize(
+    "executor", [pytest.param(None, marks=pytest.mark.processes), executors.SerialExecutor()]
+)
 def test_a_training_that_diverges_is_an_error(monkeypatch, executor):
     monkeypatch.setattr(executors, "threads", lambda: 2)
-    wild = member(optimizer="sgd", learning_rate=1e30, clip_norm=None, learning_rate_schedule="constant")
+    wild = member(
+        optimizer="sgd", learning_rate=1e30, clip_norm=None, learning_rate_schedule="constant"
+    )
     with pytest.raises(DivergedJobsError) as caught:
         run_jobs([member(), wild], executor=executor)
-    error, trained = caught.value.error, caught.value.trained
+    error = caught.value.error
+    trained = caught.value.trained
     assert (error.where, error.columns) == ("training, epoch 1, batch 1", ())
     assert set(trained) <= {0}  # side by side the other one may not have finished
     assert trained or executor is None
@@ -97,11 +114,14 @@ def test_a_training_that_diverges_is_an_error(monkeypatch, executor):
 
 def test_a_job_carries_its_own_series_only():
     starts = np.array([50, 5, 30])
-    job = TrainingJob(reader({"a": 60, "b": 5, "c": 40}), starts, WINDOW, TINY, spec(), seeds=(0, 1))
+    job = TrainingJob(
+        reader({"a": 60, "b": 5, "c": 40}), starts, WINDOW, TINY, spec(), seeds=(0, 1)
+    )
     sent = job.with_own_series()
     assert sent.reader.targets.ids == ("a", "c")  # b has no window
     assert sent.starts.tolist() == [50, 30]
-    whole, own = job.engine(), sent.engine()
+    whole = job.engine()
+    own = sent.engine()
     assert job.train(whole).epochs == sent.train(own).epochs
     for ours, theirs in zip(whole.weights, own.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)

@@ -26,15 +26,26 @@ def cross_validation(backtest, seed=0):
 
 
 def test_keys_are_no_models():
-    df = pd.DataFrame({"unique_id": "a", "ds": [1], "cutoff": 0, "step": 1, "target": "p", "y": 1.0, "model": 1})
+    df = pd.DataFrame(
+        {"unique_id": "a", "ds": [1], "cutoff": 0, "step": 1, "target": "p", "y": 1.0, "model": 1}
+    )
     assert Backtest(df).models == ["model"]
     assert Backtest(df.assign(text="x", price=2.0), models=["model"]).models == ["model"]
 
 
 def test_nullable_and_integer_columns():
-    df = pd.DataFrame({"unique_id": [1, 1], "ds": [1, 2], "y": pd.array([1, None], dtype="Int64"), "model": [1, 2]})
+    df = pd.DataFrame(
+        {
+            "unique_id": [1, 1],
+            "ds": [1, 2],
+            "y": pd.array([1, None], dtype="Int64"),
+            "model": [1, 2],
+        }
+    )
     assert Backtest(df).truth.tolist() == [1.0]
-    assert Backtest(pl.DataFrame({"unique_id": [1, 1], "ds": [1, 2], "y": [1, None], "model": [1, 2]})).truth == [1.0]
+    assert Backtest(
+        pl.DataFrame({"unique_id": [1, 1], "ds": [1, 2], "y": [1, None], "model": [1, 2]})
+    ).truth == [1.0]
 
 
 # ---------------------------------------------------------------- steps
@@ -53,7 +64,8 @@ COUNTED = [
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
 def test_count_steps(stamps, cutoff, freq, steps, kind):
     if isinstance(cutoff, str):
-        stamps, cutoff = pd.to_datetime(stamps), pd.Timestamp(cutoff)
+        stamps = pd.to_datetime(stamps)
+        cutoff = pd.Timestamp(cutoff)
     df = pd.DataFrame({"unique_id": "a", "ds": stamps, "cutoff": cutoff, "y": 0.0, "model": 0.0})
     df = pl.from_pandas(df) if kind == "polars" else df
     made = count_steps(df, freq)
@@ -66,7 +78,9 @@ def test_count_steps(stamps, cutoff, freq, steps, kind):
 @pytest.mark.parametrize("freq", ["h", "D"])
 def test_steps_across_a_change_of_the_clock(convert, freq):
     stamps = pd.date_range("2024-10-27", periods=6, freq=freq, tz="Europe/Berlin")
-    df = pd.DataFrame({"unique_id": "a", "ds": stamps[1:], "cutoff": stamps[0], "y": 0.0, "model": 0.0})
+    df = pd.DataFrame(
+        {"unique_id": "a", "ds": stamps[1:], "cutoff": stamps[0], "y": 0.0, "model": 0.0}
+    )
     assert list(count_steps(convert(df), freq)["step"]) == [1, 2, 3, 4, 5]
 
 
@@ -76,9 +90,20 @@ FREQUENCIES = ["D", "W-SAT", "ME", "h", "B", 3]
 @pytest.mark.parametrize("convert", [pd.DataFrame, pl.from_pandas], ids=["pandas", "polars"])
 @pytest.mark.parametrize("freq", FREQUENCIES)
 def test_steps_do_not_depend_on_missing_rows(convert, freq):
-    stamps = pd.Index(range(0, 90, freq)) if freq == 3 else pd.date_range("2024-01-01", periods=30, freq=freq)
+    stamps = (
+        pd.Index(range(0, 90, freq))
+        if freq == 3
+        else pd.date_range("2024-01-01", periods=30, freq=freq)
+    )
     windows = [
-        pd.DataFrame({"unique_id": name, "ds": stamps[end : end + 6], "cutoff": stamps[end - 1], "step": range(1, 7)})
+        pd.DataFrame(
+            {
+                "unique_id": name,
+                "ds": stamps[end : end + 6],
+                "cutoff": stamps[end - 1],
+                "step": range(1, 7),
+            }
+        )
         for name, end in (("a", 12), ("a", 18), ("b", 20))
     ]
     whole = pd.concat(windows, ignore_index=True).assign(y=0.0, model=0.0)
@@ -90,7 +115,9 @@ def test_steps_do_not_depend_on_missing_rows(convert, freq):
 def test_without_a_cutoff_the_first_row_of_a_window_is_step_1():
     df = pd.DataFrame({"unique_id": list("aabb"), "ds": [4, 8, 2, 4], "y": 0.0, "model": 0.0})
     assert FrameRows("df", df).steps.tolist() == [1, 3, 1, 2]
-    alone = pd.DataFrame({"unique_id": list("ab"), "ds": pd.to_datetime(["2024-01-05", "2024-03-01"]), "model": 0.0})
+    alone = pd.DataFrame(
+        {"unique_id": list("ab"), "ds": pd.to_datetime(["2024-01-05", "2024-03-01"]), "model": 0.0}
+    )
     assert FrameRows("df", alone).steps.tolist() == [1, 1]
 
 
@@ -98,10 +125,13 @@ IRREGULAR = pd.Timestamp("2024-01-01") + pd.to_timedelta([0, 100, 1_707, 9_001, 
 
 
 def test_irregular_stamps_need_a_column_of_steps():
-    df = pd.DataFrame({"unique_id": "a", "ds": IRREGULAR[1:], "cutoff": IRREGULAR[0], "y": 0.0, "model": 1.0})
+    df = pd.DataFrame(
+        {"unique_id": "a", "ds": IRREGULAR[1:], "cutoff": IRREGULAR[0], "y": 0.0, "model": 1.0}
+    )
     assert evaluate(df, "mae")["model"].tolist() == [1.0]  # no step is needed
     message = (
-        "df, ds, row 0: expected a column 'step', or stamps some steps of one frequency after the cutoff.*count_steps"
+        "df, ds, row 0: expected a column 'step', "
+        "or stamps some steps of one frequency after the cutoff.*count_steps"
     )
     refused(DataError, message, evaluate, df, "mae", by="step")
     assert evaluate(df.assign(step=[1, 2, 3, 4]), "mae", by="step")["step"].tolist() == [1, 2, 3, 4]
@@ -132,7 +162,9 @@ def test_other_stamps_and_rows_and_fewer_columns(make_backtest):
     same = {
         "nanoseconds": other.assign(ds=other["ds"].astype("datetime64[ns]")),
         "days": pl.from_pandas(other).with_columns(pl.col("ds", "cutoff").cast(pl.Date)),
-        "more rows": pd.concat([other, other[other["unique_id"] == "s00"].assign(unique_id="else")]),
+        "more rows": pd.concat(
+            [other, other[other["unique_id"] == "s00"].assign(unique_id="else")]
+        ),
         "single precision": other.astype({"y": "float32"}),
         "gaps": other.assign(y=np.where(np.arange(len(df)) % 2, other["y"], np.nan)),
     }
@@ -151,11 +183,18 @@ def test_rows_that_the_other_lacks_may_be_dropped(make_backtest, kind):
     lacking = other.merge(df.assign(first=first)[["unique_id", "ds", "cutoff", "first"]])
     lacking = lacking[lacking["ds"] > lacking["first"]].drop(columns="first")
     df = pl.from_pandas(df) if kind == "polars" else df
-    with pytest.raises(DataError, match=r"other: expected a row for each row of df, such as row 0 .* none for 6 of 24"):
+    with pytest.raises(
+        DataError,
+        match=r"other: expected a row for each row of df, such as row 0 .* none for 6 of 24",
+    ):
         join_forecasts(df, lacking)
     made = join_forecasts(df, lacking, missing="drop")
     assert len(made) == 18
-    assert list(evaluate(made, "mae", by="step")["step"]) == [2, 3, 4]  # still those of the whole forecast
+    assert list(evaluate(made, "mae", by="step")["step"]) == [
+        2,
+        3,
+        4,
+    ]  # still those of the whole forecast
 
 
 def test_names_of_ones_own_and_targets(make_backtest):
@@ -176,7 +215,8 @@ def test_names_of_ones_own_and_targets(make_backtest):
 
 PLAIN = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "model": [1.0, 2.0]})
 STEPS = PLAIN.assign(ds=[3, 4], cutoff=1)
-NOON, DAY = pd.Timestamp("2024-03-30 12:00"), pd.Timedelta("1D")
+NOON = pd.Timestamp("2024-03-30 12:00")
+DAY = pd.Timedelta("1D")
 
 
 def read(df=PLAIN, **columns):
@@ -225,5 +265,7 @@ def test_wrong_calls(make_backtest, call, error, message):
     with pytest.raises(error, match=message) as caught:
         call(make_backtest()[1])
     if error is DataError:  # where it is, is said by fields too
-        place = {name: getattr(caught.value, name) for name in ("option", "column", "row", "series")}
+        place = {
+            name: getattr(caught.value, name) for name in ("option", "column", "row", "series")
+        }
         assert caught.value.where in (compose_place(**place), "other")

@@ -44,8 +44,12 @@ def test_symmetric_percentages_are_utilsforecasts():
 
 
 def test_quantile_scores_are_scikit_learns():
-    expected = [metrics.mean_pinball_loss(Y, bound, alpha=p) for bound, p in ((LOWER, 0.1), (UPPER, 0.9))]
-    assert [score("quantile_loss_q0.1"), score("quantile_loss_q0.9")] == pytest.approx(expected, rel=1e-12)
+    expected = [
+        metrics.mean_pinball_loss(Y, bound, alpha=p) for bound, p in ((LOWER, 0.1), (UPPER, 0.9))
+    ]
+    assert [score("quantile_loss_q0.1"), score("quantile_loss_q0.9")] == pytest.approx(
+        expected, rel=1e-12
+    )
     assert score("mqloss") == pytest.approx(np.mean(expected), rel=1e-12)
     # The quantile loss by which candidates are compared.
     ours = pinball(Y, np.stack([LOWER, UPPER], axis=-1), (0.1, 0.9))
@@ -62,7 +66,9 @@ def test_diebold_mariano_at_one_step_is_students_test(side, count):
     """With the correction for small samples, and `h = 1`, it is the t-test of one sample."""
     differences = np.random.default_rng(count).normal(0.3, size=count)
     expected = stats.ttest_1samp(differences, 0.0, alternative=side)
-    assert dm_test(differences, alternative=side) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-9)
+    assert dm_test(differences, alternative=side) == pytest.approx(
+        (expected.statistic, expected.pvalue), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("count", [19, 50, 99])
@@ -82,12 +88,18 @@ def test_scores_of_paths_are_scipys_multivariate_normal(shared, persistence):
     covariance = shared + (1 - shared) * persistence**lags
     drawn = Dependence(shared, persistence).scores(np.random.default_rng(0), (40_000, 5))
     np.testing.assert_allclose(np.cov(drawn.T), covariance, atol=0.03)
-    # Distances from the centre under these covariances are chi-squared: all moments fit, not only the second.
+    # Distances from the centre under these covariances are chi-squared: all moments fit, not only
+    # the second.
     distances = np.einsum("ni,ij,nj->n", drawn, np.linalg.inv(covariance), drawn)
     assert stats.kstest(distances, stats.chi2(5).cdf).pvalue > 1e-3
     likelihoods = stats.multivariate_normal(np.zeros(5), covariance).logpdf(drawn)
-    assert likelihoods.mean() == pytest.approx(-stats.multivariate_normal(np.zeros(5), covariance).entropy(), abs=0.05)
-    assert variance_of_sum(np.array(shared), np.array(persistence), 5) == pytest.approx(covariance.sum())
-    # The copula of a Gaussian has the rank correlation 6/π asin(ρ/2), whatever the quantiles of its steps.
+    assert likelihoods.mean() == pytest.approx(
+        -stats.multivariate_normal(np.zeros(5), covariance).entropy(), abs=0.05
+    )
+    assert variance_of_sum(np.array(shared), np.array(persistence), 5) == pytest.approx(
+        covariance.sum()
+    )
+    # The copula of a Gaussian has the rank correlation 6/π asin(ρ/2), whatever the quantiles of its
+    # steps.
     spearman = stats.spearmanr(np.exp(drawn[:, 0]), drawn[:, 1] ** 3).statistic
     assert spearman == pytest.approx(6 / np.pi * np.arcsin(covariance[0, 1] / 2), abs=0.02)

@@ -18,7 +18,9 @@ MODELS = ["good", "seasonal_naive"]
 POINT = [name for name, metric in METRICS.items() if metric.of == "point"]
 KINDS = ["pandas", "polars"]
 # Below 0.2.12 it groups by series alone, and lacks two losses.
-needs_newer = pytest.mark.skipif(not hasattr(losses, "nd"), reason="utilsforecast of autogluon.timeseries")
+needs_newer = pytest.mark.skipif(
+    not hasattr(losses, "nd"), reason="utilsforecast of autogluon.timeseries"
+)
 
 
 def value(frame, metric, model="good"):
@@ -35,22 +37,29 @@ def value(frame, metric, model="good"):
 @pytest.mark.parametrize("metric", POINT)
 def test_point_metrics_are_utilsforecasts(make_backtest, metric, kind):
     history, backtest = make_backtest(kind=kind)
-    made = evaluate(backtest, [metric], train_df=history, season_length=7, by=["unique_id", "cutoff"])
+    made = evaluate(
+        backtest, [metric], train_df=history, season_length=7, by=["unique_id", "cutoff"]
+    )
     assert type(made) is type(backtest)
     scaled = {"seasonality": 7, "train_df": history} if metric in ("mase", "msse", "rmsse") else {}
     expected = getattr(losses, metric)(backtest, models=MODELS, **scaled)
     if kind == "polars":
-        made, expected = made.to_pandas(), expected.to_pandas()
+        made = made.to_pandas()
+        expected = expected.to_pandas()
     both = made.merge(expected, on=["unique_id", "cutoff"], suffixes=("", "_expected"))
     assert len(both) == len(made) == 6
-    np.testing.assert_allclose(both[MODELS], both[[f"{model}_expected" for model in MODELS]], rtol=1e-9)
+    np.testing.assert_allclose(
+        both[MODELS], both[[f"{model}_expected" for model in MODELS]], rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize("metric", ["nd", "winkler_score"])
 def test_a_loss_that_an_older_utilsforecast_lacks_is_named(make_backtest, monkeypatch, metric):
     monkeypatch.delattr(losses, metric, raising=False)
     _, backtest = make_backtest()
-    words = f"metrics: expected a loss of the installed utilsforecast, received {metric}. pip install"
+    words = (
+        f"metrics: expected a loss of the installed utilsforecast, received {metric}. pip install"
+    )
     refused(SpecError, words, evaluate, backtest, [metric])
     assert len(evaluate(backtest, ["mae"])) == 1
 
@@ -64,7 +73,8 @@ def test_interval_metrics_are_utilsforecasts(make_backtest, kind):
     functions = [getattr(losses, name) for name in names]
     expected = utils_evaluate(backtest, functions, models=["good"], level=[80, 95])
     if kind == "polars":
-        made, expected = made.to_pandas(), expected.to_pandas()
+        made = made.to_pandas()
+        expected = expected.to_pandas()
     # utilsforecast writes quantiles in full: 0.09999999999999998.
     expected["metric"] = [
         f"{name[: name.index('_q0')]}_q{float(name.split('_q')[-1]):g}" if "_q0" in name else name
@@ -78,7 +88,9 @@ def test_interval_metrics_are_utilsforecasts(make_backtest, kind):
 
 def test_scaled_interval_metrics(make_backtest):
     history, backtest = make_backtest(series=1, cutoffs=1)
-    scaled = evaluate(backtest, ["scaled_mqloss", "scaled_quantile_loss"], train_df=history, season_length=7)
+    scaled = evaluate(
+        backtest, ["scaled_mqloss", "scaled_quantile_loss"], train_df=history, season_length=7
+    )
     plain = evaluate(backtest, ["mqloss", "quantile_loss"])
     known = history["y"].to_numpy()[:56]
     unit = np.abs(known[7:] - known[:-7]).mean()
@@ -102,12 +114,17 @@ def test_scales_of_gaps_flat_and_short_series(make_backtest, scale, kind):
     history, backtest = make_backtest(series=5, cutoffs=4)
     history.loc[::7, "y"] = np.nan
     history.loc[history["unique_id"] == "s01", "y"] = 3.0
-    history = history[(history["unique_id"] != "s02") | (history["ds"] >= "2024-02-25")]  # five rows: no season
-    history = history[(history["unique_id"] != "s03") | (history["ds"] >= "2024-02-20")]  # no row up to two cutoffs
+    history = history[
+        (history["unique_id"] != "s02") | (history["ds"] >= "2024-02-25")
+    ]  # five rows: no season
+    history = history[
+        (history["unique_id"] != "s03") | (history["ds"] >= "2024-02-20")
+    ]  # no row up to two cutoffs
     history = history.sample(frac=1, random_state=0)
     expected = [plain_scale(history, row, 7, scale) for _, row in backtest.iterrows()]
     if kind == "polars":
-        history, backtest = pl.from_pandas(history), pl.from_pandas(backtest)
+        history = pl.from_pandas(history)
+        backtest = pl.from_pandas(backtest)
     made = naive_scale(Backtest(backtest), history, 7, scale)
     assert 0 < np.isnan(made).sum() < len(made)
     np.testing.assert_allclose(made, expected, rtol=1e-12)
@@ -119,10 +136,14 @@ def test_scales_of_gaps_flat_and_short_series(make_backtest, scale, kind):
 
 
 def test_average_is_over_steps_then_cutoffs_then_series():
-    df = pd.DataFrame({"unique_id": list("aaab"), "cutoff": [0, 0, 1, 0], "ds": [1, 2, 2, 1], "y": 0.0})
+    df = pd.DataFrame(
+        {"unique_id": list("aaab"), "cutoff": [0, 0, 1, 0], "ds": [1, 2, 2, 1], "y": 0.0}
+    )
     df = df.assign(model=[1.0, 3.0, 4.0, 7.0])
     assert value(evaluate(df, "mae"), "mae", "model") == ((1 + 3) / 2 + 4) / 2 / 2 + 7 / 2
-    assert value(evaluate(df, "rmse"), "rmse", "model") == pytest.approx((np.sqrt(5) + 4) / 2 / 2 + 7 / 2)
+    assert value(evaluate(df, "rmse"), "rmse", "model") == pytest.approx(
+        (np.sqrt(5) + 4) / 2 / 2 + 7 / 2
+    )
 
 
 def test_by_step_a_root_is_taken_over_cutoffs():
@@ -134,7 +155,9 @@ def test_by_step_a_root_is_taken_over_cutoffs():
     train = pd.DataFrame({"unique_id": "a", "ds": [-2, -1, 0, 1], "y": [0.0, 1.0, 2.0, 5.0]})
     made = evaluate(df, ["rmsse"], train_df=train, season_length=1, by="step")
     units = [1.0, (1 + 1 + 9) / 3]
-    np.testing.assert_allclose(made["model"], [np.sqrt((9 / units[0] + 16 / units[1]) / 2), np.sqrt((1 + 3 / 11) / 2)])
+    np.testing.assert_allclose(
+        made["model"], [np.sqrt((9 / units[0] + 16 / units[1]) / 2), np.sqrt((1 + 3 / 11) / 2)]
+    )
 
 
 KEYS = [((), 1), ("unique_id", 2), (("cutoff",), 3), ("step", 4), (("step", "unique_id"), 8)]
@@ -156,12 +179,19 @@ def test_order_of_rows_and_names_do_not_matter(make_backtest):
     history, backtest = make_backtest(gaps=True)
     expected = evaluate(backtest, train_df=history)
     mixed = backtest.sample(frac=1, random_state=0)
-    pd.testing.assert_frame_equal(evaluate(mixed, train_df=history.sample(frac=1, random_state=1)), expected)
+    pd.testing.assert_frame_equal(
+        evaluate(mixed, train_df=history.sample(frac=1, random_state=1)), expected
+    )
     names = {"unique_id": "shop", "ds": "day", "y": "sales"}
     columns = Columns("shop", "day", "sales")
-    renamed = evaluate(backtest.rename(columns=names), train_df=history.rename(columns=names), columns=columns)
+    renamed = evaluate(
+        backtest.rename(columns=names), train_df=history.rename(columns=names), columns=columns
+    )
     pd.testing.assert_frame_equal(renamed, expected)
-    assert "shop" in evaluate(backtest.rename(columns=names), "mae", by="shop", columns=columns).columns
+    assert (
+        "shop"
+        in evaluate(backtest.rename(columns=names), "mae", by="shop", columns=columns).columns
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -171,30 +201,45 @@ def test_missing_truth_is_left_out(make_backtest, kind):
     if kind == "polars":
         backtest = backtest.with_columns(pl.col("y").fill_nan(None))
     for by in ((), "unique_id", "cutoff"):
-        left, right = evaluate(backtest, train_df=history, by=by), evaluate(known, train_df=history, by=by)
+        left = evaluate(backtest, train_df=history, by=by)
+        right = evaluate(known, train_df=history, by=by)
         assert left.equals(right)
 
 
 def test_steps_count_rows_without_truth():
-    df = pd.DataFrame({"unique_id": "a", "cutoff": 0, "ds": [1, 2, 3], "y": [0.0, np.nan, 0.0], "model": [1.0, 2, 3]})
+    df = pd.DataFrame(
+        {
+            "unique_id": "a",
+            "cutoff": 0,
+            "ds": [1, 2, 3],
+            "y": [0.0, np.nan, 0.0],
+            "model": [1.0, 2, 3],
+        }
+    )
     for frame in (df, df.drop(index=1), count_steps(df.drop(index=1), 1)):
         assert evaluate(frame, "mae", by="step")["step"].tolist() == [1, 3]
 
 
 def test_targets_are_series_of_their_own():
-    df = pd.DataFrame({"unique_id": "a", "target": ["p", "p", "q", "q"], "ds": [1, 2, 1, 2], "y": 0.0})
+    df = pd.DataFrame(
+        {"unique_id": "a", "target": ["p", "p", "q", "q"], "ds": [1, 2, 1, 2], "y": 0.0}
+    )
     df = df.assign(model=[1.0, 1.0, 5.0, 5.0])
     assert evaluate(df, "mae")["model"].item() == 3.0
     assert evaluate(df, "mae", by="target")["model"].tolist() == [1.0, 5.0]
-    train = pd.DataFrame({"unique_id": "a", "target": list("ppqq"), "ds": [-1, 0, -1, 0], "y": [0.0, 1.0, 0.0, 10.0]})
+    train = pd.DataFrame(
+        {"unique_id": "a", "target": list("ppqq"), "ds": [-1, 0, -1, 0], "y": [0.0, 1.0, 0.0, 10.0]}
+    )
     made = evaluate(df, "mase", train_df=train, season_length=1, by="target")
     assert made["model"].tolist() == [1.0, 0.5]
 
 
 def test_values_may_be_called_target(make_backtest):
     history, backtest = make_backtest()
-    renamed, columns = {"y": "target"}, Columns(y="target")
-    past, windows = history.rename(columns=renamed), backtest.rename(columns=renamed)
+    renamed = {"y": "target"}
+    columns = Columns(y="target")
+    past = history.rename(columns=renamed)
+    windows = backtest.rename(columns=renamed)
     found = evaluate(windows, train_df=past, columns=columns)
     pd.testing.assert_frame_equal(found, evaluate(backtest, train_df=history))
     ranked = leaderboard(windows, train_df=past, columns=columns)
@@ -203,21 +248,35 @@ def test_values_may_be_called_target(make_backtest):
 
 def test_metrics_of_one_name_are_refused(make_backtest):
     _, backtest = make_backtest()
-    message = "metrics: expected different names, received 'mae' twice. Give each function a __name__"
+    message = (
+        "metrics: expected different names, received 'mae' twice. Give each function a __name__"
+    )
     refused(SpecError, message, evaluate, backtest, ["mae", "rmse", "mae"])
 
 
 def test_what_is_asked_for_by_default(make_backtest):
     history, backtest = make_backtest()
-    assert list(evaluate(backtest[["unique_id", "ds", "cutoff", "y", "good"]])["metric"]) == ["mae", "rmse", "smape"]
+    assert list(evaluate(backtest[["unique_id", "ds", "cutoff", "y", "good"]])["metric"]) == [
+        "mae",
+        "rmse",
+        "smape",
+    ]
     made = evaluate(backtest, train_df=history)
-    assert list(made["metric"])[3:] == ["mase", "scaled_crps", "coverage_level80", "coverage_level95"]
+    assert list(made["metric"])[3:] == [
+        "mase",
+        "scaled_crps",
+        "coverage_level80",
+        "coverage_level95",
+    ]
     assert made["seasonal_naive"].isna().tolist() == [False] * 4 + [True] * 3  # it has no intervals
     irregular = history.iloc[[0, 1, 5, 6, 20]]
     part = backtest[backtest["unique_id"] == "s00"]
     assert "mase" not in list(evaluate(part, train_df=irregular)["metric"])
     # The season is that of the frequency.
-    season = [evaluate(backtest, ["mase"], train_df=history, season_length=length) for length in (None, 7, 1)]
+    season = [
+        evaluate(backtest, ["mase"], train_df=history, season_length=length)
+        for length in (None, 7, 1)
+    ]
     assert value(season[0], "mase") == value(season[1], "mase") != value(season[2], "mase")
 
 
@@ -242,7 +301,11 @@ def test_scaled_scores_have_no_unit(make_backtest, size):
     history, backtest = make_backtest()
     numbers = [name for name in backtest.columns if name not in ("unique_id", "ds", "cutoff")]
     names = ["mase", "rmsse", "smape", "nd", "scaled_crps"]
-    made = evaluate(backtest.assign(**backtest[numbers] * size), names, train_df=history.assign(y=history["y"] * size))
+    made = evaluate(
+        backtest.assign(**backtest[numbers] * size),
+        names,
+        train_df=history.assign(y=history["y"] * size),
+    )
     expected = evaluate(backtest, names, train_df=history)
     np.testing.assert_allclose(made[MODELS], expected[MODELS], rtol=1e-3 if size < 1 else 1e-9)
 
@@ -264,18 +327,26 @@ def test_functions(make_backtest):
 def test_many_zones_and_kinds_of_keys(make_backtest):
     history, backtest = make_backtest()
     for zone in ("America/New_York", "Europe/Berlin"):
-        zoned = backtest.assign(**{name: backtest[name].dt.tz_localize(zone) for name in ("ds", "cutoff")})
+        zoned = backtest.assign(
+            **{name: backtest[name].dt.tz_localize(zone) for name in ("ds", "cutoff")}
+        )
         past = history.assign(ds=history["ds"].dt.tz_localize(zone))
         for df, train in ((zoned, past), map(pl.from_pandas, (zoned, past))):
             made = evaluate(df, ["mase"], train_df=train, by="cutoff")
-            assert list(made["good"]) == list(evaluate(backtest, ["mase"], train_df=history, by="cutoff")["good"])
+            assert list(made["good"]) == list(
+                evaluate(backtest, ["mase"], train_df=history, by="cutoff")["good"]
+            )
             assert made["cutoff"].dtype == df["cutoff"].dtype
     named = backtest.assign(unique_id=backtest["unique_id"].astype("category"))
     assert evaluate(named, "mae", by="unique_id")["unique_id"].dtype == "category"
     dates = pl.from_pandas(backtest).with_columns(pl.col("ds", "cutoff").cast(pl.Date))
     assert evaluate(dates, "mae", by="cutoff")["cutoff"].dtype == pl.Date
     for kind in ("date", "datetime64[ns]", object):
-        change = (lambda stamps: stamps.dt.date) if kind == "date" else (lambda stamps, kind=kind: stamps.astype(kind))
+        change = (
+            (lambda stamps: stamps.dt.date)
+            if kind == "date"
+            else (lambda stamps, kind=kind: stamps.astype(kind))
+        )
         other = backtest.assign(**{name: change(backtest[name]) for name in ("ds", "cutoff")})
         scores = [evaluate(df, "mae", by="cutoff")["good"] for df in (other, backtest)]
         pd.testing.assert_series_equal(*scores)
@@ -314,7 +385,9 @@ def test_relative_scores_are_geometric_means_over_series():
     made = leaderboard(df, ["mae"], baseline="naive")
     relative = dict(zip(made["model"], made["relative_mae"], strict=True))
     assert relative["naive"] == 1.0
-    assert relative["model"] == pytest.approx((2 * 0.5 * 1 * 100) ** 0.25)  # a zero over a zero is one; at most 100
+    assert relative["model"] == pytest.approx(
+        (2 * 0.5 * 1 * 100) ** 0.25
+    )  # a zero over a zero is one; at most 100
     scaled = df.assign(**{name: df[name] * [1, 1000, 1, 1] for name in ("naive", "model")})
     again = leaderboard(scaled, ["mae"], baseline="naive").set_index("model")["relative_mae"]
     assert again["model"] == pytest.approx(relative["model"])
@@ -331,7 +404,10 @@ def test_what_ranks():
 
 def test_a_model_without_a_score_comes_last(make_backtest):
     _, backtest = make_backtest()
-    made = leaderboard(backtest[[*backtest.columns[:4], "seasonal_naive", *backtest.columns[4:-1]]], ["scaled_crps"])
+    made = leaderboard(
+        backtest[[*backtest.columns[:4], "seasonal_naive", *backtest.columns[4:-1]]],
+        ["scaled_crps"],
+    )
     assert list(made["model"]) == ["good", "seasonal_naive"]
     assert np.isnan(made["scaled_crps"][1])
     assert np.isnan(made["relative_scaled_crps"]).all()
@@ -344,26 +420,80 @@ TRAIN = pd.DataFrame({"unique_id": "a", "ds": [-1, 0], "y": [1.0, 2.0]})
 
 
 def mase(season_length=1, **changes):
-    return lambda: evaluate(PLAIN, ["mase"], train_df=TRAIN.assign(**changes), season_length=season_length)
+    return lambda: evaluate(
+        PLAIN, ["mase"], train_df=TRAIN.assign(**changes), season_length=season_length
+    )
 
 
 WRONG = {
-    "metric": (lambda: evaluate(PLAIN, ["maee"]), SpecError, "metrics: expected one of 'bias', .*Did you mean 'mae'"),
+    "metric": (
+        lambda: evaluate(PLAIN, ["maee"]),
+        SpecError,
+        "metrics: expected one of 'bias', .*Did you mean 'mae'",
+    ),
     "no metric": (lambda: evaluate(PLAIN, []), SpecError, "metrics: expected at least one"),
-    "no train": (lambda: evaluate(PLAIN, ["mase"]), DataError, "train_df: expected the training rows, which 'mase'"),
-    "no model": (lambda: evaluate(PLAIN.drop(columns="model")), DataError, "df: expected a column of forecasts"),
+    "no train": (
+        lambda: evaluate(PLAIN, ["mase"]),
+        DataError,
+        "train_df: expected the training rows, which 'mase'",
+    ),
+    "no model": (
+        lambda: evaluate(PLAIN.drop(columns="model")),
+        DataError,
+        "df: expected a column of forecasts",
+    ),
     "model": (lambda: evaluate(PLAIN, models=["modle"]), SpecError, "Did you mean 'model'"),
-    "key": (lambda: evaluate(PLAIN, by="cutof"), SpecError, "by: expected one of 'unique_id', 'step'"),
-    "levels": (lambda: evaluate(PLAIN, ["coverage"]), DataError, "df: expected intervals.*model-lo-80"),
-    "level": (lambda: evaluate(PLAIN, level=90), SpecError, "level: expected no level, since 'model' has no intervals"),
-    "truth": (lambda: evaluate(PLAIN.assign(y=np.nan)), DataError, "df: expected rows whose truth is known"),
-    "stamps": (lambda: evaluate(PLAIN.assign(ds="1"), by="step"), DataError, "df, ds: expected time stamps"),
-    "series": (mase(unique_id="b"), DataError, "train_df: expected rows of each series, such as 'a'"),
-    "constant": (mase(y=1.0), DataError, "train_df: expected rows before the cutoff that change over season_length=1"),
+    "key": (
+        lambda: evaluate(PLAIN, by="cutof"),
+        SpecError,
+        "by: expected one of 'unique_id', 'step'",
+    ),
+    "levels": (
+        lambda: evaluate(PLAIN, ["coverage"]),
+        DataError,
+        "df: expected intervals.*model-lo-80",
+    ),
+    "level": (
+        lambda: evaluate(PLAIN, level=90),
+        SpecError,
+        "level: expected no level, since 'model' has no intervals",
+    ),
+    "truth": (
+        lambda: evaluate(PLAIN.assign(y=np.nan)),
+        DataError,
+        "df: expected rows whose truth is known",
+    ),
+    "stamps": (
+        lambda: evaluate(PLAIN.assign(ds="1"), by="step"),
+        DataError,
+        "df, ds: expected time stamps",
+    ),
+    "series": (
+        mase(unique_id="b"),
+        DataError,
+        "train_df: expected rows of each series, such as 'a'",
+    ),
+    "constant": (
+        mase(y=1.0),
+        DataError,
+        "train_df: expected rows before the cutoff that change over season_length=1",
+    ),
     "season": (mase(season_length=0), SpecError, "season_length"),
-    "baseline": (lambda: leaderboard(PLAIN, baseline="modle"), SpecError, "baseline: .*Did you mean 'model'"),
-    "score": (lambda: leaderboard(PLAIN, sort_by="mea"), SpecError, "sort_by: .*Did you mean 'mae'"),
-    "bias": (lambda: leaderboard(PLAIN, ["bias"]), SpecError, "sort_by: expected a score of which less is better"),
+    "baseline": (
+        lambda: leaderboard(PLAIN, baseline="modle"),
+        SpecError,
+        "baseline: .*Did you mean 'model'",
+    ),
+    "score": (
+        lambda: leaderboard(PLAIN, sort_by="mea"),
+        SpecError,
+        "sort_by: .*Did you mean 'mae'",
+    ),
+    "bias": (
+        lambda: leaderboard(PLAIN, ["bias"]),
+        SpecError,
+        "sort_by: expected a score of which less is better",
+    ),
 }
 test_wrong_calls = refusals(WRONG)
 
@@ -377,4 +507,9 @@ def test_missing_forecast_names_the_row_of_the_frame(make_backtest):
 
 def test_a_missing_column_is_told_with_those_of_the_users_frame():
     rows = pd.DataFrame({"ds": [1, 2], "value": [1.0, 2.0], "model": [1.0, 4.0]})
-    refused(DataError, r"expected a column 'y', received the columns 'ds', 'value', 'model'\. Name", evaluate, rows)
+    refused(
+        DataError,
+        r"expected a column 'y', received the columns 'ds', 'value', 'model'\. Name",
+        evaluate,
+        rows,
+    )

@@ -39,7 +39,9 @@ def moving_average(random, shape, order):
 @pytest.mark.parametrize("count", [12, 40])
 def test_agrees_with_plain_loops(horizon, count):
     differences = moving_average(np.random.default_rng(horizon), (count,), horizon) + 0.5
-    np.testing.assert_allclose(dm_test(differences, horizon), plain(differences, horizon), rtol=1e-10)
+    np.testing.assert_allclose(
+        dm_test(differences, horizon), plain(differences, horizon), rtol=1e-10
+    )
 
 
 def test_agrees_with_a_published_value():
@@ -66,7 +68,9 @@ def test_negative_variance_falls_back_on_weights():
     centred = differences - differences.mean()
     first, second = (centred[lag:] @ centred[: 20 - lag] / 20 for lag in (0, 1))
     assert first + 2 * second < 0
-    expected = differences.mean() / math.sqrt((first + second) / 20) * math.sqrt((20 + 1 - 4 + 0.1) / 20)
+    expected = (
+        differences.mean() / math.sqrt((first + second) / 20) * math.sqrt((20 + 1 - 4 + 0.1) / 20)
+    )
     assert dm_test(differences, 2)[0] == pytest.approx(expected)
 
 
@@ -89,8 +93,16 @@ def rolling(count=30, horizon=3, step_size=1, series=1, seed=0, kind="pandas"):
     random = np.random.default_rng(seed)
     names, cutoffs, steps = (each.ravel() for each in np.indices((series, count, horizon)))
     cutoffs *= step_size
-    keys = {"unique_id": [f"s{name}" for name in names], "ds": cutoffs + steps + 1, "cutoff": cutoffs, "y": 0.0}
-    errors = {model: spread * random.normal(size=len(names)) for model, spread in (("a", 2), ("b", 1), ("c", 2))}
+    keys = {
+        "unique_id": [f"s{name}" for name in names],
+        "ds": cutoffs + steps + 1,
+        "cutoff": cutoffs,
+        "y": 0.0,
+    }
+    errors = {
+        model: spread * random.normal(size=len(names))
+        for model, spread in (("a", 2), ("b", 1), ("c", 2))
+    }
     df = pd.DataFrame({**keys, **errors})
     return pl.from_pandas(df) if kind == "polars" else df
 
@@ -108,9 +120,15 @@ def test_each_pair_at_each_step_and_over_all(kind):
     losses = {name: plain_frame[name].abs().to_numpy().reshape(30, 3) for name in "ab"}
     differences = losses["a"] - losses["b"]
     for place, step in enumerate((1, 2, 3)):
-        expected = plain(differences[:, place], step)  # made at each step, so `step` of them overlap
-        np.testing.assert_allclose((made["statistic"][place], made["p_value"][place]), expected, rtol=1e-9)
-    np.testing.assert_allclose(made["statistic"][3], plain(differences.mean(axis=1), 3)[0], rtol=1e-9)
+        expected = plain(
+            differences[:, place], step
+        )  # made at each step, so `step` of them overlap
+        np.testing.assert_allclose(
+            (made["statistic"][place], made["p_value"][place]), expected, rtol=1e-9
+        )
+    np.testing.assert_allclose(
+        made["statistic"][3], plain(differences.mean(axis=1), 3)[0], rtol=1e-9
+    )
     assert made["statistic"][0] > 0 > made["statistic"][8]
     few = diebold_mariano(rolling(count=3, kind=kind), models=["a", "b"])
     assert np.isfinite(np.asarray(few["statistic"])).tolist() == [True, True, False, False]
@@ -147,14 +165,21 @@ def test_no_series_weighs_more_for_its_size_and_rows_have_no_order():
     large.loc[large["unique_id"] == "s1", ["y", "a", "b", "c"]] *= 1e6
     for over in ("cutoffs", "series"):
         expected = diebold_mariano(df, over=over)
-        pd.testing.assert_frame_equal(diebold_mariano(large.sample(frac=1, random_state=0), over=over), expected)
+        pd.testing.assert_frame_equal(
+            diebold_mariano(large.sample(frac=1, random_state=0), over=over), expected
+        )
 
 
 def test_baseline_loss_and_side():
     df = rolling()
     made = diebold_mariano(df, baseline="b")
-    assert made[["model_a", "model_b"]].drop_duplicates().to_numpy().tolist() == [["a", "b"], ["c", "b"]]
-    asymmetric = diebold_mariano(df, baseline="b", loss=lambda truth, forecast: np.maximum(forecast - truth, 0))
+    assert made[["model_a", "model_b"]].drop_duplicates().to_numpy().tolist() == [
+        ["a", "b"],
+        ["c", "b"],
+    ]
+    asymmetric = diebold_mariano(
+        df, baseline="b", loss=lambda truth, forecast: np.maximum(forecast - truth, 0)
+    )
     assert not np.allclose(asymmetric["statistic"], made["statistic"])
     one = diebold_mariano(df, baseline="b", alternative="greater")
     np.testing.assert_allclose(one["p_value"], made["p_value"] / 2)
@@ -172,17 +197,61 @@ def test_missing_truth_is_left_out():
 
 
 WRONG = {
-    "one model": (lambda: diebold_mariano(rolling(), models=["a"]), SpecError, "models: expected at least two models"),
-    "baseline": (lambda: diebold_mariano(rolling(), baseline="d"), SpecError, "baseline: expected one of 'a', 'b'"),
-    "loss": (lambda: diebold_mariano(rolling(), loss="absolut"), SpecError, "Did you mean 'absolute'"),
-    "over": (lambda: diebold_mariano(rolling(), over="cutoff"), SpecError, "Did you mean 'cutoffs'"),
-    "side": (lambda: diebold_mariano(rolling(), alternative="lesser"), SpecError, "Did you mean 'less'"),
-    "cutoff": (lambda: diebold_mariano(rolling().drop(columns="cutoff")), DataError, "one row a|a column 'cutoff'"),
-    "few": (lambda: diebold_mariano(rolling(count=1)), DataError, "df: expected more cutoffs: at least 2.*received 1"),
-    "few series": (lambda: diebold_mariano(rolling(), over="series"), DataError, "df: expected more series"),
-    "function": (lambda: diebold_mariano(rolling(), loss=lambda y, f: 0.0), DataError, "loss of 'a': expected a fini"),
-    "infinite": (lambda: diebold_mariano(rolling().assign(a=np.inf)), DataError, "loss of 'a'.*not finite"),
-    "differences": (lambda: dm_test([1.0, np.nan, 2.0]), DataError, "differences, 1: expected finite numbers"),
+    "one model": (
+        lambda: diebold_mariano(rolling(), models=["a"]),
+        SpecError,
+        "models: expected at least two models",
+    ),
+    "baseline": (
+        lambda: diebold_mariano(rolling(), baseline="d"),
+        SpecError,
+        "baseline: expected one of 'a', 'b'",
+    ),
+    "loss": (
+        lambda: diebold_mariano(rolling(), loss="absolut"),
+        SpecError,
+        "Did you mean 'absolute'",
+    ),
+    "over": (
+        lambda: diebold_mariano(rolling(), over="cutoff"),
+        SpecError,
+        "Did you mean 'cutoffs'",
+    ),
+    "side": (
+        lambda: diebold_mariano(rolling(), alternative="lesser"),
+        SpecError,
+        "Did you mean 'less'",
+    ),
+    "cutoff": (
+        lambda: diebold_mariano(rolling().drop(columns="cutoff")),
+        DataError,
+        "one row a|a column 'cutoff'",
+    ),
+    "few": (
+        lambda: diebold_mariano(rolling(count=1)),
+        DataError,
+        "df: expected more cutoffs: at least 2.*received 1",
+    ),
+    "few series": (
+        lambda: diebold_mariano(rolling(), over="series"),
+        DataError,
+        "df: expected more series",
+    ),
+    "function": (
+        lambda: diebold_mariano(rolling(), loss=lambda y, f: 0.0),
+        DataError,
+        "loss of 'a': expected a fini",
+    ),
+    "infinite": (
+        lambda: diebold_mariano(rolling().assign(a=np.inf)),
+        DataError,
+        "loss of 'a'.*not finite",
+    ),
+    "differences": (
+        lambda: dm_test([1.0, np.nan, 2.0]),
+        DataError,
+        "differences, 1: expected finite numbers",
+    ),
     "horizon": (lambda: dm_test([1.0, 2.0], 0), SpecError, "horizon"),
     "axes": (lambda: dm_test([[1.0, 2.0]]), DataError, "differences: expected 1 axes"),
 }

@@ -8,7 +8,9 @@ from seqcast.data.signals import random_sines
 from seqcast.errors import NotFittedError, SpecError
 
 SMALL = {"encoder_units": (6,), "epochs": 1, "steps_per_epoch": 2, "random_state": 0, "verbose": 0}
-PAST, FUTURE = (10 + 3 * each.astype(np.float64) for each in random_sines(64, past=15, future=5, seed=1))
+PAST, FUTURE = (
+    10 + 3 * each.astype(np.float64) for each in random_sines(64, past=15, future=5, seed=1)
+)
 
 
 CASES = {
@@ -56,7 +58,9 @@ def test_flat_windows(axes, tmp_path, run_file):
     session = run_file(tmp_path / "model.onnx")
     assert session.inputs == {"past": ["batch", 15]}
     found = session(past=PAST[:3, :, 0])["point"]
-    np.testing.assert_allclose(found.reshape(3, -1), model.predict(PAST[:3, :, 0]).reshape(3, -1), rtol=1e-4)
+    np.testing.assert_allclose(
+        found.reshape(3, -1), model.predict(PAST[:3, :, 0]).reshape(3, -1), rtol=1e-4
+    )
 
 
 def test_errors(tmp_path):

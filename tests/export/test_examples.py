@@ -43,8 +43,12 @@ def test_numpy_and_onnxruntime_alone(forecaster, new, tmp_path, capsys, monkeypa
     (tmp_path / "values.txt").write_text("\n".join(map(str, new["y"])))
     script = FOLDER / "forecast.py"
     assert len(script.read_text().splitlines()) <= 20
-    assert "seqcast" not in [line.split()[1] for line in script.read_text().splitlines() if line.startswith("import")]
-    monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / "model.onnx"), str(tmp_path / "values.txt")])
+    assert "seqcast" not in [
+        line.split()[1] for line in script.read_text().splitlines() if line.startswith("import")
+    ]
+    monkeypatch.setattr(
+        sys, "argv", [str(script), str(tmp_path / "model.onnx"), str(tmp_path / "values.txt")]
+    )
     runpy.run_path(str(script), run_name="__main__")
     head, *rows = (line.split() for line in capsys.readouterr().out.splitlines())
     assert head == ["step", "seqcast", "seqcast-lo-80", "seqcast-hi-80"]

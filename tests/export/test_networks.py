@@ -31,17 +31,29 @@ def drawn(rng):
             "head": HEADS,
         }
         spec = {name: str(rng.choice(values)) for name, values in options.items()}
-        widths = [tuple(2 * int(n) for n in rng.integers(1, 4, rng.integers(1, 3))) for _ in range(2)]
+        widths = [
+            tuple(2 * int(n) for n in rng.integers(1, 4, rng.integers(1, 3))) for _ in range(2)
+        ]
         spec |= {"encoder_units": widths[0], "decoder_units": widths[int(rng.random() < 0.6)]}
-        spec |= {"segment": int(rng.integers(1, 4)), "bidirectional": bool(rng.random() < 0.3), "attention_heads": 2}
+        spec |= {
+            "segment": int(rng.integers(1, 4)),
+            "bidirectional": bool(rng.random() < 0.3),
+            "attention_heads": 2,
+        }
         targets = int(rng.integers(1, 3))
-        features, steps = targets + int(rng.integers(0, 3)), int(rng.integers(3, 12))
+        features = targets + int(rng.integers(0, 3))
+        steps = int(rng.integers(3, 12))
         sizes = {"static": int(rng.integers(0, 3)), "future": int(rng.integers(0, 3))}
-        sizes |= {"observed": bool(rng.integers(0, 2)), "season_length": int(rng.integers(1, steps + 1))}
+        sizes |= {
+            "observed": bool(rng.integers(0, 2)),
+            "season_length": int(rng.integers(1, steps + 1)),
+        }
         places = tuple(int(place) for place in rng.permutation(features)[:targets])
         try:
             network = NetworkSpec(**spec)
-            window = WindowSpec(int(rng.integers(1, 7)), features, targets, target_features=places, **sizes)
+            window = WindowSpec(
+                int(rng.integers(1, 7)), features, targets, target_features=places, **sizes
+            )
             network.check_window(window)
             check_network(network, window, window.horizon)
         except SpecError:
@@ -73,23 +85,31 @@ def forecast(model, inputs, horizon, columns):
     """Return what the network forecasts: the parts, `[B, H, D, columns]`."""
     tensors = {name: keras.ops.convert_to_tensor(values) for name, values in inputs.items()}
     future = tensors.pop("future", None)
-    written, _ = model.unroll(model.encoder(tensors, training=False), horizon=horizon, future=future)
+    written, _ = model.unroll(
+        model.encoder(tensors, training=False), horizon=horizon, future=future
+    )
     written = keras.ops.convert_to_numpy(written)
     if not model.network.is_probabilistic:
         return written[..., None]
     distribution = distribution_of(model.network)
     point = distribution.mean(written) if columns.point == "mean" else distribution.median(written)
-    return np.concatenate([point[..., None], distribution.quantile(written, columns.probabilities)], axis=-1)
+    return np.concatenate(
+        [point[..., None], distribution.quantile(written, columns.probabilities)], axis=-1
+    )
 
 
-@pytest.mark.filterwarnings("ignore:.*You are using a softmax:UserWarning")  # of Keras, over a past of one token
+@pytest.mark.filterwarnings(
+    "ignore:.*You are using a softmax:UserWarning"
+)  # of Keras, over a past of one token
 @pytest.mark.parametrize("seed", range(COUNT))
 def test_operators_forecast_what_the_network_does(seed, run_file):
     rng = np.random.default_rng(seed)
     network, window, steps = drawn(rng)
     model = Seq2Seq(window, network, seed=seed)
     for weight in model.trainable_weights:
-        weight.assign(keras.ops.convert_to_numpy(weight.value) + 0.3 * rng.normal(size=weight.shape))
+        weight.assign(
+            keras.ops.convert_to_numpy(weight.value) + 0.3 * rng.normal(size=weight.shape)
+        )
     horizon = int(rng.integers(1, 2 * window.horizon + 2))
     if network.in_blocks and (network.is_probabilistic or network.bidirectional):
         horizon = min(horizon, window.horizon)
@@ -102,7 +122,8 @@ def test_operators_forecast_what_the_network_does(seed, run_file):
     any_horizon = not network.in_blocks and rng.random() < 0.5
     known_steps = rng.random() < 0.5
 
-    file, values = OnnxFile(), {}
+    file = OnnxFile()
+    values = {}
     for name, array in inputs.items():
         shape = ["batch", *array.shape[1:]]
         if name == "future":
@@ -112,7 +133,12 @@ def test_operators_forecast_what_the_network_does(seed, run_file):
         values[name] = file.read(name, ndx.float32, tuple(shape), name)
     count = file.read_horizon(None if any_horizon else horizon)
     written = add_network(model, NetworkInputs(**values), count, columns)
-    file.write("forecast", written, ("batch", "steps", window.targets, 1 + len(columns.probabilities)), "forecast")
+    file.write(
+        "forecast",
+        written,
+        ("batch", "steps", window.targets, 1 + len(columns.probabilities)),
+        "forecast",
+    )
     feeds = {**inputs, "horizon": np.array([horizon])} if any_horizon else inputs
     found = run_file(file.model({}).SerializeToString())(**feeds)["forecast"]
 
@@ -124,9 +150,21 @@ def test_operators_forecast_what_the_network_does(seed, run_file):
 UNWRITABLE = [
     ({"head": "student_t"}, 3, "head: expected one of 'point', .*, received 'student_t'"),
     ({"head": "normal", "decoder_input": "teacher"}, 3, "decoder_input: .*received 'teacher'"),
-    ({"head": "normal", "decoder_input": "position"}, 4, "horizon: expected at most the trained one, 3, rec"),
-    ({"bidirectional": True, "decoder_input": "position"}, 4, "horizon: expected at most the trained one, 3"),
-    ({"decoder_input": "position"}, None, "horizon: expected a number with decoder_input='position'"),
+    (
+        {"head": "normal", "decoder_input": "position"},
+        4,
+        "horizon: expected at most the trained one, 3, rec",
+    ),
+    (
+        {"bidirectional": True, "decoder_input": "position"},
+        4,
+        "horizon: expected at most the trained one, 3",
+    ),
+    (
+        {"decoder_input": "position"},
+        None,
+        "horizon: expected a number with decoder_input='position'",
+    ),
 ]
 
 

@@ -20,13 +20,16 @@ from tests.refusals import refused
 
 HORIZON = 7
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
-SMALL = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last", head="quantile", quantiles=QUANTILES)
+SMALL = NetworkSpec(
+    encoder_units=(4,), decoder_units=(4,), normalise="last", head="quantile", quantiles=QUANTILES
+)
 POINT = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
 
 
 def frame(ids, length, *, gaps=0.0, targets=1, seed=0, counts=False):
     """Weekly seasons with noise; the series swing the more the higher they stand."""
-    rng, tables = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    tables = []
     for place, name in enumerate(ids):
         season = np.sin(2 * np.pi * np.arange(length) / 7)
         level = 10.0 + 5 * place
@@ -65,7 +68,9 @@ def check(session, forecaster, new, horizon=None):
     names = [each["name"] for each in session.metadata["outputs"]["quantiles"]]
     assert names == sorted(set(ours.columns) - {"unique_id", "ds", "seqcast"}, key=names.index)
     for place, name in enumerate(names):
-        np.testing.assert_allclose(found["quantiles"][:, :, place], column(name), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(
+            found["quantiles"][:, :, place], column(name), rtol=1e-4, atol=1e-4
+        )
 
 
 CASES = {
@@ -102,7 +107,9 @@ def test_a_forecaster_of_files(tmp_path, run_file):
     pytest.importorskip("pyarrow")
     (tmp_path / "rows").mkdir()
     for name in "ab":
-        frame((name,), 120, gaps=0.05).to_parquet(tmp_path / "rows" / f"{name}.parquet", index=False)
+        frame((name,), 120, gaps=0.05).to_parquet(
+            tmp_path / "rows" / f"{name}.parquet", index=False
+        )
     forecaster = fitted(tmp_path / "rows")
     forecaster.export(tmp_path / "model.onnx")
     check(run_file(tmp_path / "model.onnx"), forecaster, frame(("n1", "n2"), 60, gaps=0.05, seed=3))
@@ -111,14 +118,20 @@ def test_a_forecaster_of_files(tmp_path, run_file):
 def test_any_horizon(tmp_path, run_file):
     forecaster = fitted(frame(("a", "b"), 120, gaps=0.1), calibrate=True, level=(80,))
     forecaster.export(tmp_path / "model.onnx", horizon="any")
-    session, new = run_file(tmp_path / "model.onnx"), frame(("n1",), 60, seed=1)
+    session = run_file(tmp_path / "model.onnx")
+    new = frame(("n1",), 60, seed=1)
     assert session.metadata["horizon"] == "any"
     for horizon in (1, 7, 20):
         check(session, forecaster, new, horizon)
 
 
 def test_a_longer_horizon_of_segments(tmp_path, run_file):
-    segments = {"normalise": "instance", "segment": 3, "decoder_input": "position", "decoding": "parallel"}
+    segments = {
+        "normalise": "instance",
+        "segment": 3,
+        "decoder_input": "position",
+        "decoding": "parallel",
+    }
     network = NetworkSpec(encoder_units=(6,), decoder_units=(6,), **segments)
     forecaster = fitted(frame(("a", "b"), 120, gaps=0.1), network)
     forecaster.export(tmp_path / "model.onnx", horizon=17)
@@ -131,7 +144,9 @@ def test_several_targets(tmp_path, run_file):
     forecaster.export(tmp_path / "model.onnx")
     new = frame(("n1", "n2"), 50, gaps=0.1, targets=2, seed=1)
     session = run_file(tmp_path / "model.onnx")
-    ours = forecaster.predict(df=new)["seqcast"].to_numpy().reshape(2, 2, HORIZON).transpose(0, 2, 1)
+    ours = (
+        forecaster.predict(df=new)["seqcast"].to_numpy().reshape(2, 2, HORIZON).transpose(0, 2, 1)
+    )
     found = session(past=values(new, ("y", "z")))
     np.testing.assert_allclose(found["point"], ours, rtol=1e-4, atol=1e-4)
     assert found["quantiles"].shape == (2, HORIZON, 2, 4)
@@ -156,7 +171,9 @@ def test_the_last_season_and_blends(gaps, tmp_path, run_file):
     forecaster = fitted(frame(("a", "b"), 120, gaps=gaps), level=(80, 95))
     state = forecaster.fitted_
     reader = state.series.reader(state.series.frame, Origins.at_ends(state.series.frame, HORIZON))
-    naive = naive_calibrations(reader, season_length=7, horizon=HORIZON, level=check_levels((80, 95)))
+    naive = naive_calibrations(
+        reader, season_length=7, horizon=HORIZON, level=check_levels((80, 95))
+    )
     new = frame(("n1", "n2"), 40, gaps=gaps, seed=4)
     candidates = (FittedLastSeason(7, naive), *state.candidates)
     for shares in ({"seasonal_naive": 1.0}, {"seasonal_naive": 0.3, "trained": 0.7}):
@@ -171,17 +188,27 @@ def test_covariates_are_inputs(tmp_path, run_file):
     rng = np.random.default_rng(0)
     df["price"], df["visits"] = rng.random(len(df)), rng.random(len(df))
     df["size"] = df["unique_id"].map({"a": 1.0, "b": 2.0})
-    columns = {"static_covariates": ["size"], "past_covariates": ["visits"], "future_covariates": ["price"]}
+    columns = {
+        "static_covariates": ["size"],
+        "past_covariates": ["visits"],
+        "future_covariates": ["price"],
+    }
     forecaster = fitted(df, **columns)
     forecaster.export(tmp_path / "model.onnx")
     session = run_file(tmp_path / "model.onnx")
     told = session.metadata
-    assert (told["past"]["features"], told["future"], told["static"]) == (["visits", "price"], ["price"], ["size"])
+    assert (told["past"]["features"], told["future"], told["static"]) == (
+        ["visits", "price"],
+        ["price"],
+        ["size"],
+    )
     future = df[df["ds"] < df["ds"].min() + pd.Timedelta(days=HORIZON)].copy()
     future["ds"] += pd.Timedelta(days=120)
     series = forecaster.series_state_
     steps = forecaster.fitted_.steps_ahead(series.frame, future)
-    inputs = steps.reader.inputs(steps.origins.series, steps.origins.stops, HORIZON, future=steps.origins.future)
+    inputs = steps.reader.inputs(
+        steps.origins.series, steps.origins.stops, HORIZON, future=steps.origins.future
+    )
     raw = series.frame.source.values[:, :1].reshape(2, -1)
     ours = forecaster.predict(future=future)
     forecaster.export(tmp_path / "given.onnx", scaling="given")
@@ -193,7 +220,9 @@ def test_covariates_are_inputs(tmp_path, run_file):
         loc=series.scaler.loc,
         scale=series.scaler.scale,
     )
-    np.testing.assert_allclose(found["point"], ours["seqcast"].to_numpy().reshape(2, HORIZON), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        found["point"], ours["seqcast"].to_numpy().reshape(2, HORIZON), rtol=1e-4, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("gaps", [0.0, 0.1])
@@ -208,7 +237,9 @@ def test_the_calendar_is_computed_from_stamps(gaps, tmp_path, run_file):
     for length in (60, 9 if gaps else 50):
         new = frame(("n1", "n2"), length, gaps=gaps, seed=length)
         stamps = pd.date_range("2024-01-01", periods=length + HORIZON)
-        seconds = np.tile((stamps - pd.Timestamp(0)) / pd.Timedelta(seconds=1), (2, 1)).astype(float)
+        seconds = np.tile((stamps - pd.Timestamp(0)) / pd.Timedelta(seconds=1), (2, 1)).astype(
+            float
+        )
         feeds = {"stamps": seconds[:, :length], "future_stamps": seconds[:, length:]}
         found = session(past=values(new), **feeds)["point"]
         ours = forecaster.predict(df=new)["seqcast"].to_numpy().reshape(2, HORIZON)
@@ -251,7 +282,13 @@ def test_it_tells_what_it_is(forecaster, tmp_path, run_file):
     told = session.metadata
     assert (told["format"], told["seqcast"]) == (1, seqcast.__version__)
     assert told["horizon"] == HORIZON
-    kind = {"name": "seqcast", "kind": "Forecaster", "frequency": "D", "season_length": 7, "missing": "fill"}
+    kind = {
+        "name": "seqcast",
+        "kind": "Forecaster",
+        "frequency": "D",
+        "season_length": 7,
+        "missing": "fill",
+    }
     assert told["model"] == kind
     assert told["past"] == {
         "targets": ["y"],
@@ -289,7 +326,11 @@ def test_the_pretrained_network_has_no_operators(preset, tmp_path):
     forecaster = fitted(frame(("a",), 60), preset)
     state = forecaster.fitted_
     zero_shot = [each for each in state.candidates if isinstance(each, FittedZeroShot)]
-    forecaster = forecaster.with_fitted(replace(state, choice=Choice({zero_shot[0].name: 1.0}), candidates=zero_shot))
-    with pytest.raises(SpecError, match=r"export: expected networks that were tr.*received a share of 'pretrained'"):
+    forecaster = forecaster.with_fitted(
+        replace(state, choice=Choice({zero_shot[0].name: 1.0}), candidates=zero_shot)
+    )
+    with pytest.raises(
+        SpecError, match=r"export: expected networks that were tr.*received a share of 'pretrained'"
+    ):
         forecaster.export(tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())

@@ -6,7 +6,11 @@ import pandas as pd
 from seqcast import Forecaster, NetworkSpec
 
 TINY = NetworkSpec(encoder_units=(6,), decoder_units=(6,), normalise="last")
-COVARIATES = {"static_covariates": ("region",), "past_covariates": ("rain",), "future_covariates": ("price", "promo")}
+COVARIATES = {
+    "static_covariates": ("region",),
+    "past_covariates": ("rain",),
+    "future_covariates": ("price", "promo"),
+}
 
 
 def tiny(horizon=4, **options):
@@ -15,13 +19,32 @@ def tiny(horizon=4, **options):
     return Forecaster(horizon, **{**given, "random_state": 0, "verbose": 0, **options})
 
 
-def waves(names="ab", rows=60, *, start="2024-01-01", level=0.0, spacing=10.0, size=1.0, period=7, noise=0.1, seed=0):
+def waves(
+    names="ab",
+    rows=60,
+    *,
+    start="2024-01-01",
+    level=0.0,
+    spacing=10.0,
+    size=1.0,
+    period=7,
+    noise=0.1,
+    seed=0,
+):
     """Return series of noisy waves, each `spacing` above the one before; more rows begin with the same ones."""
-    tables, steps = [], np.arange(rows)
+    tables = []
+    steps = np.arange(rows)
     for place, name in enumerate(names):
         errors = np.random.default_rng([seed, place]).normal(size=rows)
-        y = level + spacing * place + size * np.sin(2 * np.pi * steps / period + place) + noise * errors
-        tables.append(pd.DataFrame({"unique_id": name, "ds": pd.date_range(start, periods=rows), "y": y}))
+        y = (
+            level
+            + spacing * place
+            + size * np.sin(2 * np.pi * steps / period + place)
+            + noise * errors
+        )
+        tables.append(
+            pd.DataFrame({"unique_id": name, "ds": pd.date_range(start, periods=rows), "y": y})
+        )
     return pd.concat(tables, ignore_index=True)
 
 

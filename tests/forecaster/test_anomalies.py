@@ -16,7 +16,8 @@ from .panels import tiny
 
 # `make anomalies` tries twenty, with the network and the training of the presets.
 SEEDS = int(os.environ.get("SEQCAST_ANOMALY_SEEDS", "0"))
-HORIZON, ROWS = 6, 240
+HORIZON = 6
+ROWS = 240
 BOUND = 2.5758293035489  # Normal deviations of level 99.
 PLACES = [60, 61, 100, ROWS + 90, ROWS + 200]
 TRAINING = {"epochs": 8, "batch_size": 64, "learning_rate": 0.02, "validation_fraction": 0.2}
@@ -52,7 +53,9 @@ def judged(fitted):
 
 def test_planted_rows_are_the_most_unusual_and_each_row_is_judged_once(judged):
     worst = judged.nlargest(len(PLACES), "score")
-    found, expected = (rows.set_index(["unique_id", "ds"]).index for rows in (worst, waves().loc[PLACES]))
+    found, expected = (
+        rows.set_index(["unique_id", "ds"]).index for rows in (worst, waves().loc[PLACES])
+    )
     assert set(found) == set(expected)
     assert worst["anomaly"].all()
     assert judged["anomaly"].mean() < 0.06
@@ -77,7 +80,8 @@ def test_score_interval_and_mark_say_the_same(judged):
 
 
 def test_an_anomaly_does_not_disturb_the_rows_after_it(fitted):
-    keys, rows = ["unique_id", "ds"], planted(waves(), [100], size=20.0)
+    keys = ["unique_id", "ds"]
+    rows = planted(waves(), [100], size=20.0)
     clean, raw = (fitted.predict_insample(df, step_size=HORIZON) for df in (waves(), rows))
     both = fitted.anomalies(rows).merge(clean, on=keys, suffixes=("", "_clean"))
     both = both.merge(raw, on=keys, suffixes=("", "_raw"))
@@ -85,7 +89,9 @@ def test_an_anomaly_does_not_disturb_the_rows_after_it(fitted):
     both = both[(both["unique_id"] == "s0") & (days >= 0) & (days < 12)]
     assert len(both) == 2 * HORIZON
     # An anomaly is read as its forecast, which differs from what was there by the noise only.
-    ours, theirs = (np.abs(both[name] - both["seqcast_clean"]).mean() for name in ("seqcast", "seqcast_raw"))
+    ours, theirs = (
+        np.abs(both[name] - both["seqcast_clean"]).mean() for name in ("seqcast", "seqcast_raw")
+    )
     assert ours < theirs / 3, (ours, theirs)
 
 
@@ -116,15 +122,20 @@ def test_after_update_and_finetune(fitted, tmp_path):
     model.update(pd.concat([later(3), new]))
     pd.testing.assert_series_equal(model.anomalies(both)["trained_on"], ends["trained_on"])
     assert not model.anomalies(new)["trained_on"].any()
-    model.finetune(both[both["unique_id"] == "s0"], training={"epochs": 1, "validation_fraction": 0.1})
+    model.finetune(
+        both[both["unique_id"] == "s0"], training={"epochs": 1, "validation_fraction": 0.1}
+    )
     trained = model.anomalies(both).groupby("unique_id")["trained_on"].sum()
     assert trained.to_dict() == {"s0": 270 - 12, "s1": ROWS * 4 // 5 - 12}
 
 
 @pytest.mark.filterwarnings("ignore::seqcast.forecaster.candidates.last_season.FallbackWarning")
 def test_forecasts_that_repeat_the_last_season_judge_too():
-    df, brief = waves(noise=0.01), {"epochs": 1, "validation_fraction": 0.2}
-    repeats = Forecaster(HORIZON, training=brief, **{**OPTIONS, "level": 99}, random_state=0, verbose=0).fit(df)
+    df = waves(noise=0.01)
+    brief = {"epochs": 1, "validation_fraction": 0.2}
+    repeats = Forecaster(
+        HORIZON, training=brief, **{**OPTIONS, "level": 99}, random_state=0, verbose=0
+    ).fit(df)
     assert not repeats.engines_
     judged = repeats.anomalies(planted(df, PLACES))
     worst = judged.nlargest(len(PLACES), "score")
@@ -155,15 +166,31 @@ def test_polars_and_several_targets():
 
 
 def test_what_is_masked_is_not_trained_on():
-    df, model = waves(), forecaster()
+    df = waves()
+    model = forecaster()
     mask = df.loc[PLACES]
     gaps = model.fit(df.assign(y=df["y"].where(~df.index.isin(PLACES))))
-    expected, judged = gaps.predict(), gaps.anomalies()
+    expected = gaps.predict()
+    judged = gaps.anomalies()
     assert len(judged) == 2 * (ROWS - 12) - len(PLACES)  # values that are missing are not judged
     assert judged["score"].notna().all()
-    pd.testing.assert_frame_equal(model.fit(planted(df, PLACES, size=1e6), mask=mask).predict(), expected)
-    refused(SpecError, "mask: expected None with missing='raise'", forecaster(missing="raise").fit, df, mask=mask)
-    refused(DataError, "expected at least one number, received none", model.fit, df, mask=df[df["unique_id"] == "s0"])
+    pd.testing.assert_frame_equal(
+        model.fit(planted(df, PLACES, size=1e6), mask=mask).predict(), expected
+    )
+    refused(
+        SpecError,
+        "mask: expected None with missing='raise'",
+        forecaster(missing="raise").fit,
+        df,
+        mask=mask,
+    )
+    refused(
+        DataError,
+        "expected at least one number, received none",
+        model.fit,
+        df,
+        mask=df[df["unique_id"] == "s0"],
+    )
 
 
 def test_impossible_questions_are_refused(fitted):
@@ -179,13 +206,15 @@ def shop(seed, series=18, rows=200):
 
     A spike is at least six naive errors of its series, and three pieces.
     """
-    rng, tables = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    tables = []
     week = 1 + 0.3 * np.sin(2 * np.pi * np.arange(rows) / 7)
     for number in range(series):
         rare = (rng.random(rows) < rng.uniform(0.03, 0.3)) * (1 + (rng.random(rows) < 0.15))
         few = rng.poisson(rng.uniform(2, 8) * week)
         many = np.round(10 ** rng.uniform(2, 4) * week * np.exp(0.12 * rng.normal(size=rows)))
-        sold, size = (rare, few, many)[number % 3].astype(float), np.zeros(rows)
+        sold = (rare, few, many)[number % 3].astype(float)
+        size = np.zeros(rows)
         if number % 2:
             naive = np.abs(sold[7:] - sold[:-7]).mean()
             size[rng.integers(40, rows)] = np.ceil(max(6 * naive, 3) * rng.uniform(1, 1.5))
@@ -216,10 +245,17 @@ def sines(seed, series=4, rows=1200):
     rng = np.random.default_rng(100 + seed)
     tables = []
     for number in range(series):
-        steps, deviation = np.arange(rows), rng.uniform(0.5, 2.0)
-        each = [rng.uniform(2, 6) * np.sin(2 * np.pi * steps / period + rng.uniform(0, 6)) for period in (24, 9)]
+        steps = np.arange(rows)
+        deviation = rng.uniform(0.5, 2.0)
+        each = [
+            rng.uniform(2, 6) * np.sin(2 * np.pi * steps / period + rng.uniform(0, 6))
+            for period in (24, 9)
+        ]
         signal = deviation * sum(each)
-        columns = {"unique_id": f"s{number}", "ds": pd.date_range("2024-01-01", periods=rows, freq="h")}
+        columns = {
+            "unique_id": f"s{number}",
+            "ds": pd.date_range("2024-01-01", periods=rows, freq="h"),
+        }
         columns |= {"y": signal + deviation * rng.normal(size=rows), "signal": signal}
         tables.append(pd.DataFrame({**columns, "size": 0.0, "deviation": deviation}))
     df = pd.concat(tables, ignore_index=True)
@@ -231,18 +267,30 @@ def sines(seed, series=4, rows=1200):
 @pytest.mark.skipif(not SEEDS, reason="make anomalies tries twenty seeds")
 def test_planted_among_noise():
     """Of k anomalies the k most unusual rows hold nine tenths; of clean rows about one in a hundred is outside."""
-    keys, rows = ["unique_id", "ds", "y"], []
+    keys = ["unique_id", "ds", "y"]
+    rows = []
     for seed in range(SEEDS):
         df = sines(seed)
-        clean = Forecaster(24, random_state=seed, verbose=0).fit(df[keys]).anomalies()["anomaly"].mean()
+        clean = (
+            Forecaster(24, random_state=seed, verbose=0).fit(df[keys]).anomalies()["anomaly"].mean()
+        )
         odd = df.assign(y=df["y"] + df["size"])
-        judged = Forecaster(24, random_state=seed, verbose=0).fit(odd[keys]).anomalies().merge(odd, on=keys)
+        judged = (
+            Forecaster(24, random_state=seed, verbose=0)
+            .fit(odd[keys])
+            .anomalies()
+            .merge(odd, on=keys)
+        )
         assert (judged["size"] != 0).sum() == 40
         judged["ideal"] = (judged["y"] - judged["signal"]).abs() / judged["deviation"]
-        first = {name: (judged.nlargest(40, name)["size"] != 0).mean() for name in ("score", "ideal")}
+        first = {
+            name: (judged.nlargest(40, name)["size"] != 0).mean() for name in ("score", "ideal")
+        }
         rows.append({"clean rows outside": clean, **first})
     table = pd.DataFrame(rows)
-    print("Shares of clean rows outside, and of anomalies among the first 40, also with the signal as the forecast:")
+    print(
+        "Shares of clean rows outside, and of anomalies among the first 40, also with the signal as the forecast:"
+    )
     print(table.describe().to_string())
     assert table["clean rows outside"].between(0.005, 0.02).all()
     assert table["score"].mean() >= 0.9
@@ -255,7 +303,10 @@ def test_without_a_season_nothing_comes_again():
     two[150:152] += 8.0
     frames = [pd.DataFrame({"unique_id": "a", "ds": days, "y": each}) for each in (values, two)]
     plain, judged = (
-        Forecaster(2, preset="pretrained", season_length=1, verbose=0).fit(each).anomalies().set_index("ds")
+        Forecaster(2, preset="pretrained", season_length=1, verbose=0)
+        .fit(each)
+        .anomalies()
+        .set_index("ds")
         for each in frames
     )
     assert judged["anomaly"][days[150:152]].all()
@@ -266,7 +317,11 @@ def test_without_a_season_nothing_comes_again():
 
 def test_what_comes_again_each_week_is_learnt_and_no_anomaly():
     hours = pd.date_range("2024-01-01", periods=24 * 7 * 8, freq="h")
-    daily = 10 + 3 * np.sin(2 * np.pi * hours.hour / 24) + np.random.default_rng(0).normal(0, 0.2, len(hours))
+    daily = (
+        10
+        + 3 * np.sin(2 * np.pi * hours.hour / 24)
+        + np.random.default_rng(0).normal(0, 0.2, len(hours))
+    )
     nights = (hours.dayofweek == 5) & (hours.hour < 5)
     df = pd.DataFrame({"unique_id": "taxis", "ds": hours, "y": daily + 8.0 * nights})
     judged = Forecaster(24, preset="pretrained", verbose=0).fit(df).anomalies()

@@ -17,11 +17,21 @@ from seqcast.errors import DataError, SeqcastError, SeqcastWarning
 HORIZON = 3
 ROWS = 24
 CASES = int(os.environ.get("SEQCAST_FUZZ_NUMBERS", "12"))
-# Cases that once ended in a warning of NumPy: scores of the copula, units of windows, losses of about zero.
+# Cases that once ended in a warning of NumPy: scores of the copula, units of windows, losses of
+# about zero.
 FOUND = (28, 188, 214, 230)
 NETWORK = NetworkSpec(encoder_units=(3,), decoder_units=(3,), normalise="last")
-TRAINED = {"preset": NETWORK, "training": {"epochs": 1, "steps_per_epoch": 1, "batch_size": 16}, "context_length": 6}
-WAYS = [{"preset": "pretrained"}, {"effort": "quick"}, TRAINED, {"preset": "pretrained", "calibrate": True}]
+TRAINED = {
+    "preset": NETWORK,
+    "training": {"epochs": 1, "steps_per_epoch": 1, "batch_size": 16},
+    "context_length": 6,
+}
+WAYS = [
+    {"preset": "pretrained"},
+    {"effort": "quick"},
+    TRAINED,
+    {"preset": "pretrained", "calibrate": True},
+]
 
 # A series of a kind, by a generator and a number of rows.
 SERIES = {
@@ -32,7 +42,9 @@ SERIES = {
     "denormal": lambda rng, rows: 5e-324 * rng.integers(0, 9, rows),
     "mixed": lambda rng, rows: rng.normal(size=rows) * 10.0 ** rng.integers(-30, 30, rows),
     "all mixed": lambda rng, rows: rng.normal(size=rows) * 10.0 ** rng.integers(-300, 300, rows),
-    "spike": lambda rng, rows: np.where(np.arange(rows) == rng.integers(rows), 1e30, rng.normal(size=rows)),
+    "spike": lambda rng, rows: np.where(
+        np.arange(rows) == rng.integers(rows), 1e30, rng.normal(size=rows)
+    ),
     "zeros": lambda rng, rows: np.zeros(rows),
     "negative zeros": lambda rng, rows: np.full(rows, -0.0),
     "constant": lambda rng, rows: np.full(rows, float(rng.normal() * 10.0 ** rng.integers(-9, 9))),
@@ -43,7 +55,22 @@ SERIES = {
     "one value": lambda rng, rows: np.where(np.arange(rows) == 2, 3.0, np.nan),
     "nothing": lambda rng, rows: np.full(rows, np.nan),
 }
-NAMES = ["a", "", " ", "ü\u202e", "a\0b", "x\ny", "'\"", "=1+1", "007", "7", "n" * 5_000, "nan", "None", "\U0001f600"]
+NAMES = [
+    "a",
+    "",
+    " ",
+    "ü\u202e",
+    "a\0b",
+    "x\ny",
+    "'\"",
+    "=1+1",
+    "007",
+    "7",
+    "n" * 5_000,
+    "nan",
+    "None",
+    "\U0001f600",
+]
 
 
 def draw(rng):
@@ -89,7 +116,9 @@ def test_numbers_and_names_of_any_kind(number, tmp_path):
     pd.testing.assert_frame_equal(loaded, forecast, check_exact=True)
     numbers = forecast.select_dtypes("number")
     assert np.isfinite(numbers).all(axis=None), (kinds, options)
-    mixed = pd.concat(rows for _, rows in sorted(df.groupby("unique_id"), reverse=True)).reset_index(drop=True)
+    mixed = pd.concat(
+        rows for _, rows in sorted(df.groupby("unique_id"), reverse=True)
+    ).reset_index(drop=True)
     again, _ = outcome(lambda: forecasts(mixed, options, tmp_path / "again.seqcast"))
     pd.testing.assert_frame_equal(again, forecast, check_exact=True)
 
@@ -111,7 +140,9 @@ def test_the_type_of_a_column_changes_nothing(name):
     days = pd.date_range("2024-01-01", periods=ROWS)
     model = Forecaster(HORIZON, preset="pretrained", verbose=0, random_state=0)
     expected, made = (
-        outcome(lambda y=y: model.fit(pd.DataFrame({"unique_id": "a", "ds": days, "y": y})).predict())
+        outcome(
+            lambda y=y: model.fit(pd.DataFrame({"unique_id": "a", "ds": days, "y": y})).predict()
+        )
         for y in (y, COLUMNS[name](y))
     )
     pd.testing.assert_frame_equal(made, expected)
@@ -156,14 +187,20 @@ def test_what_is_no_number_name_or_stamp_is_rejected_before_any_work(name, monke
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"])
-@pytest.mark.parametrize("day", ["2024-03-09", "2024-03-30", "2024-04-06", "2024-10-05", "2024-10-26", "2024-11-02"])
+@pytest.mark.parametrize(
+    "zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]
+)
+@pytest.mark.parametrize(
+    "day", ["2024-03-09", "2024-03-30", "2024-04-06", "2024-10-05", "2024-10-26", "2024-11-02"]
+)
 def test_clocks_that_are_changed_change_no_hour(zone, day):
     """Hours in a zone are those of UTC, in the past and ahead, whatever clocks show."""
     hours = pd.date_range(day, periods=72, freq="h", tz=zone)
     df = pd.DataFrame({"unique_id": "a", "ds": hours, "y": np.sin(np.arange(72) * np.pi / 12)})
     model = Forecaster(24, preset="pretrained", verbose=0, random_state=0)
-    made, expected = (model.fit(each).predict() for each in (df, df.assign(ds=hours.tz_convert("UTC"))))
+    made, expected = (
+        model.fit(each).predict() for each in (df, df.assign(ds=hours.tz_convert("UTC")))
+    )
     assert str(made["ds"].dt.tz) == zone
     pd.testing.assert_frame_equal(made.assign(ds=made["ds"].dt.tz_convert("UTC")), expected)
     assert (made["ds"].dt.tz_convert("UTC").diff().dropna() == pd.Timedelta("1h")).all()
@@ -191,7 +228,9 @@ def test_zones_of_other_libraries_are_those_of_their_names(name, tmp_path):
 
 
 def test_a_zone_without_a_name_is_rejected():
-    hours = pd.date_range("2024-03-30", periods=72, freq="h", tz="UTC").tz_convert(tz.tzstr("CET-1CEST"))
+    hours = pd.date_range("2024-03-30", periods=72, freq="h", tz="UTC").tz_convert(
+        tz.tzstr("CET-1CEST")
+    )
     df = pd.DataFrame({"unique_id": "a", "ds": hours, "y": np.arange(72.0)})
     with pytest.raises(DataError, match="ds: expected a time zone with a name, received tzstr"):
         Forecaster(HORIZON, preset="pretrained", verbose=0).fit(df)
@@ -201,9 +240,14 @@ def test_a_zone_without_a_name_is_rejected():
 def test_a_backtest_is_the_same_in_any_order_of_series(kind):
     rng = np.random.default_rng(5)
     y = {name: SERIES[kind](rng, ROWS) for name in "ab"}
-    tables = [pd.DataFrame({"unique_id": name, "ds": DAYS, "y": values}) for name, values in y.items()]
+    tables = [
+        pd.DataFrame({"unique_id": name, "ds": DAYS, "y": values}) for name, values in y.items()
+    ]
     model = Forecaster(HORIZON, preset="pretrained", freq="D", verbose=0, random_state=0)
-    made, mixed = (outcome(lambda df=df: model.backtest(pd.concat(df), n_windows=2)) for df in (tables, tables[::-1]))
+    made, mixed = (
+        outcome(lambda df=df: model.backtest(pd.concat(df), n_windows=2))
+        for df in (tables, tables[::-1])
+    )
     if isinstance(made, str):
         assert "received" in made, made
         assert isinstance(mixed, str)
@@ -217,7 +261,13 @@ def test_windows_of_any_numbers_are_forecast_in_any_order(kind, tmp_path):
     rng = np.random.default_rng(6)
     past = np.stack([SERIES[kind](rng, 6) for _ in range(16)])[..., None]
     future = np.stack([SERIES[kind](rng, HORIZON) for _ in range(16)])[..., None]
-    options = {"encoder_units": (3,), "decoder_units": (3,), "epochs": 1, "random_state": 0, "verbose": 0}
+    options = {
+        "encoder_units": (3,),
+        "decoder_units": (3,),
+        "epochs": 1,
+        "random_state": 0,
+        "verbose": 0,
+    }
     model = Seq2SeqRegressor(**options)
     made = outcome(lambda: model.fit(past, future).predict(past))
     if isinstance(made, str):
@@ -226,4 +276,6 @@ def test_windows_of_any_numbers_are_forecast_in_any_order(kind, tmp_path):
     assert np.isfinite(made).all()
     np.testing.assert_allclose(model.predict(past[::-1]), made[::-1], rtol=1e-6)
     model.save(tmp_path / "model.seqcast")
-    np.testing.assert_array_equal(Seq2SeqRegressor.load(tmp_path / "model.seqcast").predict(past), made)
+    np.testing.assert_array_equal(
+        Seq2SeqRegressor.load(tmp_path / "model.seqcast").predict(past), made
+    )

@@ -47,7 +47,9 @@ def loss_by_loops(truth, forecast, probabilities):
 def test_shares_are_shares_and_losses_are_those_of_plain_loops(seed, cutoffs):
     rng = np.random.default_rng(seed)
     truth = rng.normal(size=(4, 3, 2))
-    forecasts = {name: rng.normal(size=(4, 3, 2, 3)) for name in ("seasonal_naive", "pretrained", "trained")}
+    forecasts = {
+        name: rng.normal(size=(4, 3, 2, 3)) for name in ("seasonal_naive", "pretrained", "trained")
+    }
     choice = choose(truth, forecasts, PROBABILITIES, cutoffs=cutoffs)
     assert sum(choice.shares.values()) == pytest.approx(1)
     assert min(choice.shares.values()) >= 0.05
@@ -60,7 +62,9 @@ def test_shares_are_shares_and_losses_are_those_of_plain_loops(seed, cutoffs):
 
 def test_what_is_far_worse_has_no_share_however_few_the_cutoffs():
     truth = np.zeros((1, 2, 1))
-    choice = choose(truth, forecasts_of(truth, pretrained=0.1, trained=9.0), PROBABILITIES, cutoffs=1)
+    choice = choose(
+        truth, forecasts_of(truth, pretrained=0.1, trained=9.0), PROBABILITIES, cutoffs=1
+    )
     assert choice.shares == {"pretrained": 1.0}
     perfect = {"seasonal_naive": np.zeros((1, 2, 1, 3)), **forecasts_of(truth, pretrained=0.5)}
     assert choose(truth, perfect, PROBABILITIES, cutoffs=1).shares == {"seasonal_naive": 1.0}
@@ -78,7 +82,9 @@ def test_networks_that_are_as_good_share_alike_and_the_last_season_hardly():
 def test_candidates_that_complement_each_other_share_and_the_more_cutoffs_the_less_the_others():
     truth = np.zeros((40, 2, 1))
     forecasts = forecasts_of(truth, pretrained=0.9, finetuned=1.0, trained=-1.0)
-    shares = [choose(truth, forecasts, (0.5,) * 3, cutoffs=n).shares["trained"] for n in (0, 20, 2_000)]
+    shares = [
+        choose(truth, forecasts, (0.5,) * 3, cutoffs=n).shares["trained"] for n in (0, 20, 2_000)
+    ]
     assert shares == sorted(shares)
     assert shares[0] < 0.3  # the largest loss
     assert shares[-1] == pytest.approx(0.5, abs=0.03)  # errors cancel
@@ -86,8 +92,13 @@ def test_candidates_that_complement_each_other_share_and_the_more_cutoffs_the_le
 
 def test_what_is_best_on_many_cutoffs_has_the_share_and_on_one_it_has_some():
     truth = np.zeros((200, 2, 1))
-    forecasts = {name: truth[..., None] + np.full(3, error) for name, error in (("pretrained", 1.05), ("trained", 1.0))}
-    few, many = (choose(truth, forecasts, (0.5,) * 3, cutoffs=n).shares["trained"] for n in (1, 500))
+    forecasts = {
+        name: truth[..., None] + np.full(3, error)
+        for name, error in (("pretrained", 1.05), ("trained", 1.0))
+    }
+    few, many = (
+        choose(truth, forecasts, (0.5,) * 3, cutoffs=n).shares["trained"] for n in (1, 500)
+    )
     assert 0.5 < few < 0.7
     assert many > 0.95
 
@@ -95,30 +106,39 @@ def test_what_is_best_on_many_cutoffs_has_the_share_and_on_one_it_has_some():
 @pytest.mark.parametrize("seed", range(3))
 def test_the_order_of_windows_and_of_candidates_does_not_matter(seed):
     rng = np.random.default_rng(seed)
-    truth, order = rng.normal(size=(30, 3, 1)), rng.permutation(30)
-    forecasts = {name: rng.normal(size=(30, 3, 1, 3)) for name in ("seasonal_naive", "pretrained", "trained")}
+    truth = rng.normal(size=(30, 3, 1))
+    order = rng.permutation(30)
+    forecasts = {
+        name: rng.normal(size=(30, 3, 1, 3)) for name in ("seasonal_naive", "pretrained", "trained")
+    }
     moved = {name: forecasts[name][order] for name in reversed(forecasts)}
-    chosen, again = (
-        choose(truth, forecasts, PROBABILITIES, cutoffs=9),
-        choose(truth[order], moved, PROBABILITIES, cutoffs=9),
-    )
+    chosen = choose(truth, forecasts, PROBABILITIES, cutoffs=9)
+    again = choose(truth[order], moved, PROBABILITIES, cutoffs=9)
     assert again.shares == pytest.approx(chosen.shares)
 
 
 def test_missing_truths_do_not_count():
     rng = np.random.default_rng(1)
     truth = rng.normal(size=(6, 2, 1))
-    forecasts = forecasts_of(truth, pretrained=rng.normal(size=(6, 2, 1, 1)), trained=rng.normal(size=(6, 2, 1, 1)))
+    forecasts = forecasts_of(
+        truth, pretrained=rng.normal(size=(6, 2, 1, 1)), trained=rng.normal(size=(6, 2, 1, 1))
+    )
     holes = np.concatenate([truth, np.full((3, 2, 1), np.nan)])
-    longer = {name: np.concatenate([values, np.full((3, 2, 1, 3), 7.0)]) for name, values in forecasts.items()}
+    longer = {
+        name: np.concatenate([values, np.full((3, 2, 1, 3), 7.0)])
+        for name, values in forecasts.items()
+    }
     shares, expected = (
-        choose(*each, PROBABILITIES, cutoffs=4).shares for each in ((holes, longer), (truth, forecasts))
+        choose(*each, PROBABILITIES, cutoffs=4).shares
+        for each in ((holes, longer), (truth, forecasts))
     )
     assert shares == expected
 
 
 def test_a_choice_in_words_and_in_files():
-    choice = Choice({"pretrained": 0.6, "trained": 0.4}, {"pretrained": 1.0, "trained": 2.0, "blend": 0.9}, 1)
+    choice = Choice(
+        {"pretrained": 0.6, "trained": 0.4}, {"pretrained": 1.0, "trained": 2.0, "blend": 0.9}, 1
+    )
     assert str(choice) == (
         "60% the pretrained network + 40% a network trained on this data (quantile loss on 1 validation window: "
         "together 0.9, the pretrained network 1, a network trained on this data 2)"
@@ -129,11 +149,18 @@ def test_a_choice_in_words_and_in_files():
         "data 2; that the pretrained network alone is ahead may be chance)"
     )
     assert from_payload(Choice, *to_payload(choice)) == choice
-    assert set(words()) == {"seasonal_naive", "longer_seasonal_naive", "pretrained", "finetuned", "trained"}
+    assert set(words()) == {
+        "seasonal_naive",
+        "longer_seasonal_naive",
+        "pretrained",
+        "finetuned",
+        "trained",
+    }
 
 
 def test_shares_follow_candidates_that_have_learnt_since():
-    choice, model = Choice({"pretrained": 0.6, "trained": 0.4}), load_pretrained()
+    choice = Choice({"pretrained": 0.6, "trained": 0.4})
+    model = load_pretrained()
     trained = FittedTrained(())
     finetuned = FittedZeroShot(model, 7, has_learnt=True)
     assert choice.among([finetuned, trained]).shares == {"finetuned": 0.6, "trained": 0.4}
@@ -144,7 +171,12 @@ def test_shares_follow_candidates_that_have_learnt_since():
     assert both.among([finetuned, trained]).shares == {"finetuned": 0.5, "trained": 0.5}
 
 
-WRONG = [{"shares": {}}, {"shares": {"oracle": 1.0}}, {"shares": {"trained": 0.5}}, {"losses": {"x": 1.0}}]
+WRONG = [
+    {"shares": {}},
+    {"shares": {"oracle": 1.0}},
+    {"shares": {"trained": 0.5}},
+    {"losses": {"x": 1.0}},
+]
 
 
 @pytest.mark.parametrize("changes", WRONG)
@@ -158,7 +190,9 @@ def test_what_is_no_choice_is_refused(changes):
 
 def hold_out(values, cutoffs=(8, 12), season_length=4):
     """Return the hold-out windows of series, at some numbers of known rows."""
-    store = InMemoryStore.of({f"s{place}": np.asarray(each)[:, None] for place, each in enumerate(values)})
+    store = InMemoryStore.of(
+        {f"s{place}": np.asarray(each)[:, None] for place, each in enumerate(values)}
+    )
     count = len(store.ids)
     scaler = SeriesScaler.learn(store, store.lengths, "log")
     reader = WindowReader(store, None, scaler, context_length=8)
@@ -173,7 +207,8 @@ def season(size, level, seed=0):
 
 def test_losses_have_no_unit_and_each_series_counts_by_its_own_naive_error():
     naive = FittedLastSeason(4, (Calibration((80.0,), np.ones((4, 1)), np.ones(4), "point"),))
-    small, large = hold_out([season(1, 50)]), hold_out([season(1000, 50_000)])
+    small = hold_out([season(1, 50)])
+    large = hold_out([season(1000, 50_000)])
     losses = [each.loss(each.forecast(naive)) for each in (small, large)]
     assert losses[0] == pytest.approx(losses[1], rel=0.1)  # intervals are those of logarithms
     errors = np.abs(small.truth - small.forecast(naive)[..., 0]).mean()
@@ -181,14 +216,20 @@ def test_losses_have_no_unit_and_each_series_counts_by_its_own_naive_error():
 
 
 def test_series_that_do_not_change_do_not_count_unless_none_does():
-    both, flat = hold_out([season(1, 50), np.full(16, 3.0)]), hold_out([np.full(16, 3.0)])
+    both = hold_out([season(1, 50), np.full(16, 3.0)])
+    flat = hold_out([np.full(16, 3.0)])
     assert len(both) == 2
     assert len(flat) == 2
-    assert np.isfinite(flat.loss(flat.forecast(FittedLastSeason(4, naive_calibrations(flat.reader, 4, 4, (80.0,))))))
+    assert np.isfinite(
+        flat.loss(
+            flat.forecast(FittedLastSeason(4, naive_calibrations(flat.reader, 4, 4, (80.0,))))
+        )
+    )
 
 
 def test_windows_of_one_time_are_one_cutoff():
-    one, three = hold_out([season(1, 50)] * 3, (12,)), hold_out([season(1, 50)] * 3, (4, 8, 9, 12))
+    one = hold_out([season(1, 50)] * 3, (12,))
+    three = hold_out([season(1, 50)] * 3, (4, 8, 9, 12))
     assert count_cutoffs(one.origins, one.reader.lengths) == 1
     assert count_cutoffs(three.origins, three.reader.lengths) == 3
 
@@ -201,7 +242,9 @@ FRAME = waves("a", level=5.0, noise=0.0)
 
 def member(units, context_length, **options):
     network = NetworkSpec(encoder_units=units, decoder_units=units, normalise="last", **options)
-    return MemberSpec(network, TrainingSpec(epochs=1, steps_per_epoch=2, batch_size=8), context_length)
+    return MemberSpec(
+        network, TrainingSpec(epochs=1, steps_per_epoch=2, batch_size=8), context_length
+    )
 
 
 # The first and the last have the same length: only their places tell them from each other.
@@ -210,7 +253,9 @@ MEMBERS = (member((3,), 8), member((5,), 12), member((6,), 8))
 
 @pytest.fixture(scope="module")
 def fitted():
-    return Forecaster(4, preset=EnsembleSpec(MEMBERS, alone=True), level=(), random_state=0, verbose=0).fit(FRAME)
+    return Forecaster(
+        4, preset=EnsembleSpec(MEMBERS, alone=True), level=(), random_state=0, verbose=0
+    ).fit(FRAME)
 
 
 def test_each_network_is_what_its_member_says_and_the_forecast_is_their_median(fitted):
@@ -219,7 +264,10 @@ def test_each_network_is_what_its_member_says_and_the_forecast_is_their_median(f
         assert engine.window.context_length == each.context_length
     assert fitted.choice_.shares == {"trained": 1.0}
     (trained,) = fitted.fitted_.candidates
-    values = [replace(fitted.fitted_, candidates=(replace(trained, engines=(each,)),)) for each in fitted.engines_]
+    values = [
+        replace(fitted.fitted_, candidates=(replace(trained, engines=(each,)),))
+        for each in fitted.engines_
+    ]
     alone = [fitted.with_fitted(value).predict()["seqcast"] for value in values]
     np.testing.assert_allclose(fitted.predict()["seqcast"], np.median(alone, axis=0), rtol=1e-6)
 
@@ -231,13 +279,16 @@ def test_files_refits_and_clones_keep_the_shapes(fitted, tmp_path):
     pd.testing.assert_frame_equal(loaded.predict(), fitted.predict())
     assert clone(loaded).preset == fitted.preset
     again = clone(fitted).fit(FRAME).refit(FRAME)
-    assert [engine.network for engine in again.engines_] == [engine.network for engine in fitted.engines_]
+    assert [engine.network for engine in again.engines_] == [
+        engine.network for engine in fitted.engines_
+    ]
     np.testing.assert_array_equal(again.predict()["seqcast"], fitted.predict()["seqcast"])
 
 
 def test_members_have_the_share_of_their_judge(monkeypatch):
     quantiles = {"head": "quantile", "quantiles": (0.1, 0.5, 0.9)}
-    members, judge = [member((3,), 8, **quantiles), member((3,), 12, **quantiles)], member((5,), 8, **quantiles)
+    members = [member((3,), 8, **quantiles), member((3,), 12, **quantiles)]
+    judge = member((5,), 8, **quantiles)
     asked = []
 
     def choose(hold_out, forecasts):
@@ -266,10 +317,14 @@ JUDGED = [(0.9, 1.0, "judge"), (0.84, 1.0, "judge"), (0.8, 1.0, "own"), (1.5, 1.
 
 
 @pytest.mark.parametrize(("own", "judged", "expected"), JUDGED)
-def test_only_members_that_are_better_by_far_stand_for_themselves(monkeypatch, own, judged, expected):
+def test_only_members_that_are_better_by_far_stand_for_themselves(
+    monkeypatch, own, judged, expected
+):
     choices = {
         "own": Choice({"trained": 1.0}, {"trained": own, "seasonal_naive": 2.0, "blend": own}, 9),
-        "judge": Choice({"seasonal_naive": 1.0}, {"trained": judged, "seasonal_naive": 0.7, "blend": 0.7}, 9),
+        "judge": Choice(
+            {"seasonal_naive": 1.0}, {"trained": judged, "seasonal_naive": 0.7, "blend": 0.7}, 9
+        ),
     }
     monkeypatch.setattr(HoldOut, "choice", lambda hold_out, forecasts: choices["judge"])
     monkeypatch.setattr(HoldOut, "forecast", lambda hold_out, candidate: np.zeros(1))

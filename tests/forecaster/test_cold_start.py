@@ -7,19 +7,32 @@ import pytest
 from seqcast import Forecaster
 from seqcast.errors import DataError
 
-H, ROWS = 7, 91
+H = 7
+ROWS = 91
 
 
 def articles(count=16, seed=0, level=lambda kind: 100.0 if kind == "dear" else 10.0, start=0):
     """Return daily sales of articles of two kinds, whose promotions add a half."""
     tables = []
     for place in range(start, start + count):
-        rng, days = np.random.default_rng([seed, place]), pd.date_range("2025-01-06", periods=ROWS)
-        kind, promotion = "dear" if place % 2 else "cheap", rng.random(ROWS) < 0.2
+        rng = np.random.default_rng([seed, place])
+        days = pd.date_range("2025-01-06", periods=ROWS)
+        kind = "dear" if place % 2 else "cheap"
+        promotion = rng.random(ROWS) < 0.2
         week = 1 + 0.4 * np.sin(2 * np.pi * np.arange(ROWS) / 7)
-        y = level(kind) * rng.uniform(0.8, 1.25) * week * (1 + 0.5 * promotion) * rng.normal(1, 0.1, ROWS)
+        y = (
+            level(kind)
+            * rng.uniform(0.8, 1.25)
+            * week
+            * (1 + 0.5 * promotion)
+            * rng.normal(1, 0.1, ROWS)
+        )
         columns = {"kind": kind, "promotion": promotion}
-        tables.append(pd.DataFrame({"unique_id": f"{place:02d}", "ds": days, "y": np.maximum(y, 0), **columns}))
+        tables.append(
+            pd.DataFrame(
+                {"unique_id": f"{place:02d}", "ds": days, "y": np.maximum(y, 0), **columns}
+            )
+        )
     return pd.concat(tables, ignore_index=True)
 
 
@@ -33,7 +46,12 @@ def ahead(frame):
 
 @pytest.fixture(scope="module")
 def fitted():
-    options = {"static_covariates": ["kind"], "future_covariates": ["promotion"], "random_state": 0, "verbose": 0}
+    options = {
+        "static_covariates": ["kind"],
+        "future_covariates": ["promotion"],
+        "random_state": 0,
+        "verbose": 0,
+    }
     return Forecaster(H, preset="pretrained", **options).fit(known(articles()))
 
 
@@ -47,12 +65,15 @@ def first_rows(count):
 
 
 def test_scenarios_and_paths_have_the_intervals_of_predict(fitted):
-    rows, future = first_rows(1), ahead(NEW)
+    rows = first_rows(1)
+    future = ahead(NEW)
     forecast = fitted.predict(df=rows, future=future)
     columns = [name for name in forecast if name.startswith("seqcast")]
     scenario = fitted.scenarios({"as planned": future}, df=rows)
     np.testing.assert_allclose(scenario[columns], forecast[columns])
-    paths = fitted.predict(df=rows, future=future, samples=2_000).groupby(["unique_id", "ds"])["seqcast"]
+    paths = fitted.predict(df=rows, future=future, samples=2_000).groupby(["unique_id", "ds"])[
+        "seqcast"
+    ]
     upper = forecast.set_index(["unique_id", "ds"])["seqcast-hi-80"]
     np.testing.assert_allclose(paths.quantile(0.9), upper, rtol=0.15)
 
@@ -66,7 +87,9 @@ def test_new_articles_have_level_season_promotions_and_intervals(fitted, count):
     assert inside.mean() > 0.8
     assert (forecast["seqcast-hi-95"] - forecast["seqcast-hi-80"]).min() > 0
     moved = [
-        fitted.predict(df=first_rows(count), future=ahead(NEW).assign(promotion=each))["seqcast"].sum()
+        fitted.predict(df=first_rows(count), future=ahead(NEW).assign(promotion=each))[
+            "seqcast"
+        ].sum()
         for each in (True, False)
     ]
     assert 1.2 < moved[0] / moved[1] < 1.8
@@ -74,7 +97,10 @@ def test_new_articles_have_level_season_promotions_and_intervals(fitted, count):
 
 def test_own_rows_narrow_the_intervals_and_draw_the_level(fitted):
     far = first_rows(3).assign(y=lambda frame: 3 * frame["y"])
-    forecasts = [fitted.predict(df=df, future=ahead(NEW)) for df in (NAMES, first_rows(1), first_rows(3), far)]
+    forecasts = [
+        fitted.predict(df=df, future=ahead(NEW))
+        for df in (NAMES, first_rows(1), first_rows(3), far)
+    ]
     widths = [np.log(each["seqcast-hi-80"] / each["seqcast-lo-80"]).mean() for each in forecasts]
     assert widths[0] > widths[1] > widths[2]
     levels = [each["seqcast"].mean() for each in forecasts]
@@ -83,7 +109,9 @@ def test_own_rows_narrow_the_intervals_and_draw_the_level(fitted):
 
 def test_states_of_new_articles_are_those_of_the_rows_that_they_borrow(fitted):
     others = Forecaster(**fitted.get_params()).fit(known(articles(seed=1)))
-    states = [each.encode(NAMES).set_index("unique_id").drop(columns="ds") for each in (fitted, others)]
+    states = [
+        each.encode(NAMES).set_index("unique_id").drop(columns="ds") for each in (fitted, others)
+    ]
     assert states[0].index.tolist() == NAMES["unique_id"].tolist()
     assert np.isfinite(states).all()
     assert np.abs(states[0] - states[1]).max(axis=None) > 0.01
@@ -97,7 +125,9 @@ def test_inputs_of_networks_are_labelled_by_own_rows(fitted):
 
 def test_zeros_are_below_the_others_and_still_follow_promotions(fitted):
     zeros = first_rows(3).assign(y=0.0)
-    none, every = (fitted.predict(df=zeros, future=ahead(NEW).assign(promotion=each)) for each in (False, True))
+    none, every = (
+        fitted.predict(df=zeros, future=ahead(NEW).assign(promotion=each)) for each in (False, True)
+    )
     usual = fitted.predict(df=first_rows(3), future=ahead(NEW))
     assert none["seqcast"].mean() < 0.5 * usual["seqcast"].mean()
     assert every["seqcast"].sum() > 1.1 * none["seqcast"].sum() > 0
@@ -105,7 +135,9 @@ def test_zeros_are_below_the_others_and_still_follow_promotions(fitted):
 
 def test_each_new_series_is_forecast_as_if_alone_and_for_any_owner(fitted):
     together = fitted.predict(df=first_rows(1), future=ahead(NEW))
-    alone = fitted.predict(df=first_rows(1)[lambda frame: frame["unique_id"] == "21"], future=ahead(NEW))
+    alone = fitted.predict(
+        df=first_rows(1)[lambda frame: frame["unique_id"] == "21"], future=ahead(NEW)
+    )
     of_one = together[together["unique_id"] == "21"].reset_index(drop=True)
     pd.testing.assert_frame_equal(alone, of_one, rtol=1e-4)
     owners = np.zeros(len(NAMES), dtype=int)
@@ -120,7 +152,12 @@ def test_a_short_series_of_the_fit_borrows_too(fitted):
     frame = known(pd.concat([articles(), NEW]))
     last = frame["ds"].max()
     rows = frame[(frame["unique_id"] < "20") | (frame["ds"] == last)]
-    options = {"static_covariates": ["kind"], "future_covariates": ["promotion"], "random_state": 0, "verbose": 0}
+    options = {
+        "static_covariates": ["kind"],
+        "future_covariates": ["promotion"],
+        "random_state": 0,
+        "verbose": 0,
+    }
     forecaster = Forecaster(H, preset="pretrained", **options).fit(rows)
     forecast = forecaster.predict(future=ahead(pd.concat([articles(), NEW])))
     new = forecast[forecast["unique_id"] >= "20"].reset_index(drop=True)
@@ -131,11 +168,20 @@ def test_a_short_series_of_the_fit_borrows_too(fitted):
 def test_levels_that_may_be_negative_differ_by_distances():
     frame = pd.concat([articles(), NEW])
     frame["y"] -= 60.0
-    options = {"static_covariates": ["kind"], "random_state": 0, "verbose": 0, "preset": "pretrained"}
-    forecaster = Forecaster(H, **options).fit(known(frame[frame["unique_id"] < "20"]).drop(columns="promotion"))
+    options = {
+        "static_covariates": ["kind"],
+        "random_state": 0,
+        "verbose": 0,
+        "preset": "pretrained",
+    }
+    forecaster = Forecaster(H, **options).fit(
+        known(frame[frame["unique_id"] < "20"]).drop(columns="promotion")
+    )
     forecast = forecaster.predict(df=NAMES)
     truth = ahead(frame[frame["unique_id"] >= "20"])["y"].to_numpy()
-    assert np.abs(forecast["seqcast"] - truth).mean() < 0.7 * np.abs(truth - frame["y"].mean()).mean()
+    assert (
+        np.abs(forecast["seqcast"] - truth).mean() < 0.7 * np.abs(truth - frame["y"].mean()).mean()
+    )
     assert (forecast["seqcast-lo-80"] <= truth).mean() > 0.7
 
 

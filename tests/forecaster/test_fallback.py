@@ -28,9 +28,15 @@ BOUNDS = ["seqcast-lo-99", "seqcast-lo-80", "seqcast", "seqcast-hi-80", "seqcast
 
 def seasonal(rows=140, series=2):
     """Return series of which the next week is the last one, each day moved by itself: nothing else tells more of it."""
-    rng, tables = np.random.default_rng(5), []
+    rng = np.random.default_rng(5)
+    tables = []
     for place in range(series):
-        y = place + (rng.normal(size=7) * 3 + 0.3 * np.cumsum(rng.normal(size=(200, 7)), axis=0)).ravel()[:rows]
+        y = (
+            place
+            + (rng.normal(size=7) * 3 + 0.3 * np.cumsum(rng.normal(size=(200, 7)), axis=0)).ravel()[
+                :rows
+            ]
+        )
         days = pd.date_range("2024-01-01", periods=rows)
         tables.append(pd.DataFrame({"unique_id": f"s{place}", "ds": days, "y": y}))
     return pd.concat(tables, ignore_index=True)
@@ -41,7 +47,9 @@ def untrained(**options):
 
     The pretrained network, which would have a share, does not go so far as a level of 99.
     """
-    return Forecaster(7, **{"training": ONE_STEP, "level": (80, 99), "random_state": 0, "verbose": 0, **options})
+    return Forecaster(
+        7, **{"training": ONE_STEP, "level": (80, 99), "random_state": 0, "verbose": 0, **options}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +61,12 @@ def fallen():
 
 def reader_of(values, **options):
     """Return the unscaled reader of series that are lists of rows, `[rows, D]` each."""
-    store = InMemoryStore.of({place: np.asarray(rows, dtype=float) for place, rows in enumerate(values)})
-    unscaled = SeriesScaler(np.zeros((len(values), store.width)), np.ones((len(values), store.width)))
+    store = InMemoryStore.of(
+        {place: np.asarray(rows, dtype=float) for place, rows in enumerate(values)}
+    )
+    unscaled = SeriesScaler(
+        np.zeros((len(values), store.width)), np.ones((len(values), store.width))
+    )
     return WindowReader(store, None, unscaled, **options)
 
 
@@ -65,14 +77,14 @@ def test_it_repeats_the_last_season_or_the_last_value(season, context, horizon):
     m = season if season <= context else 1
     if m > 1:  # of a phase whose last value is missing, the one before
         rows[0, -2, 0] = np.nan
-    origins, reader = (
-        Origins.at_rows(np.arange(5), np.full(5, context), horizon),
-        reader_of(rows, context_length=context),
-    )
+    origins = Origins.at_rows(np.arange(5), np.full(5, context), horizon)
+    reader = reader_of(rows, context_length=context)
     forecast = Blend([FittedLastSeason(season)], [1.0]).forecast(reader, origins, ForecastRequest())
     expected = np.stack([rows[:, context - m + t % m] for t in range(horizon)], axis=1)
     before = rows[0, -2 - m, 0]
-    np.testing.assert_allclose(forecast[..., 0], np.where(np.isnan(expected), before, expected), atol=1e-5)
+    np.testing.assert_allclose(
+        forecast[..., 0], np.where(np.isnan(expected), before, expected), atol=1e-5
+    )
 
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=4)
@@ -81,15 +93,24 @@ LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=4)
 @settings(max_examples=40, deadline=None)
 @given(LENGTHS, st.integers(1, 4), st.integers(1, 9), st.integers(0, 99))
 def test_intervals_are_those_of_plain_loops(lengths, season, horizon, seed):
-    rng, known = np.random.default_rng(seed), []
-    series = [np.where(rng.random(length) < 0.1, np.nan, rng.normal(size=length)) for length in lengths]
+    rng = np.random.default_rng(seed)
+    known = []
+    series = [
+        np.where(rng.random(length) < 0.1, np.nan, rng.normal(size=length)) for length in lengths
+    ]
     for own in series:
         known += [abs(own[t] - own[t - season]) for t in range(season, len(own))]
     known = [each for each in known if not np.isnan(each)]
     reader = reader_of([own[:, None] for own in series], context_length=1)
     options = {"season_length": season, "horizon": horizon, "level": (50, 90)}
     if not known:
-        refused(DataError, f"a value and another one {season} steps before it", naive_calibrations, reader, **options)
+        refused(
+            DataError,
+            f"a value and another one {season} steps before it",
+            naive_calibrations,
+            reader,
+            **options,
+        )
         return
     (made,) = naive_calibrations(reader, **options)
     for step in range(horizon):
@@ -107,7 +128,9 @@ def test_a_network_that_is_worse_is_not_used(fallen):
     assert (np.diff(bounds, axis=1) > 0).all()
     width = (forecast["seqcast-hi-80"] - forecast["seqcast-lo-80"]).to_numpy()[:16]
     assert width[0] == pytest.approx(width[6], rel=1e-3)
-    assert width[13] == pytest.approx(width[0] * np.sqrt(2), rel=1e-3)  # past the horizon as a random walk's
+    assert width[13] == pytest.approx(
+        width[0] * np.sqrt(2), rel=1e-3
+    )  # past the horizon as a random walk's
     assert "val_loss" in fallen.history_  # of the network that was tried
 
 
@@ -118,16 +141,31 @@ def test_it_is_saved_and_updated_like_any_other(fallen, tmp_path):
     later = seasonal(147).groupby("unique_id").tail(7)
     loaded.update(later)
     np.testing.assert_allclose(loaded.predict()["seqcast"], later["y"], rtol=1e-5)
-    refitted = loaded.refit(seasonal(rows=120))  # the choice stays: nothing is judged, nothing is said
+    refitted = loaded.refit(
+        seasonal(rows=120)
+    )  # the choice stays: nothing is judged, nothing is said
     assert refitted.engines_ == ()
-    np.testing.assert_allclose(refitted.predict()["seqcast"][:7], seasonal(rows=120)["y"][113:120], rtol=1e-5)
+    np.testing.assert_allclose(
+        refitted.predict()["seqcast"][:7], seasonal(rows=120)["y"][113:120], rtol=1e-5
+    )
 
 
 def test_what_needs_a_network_is_refused(fallen):
-    for word, rows in (("finetune", (seasonal(),)), ("encode", ()), ("attention", ()), ("model_inputs", ())):
-        with pytest.raises(SpecError, match="received one that repeats the last season, because no network was better"):
+    for word, rows in (
+        ("finetune", (seasonal(),)),
+        ("encode", ()),
+        ("attention", ()),
+        ("model_inputs", ()),
+    ):
+        with pytest.raises(
+            SpecError,
+            match="received one that repeats the last season, because no network was better",
+        ):
             getattr(fallen, word)(*rows)
-    paths, forecast = fallen.predict(samples=200), fallen.predict(level=80)  # its intervals say how paths spread
+    paths, forecast = (
+        fallen.predict(samples=200),
+        fallen.predict(level=80),
+    )  # its intervals say how paths spread
     inside = paths.groupby(["unique_id", "ds"])["seqcast"].quantile([0.1, 0.9]).unstack()
     width = (forecast["seqcast-hi-80"] - forecast["seqcast-lo-80"]).to_numpy()
     np.testing.assert_allclose((inside[0.9] - inside[0.1]).to_numpy(), width, rtol=0.3)
@@ -153,9 +191,14 @@ def test_a_report_of_it_can_be_written(fallen, tmp_path):
 
 def test_too_few_rows_to_judge_a_network_by():
     df = seasonal(rows=12, series=1)
-    with pytest.warns(FallbackWarning, match="there are no validation rows to judge a network by: give at least 21"):
+    with pytest.warns(
+        FallbackWarning,
+        match="there are no validation rows to judge a network by: give at least 21",
+    ):
         forecast = untrained(season_length=2).fit(df).predict()
-    np.testing.assert_allclose(forecast["seqcast"], np.tile(df["y"].to_numpy()[-2:], 4)[:7], rtol=1e-5)
+    np.testing.assert_allclose(
+        forecast["seqcast"], np.tile(df["y"].to_numpy()[-2:], 4)[:7], rtol=1e-5
+    )
 
 
 class Refusing(keras.callbacks.Callback):
@@ -185,7 +228,11 @@ def test_a_backtest_trains_where_a_fit_does(tmp_path, monkeypatch, limit):
 
 
 UNVALIDATED = {**ONE_STEP, "validation_fraction": 0}
-WITHOUT = [{"preset": "segment"}, {"preset": NetworkSpec(normalise="last")}, {"training": UNVALIDATED}]
+WITHOUT = [
+    {"preset": "segment"},
+    {"preset": NetworkSpec(normalise="last")},
+    {"training": UNVALIDATED},
+]
 
 
 @pytest.mark.parametrize("options", WITHOUT)
@@ -206,7 +253,9 @@ def test_a_function_that_no_file_can_hold_is_refused_where_no_network_is_left(gi
     with pytest.warns(FallbackWarning):
         model = untrained(training=given(**ONE_STEP, metrics=[unknown_metric])).fit(seasonal())
     assert model.engines_ == ()
-    with pytest.raises(SpecError, match="training or preset: expected options that can be written to a file"):
+    with pytest.raises(
+        SpecError, match="training or preset: expected options that can be written to a file"
+    ):
         model.save(tmp_path / "model")
 
 

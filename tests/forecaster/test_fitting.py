@@ -13,19 +13,28 @@ from seqcast.forecaster import FallbackWarning, fitting, options
 
 from . import panels
 
-H, CONTEXT = 4, 12
+H = 4
+CONTEXT = 12
 BRIEF = {"epochs": 1, "steps_per_epoch": 8, "learning_rate": 0.01}
 
 
 def waves(early=0.0):
     """Return noisy weeks; the rows before the last context may be moved."""
     frame = panels.waves(rows=120, level=20.0, spacing=0.0, size=3.0, noise=3.0)
-    return frame.assign(y=frame["y"] + early * (frame.groupby("unique_id").cumcount(ascending=False) >= CONTEXT))
+    return frame.assign(
+        y=frame["y"] + early * (frame.groupby("unique_id").cumcount(ascending=False) >= CONTEXT)
+    )
 
 
 def best(**changes):
     """Return a forecaster whose candidates are the last season and trained networks, for the level of 99."""
-    given = {"preset": "auto", "effort": "best", "level": (80, 99), "training": BRIEF, "random_state": 1}
+    given = {
+        "preset": "auto",
+        "effort": "best",
+        "level": (80, 99),
+        "training": BRIEF,
+        "random_state": 1,
+    }
     return Forecaster(H, **{**given, **changes})
 
 
@@ -52,7 +61,9 @@ def test_what_follows_a_fit_has_as_many_networks(monkeypatch):
 
 
 @pytest.mark.parametrize(("gain", "most", "expected"), [(-9.0, 5, [2, 4, 5]), (0.9, 9, [2, 4])])
-def test_networks_are_added_up_to_the_most_or_until_some_are_no_gain(capsys, monkeypatch, gain, most, expected):
+def test_networks_are_added_up_to_the_most_or_until_some_are_no_gain(
+    capsys, monkeypatch, gain, most, expected
+):
     monkeypatch.setattr(fitting, "LEAST_GAIN", gain)
     monkeypatch.setattr(options, "NETWORKS_A_ROUND", 1)
     monkeypatch.setattr(options, "MOST_MEMBERS", most)
@@ -65,7 +76,8 @@ def test_networks_are_added_up_to_the_most_or_until_some_are_no_gain(capsys, mon
 
 def in_the_second_round(monkeypatch, name, error):
     """Let a function of the module fail when it is called for the second time."""
-    calls, function = [], getattr(fitting, name)
+    calls = []
+    function = getattr(fitting, name)
 
     def failing(*arguments, **options):
         calls.append(name)
@@ -80,7 +92,9 @@ def in_the_second_round(monkeypatch, name, error):
 def test_a_later_network_that_diverges_is_left_out(monkeypatch):
     error = TrainingError("loss", expected="a number", received="nan", hint="Train slower.")
     in_the_second_round(monkeypatch, "run_jobs", DivergedJobsError(error, {}))
-    with pytest.warns(SeqcastWarning, match="the last networks were left out, since one of them diverged"):
+    with pytest.warns(
+        SeqcastWarning, match="the last networks were left out, since one of them diverged"
+    ):
         forecaster = best(verbose=0).fit(waves())
     assert len(forecaster.engines_) == 1
     assert np.isfinite(forecaster.predict()["seqcast"]).all()
@@ -128,7 +142,13 @@ def test_a_backtest_adds_networks_at_each_of_its_trainings(capsys):
 @pytest.mark.parametrize("effort", ["quick", "balanced"])
 def test_no_candidate_reads_more_than_the_context_that_is_given(effort):
     training = None if effort == "quick" else {"epochs": 1, "steps_per_epoch": 2}
-    given = {"context_length": CONTEXT, "effort": effort, "training": training, "scale": "none", "level": (80,)}
+    given = {
+        "context_length": CONTEXT,
+        "effort": effort,
+        "training": training,
+        "scale": "none",
+        "level": (80,),
+    }
     forecaster = Forecaster(H, random_state=0, verbose=0, **given).fit(waves())
     assert {"pretrained", "finetuned"} & set(forecaster.choice_.shares)
     assert forecaster.context_length_ == CONTEXT
@@ -136,12 +156,23 @@ def test_no_candidate_reads_more_than_the_context_that_is_given(effort):
     pd.testing.assert_frame_equal(one, other)
 
 
-def test_both_versions_of_the_pretrained_network_share_and_later_trainings_keep_what_they_have(tmp_path):
+def test_both_versions_of_the_pretrained_network_share_and_later_trainings_keep_what_they_have(
+    tmp_path,
+):
     few = {"epochs": 1, "steps_per_epoch": 2}
-    how = {"context_length": CONTEXT, "training": few, "scale": "none", "level": (80,), "random_state": 0, "verbose": 0}
+    how = {
+        "context_length": CONTEXT,
+        "training": few,
+        "scale": "none",
+        "level": (80,),
+        "random_state": 0,
+        "verbose": 0,
+    }
     forecaster = Forecaster(H, effort="balanced", **how).fit(waves())
     shares = forecaster.choice_.shares
-    assert {"pretrained", "finetuned"} <= set(shares)  # two steps change little, so their losses are alike
+    assert {"pretrained", "finetuned"} <= set(
+        shares
+    )  # two steps change little, so their losses are alike
     forecaster.save(tmp_path / "model.seqcast")
     loaded = Forecaster.load(tmp_path / "model.seqcast")
     pd.testing.assert_frame_equal(loaded.predict(), forecaster.predict())

@@ -61,7 +61,8 @@ def test_logarithms_have_positive_forecasts_and_read_what_is_negative():
 def test_order_of_rows_and_series_does_not_matter(fitted):
     mixed = ROWS.sample(frac=1, random_state=1).sort_values("ds", kind="stable")
     pd.testing.assert_frame_equal(tiny().fit(mixed).predict(), fitted.predict())
-    some, whole = fitted.predict(df=mixed[mixed["unique_id"] != "b"]), fitted.predict(df=ROWS)
+    some = fitted.predict(df=mixed[mixed["unique_id"] != "b"])
+    whole = fitted.predict(df=ROWS)
     kept = whole[whole["unique_id"] != "b"].reset_index(drop=True)
     pd.testing.assert_frame_equal(some, kept, atol=1e-6)
 
@@ -75,9 +76,11 @@ def test_polars_in_polars_out(fitted):
 
 
 def test_scaling_and_shifting_series_scales_and_shifts_forecasts(fitted):
-    factor, shift = {"a": 3.0, "b": 0.01, "c": 1e6}, {"a": -7.0, "b": 5.0, "c": 1e7}
+    factor = {"a": 3.0, "b": 0.01, "c": 1e6}
+    shift = {"a": -7.0, "b": 5.0, "c": 1e7}
     moved = ROWS.assign(y=ROWS["y"] * ROWS["unique_id"].map(factor) + ROWS["unique_id"].map(shift))
-    one, two = fitted.predict(), tiny().fit(moved).predict()
+    one = fitted.predict()
+    two = tiny().fit(moved).predict()
     back = (two["seqcast"] - two["unique_id"].map(shift)) / two["unique_id"].map(factor)
     assert back.to_numpy() == pytest.approx(one["seqcast"].to_numpy(), abs=1e-4)
 
@@ -85,10 +88,15 @@ def test_scaling_and_shifting_series_scales_and_shifts_forecasts(fitted):
 @pytest.mark.parametrize("align", ["time", "series"])
 def test_no_leak(align):
     """Whatever comes after a cutoff changes nothing before it, but for what is known ahead."""
-    df, rng, names = panel(rows=60), np.random.default_rng(5), ["seqcast", "seasonal_naive", "last_value"]
+    df = panel(rows=60)
+    rng = np.random.default_rng(5)
+    names = ["seqcast", "seasonal_naive", "last_value"]
     made = tiny(**COVARIATES).backtest(df, n_windows=3, align=align)
     for known in sorted(made["cutoff"].unique())[:2]:
-        wild = {name: df[name].where(df["ds"] <= known, 1e5 * rng.normal(size=len(df))) for name in ("y", "rain")}
+        wild = {
+            name: df[name].where(df["ds"] <= known, 1e5 * rng.normal(size=len(df)))
+            for name in ("y", "rain")
+        }
         again = tiny(**COVARIATES).backtest(df.assign(**wild), n_windows=3, align=align)
         before = made["cutoff"] <= known
         np.testing.assert_array_equal(made[before][names], again[before][names])
@@ -122,17 +130,34 @@ def test_unknown_series_are_scaled_by_their_own_rows(fitted):
     assert list(made["unique_id"].unique()) == ["a", "z"]
     z = made[made["unique_id"] == "z"].reset_index(drop=True)
     pd.testing.assert_frame_equal(fitted.predict(df=new), z)
-    doubled = fitted.predict(df=pd.concat([known, new.assign(y=new["y"] * 2.0)]))["seqcast"].to_numpy()
+    doubled = fitted.predict(df=pd.concat([known, new.assign(y=new["y"] * 2.0)]))[
+        "seqcast"
+    ].to_numpy()
     assert doubled[:4] == pytest.approx(made["seqcast"][:4].to_numpy(), abs=1e-6)
     assert doubled[4:] == pytest.approx(2 * z["seqcast"].to_numpy(), rel=1e-4)
 
 
 WRONG_ROWS = [
-    (lambda df: df[df["ds"].between("2024-01-20", "2024-01-24")], r"series 'a'.*at least 8 rows.*or rows.*2024-03-01"),
-    (lambda df: df.assign(unique_id=df["unique_id"] + "x")[df["ds"] >= "2024-02-25"], "series 'ax'.*at least 8"),
-    (lambda df: df.assign(unique_id=df["unique_id"].map(ord)), "unique_id: expected ids of type (str|object)"),
-    (lambda df: df.assign(ds=df["ds"].map(pd.Timestamp.toordinal)), "freq: expected a whole number"),
-    (lambda df: df.assign(ds=df["ds"].dt.tz_localize("UTC")), "ds: expected time stamps without a zone"),
+    (
+        lambda df: df[df["ds"].between("2024-01-20", "2024-01-24")],
+        r"series 'a'.*at least 8 rows.*or rows.*2024-03-01",
+    ),
+    (
+        lambda df: df.assign(unique_id=df["unique_id"] + "x")[df["ds"] >= "2024-02-25"],
+        "series 'ax'.*at least 8",
+    ),
+    (
+        lambda df: df.assign(unique_id=df["unique_id"].map(ord)),
+        "unique_id: expected ids of type (str|object)",
+    ),
+    (
+        lambda df: df.assign(ds=df["ds"].map(pd.Timestamp.toordinal)),
+        "freq: expected a whole number",
+    ),
+    (
+        lambda df: df.assign(ds=df["ds"].dt.tz_localize("UTC")),
+        "ds: expected time stamps without a zone",
+    ),
     (lambda df: df[::2], "ds, row 1 .*expected 2024-01-02"),
     (lambda df: df.drop(columns="y"), "expected a column 'y'"),
 ]
@@ -151,7 +176,12 @@ def test_wrong_new_rows(strict, change, message):
 def test_short_series_are_named(monkeypatch):
     monkeypatch.setattr("seqcast.engine.engine.Engine.fit", lambda *_, **__: pytest.fail("trained"))
     df = pd.concat([ROWS, waves("s", rows=11)])
-    refused(DataError, r"series 's'\): expected at least 8 \+ 4 rows.*received 11 rows", tiny(missing="raise").fit, df)
+    refused(
+        DataError,
+        r"series 's'\): expected at least 8 \+ 4 rows.*received 11 rows",
+        tiny(missing="raise").fit,
+        df,
+    )
     late = df.assign(ds=df["ds"] + pd.Timedelta(days=49) * (df["unique_id"] == "s"))
     refused(DataError, "up to the first cutoff", tiny(missing="raise").backtest, late, n_windows=4)
 
@@ -163,7 +193,16 @@ def test_backtest_table():
     model = tiny(alias="gru")
     made = model.backtest(ROWS, n_windows=2, step_size=3)
     assert not hasattr(model, "engine_")
-    assert list(made.columns) == ["unique_id", "ds", "cutoff", "step", "y", "gru", "seasonal_naive", "last_value"]
+    assert list(made.columns) == [
+        "unique_id",
+        "ds",
+        "cutoff",
+        "step",
+        "y",
+        "gru",
+        "seasonal_naive",
+        "last_value",
+    ]
     assert len(made) == 3 * 2 * 4
     assert ((made["ds"] - made["cutoff"]).dt.days == np.tile([1, 2, 3, 4], 6)).all()
     values = ROWS.set_index(["unique_id", "ds"])["y"]
@@ -180,7 +219,9 @@ def test_backtest_table():
 def test_a_missing_truth_changes_no_step_of_a_backtest(convert):
     days = ROWS["ds"].dt.day
     gaps = ROWS.assign(y=ROWS["y"].where(days % 5 != 0))[days % 7 != 0].reset_index(drop=True)
-    made = Forecaster(4, preset="pretrained", freq="D", verbose=0).backtest(convert(gaps), n_windows=2)
+    made = Forecaster(4, preset="pretrained", freq="D", verbose=0).backtest(
+        convert(gaps), n_windows=2
+    )
     made = made if isinstance(made, pd.DataFrame) else made.to_pandas()
     days_ahead = (made["ds"] - made["cutoff"]).dt.days
     assert made["step"].tolist() == days_ahead.tolist()
@@ -189,7 +230,9 @@ def test_a_missing_truth_changes_no_step_of_a_backtest(convert):
 
 
 def test_backtest_of_series_that_end_at_different_times():
-    early = ROWS[(ROWS["unique_id"] != "a") | (ROWS["ds"] < "2024-02-27")]  # two of the last four days are missing
+    early = ROWS[
+        (ROWS["unique_id"] != "a") | (ROWS["ds"] < "2024-02-27")
+    ]  # two of the last four days are missing
     in_time = tiny().backtest(early, n_windows=2)
     assert in_time.groupby("unique_id").size().to_dict() == {"a": 5, "b": 8, "c": 8}
     assert set(in_time["cutoff"].dt.day) == {21, 25}
@@ -201,7 +244,9 @@ def test_backtest_of_series_that_end_at_different_times():
 
 def test_refits_are_fresh_clones_at_the_cutoffs():
     df = waves()
-    once, always, second = (tiny().backtest(df, n_windows=3, refit=refit) for refit in (False, True, 2))
+    once, always, second = (
+        tiny().backtest(df, n_windows=3, refit=refit) for refit in (False, True, 2)
+    )
     cutoffs = sorted(once["cutoff"].unique())
 
     def at(table, place):
@@ -232,7 +277,8 @@ def test_an_interrupted_training_leaves_what_there_is(monkeypatch):
 # ---------------------------------------------------------------- seqcast.forecast
 
 
-AHEAD, WEEK = 6, 7
+AHEAD = 6
+WEEK = 7
 
 
 def sales():
@@ -268,7 +314,9 @@ def test_a_file_is_read_in_the_dialect_that_its_error_names(ahead, tmp_path):
     refused(DataError, names, seqcast.forecast, path, AHEAD)
     known = seqcast.forecast(path, AHEAD, dialect=Dialect(missing_values=("out",)), verbose=0)
     np.testing.assert_allclose(known["seqcast"], ahead["seqcast"], rtol=0.05)
-    refused(SpecError, "dialect: expected None", seqcast.forecast, sales(), AHEAD, dialect=Dialect())
+    refused(
+        SpecError, "dialect: expected None", seqcast.forecast, sales(), AHEAD, dialect=Dialect()
+    )
 
 
 def test_rows_of_an_array_are_series():

@@ -20,7 +20,13 @@ VALUES = ["seqcast", "seqcast-lo-80", "seqcast-hi-80"]
 
 def tiny(**options):
     training = {"epochs": 2, "batch_size": 64, "learning_rate": 0.01}
-    settings = {"preset": TINY, "training": training, "context_length": 12, "calendar": "none", "level": 80}
+    settings = {
+        "preset": TINY,
+        "training": training,
+        "context_length": 12,
+        "calendar": "none",
+        "level": 80,
+    }
     return panels.tiny(**{**settings, **options})
 
 
@@ -43,7 +49,9 @@ def test_a_variation_is_forecast_alike_at_any_level(scale):
     expected = forecast(0.0)
     for level in (1e6, 1e11, 1e15) if scale == "standard" else (1e10,):
         tolerance = max(0.02, 2 * np.spacing(level) if level > 1e11 else 0)
-        np.testing.assert_allclose(forecast(level), expected, rtol=0, atol=tolerance, err_msg=f"level {level}")
+        np.testing.assert_allclose(
+            forecast(level), expected, rtol=0, atol=tolerance, err_msg=f"level {level}"
+        )
 
 
 # ---------------------------------------------------------------- stamps
@@ -56,7 +64,8 @@ def test_dates_in_whole_numbers_are_forecast_as_dates(tmp_path, capsys):
     expected = [20240301, 20240302, 20240303, 20240304]
     assert forecaster.freq_ == "D"
     assert forecaster.predict()["ds"].tolist() == expected * 2
-    # One new row cannot tell its format; the one of the fit holds, also after the way to a file and back.
+    # One new row cannot tell its format; the one of the fit holds, also after the way to a file and
+    # back.
     forecaster.save(tmp_path / "m")
     new = pd.DataFrame({"unique_id": ["s0"], "ds": [20240301], "y": [0.0]})
     loaded = Forecaster.load(tmp_path / "m")
@@ -65,7 +74,9 @@ def test_dates_in_whole_numbers_are_forecast_as_dates(tmp_path, capsys):
 
 
 def test_a_step_that_is_too_fine_is_refused():
-    with pytest.raises(DataError, match=r"freq: expected the step between the rows, 24 steps of 'h' or a multiple"):
+    with pytest.raises(
+        DataError, match=r"freq: expected the step between the rows, 24 steps of 'h' or a multiple"
+    ):
         tiny(freq="h").fit(waves())
     sparse = waves().iloc[np.unique(np.random.default_rng(0).integers(0, 60, 25))]
     with pytest.warns(SeqcastWarning, match=r"of the steps missing at freq 'D'"):
@@ -88,7 +99,8 @@ def test_forecasts_of_what_was_never_negative_are_not(preset):
         options |= {"effort": "quick", "training": None}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SeqcastWarning)
-        real, bounded = tiny(support="real", **options).fit(df), tiny(**options).fit(df)
+        real = tiny(support="real", **options).fit(df)
+        bounded = tiny(**options).fit(df)
         counts = tiny(support="counts", **options).fit(whole)
     assert bounded.series_state_.support == ("non-negative",)
     values = real.predict()[VALUES].to_numpy()
@@ -108,7 +120,10 @@ def test_a_support_that_the_data_leave_is_refused():
     df = waves()
     outside = r"y, row \d+ \(series 's0'\): expected values >= 0, for support='non-negative'"
     refused(DataError, outside, tiny(support="non-negative").fit, df)
-    with pytest.raises(DataError, match=r"y, row 0 \(series 's0'\): expected whole numbers >= 0, for support='counts'"):
+    with pytest.raises(
+        DataError,
+        match=r"y, row 0 \(series 's0'\): expected whole numbers >= 0, for support='counts'",
+    ):
         tiny(support="counts").fit(df.assign(y=df["y"] + 100))
     assert tiny().fit(df).series_state_.support == ("real",)
 
@@ -132,20 +147,36 @@ def test_a_gap_in_the_last_season_is_filled_from_the_season_before():
             assert forecast[row, step, target] == expected
 
 
-# ---------------------------------------------------------------- bad series, and rows with one stamp
+# ---------------------------------------------------------------- bad series, and rows with one
+# stamp
 
 
 def test_rows_with_one_stamp_are_settled_at_fit_and_after_it(tmp_path):
-    df, model = waves(), {"preset": "pretrained", "training": None}
-    halves = pd.concat([df.assign(y=df["y"] - 7.0), df.assign(y=7.0)]).sort_values(["unique_id", "ds"], kind="stable")
+    df = waves()
+    model = {"preset": "pretrained", "training": None}
+    halves = pd.concat([df.assign(y=df["y"] - 7.0), df.assign(y=7.0)]).sort_values(
+        ["unique_id", "ds"], kind="stable"
+    )
     expected = tiny(**model).fit(df)
     forecaster = tiny(**model, on_duplicates="sum").fit(halves)
-    np.testing.assert_allclose(forecaster.predict()["seqcast"], expected.predict()["seqcast"], rtol=1e-9)
+    np.testing.assert_allclose(
+        forecaster.predict()["seqcast"], expected.predict()["seqcast"], rtol=1e-9
+    )
     forecaster.save(tmp_path / "m")
     again = Forecaster.load(tmp_path / "m").predict(df=halves)
     np.testing.assert_allclose(again["seqcast"], expected.predict()["seqcast"], rtol=1e-9)
-    refused(DataError, r"the duplicate .* on_duplicates='first', last, mean or sum", tiny(**model).fit, halves)
-    refused(SpecError, "on_duplicates: expected one of 'raise', 'first'", tiny(**model, on_duplicates="x").fit, df)
+    refused(
+        DataError,
+        r"the duplicate .* on_duplicates='first', last, mean or sum",
+        tiny(**model).fit,
+        halves,
+    )
+    refused(
+        SpecError,
+        "on_duplicates: expected one of 'raise', 'first'",
+        tiny(**model, on_duplicates="x").fit,
+        df,
+    )
 
 
 def test_one_bad_series_does_not_stop_the_others(tmp_path, capsys):
@@ -167,7 +198,9 @@ def test_one_bad_series_does_not_stop_the_others(tmp_path, capsys):
     forecaster.save(tmp_path / "m")
     loaded = Forecaster.load(tmp_path / "m")
     assert {name: str(error) for name, error in loaded.skipped_series_.items()} == skipped
-    with pytest.warns(SeqcastWarning, match=r"df: skipped 2 series; the first: y, row 125 \(series 's2'\)"):
+    with pytest.warns(
+        SeqcastWarning, match=r"df: skipped 2 series; the first: y, row 125 \(series 's2'\)"
+    ):
         loaded.predict(df=df)
 
 
@@ -197,7 +230,9 @@ def test_a_series_is_forecast_as_one():
     assert forecaster.series_state_.ids == ("sales",)
     assert forecast.index.tolist() == expected["ds"].tolist()
     np.testing.assert_array_equal(forecast[VALUES], expected[VALUES])
-    pd.testing.assert_frame_equal(forecaster.predict(df=series.iloc[-12:].rename("other")), forecast)
+    pd.testing.assert_frame_equal(
+        forecaster.predict(df=series.iloc[-12:].rename("other")), forecast
+    )
     periods = tiny().fit(series.to_period("D")).predict()
     assert isinstance(periods.index, pd.PeriodIndex)
     alone = long.drop(columns="unique_id")
@@ -211,14 +246,21 @@ def test_a_series_is_forecast_as_one():
 def test_a_description_says_what_fit_would_do_without_doing_it():
     df = waves()
     brief = {"epochs": 1, "steps_per_epoch": 1}
-    forecaster = tiny(preset="auto", scale="auto", context_length=None, calendar="auto", training=brief)
+    forecaster = tiny(
+        preset="auto", scale="auto", context_length=None, calendar="auto", training=brief
+    )
     found = forecaster.describe(df)
     assert not hasattr(forecaster, "engines_")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SeqcastWarning)
         forecaster.fit(df)
-    length, scale = forecaster.context_length_, forecaster.series_state_.scale
-    expected = {"context": f"{length} steps", "scale": f"{scale} (chosen)", "support": "real (seen)"}
+    length = forecaster.context_length_
+    scale = forecaster.series_state_.scale
+    expected = {
+        "context": f"{length} steps",
+        "scale": f"{scale} (chosen)",
+        "support": "real (seen)",
+    }
     assert {name: found.settings[name] for name in expected} == expected
     assert [facts.rows for facts in found.data.series] == [60, 60]
     text = str(found)
@@ -230,7 +272,9 @@ def test_a_description_says_what_fit_would_do_without_doing_it():
 # ---------------------------------------------------------------- sizes
 
 
-@pytest.mark.parametrize(("value", "row"), [(2.0**64 - 1, 3), (-(2.0**63), 30), (1e20, 59), (1.7e38, 30)])
+@pytest.mark.parametrize(
+    ("value", "row"), [(2.0**64 - 1, 3), (-(2.0**63), 30), (1e20, 59), (1.7e38, 30)]
+)
 def test_a_value_that_rounds_all_others_away_is_refused_with_its_row(value, row):
     usual = waves()
     df = usual.assign(y=usual["y"].where(usual.index != row, value))
@@ -241,13 +285,17 @@ def test_a_value_that_rounds_all_others_away_is_refused_with_its_row(value, row)
     refused(DataError, words, model.predict, df=df)
 
 
-@pytest.mark.parametrize("change", [lambda y: y * 1e20, lambda y: y.where(y.index % 9 > 0, 0.0) * 1e-18, lambda y: y])
+@pytest.mark.parametrize(
+    "change", [lambda y: y * 1e20, lambda y: y.where(y.index % 9 > 0, 0.0) * 1e-18, lambda y: y]
+)
 def test_sizes_of_any_kind_are_no_outliers(change):
     """Neither large ones, nor rounding near zero beside what is usual."""
     df = waves()
     df["y"] = change(df["y"])
     df.loc[df.index % 7 == 0, "y"] *= 1e-30
-    assert np.isfinite(Forecaster(4, preset="pretrained", verbose=0).fit(df).predict()["seqcast"]).all()
+    assert np.isfinite(
+        Forecaster(4, preset="pretrained", verbose=0).fit(df).predict()["seqcast"]
+    ).all()
 
 
 @pytest.mark.parametrize("value", [1e151, -1e308])
@@ -257,7 +305,9 @@ def test_values_whose_squares_no_double_holds_are_refused(value):
     refused(DataError, r"y, row 7 \(series 's0'\): expected a number up to 1e\+150", tiny().fit, df)
 
 
-@pytest.mark.parametrize("options", [{}, {"preset": "pretrained"}, {"preset": "pretrained", "calibrate": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"preset": "pretrained"}, {"preset": "pretrained", "calibrate": True}]
+)
 @pytest.mark.parametrize("level", [1e12, 1e15])
 def test_forecasts_at_a_high_level_are_those_of_the_swings(level, options):
     """Values near 1e15 are an eighth from one another; logarithms of them would be eight from one another."""
@@ -266,4 +316,6 @@ def test_forecasts_at_a_high_level_are_those_of_the_swings(level, options):
     df = pd.DataFrame({"unique_id": "a", "ds": days, "y": swings[:120] + level})
     forecast = Forecaster(7, verbose=0, level=(80,), **options).fit(df).predict()
     for column in ("seqcast", "seqcast-lo-80", "seqcast-hi-80"):
-        np.testing.assert_allclose(forecast[column] - level, swings[120:], rtol=0, atol=1.5, err_msg=column)
+        np.testing.assert_allclose(
+            forecast[column] - level, swings[120:], rtol=0, atol=1.5, err_msg=column
+        )

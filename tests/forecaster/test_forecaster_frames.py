@@ -13,7 +13,8 @@ from . import panels
 from .panels import COVARIATES, panel
 
 PANEL = panel()
-KNOWN, AHEAD = PANEL[PANEL["ds"] < "2024-02-17"], PANEL[PANEL["ds"] >= "2024-02-17"]
+KNOWN = PANEL[PANEL["ds"] < "2024-02-17"]
+AHEAD = PANEL[PANEL["ds"] >= "2024-02-17"]
 FUTURE = AHEAD.drop(columns=["y", "region", "rain"])
 
 
@@ -56,11 +57,15 @@ def test_what_is_known_ahead_is_read_and_what_is_not_is_not(rich):
     made = rich.predict(future=FUTURE)
     dearer = rich.predict(future=FUTURE.assign(price=FUTURE["price"] + 1))
     assert np.abs(made["seqcast"] - dearer["seqcast"]).min() > 0
-    more = pd.concat([FUTURE, FUTURE.assign(unique_id="z"), FUTURE.assign(ds=FUTURE["ds"] + pd.Timedelta("9D"))])
+    more = pd.concat(
+        [FUTURE, FUTURE.assign(unique_id="z"), FUTURE.assign(ds=FUTURE["ds"] + pd.Timedelta("9D"))]
+    )
     for same in (FUTURE.sample(frac=1, random_state=0), more):
         pd.testing.assert_frame_equal(rich.predict(future=same), made)
     first = rich.predict(1, future=FUTURE)
-    np.testing.assert_allclose(first["seqcast"], made.groupby("unique_id").head(1)["seqcast"], atol=1e-6)
+    np.testing.assert_allclose(
+        first["seqcast"], made.groupby("unique_id").head(1)["seqcast"], atol=1e-6
+    )
     # A missing value is the one before.
     gone = FUTURE.assign(price=FUTURE["price"].where(FUTURE["ds"] < "2024-02-18"))
     forward_fill = gone.assign(price=gone.groupby("unique_id")["price"].ffill())
@@ -77,7 +82,9 @@ def test_days_without_a_row_in_the_past_need_none_in_the_future(tmp_path):
     listed = FUTURE.assign(price=FUTURE["price"].where(FUTURE["ds"].dt.dayofweek != 6))
     listed["promo"] = listed["promo"].where(listed["price"].notna())
     pd.testing.assert_frame_equal(without, model.predict(future=listed))
-    refused(DataError, "none for 2024-02-17", model.predict, future=FUTURE[FUTURE["ds"] != "2024-02-17"])
+    refused(
+        DataError, "none for 2024-02-17", model.predict, future=FUTURE[FUTURE["ds"] != "2024-02-17"]
+    )
 
 
 WITHOUT = "future: expected a frame of the steps ahead, with 'ds', 'price', 'promo', and 'unique_id' of several series"
@@ -88,10 +95,16 @@ WRONG_FUTURE = [
     (FUTURE[FUTURE["unique_id"] != "b"], r"future \(series 'b'\).*none for 2024-02-17.*2024-02-19"),
     (FUTURE.drop(columns="price"), "future: expected a column 'price'"),
     (FUTURE.assign(price="dear"), "future, price: expected numbers, as at fit, received text"),
-    (pd.concat([FUTURE, FUTURE.iloc[1:2]]), r"future, ds, row 9 \(series 'a'\).*the duplicate 2024-02-18"),
+    (
+        pd.concat([FUTURE, FUTURE.iloc[1:2]]),
+        r"future, ds, row 9 \(series 'a'\).*the duplicate 2024-02-18",
+    ),
     (FUTURE.assign(price=np.inf), r"future, price, row 0 \(series 'a'\): expected a finite number"),
     (FUTURE.assign(ds=range(9)), "future, ds: expected stamps such as 2024"),
-    (FUTURE.assign(unique_id=1), "future, unique_id: expected text, as at fit, received whole numbers"),
+    (
+        FUTURE.assign(unique_id=1),
+        "future, unique_id: expected text, as at fit, received whole numbers",
+    ),
 ]
 
 
@@ -118,10 +131,14 @@ def test_categories_that_fit_did_not_see(rich):
     """They share a slot of their own, ahead and in the past, and are said once."""
     told = "promo: fit saw no '{}' (series 'a'); new categories are read as one, 'other'"
     huge, small = (
-        said_once(told.format(name), future=FUTURE.assign(promo=name), model=rich) for name in ("huge", "small")
+        said_once(told.format(name), future=FUTURE.assign(promo=name), model=rich)
+        for name in ("huge", "small")
     )
     pd.testing.assert_frame_equal(huge, small)
-    assert np.abs(huge["seqcast"] - rich.predict(future=FUTURE.assign(promo="big"))["seqcast"]).min() > 0
+    assert (
+        np.abs(huge["seqcast"] - rich.predict(future=FUTURE.assign(promo="big"))["seqcast"]).min()
+        > 0
+    )
     past = said_once(told.format("huge"), df=KNOWN.assign(promo="huge"), future=FUTURE, model=rich)
     assert np.abs(past["seqcast"] - rich.predict(future=FUTURE)["seqcast"]).min() > 0
     assert np.isfinite(past["seqcast"]).all()
@@ -143,7 +160,9 @@ def test_new_rows_and_new_series_with_covariates(rich):
     ahead = FUTURE[FUTURE["unique_id"] == "a"].assign(unique_id="x")
     new = said_once("region: fit saw no 'east' (series 'x')", df=stranger, future=ahead, model=rich)
     assert np.isfinite(new["seqcast"]).all()
-    with pytest.raises(DataError, match=r"expected the columns 'region', received none for series 'x'"):
+    with pytest.raises(
+        DataError, match=r"expected the columns 'region', received none for series 'x'"
+    ):
         rich.predict(df=stranger.drop(columns="region"), future=FUTURE)
 
 
@@ -194,9 +213,19 @@ def test_short_series_are_padded_and_marked(capsys):
 
 def test_nothing_to_train_on(monkeypatch):
     monkeypatch.setattr("seqcast.engine.engine.Engine.fit", lambda *_, **__: pytest.fail("trained"))
-    refused(DataError, r"df \(series 'a'\): expected at least 1 \+ 3 rows, one to read", tiny().fit, panel(rows=3))
+    refused(
+        DataError,
+        r"df \(series 'a'\): expected at least 1 \+ 3 rows, one to read",
+        tiny().fit,
+        panel(rows=3),
+    )
     empty = PANEL.assign(y=PANEL["y"].where(PANEL["unique_id"] != "b"))
-    refused(DataError, r"y \(series 'b'\): expected at least one number, received none in 50 rows", tiny().fit, empty)
+    refused(
+        DataError,
+        r"y \(series 'b'\): expected at least one number, received none in 50 rows",
+        tiny().fit,
+        empty,
+    )
 
 
 def test_contexts_are_cut_out_in_blocks(plain, monkeypatch):
@@ -207,17 +236,27 @@ def test_contexts_are_cut_out_in_blocks(plain, monkeypatch):
 
 def test_weights_of_series():
     df = pd.concat([panel("a", rows=200), panel("b", rows=30)])
-    by_rows, by_series = tiny().fit(df), tiny(weighting="series").fit(df)
+    by_rows = tiny().fit(df)
+    by_series = tiny(weighting="series").fit(df)
     assert not np.allclose(by_rows.predict()["seqcast"], by_series.predict()["seqcast"])
 
 
-SIZES = [("standard", 1e-12), ("standard", 1e12), ("robust", 1e12), ("minmax", 1e-12), ("mean", 1e12), ("log1p", 1e12)]
+SIZES = [
+    ("standard", 1e-12),
+    ("standard", 1e12),
+    ("robust", 1e12),
+    ("minmax", 1e-12),
+    ("mean", 1e12),
+    ("log1p", 1e12),
+]
 
 
 @pytest.mark.parametrize(("scale", "magnitude"), [*SIZES, ("none", 1.0)])
 def test_sizes_of_forecasts(scale, magnitude):
     df = panel("ab").assign(y=lambda df: (df["y"].abs() + 1) * magnitude)
-    flat = pd.concat([df[df["unique_id"] == "a"].assign(unique_id=f"flat {n}", y=n * magnitude) for n in (0, 5)])
+    flat = pd.concat(
+        [df[df["unique_id"] == "a"].assign(unique_id=f"flat {n}", y=n * magnitude) for n in (0, 5)]
+    )
     made = tiny(scale=scale).fit(pd.concat([df, flat])).predict()
     size = made.groupby("unique_id")["seqcast"].apply(lambda y: y.abs().max())
     assert np.isfinite(made["seqcast"]).all()
@@ -250,20 +289,28 @@ def test_several_targets():
     np.testing.assert_array_equal(polars["seqcast"].to_numpy(), made["seqcast"])
 
 
-# ------------------------------------------------------------------ validation, update, in-sample, backtest
+# ------------------------------------------------------------------ validation, update, in-sample,
+# backtest
 
 
 def test_validation_rows_and_frames():
-    head, tail = PANEL[PANEL["ds"] < "2024-02-11"], PANEL[PANEL["ds"] >= "2024-02-11"]
-    by_count, by_frame = tiny().fit(PANEL, validation=9), tiny().fit(head, validation=tail)
+    head = PANEL[PANEL["ds"] < "2024-02-11"]
+    tail = PANEL[PANEL["ds"] >= "2024-02-11"]
+    by_count = tiny().fit(PANEL, validation=9)
+    by_frame = tiny().fit(head, validation=tail)
     pd.testing.assert_frame_equal(by_count.predict(), by_frame.predict())
     assert by_count.history_.epochs == by_frame.history_.epochs
-    assert by_count.series_state_.scaler.loc[0] == pytest.approx(head[head["unique_id"] == "a"]["y"].mean())
+    assert by_count.series_state_.scaler.loc[0] == pytest.approx(
+        head[head["unique_id"] == "a"]["y"].mean()
+    )
     rich = tiny(**COVARIATES).fit(head, validation=tail.drop(columns="region"))
     assert rich.series_state_.last_seen[0] == pd.Timestamp("2024-02-19")
     for validation, message in (
         (head, r"ds, row 0 \(series 'a'\): expected rows that follow 2024-02-10"),
-        (tail.replace({"unique_id": {"b": "z"}}), r"validation \(series 'z'\): expected series of df"),
+        (
+            tail.replace({"unique_id": {"b": "z"}}),
+            r"validation \(series 'z'\): expected series of df",
+        ),
         (2, "validation: expected a whole number >= 3"),
         ("a third", "validation: expected a pandas or Polars data frame"),
         (tail.drop(columns="y"), "validation: expected a column 'y'"),
@@ -277,16 +324,25 @@ def test_validation_rows_and_frames():
 
 def test_update_is_as_good_as_having_known():
     df = panel("ab", rows=60)
-    known, fresh = df[df["ds"] <= "2024-02-20"], df[df["ds"] > "2024-02-20"]
+    known = df[df["ds"] <= "2024-02-20"]
+    fresh = df[df["ds"] > "2024-02-20"]
     model = tiny().fit(known)
-    weights, expected = model.engine_.weights, model.predict(df=df)
+    weights = model.engine_.weights
+    expected = model.predict(df=df)
     assert model.update(fresh[:4]).update(fresh[4:]) is model
     pd.testing.assert_frame_equal(model.predict(), expected)
     assert all(map(np.array_equal, weights, model.engine_.weights))
     made = model.update(panel("0x", rows=20)).predict()
     assert list(made["unique_id"].unique()) == ["0", "a", "b", "x"]
-    pd.testing.assert_frame_equal(made[made["unique_id"].isin(["a", "b"])].reset_index(drop=True), expected)
-    refused(DataError, r"ds, row 0 \(series 'a'\): expected rows that follow 2024-02-29", model.update, df)
+    pd.testing.assert_frame_equal(
+        made[made["unique_id"].isin(["a", "b"])].reset_index(drop=True), expected
+    )
+    refused(
+        DataError,
+        r"ds, row 0 \(series 'a'\): expected rows that follow 2024-02-29",
+        model.update,
+        df,
+    )
 
 
 def test_in_sample(tmp_path):
@@ -300,7 +356,9 @@ def test_in_sample(tmp_path):
     assert (joined["y_x"] == joined["y_y"]).all()
     cutoff = pd.Timestamp("2024-01-20")
     known = model.predict(df=df[df["ds"] <= cutoff])
-    np.testing.assert_allclose(known["seqcast"], made[made["cutoff"] == cutoff]["seqcast"], atol=1e-5)
+    np.testing.assert_allclose(
+        known["seqcast"], made[made["cutoff"] == cutoff]["seqcast"], atol=1e-5
+    )
     assert len(model.predict_insample(step_size=5)) == 2 * 5 * 3
     model.save(tmp_path / "m")
     loaded = Forecaster.load(tmp_path / "m")
@@ -309,20 +367,26 @@ def test_in_sample(tmp_path):
 
 
 def test_backtest_with_the_fitted_networks():
-    df, cut, days = panel(rows=60), pd.Timestamp("2024-02-19"), pd.Timedelta(days=1)
+    df = panel(rows=60)
+    cut = pd.Timestamp("2024-02-19")
+    days = pd.Timedelta(days=1)
     model = tiny(**COVARIATES).fit(df[df["ds"] <= cut])
     made = model.backtest(df, n_windows=3, refit="never")
     assert set(made["cutoff"]) == {cut + days, cut + 4 * days, cut + 7 * days}
     future = df.drop(columns=["y", "rain", "region"])
     expected = model.predict(df=df[df["ds"] <= cut + 4 * days], future=future)["seqcast"]
-    np.testing.assert_allclose(made[made["cutoff"] == cut + 4 * days]["seqcast"], expected, atol=1e-5)
+    np.testing.assert_allclose(
+        made[made["cutoff"] == cut + 4 * days]["seqcast"], expected, atol=1e-5
+    )
     late = df["ds"] > cut + days
     wild = df.assign(y=df["y"].where(~late, -1e6), rain=df["rain"].where(~late))
     at = made["cutoff"] == made["cutoff"].min()
     again = model.backtest(wild, n_windows=3, refit="never")
     np.testing.assert_array_equal(again[at]["seqcast"], made[at]["seqcast"])
     assert not np.allclose(again[~at]["seqcast"], made[~at]["seqcast"])
-    with pytest.raises(DataError, match=r"n_windows \(series 'a'\): expected cutoffs at or after 2024-02-19"):
+    with pytest.raises(
+        DataError, match=r"n_windows \(series 'a'\): expected cutoffs at or after 2024-02-19"
+    ):
         model.backtest(df, n_windows=5, refit="never")
     with pytest.raises(NotFittedError):
         tiny().backtest(df, refit="never")
@@ -340,7 +404,9 @@ def test_series_that_begin_after_the_first_cutoff():
 def test_irregular_steps(tmp_path):
     hours = np.cumsum(np.random.default_rng(0).integers(1, 30, size=(2, 60)), axis=1)
     stamps = pd.Timestamp("2024-01-01") + pd.to_timedelta(hours.ravel(), unit="h")
-    df = pd.DataFrame({"unique_id": np.repeat(["a", "b"], 60), "ds": stamps, "y": np.sin(hours.ravel() / 30)})
+    df = pd.DataFrame(
+        {"unique_id": np.repeat(["a", "b"], 60), "ds": stamps, "y": np.sin(hours.ravel() / 30)}
+    )
     model = tiny(irregular=True).fit(df)
     assert model.freq_ is None
     last = df.groupby("unique_id")["ds"].max()
@@ -353,7 +419,9 @@ def test_irregular_steps(tmp_path):
     later = future.assign(ds=future["ds"] + pd.Timedelta(hours=50))
     assert np.abs(model.predict(future=later)["seqcast"] - made["seqcast"]).max() > 0
     refused(DataError, "future: expected a frame of the steps ahead", model.predict)
-    with pytest.raises(DataError, match=r"future \(series 'a'\): expected at least 3 rows after .*received 2"):
+    with pytest.raises(
+        DataError, match=r"future \(series 'a'\): expected at least 3 rows after .*received 2"
+    ):
         model.predict(3, future=future)
     assert len(tiny(irregular=True).backtest(df, n_windows=2, align="series")) == 12
     model.save(tmp_path / "m")
@@ -367,7 +435,9 @@ STEPS = [("h", "America/New_York"), ("D", "America/New_York"), ("B", None), ("ME
 def test_stamps_after_gaps(freq, tz):
     """The clock is put forward on 10 March, business days have weekends, months have ends."""
     ds = pd.date_range("2024-03-08", periods=63, freq=freq, tz=tz)
-    df = pd.DataFrame({"unique_id": "a", "ds": ds, "y": np.sin(np.arange(63.0))})[:60].drop(index=[3, 4, 20, 41])
+    df = pd.DataFrame({"unique_id": "a", "ds": ds, "y": np.sin(np.arange(63.0))})[:60].drop(
+        index=[3, 4, 20, 41]
+    )
     model = tiny(calendar="none").fit(df)
     assert model.freq_ == freq
     for made in (model.predict(), model.predict(df=df[-9:])):
@@ -376,10 +446,15 @@ def test_stamps_after_gaps(freq, tz):
 
 
 def test_rows_from_another_zone_are_counted_on_the_clock_of_fit():
-    df = panel("ab", rows=80, start="2024-01-15").assign(ds=lambda df: df["ds"].dt.tz_localize("Europe/Berlin"))
+    df = panel("ab", rows=80, start="2024-01-15").assign(
+        ds=lambda df: df["ds"].dt.tz_localize("Europe/Berlin")
+    )
     cut = pd.Timestamp("2024-03-24", tz="Europe/Berlin")  # a week before the clock is put forward
-    old, new = df[df["ds"] <= cut], df[df["ds"] > cut]
-    old_abroad, new_abroad = (rows.assign(ds=rows["ds"].dt.tz_convert("UTC")) for rows in (old, new))
+    old = df[df["ds"] <= cut]
+    new = df[df["ds"] > cut]
+    old_abroad, new_abroad = (
+        rows.assign(ds=rows["ds"].dt.tz_convert("UTC")) for rows in (old, new)
+    )
     model = tiny(future_covariates=("price",)).fit(old)
     made = model.predict(future=new)
     assert str(made["ds"].dt.tz) == "Europe/Berlin"
@@ -396,7 +471,8 @@ def test_rows_from_another_zone_are_counted_on_the_clock_of_fit():
 def test_units_of_stamps_may_differ():
     df = panel("ab").astype({"ds": "datetime64[ns]"})
     model = tiny().fit(df[df["ds"] < "2024-02-10"])
-    made, again = model.predict(df=df[df["ds"] >= "2024-02-10"].astype({"ds": "datetime64[s]"})), model.predict(df=df)
+    made = model.predict(df=df[df["ds"] >= "2024-02-10"].astype({"ds": "datetime64[s]"}))
+    again = model.predict(df=df)
     assert made["ds"].dtype == "datetime64[s]"
     np.testing.assert_array_equal(made["seqcast"], again["seqcast"])
     assert (made["ds"] == again["ds"]).all()
@@ -409,12 +485,18 @@ def test_units_of_stamps_may_differ():
 KINDS = {
     "pandas": (PANEL, {}),
     "polars": (pl.from_pandas(PANEL), {}),
-    "calibrated": (PANEL, {"calibrate": True, "level": 80, "training": {"epochs": 1, "validation_fraction": 0.3}}),
+    "calibrated": (
+        PANEL,
+        {"calibrate": True, "level": 80, "training": {"epochs": 1, "validation_fraction": 0.3}},
+    ),
     "covariates": (KNOWN, COVARIATES),
     "targets": (PANEL, {"columns": Columns(y=("y", "price"))}),
     "log1p": (PANEL.assign(y=PANEL["y"].abs()), {"scale": "log1p"}),
     "zoned": (PANEL.assign(ds=PANEL["ds"].dt.tz_localize("America/New_York")), {}),
-    "whole": (PANEL.assign(ds=np.tile(np.arange(50), 3), unique_id=PANEL["unique_id"].map(ord)), {}),
+    "whole": (
+        PANEL.assign(ds=np.tile(np.arange(50), 3), unique_id=PANEL["unique_id"].map(ord)),
+        {},
+    ),
     "months": (panel(freq="ME"), {}),
     "gaps": (gappy(), {}),
 }
@@ -422,12 +504,14 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_brings_all_that_is_remembered_back(tmp_path, kind):
-    (df, options), more = KINDS[kind], {"future": FUTURE} if kind == "covariates" else {"horizon": 9}
+    (df, options) = KINDS[kind]
+    more = {"future": FUTURE} if kind == "covariates" else {"horizon": 9}
     model = tiny(random_state=np.int64(3), **options).fit(df)
     model.save(tmp_path / "m")
     loaded = Forecaster.load(tmp_path / "m")
     for arguments in ({}, {"df": df}, {"df": df[-40:]}):
-        one, two = model.predict(**arguments, **more), loaded.predict(**arguments, **more)
+        one = model.predict(**arguments, **more)
+        two = loaded.predict(**arguments, **more)
         assert one.equals(two)
         assert list(one.dtypes) == list(two.dtypes)
     for name in ("short_series_", "history_", "freq_", "choice_", "seed_"):

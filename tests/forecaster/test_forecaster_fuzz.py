@@ -17,10 +17,14 @@ from . import panels
 HORIZON = 3
 PREDICTED = int(os.environ.get("SEQCAST_FUZZ", "200"))
 FITTED = max(20, PREDICTED // 50)  # a training takes as long as fifty forecasts
-QUIETLY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
+QUIETLY = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
+}
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32) | st.integers(-9, 9).map(float)
-# What is done to a row of a frame. Frames with a fault are refused; those that are only odd may be forecast.
+# What is done to a row of a frame. Frames with a fault are refused; those that are only odd may be
+# forecast.
 FAULTS = {
     "duplicate": lambda df, row: pd.concat([df, df.iloc[[row]]]),
     "unsorted": lambda df, row: df[::-1],
@@ -36,7 +40,12 @@ ODDITIES = {
     "tiny": lambda df, row: df.assign(y=df["y"] * 1e-30),
     "huge": lambda df, row: df.assign(y=df["y"] * 1e30),
 }
-REFUSALS = ("at least one number", "at least 1 + 3 rows", "frequency can be read", "are not rounded away")
+REFUSALS = (
+    "at least one number",
+    "at least 1 + 3 rows",
+    "frequency can be read",
+    "are not rounded away",
+)
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 SIZES = {"encoder_units": (3,), "decoder_units": (3,)}
 NETWORK = NetworkSpec(**SIZES, normalise="last", head="quantile", quantiles=QUANTILES)
@@ -73,7 +82,8 @@ def frames(draw, longest=500):
         days = pd.date_range(start, periods=length)
         tables.append(pd.DataFrame({"unique_id": name, "ds": days, "y": y})[kept])
     df = pd.concat(tables, ignore_index=True)
-    what, row = draw(st.sampled_from([*FAULTS]) | st.sampled_from([*ODDITIES])), draw(st.integers(0, len(df) - 1))
+    what = draw(st.sampled_from([*FAULTS]) | st.sampled_from([*ODDITIES]))
+    row = draw(st.integers(0, len(df) - 1))
     return {**FAULTS, **ODDITIES}[what](df, row), what
 
 
@@ -99,7 +109,9 @@ def check(forecast, error, df, what, horizon):
     assert what not in FAULTS or (what == "unsorted" and single)
     last = df.groupby("unique_id")["ds"].max()
     assert forecast["unique_id"].tolist() == np.repeat(last.index, horizon).tolist()
-    expected = [last[name] + pd.Timedelta(days=step + 1) for name in last.index for step in range(horizon)]
+    expected = [
+        last[name] + pd.Timedelta(days=step + 1) for name in last.index for step in range(horizon)
+    ]
     assert forecast["ds"].tolist() == expected
     assert np.isfinite(forecast[BOUNDS]).all(axis=None)
     assert (np.diff(forecast[BOUNDS].to_numpy(), axis=1) >= 0).all()

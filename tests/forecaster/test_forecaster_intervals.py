@@ -16,7 +16,15 @@ from . import panels
 
 LEVEL = (80, 95)
 BOUNDS = ["seqcast-lo-95", "seqcast-lo-80", "seqcast", "seqcast-hi-80", "seqcast-hi-95"]
-COLUMNS = ["unique_id", "ds", "seqcast", "seqcast-lo-80", "seqcast-hi-80", "seqcast-lo-95", "seqcast-hi-95"]
+COLUMNS = [
+    "unique_id",
+    "ds",
+    "seqcast",
+    "seqcast-lo-80",
+    "seqcast-hi-80",
+    "seqcast-lo-95",
+    "seqcast-hi-95",
+]
 
 
 def network(head="quantile", **options):
@@ -26,7 +34,11 @@ def network(head="quantile", **options):
 
 
 def forecaster(head="quantile", *, spec=None, epochs=1, **options):
-    given = {"context_length": 14, "calendar": "none", "training": TrainingSpec(epochs=epochs, batch_size=32)}
+    given = {
+        "context_length": 14,
+        "calendar": "none",
+        "training": TrainingSpec(epochs=epochs, batch_size=32),
+    }
     return panels.tiny(preset=spec or network(head), **{**given, **options})
 
 
@@ -46,7 +58,9 @@ def fitted():
         if head not in made:
             counts = head == "negative_binomial"
             spec = network(head, normalise="scale" if counts or head == "log_normal" else "last")
-            made[head] = forecaster(spec=spec, epochs=2).fit(PANEL.round({"y": 0}) if counts else PANEL)
+            made[head] = forecaster(spec=spec, epochs=2).fit(
+                PANEL.round({"y": 0}) if counts else PANEL
+            )
         return made[head]
 
     return get
@@ -79,7 +93,12 @@ def test_a_distribution_has_any_level_and_quantiles_those_that_they_were_trained
     assert (np.diff(forecast[bounds].to_numpy(), axis=1) > 0).all()
     model = fitted("quantile")
     pd.testing.assert_frame_equal(model.predict(level=80), model.predict()[COLUMNS[:5]])
-    refused(SpecError, r"level: expected levels that it has: 80, 95, received 90", model.predict, level=(80, 90))
+    refused(
+        SpecError,
+        r"level: expected levels that it has: 80, 95, received 90",
+        model.predict,
+        level=(80, 90),
+    )
 
 
 def test_a_point_has_no_intervals():
@@ -102,7 +121,9 @@ def test_values_that_a_distribution_does_not_have(monkeypatch, head, value):
     monkeypatch.setattr(Engine, "fit", None)
     df = PANEL.assign(y=PANEL["y"].round().where(PANEL.index != 100, value))
     message = rf"y, row 100 \(series 's1'\): expected .* for head='{head}', received {value:g}"
-    refused(DataError, message, forecaster(spec=network(head, normalise="scale"), scale="none").fit, df)
+    refused(
+        DataError, message, forecaster(spec=network(head, normalise="scale"), scale="none").fit, df
+    )
 
 
 def test_a_seasonal_residual_knows_the_season():
@@ -113,7 +134,9 @@ def test_a_seasonal_residual_knows_the_season():
 
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
 def test_sample_paths(fitted, kind):
-    model = fitted("normal") if kind == "pandas" else forecaster("normal").fit(pl.from_pandas(PANEL))
+    model = (
+        fitted("normal") if kind == "pandas" else forecaster("normal").fit(pl.from_pandas(PANEL))
+    )
     paths = model.predict(3, samples=40)
     assert list(paths.columns) == ["unique_id", "ds", "sample", "seqcast"]
     assert len(paths) == 3 * 40 * 3
@@ -123,7 +146,8 @@ def test_sample_paths(fitted, kind):
 
 
 def test_sample_paths_spread_as_the_intervals_say(fitted):
-    paths, forecast = fitted("normal").predict(samples=400), fitted("normal").predict(level=80)
+    paths = fitted("normal").predict(samples=400)
+    forecast = fitted("normal").predict(level=80)
     steps = paths.pivot(index=["unique_id", "ds"], columns="sample", values="seqcast").to_numpy()
     low, high = (forecast[f"seqcast-{side}-80"].to_numpy()[:, None] for side in ("lo", "hi"))
     inside = ((steps >= low) & (steps <= high)).mean(axis=1)
@@ -164,17 +188,23 @@ def test_a_point_is_given_intervals_by_calibration():
     model = calibrated("point")
     forecast = model.predict()
     assert list(forecast.columns) == COLUMNS
-    np.testing.assert_allclose(forecast["seqcast-lo-80"] + forecast["seqcast-hi-80"], 2 * forecast["seqcast"])
+    np.testing.assert_allclose(
+        forecast["seqcast-lo-80"] + forecast["seqcast-hi-80"], 2 * forecast["seqcast"]
+    )
     table = model.backtest(PANEL, n_windows=2, refit=1)
     assert {*COLUMNS} <= {*table.columns}
 
 
 @pytest.mark.parametrize(("level", "fraction"), [((80, 99), 0.15), ((80, 95), 0.0)])
-def test_levels_that_validation_cannot_support_are_refused_before_training(monkeypatch, level, fraction):
+def test_levels_that_validation_cannot_support_are_refused_before_training(
+    monkeypatch, level, fraction
+):
     monkeypatch.setattr(Engine, "fit", None)
     training = {"validation_fraction": fraction}
     with pytest.raises(DataError, match=r"calibrate: expected at least (99|19) validation windows"):
-        Forecaster(4, level=level, calibrate=True, context_length=14, training=training, verbose=0).fit(PANEL)
+        Forecaster(
+            4, level=level, calibrate=True, context_length=14, training=training, verbose=0
+        ).fit(PANEL)
 
 
 @pytest.mark.parametrize("combine", ["median", "mean"])
@@ -185,7 +215,10 @@ def test_members_over_seeds_and_context_lengths(combine):
     forecast = model.predict()
     assert (np.diff(forecast[BOUNDS].to_numpy(), axis=1) >= 0).all()
     (trained,) = model.fitted_.candidates
-    values = [replace(model.fitted_, candidates=(replace(trained, engines=(each,)),)) for each in model.engines_]
+    values = [
+        replace(model.fitted_, candidates=(replace(trained, engines=(each,)),))
+        for each in model.engines_
+    ]
     alone = [model.with_fitted(value).predict()[BOUNDS] for value in values]
     np.testing.assert_allclose(forecast[BOUNDS], getattr(np, combine)(alone, axis=0), rtol=1e-6)
     assert len(model.predict(samples=4)) == 4 * 12
@@ -194,9 +227,15 @@ def test_members_over_seeds_and_context_lengths(combine):
 def test_segments_in_frames_take_gaps_covariates_and_any_horizon():
     steps = np.arange(430)
     hours = pd.date_range("2024-01-01", periods=430, freq="h")
-    y, warm = 5 + np.sin(steps * 2 * np.pi / 24), np.cos(steps / 9)
+    y = 5 + np.sin(steps * 2 * np.pi / 24)
+    warm = np.cos(steps / 9)
     df = pd.DataFrame({"unique_id": "a", "ds": hours, "y": y, "warm": warm})
-    options = {"preset": "segment", "future_covariates": ("warm",), "context_length": 48, "training": {"epochs": 1}}
+    options = {
+        "preset": "segment",
+        "future_covariates": ("warm",),
+        "context_length": 48,
+        "training": {"epochs": 1},
+    }
     model = panels.tiny(12, **options).fit(df[:400].drop(index=[50, 51]))
     assert model.engine_.network.segment == 12
     forecast = model.predict(30, future=df[400:].drop(columns="y"))
@@ -215,14 +254,23 @@ def test_warm_start_begins_with_the_weights():
     for ours, theirs in zip(model.engine_.weights, before, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
     model.set_params(random_state=1).fit(PANEL)
-    assert max(np.abs(a - b).max() for a, b in zip(model.engine_.weights, before, strict=True)) > 1e-3
+    assert (
+        max(np.abs(a - b).max() for a, b in zip(model.engine_.weights, before, strict=True)) > 1e-3
+    )
     model.set_params(preset=network(encoder_units=(7,)))
-    refused(SpecError, "warm_start: expected the same preset as before", model.fit, PANEL, warm_start=True)
+    refused(
+        SpecError,
+        "warm_start: expected the same preset as before",
+        model.fit,
+        PANEL,
+        warm_start=True,
+    )
 
 
 def test_finetune_trains_what_is_not_frozen_and_leaves_the_scaling():
     model = forecaster().fit(PANEL)
-    before, scaler = model.engine_.weights, model.series_state_.scaler
+    before = model.engine_.weights
+    scaler = model.series_state_.scaler
     newer = panel(100, ("s0", "s1", "s2", "s3"), seed=1)
     newer = newer[(newer["ds"] > PANEL["ds"].max()) | (newer["unique_id"] == "s3")]
     model.set_params(members=3)  # it is for fits to come: the networks that there are go on
@@ -244,7 +292,11 @@ def test_finetune_refuses_what_it_cannot_do(fitted):
     for df, freeze, message in (
         (PANEL, ("bridge",), "freeze: expected one of 'encoder', 'decoder', 'head'"),
         (PANEL, ("encoder", "decoder", "head"), "freeze: expected a submodule left to train"),
-        (PANEL[PANEL["ds"] < "2024-03-01"], (), r"series 's0'\): expected rows up to its last known one"),
+        (
+            PANEL[PANEL["ds"] < "2024-03-01"],
+            (),
+            r"series 's0'\): expected rows up to its last known one",
+        ),
         (gap, (), "expected no missing values or steps"),
     ):
         refused((DataError, SpecError), message, model.finetune, df, freeze=freeze)

@@ -127,7 +127,9 @@ def test_a_reader_that_reads_a_later_row_is_found(monkeypatch, way, method):
     read = getattr(WindowReader, method)
 
     def peeking(reader, series, stops, *others, **options):
-        return read(reader, series, np.minimum(stops + 1, reader.lengths[series]), *others, **options)
+        return read(
+            reader, series, np.minimum(stops + 1, reader.lengths[series]), *others, **options
+        )
 
     monkeypatch.setattr(WindowReader, method, peeking)
     with pytest.raises(AssertionError, match="seqcast"):

@@ -27,7 +27,9 @@ def hourly(growing=True, below=0.0):
     t = np.arange(1200)
     level = np.exp(0.002 * t) if growing else 1.0
     y = 10 * level * (2 + np.sin(t * 2 * np.pi / 24)) - below
-    return pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=1200, freq="h"), "y": y})
+    return pd.DataFrame(
+        {"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=1200, freq="h"), "y": y}
+    )
 
 
 def plan_of(df, horizon=24, **options):
@@ -80,20 +82,50 @@ TRAININGS = [
     (Sizes(10**7), "auto", None, {"steps_per_epoch": 200}),
     (Sizes(200, **WEEK), "auto", None, {"steps_per_epoch": 60}),
     (Sizes(200, **WEEK), "classic", None, {"steps_per_epoch": 60}),
-    (Sizes(60_000, **WEEK), "auto", None, {"steps_per_epoch": 200, "epochs": 8, "early_stopping": 3}),
-    (Sizes(10**7, **WEEK), "auto", None, {"steps_per_epoch": 200, "epochs": 8, "early_stopping": 3}),
-    (Sizes(10**7, future=1, **WEEK), "auto", None, {"steps_per_epoch": 300, "epochs": 12, "early_stopping": 3}),
+    (
+        Sizes(60_000, **WEEK),
+        "auto",
+        None,
+        {"steps_per_epoch": 200, "epochs": 8, "early_stopping": 3},
+    ),
+    (
+        Sizes(10**7, **WEEK),
+        "auto",
+        None,
+        {"steps_per_epoch": 200, "epochs": 8, "early_stopping": 3},
+    ),
+    (
+        Sizes(10**7, future=1, **WEEK),
+        "auto",
+        None,
+        {"steps_per_epoch": 300, "epochs": 12, "early_stopping": 3},
+    ),
     (Sizes(199_999, future=1, **WEEK), "auto", None, {"steps_per_epoch": 200, "epochs": 8}),
     (Sizes(20_000, **WEEK), "auto", None, {"epochs": 20, "early_stopping": 5}),
-    (Sizes(60_000, **WEEK), "classic", None, {"epochs": TrainingSpec().epochs, "early_stopping": 5}),
+    (
+        Sizes(60_000, **WEEK),
+        "classic",
+        None,
+        {"epochs": TrainingSpec().epochs, "early_stopping": 5},
+    ),
     # A spec keeps its own early stopping.
     (Sizes(100), NetworkSpec(), None, {"steps_per_epoch": 25}),
     (Sizes(2500), NetworkSpec(), None, {"steps_per_epoch": 40}),
-    (Sizes(60_000, **WEEK), SEGMENTS, None, {name: getattr(TrainingSpec(), name) for name in ("epochs",)}),
+    (
+        Sizes(60_000, **WEEK),
+        SEGMENTS,
+        None,
+        {name: getattr(TrainingSpec(), name) for name in ("epochs",)},
+    ),
     # Lengths that are given hold.
     (Sizes(60_000, **WEEK), "auto", {"loss": "mae"}, {"epochs": 8, "early_stopping": 3}),
     (Sizes(60_000, **WEEK), "auto", {"epochs": 50}, {"epochs": 50, "early_stopping": 5}),
-    (Sizes(60_000, **WEEK), "auto", {"early_stopping": None}, {"epochs": 20, "early_stopping": None}),
+    (
+        Sizes(60_000, **WEEK),
+        "auto",
+        {"early_stopping": None},
+        {"epochs": 20, "early_stopping": None},
+    ),
     (Sizes(60_000, **WEEK), "auto", {"batch_size": 16}, {"epochs": 20, "early_stopping": 5}),
     (Sizes(60_000, **WEEK), "auto", {"learning_rate": 1e-4}, {"epochs": 20, "early_stopping": 5}),
     (Sizes(60_000, **WEEK), "auto", TrainingSpec(epochs=30), {"epochs": 30, "early_stopping": 20}),
@@ -108,7 +140,11 @@ def test_a_training_suits_the_sizes_of_the_data(sizes, preset, training, expecte
 
 def test_a_fine_tuning_that_shares_the_data_with_another_network_is_half_as_long():
     shared = {"shares_data": True}
-    for how, epochs, steps in (({}, 6, 240), (shared, 3, 120), ({**shared, "covariates": True}, 6, 240)):
+    for how, epochs, steps in (
+        ({}, 6, 240),
+        (shared, 3, 120),
+        ({**shared, "covariates": True}, 6, 240),
+    ):
         training = finetune_training(10**6, **how)
         assert (training.epochs, training.epochs * training.steps_per_epoch) == (epochs, steps)
     plan = plan_of(hourly(), effort="balanced")
@@ -119,7 +155,11 @@ def test_a_fine_tuning_that_shares_the_data_with_another_network_is_half_as_long
 def test_auto_chooses_segments_where_a_season_can_be_cut():
     daily = Sizes(windows=500, context_length=168, horizon=24, season_length=24)
     chosen = named_network("auto", LEVEL, daily)
-    assert (chosen.segment, chosen.decoding, chosen.quantiles) == (24, "parallel", level_quantiles(LEVEL))
+    assert (chosen.segment, chosen.decoding, chosen.quantiles) == (
+        24,
+        "parallel",
+        level_quantiles(LEVEL),
+    )
     # No season; a horizon, and a context, that only smaller segments fit.
     for sizes in (Sizes(5000, 168, 24, 1), Sizes(5000, 24, 3, 12), Sizes(5000, 12, 12, 12)):
         assert auto_preset(sizes) == "classic"
@@ -139,7 +179,10 @@ REFUSED = [
     ({"verbose": "loud"}, "verbose: expected a whole number, received 'loud'"),
     ({"verbose": None}, "verbose: expected a whole number, received None"),
     ({"random_state": -1}, "random_state"),
-    ({"training": "fast"}, "training: expected a TrainingSpec, a dict of some of its fields, or None"),
+    (
+        {"training": "fast"},
+        "training: expected a TrainingSpec, a dict of some of its fields, or None",
+    ),
     ({"training": {"epoch": 3}}, "TrainingSpec field: expected one of.*Did you mean 'epochs'"),
     ({"columns": "y"}, "columns: expected a Columns"),
     ({"scale": "standart"}, "Did you mean 'standard'"),
@@ -161,28 +204,67 @@ REFUSED = [
     ({"preset": QUANTILES, "level": (80, 90)}, r"levels that it has: 80, 95, received 90"),
     ({"calibrate": True, "level": ()}, "level: expected a level to calibrate"),
     ({"point": "mode"}, "point: expected one of"),
-    ({"point": "mean", "scale": "log1p", "level": ()}, r"point: expected 'median' with scale='log1p'"),
-    ({"preset": QUANTILES, "training": {"loss": "mae"}}, r"loss: expected None with head='quantile'"),
+    (
+        {"point": "mean", "scale": "log1p", "level": ()},
+        r"point: expected 'median' with scale='log1p'",
+    ),
+    (
+        {"preset": QUANTILES, "training": {"loss": "mae"}},
+        r"loss: expected None with head='quantile'",
+    ),
     # Counts and positive data may be multiplied only.
-    ({"preset": COUNTS, "scale": "standard"}, r"scale: expected 'auto' or 'none'.*normalise='scale'"),
-    ({"preset": NetworkSpec(head="log_normal"), "scale": "log1p"}, r"scale: expected 'auto' or 'none'"),
-    ({"preset": EnsembleSpec([MemberSpec(COUNTS, TrainingSpec())]), "scale": "standard"}, "scale: expected 'auto'"),
+    (
+        {"preset": COUNTS, "scale": "standard"},
+        r"scale: expected 'auto' or 'none'.*normalise='scale'",
+    ),
+    (
+        {"preset": NetworkSpec(head="log_normal"), "scale": "log1p"},
+        r"scale: expected 'auto' or 'none'",
+    ),
+    (
+        {"preset": EnsembleSpec([MemberSpec(COUNTS, TrainingSpec())]), "scale": "standard"},
+        "scale: expected 'auto'",
+    ),
     # Presets that leave no choice.
     ({"preset": "pretrained", "members": 2}, "members: expected 1 with preset='pretrained'"),
-    ({"preset": "pretrained", "training": {"epochs": 2}}, "training: expected None with preset='pretrained'"),
+    (
+        {"preset": "pretrained", "training": {"epochs": 2}},
+        "training: expected None with preset='pretrained'",
+    ),
     ({"preset": "pretrained", "level": (50, 99)}, "level: expected levels up to 98, the widest"),
     (
         {"preset": "pretrained", "past_covariates": ["price"]},
         "preset: expected a network that has been trained .*, with past",
     ),
-    ({"preset": ENSEMBLE, "level": 80}, r"level: expected \(\) with an EnsembleSpec of networks that forecast a point"),
-    ({"preset": ENSEMBLE, "members": 2}, "members: expected 1 with an EnsembleSpec, whose members have their own"),
-    ({"preset": ENSEMBLE, "context_length": 8}, "context_length: expected None with an EnsembleSpec"),
-    ({"preset": ENSEMBLE, "level": (), "effort": "best"}, "effort: expected 'auto' with a preset that is named"),
+    (
+        {"preset": ENSEMBLE, "level": 80},
+        r"level: expected \(\) with an EnsembleSpec of networks that forecast a point",
+    ),
+    (
+        {"preset": ENSEMBLE, "members": 2},
+        "members: expected 1 with an EnsembleSpec, whose members have their own",
+    ),
+    (
+        {"preset": ENSEMBLE, "context_length": 8},
+        "context_length: expected None with an EnsembleSpec",
+    ),
+    (
+        {"preset": ENSEMBLE, "level": (), "effort": "best"},
+        "effort: expected 'auto' with a preset that is named",
+    ),
     ({"effort": "much"}, "effort: expected"),
-    ({"effort": "quick", "preset": "classic"}, "effort: expected 'auto' with a preset that is named"),
-    ({"effort": "quick", "members": 2}, "effort: expected 'balanced' or 'best' with training, members"),
-    ({"effort": "quick", "past_covariates": ("price",)}, "effort: .* with training, members or past covariates"),
+    (
+        {"effort": "quick", "preset": "classic"},
+        "effort: expected 'auto' with a preset that is named",
+    ),
+    (
+        {"effort": "quick", "members": 2},
+        "effort: expected 'balanced' or 'best' with training, members",
+    ),
+    (
+        {"effort": "quick", "past_covariates": ("price",)},
+        "effort: .* with training, members or past covariates",
+    ),
     ({"effort": "quick", "irregular": True}, "effort: .*with irregular stamps"),
     ({"effort": "quick", "level": (99,)}, "effort: .*received 'quick', which trains nothing"),
 ]

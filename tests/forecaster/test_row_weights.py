@@ -26,8 +26,12 @@ def fitted(frame, **options):
 
 def test_equal_weights_change_nothing(frame):
     expected = tiny(training={"epochs": 2}).fit(frame).predict()
-    pd.testing.assert_frame_equal(fitted(frame.assign(w=3.3), training={"epochs": 2}).predict(), expected)
-    other = fitted(frame.assign(w=np.where(frame["unique_id"] == "a", 1.0, 0.1)), training={"epochs": 2})
+    pd.testing.assert_frame_equal(
+        fitted(frame.assign(w=3.3), training={"epochs": 2}).predict(), expected
+    )
+    other = fitted(
+        frame.assign(w=np.where(frame["unique_id"] == "a", 1.0, 0.1)), training={"epochs": 2}
+    )
     assert not other.predict().equals(expected)
 
 
@@ -40,7 +44,9 @@ def test_values_of_rows_of_weight_0_do_not_matter(frame, tmp_path):
     forecast = fitted(table).predict()
     pd.testing.assert_frame_equal(fitted(other).predict(), forecast)
     pd.testing.assert_frame_equal(tiny().fit(other, mask=other[weights == 0]).predict(), forecast)
-    backtests = [tiny(columns=WEIGHTED).backtest(each, n_windows=2, refit=True) for each in (table, other)]
+    backtests = [
+        tiny(columns=WEIGHTED).backtest(each, n_windows=2, refit=True) for each in (table, other)
+    ]
     pd.testing.assert_frame_equal(*backtests)
     for name, each in (("table", table), ("other", other)):
         each.to_parquet(tmp_path / f"{name}.parquet")
@@ -50,7 +56,10 @@ def test_values_of_rows_of_weight_0_do_not_matter(frame, tmp_path):
 
 def test_a_window_weighs_as_much_as_its_rows():
     weight = np.array([1.0, 1.0, 2.0, 4.0, np.nan, 1.0])
-    stores = [InMemoryStore.of({"a": values[:, None]}) for values in (np.where(weight > 0, 1.0, np.nan), weight)]
+    stores = [
+        InMemoryStore.of({"a": values[:, None]})
+        for values in (np.where(weight > 0, 1.0, np.nan), weight)
+    ]
     reader = WindowReader(
         stores[0],
         None,
@@ -65,7 +74,13 @@ def test_a_window_weighs_as_much_as_its_rows():
 
 def test_hold_out_losses_are_weighted_and_the_choice_follows_them(frame):
     def losses(table, columns=WEIGHTED):
-        options = {"effort": "quick", "columns": columns, "season_length": 7, "random_state": 0, "verbose": 0}
+        options = {
+            "effort": "quick",
+            "columns": columns,
+            "season_length": 7,
+            "random_state": 0,
+            "verbose": 0,
+        }
         return Forecaster(7, **options).fit(table).choice_.losses
 
     rare = frame.assign(w=np.where(frame["unique_id"] == "a", 1.0, 1e-9))
@@ -77,7 +92,11 @@ def test_hold_out_losses_are_weighted_and_the_choice_follows_them(frame):
 def test_rows_that_follow_a_fit_may_have_weights_and_a_file_remembers_them(tmp_path):
     frame = panel("abcde")
     frame["w"] = 1.0 + np.arange(len(frame)) % 3
-    future = frame.groupby("unique_id").head(4).assign(ds=pd.date_range("2024-02-20", periods=4).to_list() * 5)
+    future = (
+        frame.groupby("unique_id")
+        .head(4)
+        .assign(ds=pd.date_range("2024-02-20", periods=4).to_list() * 5)
+    )
     model = fitted(frame, **{**COVARIATES, "context_length": 20})
     model.save(tmp_path / "m.seqcast")
     loaded = Forecaster.load(tmp_path / "m.seqcast")
@@ -90,15 +109,27 @@ def test_rows_that_follow_a_fit_may_have_weights_and_a_file_remembers_them(tmp_p
     pd.testing.assert_frame_equal(*updates)
     # A series that begins borrows rows, which have weights too.
     names = future[:1].assign(unique_id="new")[["unique_id", "region"]]
-    assert np.isfinite(model.predict(df=names, future=later.assign(unique_id="new")[:4])["seqcast"]).any()
+    assert np.isfinite(
+        model.predict(df=names, future=later.assign(unique_id="new")[:4])["seqcast"]
+    ).any()
 
 
 REFUSED = [
     (DataError, {}, {"w": -1.0}, r"w, row 0 \(series 'a'\): expected a weight >= 0, received -1"),
     (DataError, {}, {"w": np.nan}, "expected a weight >= 0, received nan"),
-    (DataError, {"missing": "raise"}, {"w": 0.0}, "expected a weight > 0, with missing='raise', received 0"),
+    (
+        DataError,
+        {"missing": "raise"},
+        {"w": 0.0},
+        "expected a weight > 0, with missing='raise', received 0",
+    ),
     (DataError, {}, {"w": "much"}, "w: expected numbers"),
-    (DataError, {}, {}, r"expected a column 'w', .* Name yours with columns=Columns\(weight=\.\.\.\)"),
+    (
+        DataError,
+        {},
+        {},
+        r"expected a column 'w', .* Name yours with columns=Columns\(weight=\.\.\.\)",
+    ),
     (DataError, {}, {"w": 0.0}, "expected at least one number"),
     (
         SpecError,
@@ -106,7 +137,12 @@ REFUSED = [
         {"w": 1.0},
         "columns.weight: .*None",
     ),
-    (SpecError, {"past_covariates": ["w"]}, {"w": 1.0}, "past_covariates: expected other columns than"),
+    (
+        SpecError,
+        {"past_covariates": ["w"]},
+        {"w": 1.0},
+        "past_covariates: expected other columns than",
+    ),
 ]
 
 

@@ -14,9 +14,9 @@ ROWS = 130
 
 def steps(season=9, rows=ROWS, seed=0):
     rng = np.random.default_rng([seed, season])
-    return pd.DataFrame({"unique_id": "a", "ds": range(rows), "y": np.resize(rng.normal(size=season), rows)}).assign(
-        y=lambda frame: 10 + frame["y"] + 0.3 * rng.normal(size=rows)
-    )
+    return pd.DataFrame(
+        {"unique_id": "a", "ds": range(rows), "y": np.resize(rng.normal(size=season), rows)}
+    ).assign(y=lambda frame: 10 + frame["y"] + 0.3 * rng.normal(size=rows))
 
 
 def pretrained(horizon=6, **options):
@@ -25,10 +25,16 @@ def pretrained(horizon=6, **options):
 
 def hours(rows=600):
     """Return two series: one that repeats its week, and one that repeats its day on a level that moves by the week."""
-    rng, stamps = np.random.default_rng(1), pd.date_range("2024-01-01", periods=rows, freq="h")
+    rng = np.random.default_rng(1)
+    stamps = pd.date_range("2024-01-01", periods=rows, freq="h")
     week = np.resize(10 * rng.normal(size=168), rows)
     day = np.resize(rng.normal(size=24), rows) + 5 * (np.arange(rows) // 100)
-    return pd.concat([pd.DataFrame({"unique_id": name, "ds": stamps, "y": y}) for name, y in (("w", week), ("d", day))])
+    return pd.concat(
+        [
+            pd.DataFrame({"unique_id": name, "ds": stamps, "y": y})
+            for name, y in (("w", week), ("d", day))
+        ]
+    )
 
 
 def test_whole_numbers_have_the_season_that_training_rows_show(capsys):
@@ -37,8 +43,13 @@ def test_whole_numbers_have_the_season_that_training_rows_show(capsys):
     assert "season_length 9 (detected)" in capsys.readouterr().out
     seqcast.forecast(steps()["y"].to_numpy(), 6, preset="pretrained")
     assert "a season of 9 (detected)" in capsys.readouterr().err
-    assert (model.describe(steps()).data.season_length, str(model.describe(steps()).data).count("(detected)")) == (9, 1)
-    told = np.abs(pretrained(season_length=9).fit(steps()).predict()["seqcast"] - model.predict()["seqcast"])
+    assert (
+        model.describe(steps()).data.season_length,
+        str(model.describe(steps()).data).count("(detected)"),
+    ) == (9, 1)
+    told = np.abs(
+        pretrained(season_length=9).fit(steps()).predict()["seqcast"] - model.predict()["seqcast"]
+    )
     assert told.max() == 0
 
 
@@ -51,7 +62,9 @@ def test_the_users_season_and_that_of_stamps_win():
 
 def test_validation_rows_do_not_change_the_season():
     frame = steps()
-    changed = frame.assign(y=np.where(frame["ds"] < ROWS - 13, frame["y"], np.resize([50.0, -50.0, 0.0], ROWS)))
+    changed = frame.assign(
+        y=np.where(frame["ds"] < ROWS - 13, frame["y"], np.resize([50.0, -50.0, 0.0], ROWS))
+    )
     assert pretrained().fit(changed).season_length_ == 9
     # With validation rows of the user the season is that of the rows before them.
     later = steps(5, 60).assign(ds=range(ROWS, ROWS + 60))
@@ -60,13 +73,17 @@ def test_validation_rows_do_not_change_the_season():
 
 @pytest.fixture(scope="module")
 def of_week():
-    return Forecaster(48, effort="quick", verbose=0).fit(hours()[lambda frame: frame["unique_id"] == "w"])
+    return Forecaster(48, effort="quick", verbose=0).fit(
+        hours()[lambda frame: frame["unique_id"] == "w"]
+    )
 
 
 def test_the_last_longer_season_is_chosen_where_it_errs_less(of_week, tmp_path):
     assert of_week.choice_.shares.keys() == {"longer_seasonal_naive"}
     assert str(of_week.choice_).startswith("the last longer season (quantile loss")
-    np.testing.assert_allclose(of_week.predict()["seqcast"], hours()["y"].to_numpy()[432:480], rtol=1e-6)
+    np.testing.assert_allclose(
+        of_week.predict()["seqcast"], hours()["y"].to_numpy()[432:480], rtol=1e-6
+    )
     of_week.save(tmp_path / "week.seqcast")
     loaded = Forecaster.load(tmp_path / "week.seqcast")
     assert loaded.predict().equals(of_week.predict())
@@ -81,7 +98,9 @@ def test_seasons_are_compared_a_season_ahead_where_no_window_has_the_whole_horiz
     # From the rows after a week, a day and one more, forecasts of a day.
     assert model.choice_.windows == 252 - 24 - (168 + 24 + 1) + 1
     assert model.choice_.shares.keys() == {"longer_seasonal_naive"}
-    np.testing.assert_allclose(model.predict()["seqcast"], hours(252)["y"].to_numpy()[84:252], rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(
+        model.predict()["seqcast"], hours(252)["y"].to_numpy()[84:252], rtol=1e-6, atol=1e-6
+    )
     # With fewer rows, or with covariates that were learnt from them, nothing is compared.
     few = Forecaster(168, effort="quick", verbose=0).fit(week[:210])
     known = week.assign(holiday=np.arange(252) % 50 == 0)
@@ -92,7 +111,10 @@ def test_seasons_are_compared_a_season_ahead_where_no_window_has_the_whole_horiz
 
 def test_a_backtest_repeats_the_season_that_erred_least_before_each_cutoff(of_week):
     backtest = of_week.backtest(hours(), n_windows=2, refit=False)
-    by_name = {name: np.abs(own["y"] - own["seasonal_naive"]) for name, own in backtest.groupby("unique_id")}
+    by_name = {
+        name: np.abs(own["y"] - own["seasonal_naive"])
+        for name, own in backtest.groupby("unique_id")
+    }
     assert by_name["w"].max() == 0
     assert (by_name["d"] <= 5.01).all()  # the day errs where the level moves, the week everywhere
     known = np.array([[504, 504]])

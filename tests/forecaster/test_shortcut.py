@@ -11,7 +11,8 @@ from seqcast.specs.columns import Columns
 from tests.fixtures.messy import eleven
 from tests.refusals import refused
 
-DAYS, WAVE = eleven.DAYS, eleven.WAVE
+DAYS = eleven.DAYS
+WAVE = eleven.WAVE
 SALES = pd.DataFrame({"Date": DAYS, "Sales": WAVE})
 
 
@@ -19,7 +20,9 @@ SALES = pd.DataFrame({"Date": DAYS, "Sales": WAVE})
 def read(monkeypatch):
     """Return the frame that would be forecast, its columns, and what was said of it."""
     said = []
-    monkeypatch.setattr(shortcut, "fit_and_forecast", lambda forecaster, df, future, **_: (df, forecaster.columns))
+    monkeypatch.setattr(
+        shortcut, "fit_and_forecast", lambda forecaster, df, future, **_: (df, forecaster.columns)
+    )
     monkeypatch.setattr(shortcut, "what_was_chosen", lambda _: "")
     monkeypatch.setattr(shortcut, "say", said.append)
     return lambda data, **options: (*shortcut.forecast(data, 3, **options), said[0])
@@ -44,7 +47,14 @@ def test_a_file_is_read_as_a_table_and_a_table_stays(read, tmp_path):
     )
     assert read(table) == (table, columns, said)
     for option in ({"layout": "wide"}, {"start": "2024-01-01", "freq": "D"}):
-        refused(SpecError, "expected None for a table that has been read", shortcut.forecast, table, 3, **option)
+        refused(
+            SpecError,
+            "expected None for a table that has been read",
+            shortcut.forecast,
+            table,
+            3,
+            **option,
+        )
 
 
 def test_frames_with_the_usual_names_stay(read):
@@ -57,8 +67,14 @@ SET = {
     "the value": ({"y": "Sales"}, {}),
     "several values": ({"y": ("Sales", "Visits")}, {}),
     "the series": ({"unique_id": "shop", "y": "Sales"}, {}),
-    "the format of times": ({"ds_format": "%d%m%y", "y": "Sales"}, {"Date": DAYS.strftime("%d%m%y").tolist() * 2}),
-    "the format of times alone": ({"ds_format": "%d%m%y"}, {"Date": DAYS.strftime("%d%m%y").tolist() * 2}),
+    "the format of times": (
+        {"ds_format": "%d%m%y", "y": "Sales"},
+        {"Date": DAYS.strftime("%d%m%y").tolist() * 2},
+    ),
+    "the format of times alone": (
+        {"ds_format": "%d%m%y"},
+        {"Date": DAYS.strftime("%d%m%y").tolist() * 2},
+    ),
 }
 
 
@@ -76,7 +92,9 @@ def test_fields_of_columns_that_are_not_set_are_guessed(read, tmp_path, name, in
 
 
 def test_a_wide_table_has_the_usual_columns_besides_those_that_are_set(read, tmp_path):
-    pd.DataFrame({"Date": DAYS, "north": WAVE, "south": WAVE + 1}).to_csv(tmp_path / "wide.csv", index=False)
+    pd.DataFrame({"Date": DAYS, "north": WAVE, "south": WAVE + 1}).to_csv(
+        tmp_path / "wide.csv", index=False
+    )
     _, columns, said = read(tmp_path / "wide.csv", columns=Columns(ds="Date"), layout="wide")
     assert (columns, said) == (Columns(ds="Date"), "seqcast: time: Date, a series in each column")
 
@@ -90,7 +108,9 @@ def test_several_values_of_one_series_name_no_column_of_ids(read, tmp_path):
 def test_a_column_that_is_set_and_missing_is_an_error(tmp_path):
     SALES.to_csv(tmp_path / "sales.csv", index=False)
     message = r"sales.csv: expected a column 'Sold', received the columns 'Date', 'Sales'"
-    refused(DataError, message, shortcut.forecast, tmp_path / "sales.csv", 3, columns=Columns(y="Sold"))
+    refused(
+        DataError, message, shortcut.forecast, tmp_path / "sales.csv", 3, columns=Columns(y="Sold")
+    )
 
 
 def test_errors_after_reading_name_the_file_and_its_row(tmp_path):
@@ -119,16 +139,22 @@ def test_layouts(read):
     wide = pd.DataFrame({"north": WAVE, "south": WAVE + 1}, index=DAYS)
     frame, columns, said = read(wide)
     assert (columns, said) == (Columns(), "seqcast: time: ds, a series in each column")
-    assert frame.groupby("unique_id")["y"].sum().tolist() == pytest.approx([WAVE.sum(), (WAVE + 1).sum()])
+    assert frame.groupby("unique_id")["y"].sum().tolist() == pytest.approx(
+        [WAVE.sum(), (WAVE + 1).sum()]
+    )
     rows = pd.DataFrame([["a", *WAVE], ["b", *WAVE]]).rename(columns={0: "name"})
     assert read(rows)[0]["ds"].tolist() == [*range(1, 71)] * 2
-    years = pd.DataFrame([["a", 1.0, 2, 3], ["b", np.nan, 5, 6]], columns=["Country", "1990", "1991", "1992"])
+    years = pd.DataFrame(
+        [["a", 1.0, 2, 3], ["b", np.nan, 5, 6]], columns=["Country", "1990", "1991", "1992"]
+    )
     frame, columns, _ = read(years)
     assert columns.unique_id == "Country"
     assert frame["ds"].tolist() == [1990, 1991, 1992, 1991, 1992]
 
 
-SHOPS = pd.concat([SALES.assign(shop="a"), SALES.assign(shop="b", Sales=WAVE + 1)], ignore_index=True)
+SHOPS = pd.concat(
+    [SALES.assign(shop="a"), SALES.assign(shop="b", Sales=WAVE + 1)], ignore_index=True
+)
 INDEXED = {
     "series and times": (SHOPS.set_index(["shop", "Date"]), 140),
     "their sums": (SHOPS.groupby(["shop", "Date"])["Sales"].sum(), 140),

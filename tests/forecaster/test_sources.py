@@ -19,11 +19,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*all windows are padded")
 TINY = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last", head="quantile")
 BRIEF = {"epochs": 1, "steps_per_epoch": 3}
 OPTIONS = {"preset": TINY, "training": BRIEF, "random_state": 0, "verbose": 0, "level": 80}
-SERIES, PIECE = 12, 200
+SERIES = 12
+PIECE = 200
 
 
 def series(number, rows):
-    rng, hours = np.random.default_rng(number), np.arange(rows)
+    rng = np.random.default_rng(number)
+    hours = np.arange(rows)
     columns = {
         "unique_id": f"s{number:02}",
         "ds": pd.date_range("2024-01-01", periods=rows, freq="h"),
@@ -62,8 +64,15 @@ def small_pieces():
 @pytest.fixture(scope="module")
 def both(small_pieces, folder, frame):
     """Return a forecaster that was fitted to files, and one that was fitted to the same frame."""
-    options = {**OPTIONS, "static_covariates": ["shop"], "future_covariates": ["price"], "calibrate": True}
-    return Forecaster(4, **options).fit(folder, memory_limit="64 MiB"), Forecaster(4, **options).fit(frame)
+    options = {
+        **OPTIONS,
+        "static_covariates": ["shop"],
+        "future_covariates": ["price"],
+        "calibrate": True,
+    }
+    return Forecaster(4, **options).fit(folder, memory_limit="64 MiB"), Forecaster(
+        4, **options
+    ).fit(frame)
 
 
 @pytest.fixture(scope="module")
@@ -71,19 +80,27 @@ def known(frame):
     """Return the covariates of the four steps after each series."""
     last = frame.groupby("unique_id")["ds"].max()
     stamps = [pd.date_range(stamp, periods=5, freq="h")[1:] for stamp in last]
-    return pd.DataFrame({"unique_id": np.repeat(last.index, 4), "ds": np.concatenate(stamps), "price": 0.5})
+    return pd.DataFrame(
+        {"unique_id": np.repeat(last.index, 4), "ds": np.concatenate(stamps), "price": 0.5}
+    )
 
 
 def test_the_same_statistics(both):
     streamed, in_memory = (model.series_state_ for model in both)
     assert streamed.ids == in_memory.ids
     for name in ("loc", "scale"):
-        np.testing.assert_allclose(getattr(streamed.scaler, name), getattr(in_memory.scaler, name), rtol=1e-12)
-    ours, theirs = streamed.builder, in_memory.builder
+        np.testing.assert_allclose(
+            getattr(streamed.scaler, name), getattr(in_memory.scaler, name), rtol=1e-12
+        )
+    ours = streamed.builder
+    theirs = in_memory.builder
     assert ours.static == theirs.static
     assert ours.calendar == theirs.calendar
     np.testing.assert_allclose(
-        ours.row_features(streamed.frame), theirs.row_features(in_memory.frame), rtol=1e-6, atol=1e-6
+        ours.row_features(streamed.frame),
+        theirs.row_features(in_memory.frame),
+        rtol=1e-6,
+        atol=1e-6,
     )
     np.testing.assert_array_equal(streamed.frame.source.values, in_memory.frame.source.values)
     assert (streamed.trained_until == in_memory.trained_until).all()
@@ -111,7 +128,9 @@ def test_a_forecast_of_a_source_is_that_of_the_frame(both, folder, frame, known,
         pd.testing.assert_frame_equal(pd.read_parquet(path), expected, rtol=1e-6)
 
 
-def test_an_interrupted_forecast_goes_on_and_writes_each_output_file_once(both, folder, known, tmp_path):
+def test_an_interrupted_forecast_goes_on_and_writes_each_output_file_once(
+    both, folder, known, tmp_path
+):
     def forecast():
         both[0].predict(df=folder, future=known, output=tmp_path)
         files = {path: path.stat().st_mtime_ns for path in sorted(tmp_path.glob("*.parquet"))}
@@ -129,7 +148,8 @@ def test_an_interrupted_forecast_goes_on_and_writes_each_output_file_once(both, 
 
 
 def test_another_job_does_not_write_into_the_folder(both, folder, known, tmp_path):
-    model, path = both[0], tmp_path / "out"
+    model = both[0]
+    path = tmp_path / "out"
     model.predict(df=folder, future=known, output=path)
     with pytest.raises(SaveError, match="received one of a job with another future, horizon"):
         model.predict(2, df=folder, future=known.groupby("unique_id").head(2), output=path)
@@ -140,7 +160,8 @@ def test_another_job_does_not_write_into_the_folder(both, folder, known, tmp_pat
 
 
 def test_a_forecaster_that_has_read_on_has_another_job(frame, tmp_path):
-    model, days = Forecaster(4, **OPTIONS).fit(frame[frame["ds"] < "2024-01-03"]), frame["ds"] < "2024-01-03 04:00"
+    model = Forecaster(4, **OPTIONS).fit(frame[frame["ds"] < "2024-01-03"])
+    days = frame["ds"] < "2024-01-03 04:00"
     model.predict(output=tmp_path)
     assert model.predict(output=tmp_path) == tmp_path
     model.update(frame[days & (frame["ds"] >= "2024-01-03")])
@@ -150,7 +171,8 @@ def test_a_forecaster_that_has_read_on_has_another_job(frame, tmp_path):
 
 @pytest.mark.parametrize("align", ["time", "series"])
 def test_a_backtest_of_a_source_has_the_rows_of_that_of_the_frame(folder, frame, tmp_path, align):
-    model, keys = Forecaster(4, **OPTIONS), ["unique_id", "ds", "cutoff", "step", "y", "seasonal_naive", "last_value"]
+    model = Forecaster(4, **OPTIONS)
+    keys = ["unique_id", "ds", "cutoff", "step", "y", "seasonal_naive", "last_value"]
     expected = model.backtest(frame, n_windows=2, align=align)
     found = model.backtest(folder, n_windows=2, align=align)
     pd.testing.assert_frame_equal(found[keys], expected[keys])
@@ -161,11 +183,15 @@ def test_a_backtest_of_a_source_has_the_rows_of_that_of_the_frame(folder, frame,
 def test_a_backtest_without_training(folder, frame):
     model = Forecaster(4, **OPTIONS).fit(frame[frame["ds"] < "2024-01-03"])
     expected = model.backtest(frame, n_windows=2, refit="never")
-    pd.testing.assert_frame_equal(model.backtest(folder, n_windows=2, refit="never"), expected, rtol=1e-6)
+    pd.testing.assert_frame_equal(
+        model.backtest(folder, n_windows=2, refit="never"), expected, rtol=1e-6
+    )
 
 
 def test_presets_choose_on_a_source_as_on_the_frame(folder, frame):
-    streamed, in_memory = (Forecaster(4, effort="quick", verbose=0).fit(df) for df in (folder, frame))
+    streamed, in_memory = (
+        Forecaster(4, effort="quick", verbose=0).fit(df) for df in (folder, frame)
+    )
     assert streamed.choice_.shares == pytest.approx(in_memory.choice_.shares, rel=1e-6)
     pd.testing.assert_frame_equal(streamed.predict(), in_memory.predict(), rtol=1e-6)
 
@@ -175,7 +201,9 @@ def test_memory_limits_what_is_remembered(folder):
     assert model.context_length_ == 2048
 
     class Many:
-        schema, covariates, source = model.series_state_.schema, model.series_state_.frame.covariates, range(100)
+        schema = model.series_state_.schema
+        covariates = model.series_state_.frame.covariates
+        source = range(100)
 
     assert Memory(1 << 14).rows_remembered(Many()) == 1
     assert Memory(16 << 20).rows_remembered(Many()) > 1024
@@ -218,7 +246,8 @@ WRONG_VALUES = [
 
 @pytest.mark.parametrize(("column", "value", "options"), WRONG_VALUES)
 def test_errors_name_file_and_row(tmp_path, frame, column, value, options):
-    model, wrong = Forecaster(4, static_covariates=["shop"], **options, **OPTIONS), frame.copy()
+    model = Forecaster(4, static_covariates=["shop"], **options, **OPTIONS)
+    wrong = frame.copy()
     wrong.loc[600, column] = value(wrong.loc[600, column])
     with pytest.raises(DataError) as caught:
         model.fit(faulty(tmp_path, wrong))
@@ -241,17 +270,25 @@ def test_bad_series_are_skipped(tmp_path, frame):
 
 
 def test_what_is_no_frame_is_refused_as_ever(both, frame, tmp_path):
-    with pytest.raises(DataError, match=r"df: expected a pandas or Polars data frame, received builtins\.dict"):
+    with pytest.raises(
+        DataError, match=r"df: expected a pandas or Polars data frame, received builtins\.dict"
+    ):
         both[0].predict(df={"y": [1.0]}, output=tmp_path / "a")
     for output in (None, tmp_path / "b"):
-        with pytest.raises(DataError, match=r"future: expected a pandas or Polars data frame, received builtins\.int"):
+        with pytest.raises(
+            DataError,
+            match=r"future: expected a pandas or Polars data frame, received builtins\.int",
+        ):
             both[0].predict(df=frame, future=3, output=output)
 
 
 WRONG_OPTIONS = [
     ({"validation": pd.DataFrame()}, "validation: expected None"),
     ({"mask": pd.DataFrame()}, "mask: expected None"),
-    *(({"memory_limit": limit}, "memory_limit: expected") for limit in ("1 parsec", "1 MiB", -1, True)),
+    *(
+        ({"memory_limit": limit}, "memory_limit: expected")
+        for limit in ("1 parsec", "1 MiB", -1, True)
+    ),
 ]
 
 
@@ -273,4 +310,6 @@ def test_a_fit_of_a_source_goes_on_from_its_checkpoint(folder, tmp_path):
     expected = model.fit(folder, checkpoint=CheckpointSpec(tmp_path, keep=9)).predict()
     *_, last = sorted(tmp_path.glob("*/*.checkpoint"))
     last.unlink()
-    pd.testing.assert_frame_equal(model.fit(folder, checkpoint=tmp_path, resume=True).predict(), expected)
+    pd.testing.assert_frame_equal(
+        model.fit(folder, checkpoint=tmp_path, resume=True).predict(), expected
+    )

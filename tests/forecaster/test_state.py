@@ -20,7 +20,9 @@ ONE_EPOCH = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 16}
 
 
 def series(unit=1.0, rows=40, names="ab"):
-    return waves(names, rows, level=2.0, spacing=1.0, noise=0.0).assign(y=lambda frame: unit * frame["y"])
+    return waves(names, rows, level=2.0, spacing=1.0, noise=0.0).assign(
+        y=lambda frame: unit * frame["y"]
+    )
 
 
 def tiny(**options):
@@ -32,7 +34,15 @@ def fitted():
     return tiny().fit(series())
 
 
-FITTED = ("engines_", "engine_", "histories_", "history_", "series_state_", "freq_", "season_length_")
+FITTED = (
+    "engines_",
+    "engine_",
+    "histories_",
+    "history_",
+    "series_state_",
+    "freq_",
+    "season_length_",
+)
 FITTED += ("context_length_", "calibrations_", "short_series_", "seed_")
 
 
@@ -54,7 +64,15 @@ def test_fitted_attributes_are_there_after_fit_only_and_read_only(fitted):
 def test_a_fit_that_fails_leaves_the_old_one_whole(fitted):
     model = copy.deepcopy(fitted)
     before = model.predict()
-    model.set_params(training={**ONE_EPOCH, "learning_rate": 1e30, "optimizer": "sgd", "clip_norm": None, "epochs": 3})
+    model.set_params(
+        training={
+            **ONE_EPOCH,
+            "learning_rate": 1e30,
+            "optimizer": "sgd",
+            "clip_norm": None,
+            "epochs": 3,
+        }
+    )
     with pytest.raises(TrainingError) as caught:
         model.fit(series(1e4))
     assert np.isfinite(caught.value.best.predict()[list(before)[2:]]).all().all()
@@ -87,7 +105,9 @@ def test_later_trainings_derive_theirs_from_that_of_the_fit():
 def test_a_later_training_says_how_many_rows_it_needs(fitted):
     """Its network has read whole contexts only."""
     model = copy.deepcopy(fitted)
-    with pytest.raises(DataError, match=r"df \(series 'n'\): expected at least 7 \+ 3 rows, .* received 9 rows"):
+    with pytest.raises(
+        DataError, match=r"df \(series 'n'\): expected at least 7 \+ 3 rows, .* received 9 rows"
+    ):
         model.finetune(series(rows=9, names="n"))
     model.finetune(series(rows=12, names="n"))
 
@@ -97,7 +117,8 @@ def test_a_drawn_seed_repeats_the_fit(tmp_path):
     before = random.getstate(), np.random.get_state()[1].tolist()
     model = tiny(random_state=None).fit(series())
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before
-    again, other = tiny(random_state=model.seed_).fit(series()), tiny(random_state=None).fit(series())
+    again = tiny(random_state=model.seed_).fit(series())
+    other = tiny(random_state=None).fit(series())
     pd.testing.assert_frame_equal(model.predict(), again.predict())
     assert other.seed_ != model.seed_
     assert not np.allclose(other.predict()["seqcast"], model.predict()["seqcast"])
@@ -108,7 +129,8 @@ def test_a_drawn_seed_repeats_the_fit(tmp_path):
 
 
 def test_refits_of_a_backtest_share_a_drawn_seed(monkeypatch):
-    seeds, train = [], backtest.fit_plans
+    seeds = []
+    train = backtest.fit_plans
 
     def noting(plans, run):
         seeds.extend(next(iter(plan.by_place.values())).seeds for plan in plans)
@@ -122,10 +144,15 @@ def test_refits_of_a_backtest_share_a_drawn_seed(monkeypatch):
 
 def test_threads_that_predict_see_whole_states(read_beside):
     """Levels differ by a factor of 1000, so that old scaling with new weights or rows would show."""
-    model, known = tiny(training={**ONE_EPOCH, "learning_rate": 0.1}), []
+    model = tiny(training={**ONE_EPOCH, "learning_rate": 0.1})
+    known = []
     frames = [series(unit) for unit in (1.0, 1000.0)]
     rows = frames[1].assign(ds=frames[1]["ds"] + pd.Timedelta(days=40))
-    changes = [lambda: model.fit(frames[0]), lambda: model.fit(frames[1]), lambda: model.update(rows)]
+    changes = [
+        lambda: model.fit(frames[0]),
+        lambda: model.fit(frames[1]),
+        lambda: model.update(rows),
+    ]
     for change in changes:  # what each state answers is known before any thread predicts
         change()
         known.append(model.predict()["seqcast"].to_numpy())
@@ -134,7 +161,9 @@ def test_threads_that_predict_see_whole_states(read_beside):
         for change in changes * 6:
             change()
 
-    answers = read_beside(fit_in_turn, {"predict": lambda: model.predict()["seqcast"].to_numpy()})["predict"]
+    answers = read_beside(fit_in_turn, {"predict": lambda: model.predict()["seqcast"].to_numpy()})[
+        "predict"
+    ]
     assert len(answers) >= 200
     assert all(any(np.array_equal(answer, one) for one in known) for answer in answers)
 
@@ -190,14 +219,18 @@ def test_remembered_series(asked):
     both = forecaster.predict()
     assert owners.tolist() == [0] * 10 + [1] * 5
     np.testing.assert_allclose(table["seqcast"][:10], both["seqcast"], rtol=1e-6)
-    np.testing.assert_allclose(table["seqcast"][10:], both[both["unique_id"] == names[0]]["seqcast"], rtol=1e-6)
+    np.testing.assert_allclose(
+        table["seqcast"][10:], both[both["unique_id"] == names[0]]["seqcast"], rtol=1e-6
+    )
     assert table["unique_id"].tolist() == [min(names)] * 5 + [max(names)] * 5 + [names[0]] * 5
 
 
 def test_ids_of_another_type_are_refused_and_the_forecaster_stays_as_it_is(asked):
     forecaster, names = asked
     before = forecaster.predict()
-    forecaster.fitted_.for_owners(rows(names[0], DAYS[-1:] + pd.Timedelta("1D"), 99.0), np.array([0]))
+    forecaster.fitted_.for_owners(
+        rows(names[0], DAYS[-1:] + pd.Timedelta("1D"), 99.0), np.array([0])
+    )
     pd.testing.assert_frame_equal(forecaster.predict(), before)
     other = rows(3 if isinstance(names[0], str) else "a", DAYS[:20])
     with pytest.raises(DataError, match="expected ids of type"):

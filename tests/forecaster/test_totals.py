@@ -25,7 +25,8 @@ def counts(series=3, seed=0):
     rng = np.random.default_rng(seed)
     rates = rng.uniform(0.2, 3.0, series)
     parts = [
-        pd.DataFrame({"unique_id": f"s{k}", "ds": DAYS, "y": rng.poisson(rates[k], 120) * 1.0}) for k in range(series)
+        pd.DataFrame({"unique_id": f"s{k}", "ds": DAYS, "y": rng.poisson(rates[k], 120) * 1.0})
+        for k in range(series)
     ]
     return pd.concat(parts, ignore_index=True)
 
@@ -66,7 +67,8 @@ def with_copula(model, copula):
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "counts"])
 def test_each_step_has_the_quantiles_of_the_forecast(fitted, kind):
     model = fitted(kind)
-    forecast, steps = model.predict(), by_step(model.predict(samples=2_000))
+    forecast = model.predict()
+    steps = by_step(model.predict(samples=2_000))
     for name, probability in LEVEL.items():
         if f"seqcast-{name}" in forecast:
             below = (steps <= forecast[f"seqcast-{name}"].to_numpy()[:, None]).mean(axis=1)
@@ -78,10 +80,13 @@ def test_each_step_has_the_quantiles_of_the_forecast(fitted, kind):
 
 def test_counts_are_whole_never_negative_and_have_the_mean(fitted):
     model = fitted("counts")
-    paths, forecast = model.predict(samples=2_000), model.predict()
+    paths = model.predict(samples=2_000)
+    forecast = model.predict()
     assert paths["seqcast"].dtype == "int64"
     assert paths["seqcast"].min() == 0
-    means = model.with_fitted(model.fitted_).set_params(point="mean").predict()["seqcast"].to_numpy()
+    means = (
+        model.with_fitted(model.fitted_).set_params(point="mean").predict()["seqcast"].to_numpy()
+    )
     steps = by_step(paths)
     np.testing.assert_allclose(steps.mean(axis=1), means, atol=0.15)
     inside = (steps >= forecast["seqcast-lo-80"].to_numpy()[:, None]) & (
@@ -95,20 +100,31 @@ def test_counts_are_whole_never_negative_and_have_the_mean(fitted):
 @pytest.mark.parametrize("kind", ["pretrained", "mean", "calibrated"])
 def test_a_total_is_the_sum_of_paths(fitted, kind):
     model = fitted(kind)
-    sums = model.predict(samples=1_000).groupby(["unique_id", "sample"])["seqcast"].sum().groupby("unique_id")
+    sums = (
+        model.predict(samples=1_000)
+        .groupby(["unique_id", "sample"])["seqcast"]
+        .sum()
+        .groupby("unique_id")
+    )
     total = model.predict(total="all", level=80)
     assert total["steps"].tolist() == [10] * 3
     assert total["ds"].unique() == [DAYS[-1] + pd.Timedelta(days=10)]
     for name in ("lo-80", "hi-80"):
         np.testing.assert_allclose(total[f"seqcast-{name}"], sums.quantile(LEVEL[name]))
-    point = model.predict()["seqcast"].to_numpy().reshape(3, -1).sum(axis=1) if kind == "mean" else sums.quantile(0.5)
+    point = (
+        model.predict()["seqcast"].to_numpy().reshape(3, -1).sum(axis=1)
+        if kind == "mean"
+        else sums.quantile(0.5)
+    )
     np.testing.assert_allclose(total["seqcast"], point)
 
 
 def test_steps_that_depend_on_each_other_have_wider_sums(fitted):
     widths = []
     for shared in (0.0, 0.4, 0.98):
-        total = with_copula(fitted("pretrained"), Copula(Dependence(shared))).predict(total="all", level=80)
+        total = with_copula(fitted("pretrained"), Copula(Dependence(shared))).predict(
+            total="all", level=80
+        )
         widths.append((total["seqcast-hi-80"] - total["seqcast-lo-80"]).mean())
     assert widths[0] < 0.7 * widths[1] < 0.7 * widths[2]
     steps = fitted("pretrained").predict(level=80)
@@ -137,12 +153,15 @@ def test_series_at_one_time_depend_on_each_other_in_sums_over_them(fitted):
         widths.append(float((total["seqcast-hi-80"] - total["seqcast-lo-80"]).iloc[0]))
     each = model.predict(total="all", level=80)
     assert widths[0] < 0.75 * widths[1]
-    assert widths[1] == pytest.approx((each["seqcast-hi-80"] - each["seqcast-lo-80"]).sum(), rel=0.1)
+    assert widths[1] == pytest.approx(
+        (each["seqcast-hi-80"] - each["seqcast-lo-80"]).sum(), rel=0.1
+    )
 
 
 def test_paths_do_not_depend_on_the_company_of_a_series_and_files_hold_the_copula(fitted, tmp_path):
     model = with_copula(fitted("quick"), Copula(Dependence(0.3, 0.2), 0.5))
-    whole, alone = model.predict(samples=3), model.predict(df=PANEL[PANEL["unique_id"] == "s1"], samples=3)
+    whole = model.predict(samples=3)
+    alone = model.predict(df=PANEL[PANEL["unique_id"] == "s1"], samples=3)
     own = whole[whole["unique_id"] == "s1"]["seqcast"].to_numpy()
     np.testing.assert_allclose(alone["seqcast"], own, rtol=1e-6)
     model.save(tmp_path / "m.seqcast")
@@ -154,14 +173,18 @@ def test_paths_do_not_depend_on_the_company_of_a_series_and_files_hold_the_copul
 def test_the_copula_is_learnt_where_paths_are_first_drawn(monkeypatch, tmp_path):
     learnt = []
     learn = Copula.learnt.__func__
-    monkeypatch.setattr(Copula, "learnt", classmethod(lambda *given: learnt.append(1) or learn(*given)))
+    monkeypatch.setattr(
+        Copula, "learnt", classmethod(lambda *given: learnt.append(1) or learn(*given))
+    )
     model = Forecaster(10, preset="pretrained", verbose=0).fit(PANEL)
     newer = panels.waves(("s0", "s1", "s2"), 130, level=10.0).groupby("unique_id").tail(10)
     model.predict()
     model.predict(df=newer)
     assert not learnt
     paths = model.predict(samples=3)
-    updated = Forecaster(10, preset="pretrained", verbose=0).with_fitted(model.fitted_.updated(newer))
+    updated = Forecaster(10, preset="pretrained", verbose=0).with_fitted(
+        model.fitted_.updated(newer)
+    )
     assert updated.fitted_.copula == model.fitted_.copula
     model.save(tmp_path / "m.seqcast")
     loaded = Forecaster.load(tmp_path / "m.seqcast")
@@ -173,16 +196,24 @@ def test_the_copula_is_learnt_from_hold_out_windows():
     rng = np.random.default_rng(0)
     levels = np.repeat(rng.normal(size=(6, 30)), 8, axis=1)  # steps of one block of 8 err together
     frames = [
-        pd.DataFrame({"unique_id": f"s{k}", "ds": np.arange(240), "y": row + 0.2 * rng.normal(size=240)})
+        pd.DataFrame(
+            {"unique_id": f"s{k}", "ds": np.arange(240), "y": row + 0.2 * rng.normal(size=240)}
+        )
         for k, row in enumerate(levels)
     ]
     wandering = Forecaster(8, preset="pretrained", verbose=0).fit(pd.concat(frames)).fitted_.copula
     noise = [frame.assign(y=rng.normal(size=240)) for frame in frames]
     still = Forecaster(8, preset="pretrained", verbose=0).fit(pd.concat(noise)).fitted_.copula
-    assert still.steps.shared + still.steps.persistence < 0.4 < wandering.steps.shared + wandering.steps.persistence
+    assert (
+        still.steps.shared + still.steps.persistence
+        < 0.4
+        < wandering.steps.shared + wandering.steps.persistence
+    )
     alike = [frame.assign(y=frames[0]["y"] + 0.1 * rng.normal(size=240)) for frame in frames]
     assert (
-        Forecaster(8, preset="pretrained", verbose=0).fit(pd.concat(alike)).fitted_.copula.across > 0.5 > still.across
+        Forecaster(8, preset="pretrained", verbose=0).fit(pd.concat(alike)).fitted_.copula.across
+        > 0.5
+        > still.across
     )
 
 
@@ -210,7 +241,9 @@ def test_factors_of_own_intervals_stay_beyond_calibrated_levels():
 def sales(seed=0):
     rng = np.random.default_rng(seed)
     promotion = rng.random(120) < 0.3
-    return pd.DataFrame({"ds": DAYS, "promotion": promotion, "y": 10 + 8.0 * promotion + rng.normal(0, 1, 120)})
+    return pd.DataFrame(
+        {"ds": DAYS, "promotion": promotion, "y": 10 + 8.0 * promotion + rng.normal(0, 1, 120)}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +251,9 @@ def planned():
     """Return a forecaster that reads promotions, and two plans."""
     rows = sales()
     network = replace(panels.TINY, head="normal")
-    model = panels.tiny(7, preset=network, future_covariates=["promotion"], calendar="none").fit(rows)
+    model = panels.tiny(7, preset=network, future_covariates=["promotion"], calendar="none").fit(
+        rows
+    )
     ahead = DAYS[-1] + pd.to_timedelta(np.arange(1, 8), "D")
     return model, {
         "without": pd.DataFrame({"ds": ahead, "promotion": False}),
@@ -234,8 +269,12 @@ def test_scenarios_are_forecasts_with_differences_of_paired_paths(planned):
     for side in ("", "-lo-80", "-hi-95"):
         assert first[f"difference{side}"] == 0
     assert other["difference"] == pytest.approx(other["seqcast"] - first["seqcast"])
-    assert other["difference-lo-80"] - 1e-6 <= other["difference"] <= other["difference-hi-80"] + 1e-6
-    paired, alone = (other[f"{name}-hi-80"] - other[f"{name}-lo-80"] for name in ("difference", "seqcast"))
+    assert (
+        other["difference-lo-80"] - 1e-6 <= other["difference"] <= other["difference-hi-80"] + 1e-6
+    )
+    paired, alone = (
+        other[f"{name}-hi-80"] - other[f"{name}-lo-80"] for name in ("difference", "seqcast")
+    )
     assert paired < alone
     steps = model.scenarios({"same": futures["always"], "again": futures["always"]})
     assert (steps.filter(like="difference") == 0).all(axis=None)
@@ -249,7 +288,9 @@ def test_frames_of_polars_have_totals_and_scenarios(fitted):
     total = model.predict(total="W", total_over="series")
     assert isinstance(total, pl.DataFrame)
     np.testing.assert_allclose(
-        total["seqcast"], fitted("pretrained").predict(total="W", total_over="series")["seqcast"], rtol=1e-6
+        total["seqcast"],
+        fitted("pretrained").predict(total="W", total_over="series")["seqcast"],
+        rtol=1e-6,
     )
 
 
@@ -272,23 +313,38 @@ def test_what_stamps_or_forecasts_do_not_allow_is_refused(fitted, planned, tmp_p
     whole = PANEL.assign(ds=PANEL.groupby("unique_id").cumcount())
     numbers = Forecaster(4, preset="pretrained", verbose=0).fit(whole)
     refused(SpecError, "total: expected 'all' or a number of steps", numbers.predict, total="W")
-    shifted = Forecaster(4, preset="pretrained", verbose=0).fit(whole[whole["ds"] + (whole["unique_id"] == "s1") < 120])
+    shifted = Forecaster(4, preset="pretrained", verbose=0).fit(
+        whole[whole["ds"] + (whole["unique_id"] == "s1") < 120]
+    )
     over = {"total": "all", "total_over": "series"}
-    refused(SpecError, "total_over: expected series that end at the same time", shifted.predict, **over)
+    refused(
+        SpecError, "total_over: expected series that end at the same time", shifted.predict, **over
+    )
     point = panels.tiny(4, preset="classic", level=(), training={"epochs": 1}).fit(PANEL)
     refused(SpecError, "total: expected a forecaster with intervals", point.predict, total="all")
     assert len(point.set_params(point="mean").predict(total="all")) == 3
-    refused(SpecError, "total_over: expected 'steps'", fitted("quick").predict, **over, output=tmp_path / "out")
-    refused(SpecError, "futures: expected a frame of future steps by name", planned[0].scenarios, {})
+    refused(
+        SpecError,
+        "total_over: expected 'steps'",
+        fitted("quick").predict,
+        **over,
+        output=tmp_path / "out",
+    )
+    refused(
+        SpecError, "futures: expected a frame of future steps by name", planned[0].scenarios, {}
+    )
 
 
 def test_sums_of_skewed_truths_are_held_as_their_dependence_says():
-    steps, shape = Dependence(0.3, 0.5), (1_000, 8, 1)
+    steps = Dependence(0.3, 0.5)
+    shape = (1_000, 8, 1)
     quantiles = np.broadcast_to(np.exp(special.ndtri(PROBABILITIES)), (8, 1, len(PROBABILITIES)))
     truth = at_ranks(quantiles, special.ndtr(steps.scores(np.random.default_rng(1), shape)))
     truth[:50, 3:6] = truth[50:200] = np.nan
     forecasts = np.broadcast_to(quantiles, (1_000, *quantiles.shape))
-    alone, as_drawn, more = (share_held(truth, forecasts, each) for each in (Dependence(), steps, Dependence(0.7, 0.5)))
+    alone, as_drawn, more = (
+        share_held(truth, forecasts, each) for each in (Dependence(), steps, Dependence(0.7, 0.5))
+    )
     assert as_drawn == pytest.approx(0.8, abs=0.05)
     assert alone < as_drawn - 0.1
     assert more > as_drawn + 0.05

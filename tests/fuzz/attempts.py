@@ -1,11 +1,11 @@
 """A process that makes hostile files by number, reads each as a user would, and says what came of it.
 
-    python attempts.py FOLDER write    writes the valid files first, from which the hostile ones are made
-    python attempts.py FOLDER read
+    python attempts.py FOLDER write    writes the valid files first, from which the hostile ones are
+    made python attempts.py FOLDER read
 
-A line on standard input names a case, such as `forecaster 17`, or `forecaster/header 17` for a mutation of one field of
-the header; a line of JSON on standard output answers. The process
-is the test's to end: one that hangs, or dies, is seen as such.
+A line on standard input names a case, such as `forecaster 17`, or `forecaster/header 17` for a
+mutation of one field of the header; a line of JSON on standard output answers. The process is the
+test's to end: one that hangs, or dies, is seen as such.
 """
 
 import contextlib
@@ -42,22 +42,37 @@ FUTURE = np.sin(np.arange(6, 9) + np.arange(20)[:, None])[:, :, None]
 def series():
     """Return two series with covariates of every kind."""
     place, step = np.divmod(np.arange(80), 40)
-    days, names = pd.date_range("2024-01-01", periods=40)[step], np.array(["a", "b"])[place]
+    days = pd.date_range("2024-01-01", periods=40)[step]
+    names = np.array(["a", "b"])[place]
     static = np.array(["north", "south"])[place]
     rest = {"region": static, "price": np.cos(np.arange(80.0)), "open": step % 3 == 0}
     return pd.DataFrame({"unique_id": names, "ds": days, "y": np.sin(step + place), **rest})
 
 
 def ahead():
-    return pd.DataFrame({"unique_id": [*"aaabbb"], "ds": [*pd.date_range("2024-02-10", periods=3)] * 2, "open": True})
+    return pd.DataFrame(
+        {
+            "unique_id": [*"aaabbb"],
+            "ds": [*pd.date_range("2024-02-10", periods=3)] * 2,
+            "open": True,
+        }
+    )
 
 
 def write_forecaster(path):
     """Write a forecaster with covariates, intervals and a calibration."""
-    training = TrainingSpec(epochs=1, steps_per_epoch=1, optimizer={"class_name": "Adam", "config": {}}, loss=None)
-    roles = {"static_covariates": ("region",), "past_covariates": ("price",), "future_covariates": ("open",)}
+    training = TrainingSpec(
+        epochs=1, steps_per_epoch=1, optimizer={"class_name": "Adam", "config": {}}, loss=None
+    )
+    roles = {
+        "static_covariates": ("region",),
+        "past_covariates": ("price",),
+        "future_covariates": ("open",),
+    }
     options = {"calibrate": True, "level": (50,), "random_state": 0, "verbose": 0}
-    Forecaster(3, context_length=6, preset=TINY, training=training, **roles, **options).fit(series()).save(path)
+    Forecaster(3, context_length=6, preset=TINY, training=training, **roles, **options).fit(
+        series()
+    ).save(path)
 
 
 def read_forecaster(path):
@@ -67,7 +82,8 @@ def read_forecaster(path):
 def random_walks():
     """Return two series of whole numbers as stamps, which the last season forecasts best."""
     steps = np.random.default_rng(0).normal(size=(2, 60))
-    names, stamps = np.repeat([3, 7], 60), np.tile(np.arange(60), 2)
+    names = np.repeat([3, 7], 60)
+    stamps = np.tile(np.arange(60), 2)
     return pd.DataFrame({"unique_id": names, "ds": stamps, "y": steps.cumsum(axis=1).ravel()})
 
 
@@ -78,13 +94,17 @@ def read_walks(path):
 def write_season(path):
     """Write a forecaster that repeats the last season, since its network has learnt nothing."""
     training = {"epochs": 1, "steps_per_epoch": 1, "learning_rate": 1e-9}
-    model = Forecaster(3, training=training, level=(80, 99), season_length=1, random_state=0, verbose=0)
+    model = Forecaster(
+        3, training=training, level=(80, 99), season_length=1, random_state=0, verbose=0
+    )
     model.fit(random_walks()).save(path)
 
 
 def write_pretrained(path):
     """Write a forecaster of the pretrained network, which reads a future covariate."""
-    Forecaster(3, preset="pretrained", future_covariates=["open"], level=80, verbose=0).fit(series()).save(path)
+    Forecaster(3, preset="pretrained", future_covariates=["open"], level=80, verbose=0).fit(
+        series()
+    ).save(path)
 
 
 def read_pretrained(path):
@@ -96,11 +116,15 @@ def write_ensemble(path):
     network = NetworkSpec(encoder_units=(4,), decoder_units=(4,), head="normal")
     member = MemberSpec(network, TrainingSpec(epochs=1, steps_per_epoch=1), context_length=6)
     preset = EnsembleSpec([member, member], alone=True)
-    Forecaster(3, preset=preset, missing="fill", random_state=0, verbose=0).fit(random_walks()).save(path)
+    Forecaster(3, preset=preset, missing="fill", random_state=0, verbose=0).fit(
+        random_walks()
+    ).save(path)
 
 
 def regressor(**options):
-    return Seq2SeqRegressor(encoder_units=(4,), decoder_units=(4,), random_state=0, verbose=0, **options)
+    return Seq2SeqRegressor(
+        encoder_units=(4,), decoder_units=(4,), random_state=0, verbose=0, **options
+    )
 
 
 def write_regressor(path):
@@ -113,7 +137,9 @@ def read_regressor(path):
 
 
 def trained(folder, *, resume=False):
-    return regressor(epochs=2, steps_per_epoch=1).fit(PAST, FUTURE, checkpoint=folder, resume=resume)
+    return regressor(epochs=2, steps_per_epoch=1).fit(
+        PAST, FUTURE, checkpoint=folder, resume=resume
+    )
 
 
 def write_checkpoint(path):
@@ -139,7 +165,13 @@ def resumed(path, training):
 
 def interrupted(checkpoint, *, resume=False):
     """Return a regressor of two epochs of three steps."""
-    options = {"epochs": 2, "steps_per_epoch": 3, "batch_size": 4, "metrics": ("mae",), "validation_fraction": 0.2}
+    options = {
+        "epochs": 2,
+        "steps_per_epoch": 3,
+        "batch_size": 4,
+        "metrics": ("mae",),
+        "validation_fraction": 0.2,
+    }
     return regressor(**options).fit(PAST, FUTURE, checkpoint=checkpoint, resume=resume)
 
 
@@ -163,15 +195,23 @@ def write_ods(path):
     """Write a workbook of LibreOffice."""
     rows = [[f'office:value-type="string"><text:p>{name}</text:p>' for name in ("ds", "y")]]
     for row in range(40):
-        rows.append([f'office:value-type="float" office:value="{value}">' for value in (row, row % 7)])
-    cells = ("".join(f"<table:table-cell {cell}</table:table-cell>" for cell in row) for row in rows)
-    path.write_bytes(hostile_workbooks.ods("".join(f"<table:table-row>{row}</table:table-row>" for row in cells)))
+        rows.append(
+            [f'office:value-type="float" office:value="{value}">' for value in (row, row % 7)]
+        )
+    cells = (
+        "".join(f"<table:table-cell {cell}</table:table-cell>" for cell in row) for row in rows
+    )
+    path.write_bytes(
+        hostile_workbooks.ods("".join(f"<table:table-row>{row}</table:table-row>" for row in cells))
+    )
 
 
 def write_xlsb(path):
     """Write a workbook of Excel's binary kind."""
     rows = [("ds", "y"), *((float(row), row % 7 / 2) for row in range(40))]
-    cells = [(number, place, value) for number, row in enumerate(rows) for place, value in enumerate(row)]
+    cells = [
+        (number, place, value) for number, row in enumerate(rows) for place, value in enumerate(row)
+    ]
     path.write_bytes(hostile_workbooks.xlsb(cells))
 
 
@@ -246,11 +286,18 @@ def attempt(kind, number, folder):
         except CLEAN as error:
             answer |= {"outcome": "refused", "type": type(error).__name__, "text": str(error)[:300]}
         except BaseException as error:
-            answer |= {"outcome": "bug", "type": type(error).__name__, "text": traceback.format_exc()[-1500:]}
+            answer |= {
+                "outcome": "bug",
+                "type": type(error).__name__,
+                "text": traceback.format_exc()[-1500:],
+            }
         else:
             answer |= {"outcome": "same" if same(result, ORIGINAL[original]) else "another"}
             if isinstance(result, np.ndarray) and not np.isfinite(result).all():
-                answer |= {"outcome": "bug", "text": f"a forecast that is not finite: {result.ravel()[:5]}"}
+                answer |= {
+                    "outcome": "bug",
+                    "text": f"a forecast that is not finite: {result.ravel()[:5]}",
+                }
     return answer
 
 

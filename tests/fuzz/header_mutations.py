@@ -1,6 +1,7 @@
 """Every mutation of every field of a model file's header, in a random order, each with a digest that fits.
 
-A random change of a header mostly hits what the first check refuses. Here each field is changed by itself.
+A random change of a header mostly hits what the first check refuses. Here each field is changed by
+itself.
 """
 
 import copy

@@ -1,6 +1,7 @@
 """Hostile model files and checkpoints, each made from a valid one by a seed.
 
-What is changed in the header or in an array gets the right digest, as whoever is hostile would compute it.
+What is changed in the header or in an array gets the right digest, as whoever is hostile would
+compute it.
 """
 
 import json
@@ -18,11 +19,26 @@ TEXTS = ("", "a", "standard", "\ud800", "x" * 10_000)
 NESTED = ([], [None], [1, 2], [[1]], ["a", "a"], {}, {"a": 1})
 CODE = (
     {"class_name": "function", "module": "os", "config": "system", "registered_name": None},
-    {"class_name": "StringLookup", "module": "keras.layers", "config": {"vocabulary": "/etc/passwd"}},
+    {
+        "class_name": "StringLookup",
+        "module": "keras.layers",
+        "config": {"vocabulary": "/etc/passwd"},
+    },
     {"class_name": "__lambda__", "config": {"value": "4wEAAAA="}},
 )
 VALUES = (None, True, *NUMBERS, *TEXTS, *NESTED, *CODE)
-NAMES = ("../outside", "/tmp/out", "__metadata__", "a\\0.npy", "", "C:evil", "\0", "series/values/", "/", "weight/1e9")
+NAMES = (
+    "../outside",
+    "/tmp/out",
+    "__metadata__",
+    "a\\0.npy",
+    "",
+    "C:evil",
+    "\0",
+    "series/values/",
+    "/",
+    "weight/1e9",
+)
 TYPES = ("F64", "F32", "BF16", "I8", "U8", "BOOL", "C64", "F8_E4M3", "F4", "O", "")
 NUMPY_TYPES = ("<U9", "<M8[ns]", "<M8[Y]", "<m8[s]", "<U999999999", "|O", "<f8,O", "<i8")
 
@@ -54,7 +70,8 @@ def sealed(content, arrays):
 
 
 def with_content(whole, change):
-    content, arrays = parse(whole)[1], load(whole)
+    content = parse(whole)[1]
+    arrays = load(whole)
     change(content)
     return sealed(content, arrays)
 
@@ -82,15 +99,34 @@ def claim(whole, rng):
     """Give an array another shape, type, place or name than it has."""
     header, _, data = parse(whole)
     names = [name for name in header if name != "__metadata__"]
-    name, entry = one_of(names, rng), int(rng.integers(5))
+    name = one_of(names, rng)
+    entry = int(rng.integers(5))
     other = header[one_of(names, rng)]
     if entry == 0:
-        shapes = [[10 ** int(rng.integers(6, 19))], [2**32] * 3, [-1], [], [0] * 5000, [None], "all", [10**12, 0]]
+        shapes = [
+            [10 ** int(rng.integers(6, 19))],
+            [2**32] * 3,
+            [-1],
+            [],
+            [0] * 5000,
+            [None],
+            "all",
+            [10**12, 0],
+        ]
         header[name]["shape"] = one_of(shapes, rng)
     elif entry == 1:
         header[name]["dtype"] = one_of(TYPES, rng)
     elif entry == 2:
-        places = [other["data_offsets"], [0, 0], [-8, 8], [0, 2**63], [8, 0], [0, len(data)], [0], None]
+        places = [
+            other["data_offsets"],
+            [0, 0],
+            [-8, 8],
+            [0, 2**63],
+            [8, 0],
+            [0, len(data)],
+            [0],
+            None,
+        ]
         header[name]["data_offsets"] = one_of(places, rng)
     elif entry == 3:
         header[one_of([*NAMES, *names], rng)] = header.pop(name)
@@ -107,10 +143,15 @@ def long_header(whole, rng):
     if choice == 0:
         return int(rng.choice([0, 2**31, 2**40, 2**63])).to_bytes(8, "little") + whole[8:]
     if choice == 1:
-        return raw(json.dumps(header).encode() + b" " * (int(rng.choice([1, 20, 40, 110])) * MIB), data)
+        return raw(
+            json.dumps(header).encode() + b" " * (int(rng.choice([1, 20, 40, 110])) * MIB), data
+        )
     if choice == 2:
         empty = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
-        return raw({**{f"weight/{n}": empty for n in range(int(rng.choice([10, 100_000])))}, **header}, data)
+        return raw(
+            {**{f"weight/{n}": empty for n in range(int(rng.choice([10, 100_000])))}, **header},
+            data,
+        )
     return raw(b"[" * 100_000 + b"]" * 100_000, data)
 
 
@@ -127,7 +168,13 @@ def break_json(whole, rng):
 
 def places_in(node, path=()):
     yield path
-    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    children = (
+        node.items()
+        if isinstance(node, dict)
+        else enumerate(node)
+        if isinstance(node, list)
+        else ()
+    )
     for key, child in children:
         yield from places_in(child, (*path, key))
 
@@ -144,8 +191,11 @@ def change_header(whole, rng):
     def change(index):
         for _ in range(int(rng.choice([1, 1, 1, 2, 4]))):
             paths = [path for path in places_in(index) if path]
-            path, value, choice = one_of(paths, rng), one_of(VALUES, rng), rng.random()
-            owner, key = at(index, path[:-1]), path[-1]
+            path = one_of(paths, rng)
+            value = one_of(VALUES, rng)
+            choice = rng.random()
+            owner = at(index, path[:-1])
+            key = path[-1]
             if choice < 0.6:
                 owner[key] = value
             elif choice < 0.7:
@@ -167,7 +217,9 @@ def nest_header(whole, rng):
     path = one_of([path for path in places_in(content) if path], rng)
     at(content, path[:-1])[path[-1]] = "deep"
     entry = json.dumps({"sha256": "0" * 64, "content": content})
-    header["__metadata__"]["seqcast"] = entry.replace('"deep"', opened * depth + "1" + closed * depth, 1)
+    header["__metadata__"]["seqcast"] = entry.replace(
+        '"deep"', opened * depth + "1" + closed * depth, 1
+    )
     return raw(header, data)
 
 
@@ -176,14 +228,26 @@ def nest_header(whole, rng):
 
 def change_arrays(whole, rng):
     """Exchange, drop or add arrays, or give one another shape, another type or other values."""
-    content, arrays = parse(whole)[1], load(whole)
+    content = parse(whole)[1]
+    arrays = load(whole)
     name, other = (one_of(list(arrays), rng) for _ in range(2))
-    values, choice = arrays[name], int(rng.integers(8))
+    values = arrays[name]
+    choice = int(rng.integers(8))
     if choice == 0:
-        shapes = [(), (0,), (1, 1), (*values.shape, 1), (values.size,), (2, *values.shape), (0, 10**9)]
+        shapes = [
+            (),
+            (0,),
+            (1, 1),
+            (*values.shape, 1),
+            (values.size,),
+            (2, *values.shape),
+            (0, 10**9),
+        ]
         values = np.resize(values, one_of(shapes, rng))
     elif choice == 1:
-        values = np.zeros(values.shape, dtype=str(rng.choice(["f8", "f4", "f2", "i8", "i1", "u8", "?"])))
+        values = np.zeros(
+            values.shape, dtype=str(rng.choice(["f8", "f4", "f2", "i8", "i1", "u8", "?"]))
+        )
     elif choice == 2:
         values = values[::-1] if values.ndim else values
     elif choice == 3 and values.dtype.kind in "fiu":
@@ -191,10 +255,17 @@ def change_arrays(whole, rng):
         with np.errstate(all="ignore"):
             values = np.full(values.shape, filler).astype(values.dtype)
     elif choice == 4:
-        values = np.frombuffer(rng.bytes(values.nbytes), dtype=np.uint8).view(values.dtype).reshape(values.shape)
+        values = (
+            np.frombuffer(rng.bytes(values.nbytes), dtype=np.uint8)
+            .view(values.dtype)
+            .reshape(values.shape)
+        )
     elif choice == 5:
         values, arrays[other] = arrays[other], values
-        content["arrays"][name], content["arrays"][other] = content["arrays"][other], content["arrays"][name]
+        content["arrays"][name], content["arrays"][other] = (
+            content["arrays"][other],
+            content["arrays"][name],
+        )
     elif choice == 6:
         content["arrays"][name] = one_of(NUMPY_TYPES, rng)
     else:
@@ -206,4 +277,14 @@ def change_arrays(whole, rng):
     return sealed(content, arrays)
 
 
-KINDS = [flip, truncate, claim, claim, long_header, break_json, nest_header, *[change_header] * 3, *[change_arrays] * 2]
+KINDS = [
+    flip,
+    truncate,
+    claim,
+    claim,
+    long_header,
+    break_json,
+    nest_header,
+    *[change_header] * 3,
+    *[change_arrays] * 2,
+]

@@ -40,14 +40,19 @@ def flip_pages(whole, rng):
 
 def splice_footer(whole, rng):
     """Put random bytes into the footer: counts, sizes, offsets and types."""
-    place, size = int(rng.integers(footer_start(whole), end_of(whole))), int(rng.integers(1, 12))
+    place = int(rng.integers(footer_start(whole), end_of(whole)))
+    size = int(rng.integers(1, 12))
     return whole[:place] + rng.bytes(size) + whole[min(place + size, end_of(whole)) :]
 
 
 def change_length(whole, rng):
     """Claim another length of the footer."""
     end = end_of(whole)
-    length = int(rng.choice([0, 1, 2**31, 2**32 - 1, len(whole), len(whole) + 1, int(rng.integers(len(whole)))]))
+    length = int(
+        rng.choice(
+            [0, 1, 2**31, 2**32 - 1, len(whole), len(whole) + 1, int(rng.integers(len(whole)))]
+        )
+    )
     return whole[:end] + struct.pack("<I", length) + whole[end + 4 :]
 
 
@@ -56,7 +61,9 @@ def change_lengths(whole, rng):
     data = bytearray(whole)
     for _ in range(int(rng.integers(1, 5))):
         place = int(rng.integers(len(data) // 8)) * 8
-        data[place : place + 8] = struct.pack("<q", int(rng.choice([-1, 0, 2**20, 2**31, 2**40, 2**62, 2**63 - 1])))
+        data[place : place + 8] = struct.pack(
+            "<q", int(rng.choice([-1, 0, 2**20, 2**31, 2**40, 2**62, 2**63 - 1]))
+        )
     return bytes(data[: len(whole)])
 
 
@@ -85,12 +92,15 @@ def often(text, rows=100_000):
 def views(rows, text):
     """Return rows that are all views of one text."""
     places = struct.pack("<i4sii", len(text), text[:4], 0, 0) * rows
-    return pa.Array.from_buffers(pa.string_view(), rows, [None, pa.py_buffer(places), pa.py_buffer(text)])
+    return pa.Array.from_buffers(
+        pa.string_view(), rows, [None, pa.py_buffer(places), pa.py_buffer(text)]
+    )
 
 
 def bomb(whole, rng):
     """Let a small file hold tens of millions of rows, rows of nothing, long text many times, or many columns."""
-    in_feather, choice = whole.endswith(b"ARROW1"), int(rng.integers(5))
+    in_feather = whole.endswith(b"ARROW1")
+    choice = int(rng.integers(5))
     write = feather if in_feather else parquet
     if choice == 0:
         numbers = pa.array(np.zeros(int(rng.choice([3_000_000, 30_000_000]))))

@@ -91,7 +91,9 @@ def _cell(column, value):
 def xlsb(cells, *, sheet="worksheets/sheet1.bin"):
     """Return an `.xlsb` with cells, each a row, a column and a number or a text; both are counted from 0."""
     one = struct.pack("<II", 0, 1) + _text("rId1") + _text("Sales")
-    rows = b"".join(record(0, struct.pack("<I", row) + bytes(13)) + _cell(at, value) for row, at, value in cells)
+    rows = b"".join(
+        record(0, struct.pack("<I", row) + bytes(13)) + _cell(at, value) for row, at, value in cells
+    )
     numbers, columns, _ = zip(*cells, strict=True)
     extent = record(148, struct.pack("<4I", min(numbers), max(numbers), min(columns), max(columns)))
     parts = {
@@ -104,7 +106,8 @@ def xlsb(cells, *, sheet="worksheets/sheet1.bin"):
     return packed(parts)
 
 
-# ---------------------------------------------------------------- those that ask for hundreds of gigabytes
+# ---------------------------------------------------------------- those that ask for hundreds of
+# gigabytes
 
 FIRST = '<row r="1"><c r="A1"><v>1</v></c></row>'
 TWO_ROWS = FIRST + '<row r="2"><c r="A2"><v>2</v></c></row>'
@@ -124,8 +127,11 @@ def repeated(row="", cell=""):
 
 def one_text_often():
     """Return an `.xlsx` in which two hundred thousand cells share a text of a megabyte."""
-    cells = "".join(f'<row r="{row}"><c r="A{row}" t="s"><v>0</v></c></row>' for row in range(1, 200_001))
-    parts, targets = parts_of(xlsx(cells)), {"worksheet": "worksheets/sheet1.xml", "sharedStrings": "sharedStrings.xml"}
+    cells = "".join(
+        f'<row r="{row}"><c r="A{row}" t="s"><v>0</v></c></row>' for row in range(1, 200_001)
+    )
+    parts = parts_of(xlsx(cells))
+    targets = {"worksheet": "worksheets/sheet1.xml", "sharedStrings": "sharedStrings.xml"}
     parts["xl/_rels/workbook.xml.rels"] = relations(*targets.items())
     parts["xl/sharedStrings.xml"] = f'<sst xmlns="{MAIN}"><si><t>{"x" * MIB}</t></si></sst>'
     return packed(parts)
@@ -133,7 +139,8 @@ def one_text_often():
 
 def corners():
     """Return workbooks with cells in opposite corners, by a name with the suffix; each hides them in another way."""
-    decoy, far = """x=" r='A2'" """, [(0, 0, 1.0), (1_048_575, 16_383, 2.0)]
+    decoy = """x=" r='A2'" """
+    far = [(0, 0, 1.0), (1_048_575, 16_383, 2.0)]
     long = {"cell": f'x="{"y" * 70_000}"', "before": " " * (MIB - 69_000)}
     return {
         "plain.xlsx": xlsx(corner()),
@@ -178,8 +185,20 @@ def drop_part(whole, rng):
 def change_numbers(whole, rng):
     """Put other numbers in the place of some of a part's: counts, places, repetitions, indices."""
     parts = parts_of(whole)
-    name = str(rng.choice([name for name, content in parts.items() if re.search(rb"[0-9]", content)]))
-    others = [b"0", b"-1", b"1048576", b"16384", b"2147483648", b"18446744073709551616", b"1e308", b"A", b""]
+    name = str(
+        rng.choice([name for name, content in parts.items() if re.search(rb"[0-9]", content)])
+    )
+    others = [
+        b"0",
+        b"-1",
+        b"1048576",
+        b"16384",
+        b"2147483648",
+        b"18446744073709551616",
+        b"1e308",
+        b"A",
+        b"",
+    ]
 
     def other(found):
         return others[int(rng.integers(len(others)))] if rng.random() < 0.05 else found[0]
@@ -214,11 +233,28 @@ def far_cells(whole, rng):
     """Write cells anywhere: as numbers in an `.xlsb`, as names in an `.xlsx`."""
     if suffix_of(whole) == ".ods":
         return corner_of(whole, rng)
-    places = [(int(row), int(column)) for row, column in rng.integers(0, 2 ** rng.integers(1, 32, (3, 2)))]
+    places = [
+        (int(row), int(column)) for row, column in rng.integers(0, 2 ** rng.integers(1, 32, (3, 2)))
+    ]
     if suffix_of(whole) == ".xlsb":
         return xlsb([(row, column, 1.0) for row, column in places])
-    letters = "".join(chr(65 + int(letter)) for letter in rng.integers(0, 26, int(rng.integers(1, 9))))
-    return xlsx("".join(f'<row r="{row}"><c r="{letters}{row}"><v>1</v></c></row>' for row, _ in places))
+    letters = "".join(
+        chr(65 + int(letter)) for letter in rng.integers(0, 26, int(rng.integers(1, 9)))
+    )
+    return xlsx(
+        "".join(f'<row r="{row}"><c r="{letters}{row}"><v>1</v></c></row>' for row, _ in places)
+    )
 
 
-KINDS = [flip, flip_part, flip_part, truncate, drop_part, change_numbers, change_numbers, bomb, corner_of, far_cells]
+KINDS = [
+    flip,
+    flip_part,
+    flip_part,
+    truncate,
+    drop_part,
+    change_numbers,
+    change_numbers,
+    bomb,
+    corner_of,
+    far_cells,
+]

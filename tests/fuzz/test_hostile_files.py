@@ -1,7 +1,8 @@
 """Hostile files end in a clean error or the right result, in a process that is watched: its time and its memory.
 
-`make fuzz-files` tries ten thousand models and checkpoints, ten thousand more with one field of the header changed, and
-a thousand tables: Parquet, Feather, workbooks. `SEQCAST_FUZZ_FIRST` begins at another number, for other files.
+`make fuzz-files` tries ten thousand models and checkpoints, ten thousand more with one field of the
+header changed, and a thousand tables: Parquet, Feather, workbooks. `SEQCAST_FUZZ_FIRST` begins at
+another number, for other files.
 """
 
 import collections
@@ -19,13 +20,16 @@ MODELS = int(os.environ.get("SEQCAST_FUZZ_FILES", 150))
 HEADERS = int(os.environ.get("SEQCAST_FUZZ_HEADERS", 105))
 TABLES = int(os.environ.get("SEQCAST_FUZZ_TABLES", 50))
 FIRST = int(os.environ.get("SEQCAST_FUZZ_FIRST", 0))
-SECONDS, BYTES = 10, 1 << 30
+SECONDS = 10
+BYTES = 1 << 30
 ATTEMPTS = Path(__file__).with_name("attempts.py")
 
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc"),
-    pytest.mark.skipif(os.environ["KERAS_BACKEND"] != "jax", reason="files are the same on every backend"),
+    pytest.mark.skipif(
+        os.environ["KERAS_BACKEND"] != "jax", reason="files are the same on every backend"
+    ),
 ]
 
 
@@ -55,7 +59,12 @@ def try_share(process, cases, folder):
         if line:
             answers.append(json.loads(line))
             continue
-        what = {"outcome": "bug", "text": f"the process ended with {process.wait()}", "seconds": 0, "peak": 0}
+        what = {
+            "outcome": "bug",
+            "text": f"the process ended with {process.wait()}",
+            "seconds": 0,
+            "peak": 0,
+        }
         answers.append({"kind": kind, "number": number, "how": "?", **what})
         end(process)
         process = start(folder)
@@ -75,15 +84,28 @@ def try_all(folder, cases, count):
 def summary(answers):
     """Return in words what came of all files, and which took the most time and memory."""
     counts = collections.Counter(f"{answer['kind']}, {answer['outcome']}" for answer in answers)
-    most = {name: max(answers, key=lambda answer, name=name: answer[name]) for name in ("seconds", "peak")}
+    most = {
+        name: max(answers, key=lambda answer, name=name: answer[name])
+        for name in ("seconds", "peak")
+    }
     return "\n".join(f"{name}: {found}" for name, found in [*sorted(counts.items()), *most.items()])
 
 
 def test_hostile_files_end_in_a_clean_error_or_the_right_result(tmp_path):
     kinds = ("forecaster", "regressor", "checkpoint")
     cases = [(kinds[number % 3], number // 3) for number in range(FIRST, FIRST + MODELS)]
-    headers = ("forecaster", "season", "pretrained", "ensemble", "regressor", "checkpoint", "interrupted")
-    cases += [(f"{headers[number % 7]}/header", number // 7) for number in range(FIRST, FIRST + HEADERS)]
+    headers = (
+        "forecaster",
+        "season",
+        "pretrained",
+        "ensemble",
+        "regressor",
+        "checkpoint",
+        "interrupted",
+    )
+    cases += [
+        (f"{headers[number % 7]}/header", number // 7) for number in range(FIRST, FIRST + HEADERS)
+    ]
     tables = ("parquet", "feather", "workbook", "ods", "xlsb")
     cases += [(tables[number % 5], number // 5) for number in range(FIRST, FIRST + TABLES)]
     answers = try_all(tmp_path, cases, 1 if len(cases) < 1000 else 2)
@@ -93,7 +115,8 @@ def test_hostile_files_end_in_a_clean_error_or_the_right_result(tmp_path):
     for answer in answers:
         assert answer["seconds"] < SECONDS, answer
         assert answer["peak"] < BYTES, answer
-    # Most are refused; of the others some are as they were, which says that files can be read at all.
+    # Most are refused; of the others some are as they were, which says that files can be read at
+    # all.
     outcomes = collections.Counter(answer["outcome"] for answer in answers)
     assert outcomes["refused"] > len(cases) / 2
     assert outcomes["same"] > len(cases) / 50

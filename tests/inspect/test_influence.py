@@ -20,16 +20,27 @@ NETWORKS = {
     "lstm, two layers": ({"cell": "lstm", "encoder_units": (4, 3), "decoder_units": (4, 3)}, 4),
     "autoregressive": ({"decoder_input": "autoregressive"}, 4),
     "quantiles": ({"head": "quantile", "quantiles": (0.1, 0.5, 0.9)}, 4),
-    "parallel segments": ({"segment": 2, "decoder_input": "position", "decoding": "parallel", "normalise": "last"}, 4),
+    "parallel segments": (
+        {"segment": 2, "decoder_input": "position", "decoding": "parallel", "normalise": "last"},
+        4,
+    ),
     "block by block": ({"decoder_input": "position", "normalise": "instance"}, 6),
-    "bidirectional with attention": ({"bidirectional": True, "attention": "dot", "encoder_units": (2,)}, 4),
+    "bidirectional with attention": (
+        {"bidirectional": True, "attention": "dot", "encoder_units": (2,)},
+        4,
+    ),
 }
 
 
 def engine(options, *, future=0, observed=False):
     spec = NetworkSpec(**{"encoder_units": (4,), "decoder_units": (4,), **options})
     made = Engine(spec, TrainingSpec(), seed=1)
-    made.build(WindowSpec(4, features=2, targets=1, target_features=(0,), future=future, observed=observed), steps=1)
+    made.build(
+        WindowSpec(
+            4, features=2, targets=1, target_features=(0,), future=future, observed=observed
+        ),
+        steps=1,
+    )
     return made
 
 
@@ -55,14 +66,18 @@ def test_derivatives_are_those_of_finite_differences(name, future):
         if derivatives is None:
             continue
         for _ in range(6):
-            window, step, feature = (int(RANDOM.integers(size)) for size in model_inputs.inputs[side].shape)
+            window, step, feature = (
+                int(RANDOM.integers(size)) for size in model_inputs.inputs[side].shape
+            )
             moved = []
             for change in (-1e-2, 1e-2):
                 inputs = {key: values.copy() for key, values in model_inputs.inputs.items()}
                 inputs[side][window, step, feature] += change
                 moved.append(made.predict(inputs, horizon))
             difference = (moved[1] - moved[0])[:, :, 0] / 2e-2
-            np.testing.assert_allclose(derivatives[window, :, 0, step, feature], difference[window], atol=2e-3)
+            np.testing.assert_allclose(
+                derivatives[window, :, 0, step, feature], difference[window], atol=2e-3
+            )
             assert not np.delete(difference, window, axis=0).any()
 
 
@@ -94,11 +109,15 @@ def test_root_mean_squares_by_step_and_feature():
     assert depends.memory_length(0.75).tolist() == [1, 1, 4]
     assert depends.memory_length(1.0).tolist() == [1, 4, 5]
     frame = depends.frame()
-    own = frame[(frame["step"] == 1) & (frame["feature"] == "y")].set_index("input_step")["sensitivity"]
+    own = frame[(frame["step"] == 1) & (frame["feature"] == "y")].set_index("input_step")[
+        "sensitivity"
+    ]
     assert own.to_dict() == {-4: 0, -3: 0, -2: 0, -1: 0, 0: 3}
     assert frame.loc[frame["feature"] == "f", "input_step"].unique().tolist() == [1, 2, 3]
     refused(SpecError, "one of y, x", depends.by_step, "z")
-    refused(SpecError, "known future", Sensitivity(depends.past, None, ("y", "x")).by_step, future=True)
+    refused(
+        SpecError, "known future", Sensitivity(depends.past, None, ("y", "x")).by_step, future=True
+    )
     refused(SpecError, "share", depends.memory_length, 0.0)
 
 
@@ -107,10 +126,19 @@ def test_memory_length_is_the_delay_of_a_copy():
     delays = [3, 7]
     noise = RANDOM.normal(size=(4_096, 10, 1)).astype("float32")
     copies = noise[:, [-delay for delay in delays]]
-    sizes = {"encoder_units": (24,), "decoder_units": (24,), "validation_fraction": 0.0, "batch_size": 128}
-    model = Seq2SeqRegressor(**sizes, learning_rate=0.02, epochs=25, random_state=0, verbose=0).fit(noise, copies)
+    sizes = {
+        "encoder_units": (24,),
+        "decoder_units": (24,),
+        "validation_fraction": 0.0,
+        "batch_size": 128,
+    }
+    model = Seq2SeqRegressor(**sizes, learning_rate=0.02, epochs=25, random_state=0, verbose=0).fit(
+        noise, copies
+    )
     assert np.square(model.predict(noise[:64]) - copies[:64]).mean() < 0.1  # it does copy
-    assert sensitivity(model.model_inputs(noise[:64], copies[:64])).memory_length().tolist() == delays
+    assert (
+        sensitivity(model.model_inputs(noise[:64], copies[:64])).memory_length().tolist() == delays
+    )
 
 
 # ---------------------------------------------------------------- attention and removal
@@ -125,20 +153,36 @@ def test_attention_is_that_of_a_network_that_has_it():
 
 def test_removing_a_unit_is_decoding_from_its_mean():
     past, future = random_sines(64, past=12, future=4, seed=1)
-    options = {"encoder_units": (5, 3), "decoder_units": (5, 3), "epochs": 1, "random_state": 0, "verbose": 0}
-    model_inputs = Seq2SeqRegressor(cell="lstm", **options).fit(past, future).model_inputs(past[:10], future[:10])
+    options = {
+        "encoder_units": (5, 3),
+        "decoder_units": (5, 3),
+        "epochs": 1,
+        "random_state": 0,
+        "verbose": 0,
+    }
+    model_inputs = (
+        Seq2SeqRegressor(cell="lstm", **options)
+        .fit(past, future)
+        .model_inputs(past[:10], future[:10])
+    )
     table = remove_units(model_inputs)
-    assert table[["layer", "unit"]].to_numpy().tolist() == [[1, k] for k in range(1, 6)] + [[2, k] for k in range(1, 4)]
+    assert table[["layer", "unit"]].to_numpy().tolist() == [[1, k] for k in range(1, 6)] + [
+        [2, k] for k in range(1, 4)
+    ]
     encoded = model_inputs.engine.encode(model_inputs.past)
     layers = [[np.array(submodule) for submodule in layer] for layer in encoded.layers]
     for submodule in layers[1]:
         submodule[:, 2] = submodule[:, 2].mean()
-    without = model_inputs.engine.decode(States.from_dict({**encoded.to_dict(), "layers": layers}), 4)
+    without = model_inputs.engine.decode(
+        States.from_dict({**encoded.to_dict(), "layers": layers}), 4
+    )
     whole = model_inputs.engine.predict(model_inputs.inputs, 4)
     row = table.iloc[-1]
     assert row["change"] == pytest.approx(np.sqrt(np.square(without - whole).mean()), rel=1e-4)
     assert row["mse"] == pytest.approx(np.square(whole - model_inputs.truth).mean(), rel=1e-5)
-    assert row["mse_without"] == pytest.approx(np.square(without - model_inputs.truth).mean(), rel=1e-5)
+    assert row["mse_without"] == pytest.approx(
+        np.square(without - model_inputs.truth).mean(), rel=1e-5
+    )
     by_step = remove_units(model_inputs, by_step=True)
     assert len(by_step) == 4 * len(table)
     means = by_step.groupby(["layer", "unit"])["mse_without"].mean()
@@ -148,7 +192,11 @@ def test_removing_a_unit_is_decoding_from_its_mean():
 def test_a_unit_that_nothing_reads_can_be_taken_away():
     made = engine({"decoder_units": (3,)})  # a bridge reads the state
     kernel = made.model.decoder.bridge.dense[0].kernel
-    kernel.assign(np.where(np.arange(4)[:, None] == 2, 0.0, kernel.numpy() if hasattr(kernel, "numpy") else kernel))
+    kernel.assign(
+        np.where(
+            np.arange(4)[:, None] == 2, 0.0, kernel.numpy() if hasattr(kernel, "numpy") else kernel
+        )
+    )
     model_inputs = reading_of(made)
     changes = remove_units(model_inputs)["change"]
     assert changes[2] == 0.0

@@ -15,13 +15,22 @@ RANDOM = np.random.default_rng(0)
 def one_sine():
     """A network that forecasts single sines, for which it has to know their frequency."""
     past, future, _ = sines(4_096, num_signals=1, offset=(0.0, 0.0), amplitude=(1.0, 1.0), seed=1)
-    sizes = {"encoder_units": (16,), "decoder_units": (16,), "validation_fraction": 0.0, "batch_size": 128}
-    return Seq2SeqRegressor(**sizes, learning_rate=0.02, epochs=8, random_state=0, verbose=0).fit(past, future)
+    sizes = {
+        "encoder_units": (16,),
+        "decoder_units": (16,),
+        "validation_fraction": 0.0,
+        "batch_size": 128,
+    }
+    return Seq2SeqRegressor(**sizes, learning_rate=0.02, epochs=8, random_state=0, verbose=0).fit(
+        past, future
+    )
 
 
 def test_a_planted_frequency_is_found_in_the_state(one_sine):
     past, _, parameters = sines(600, num_signals=1, offset=(0.0, 0.0), amplitude=(1.0, 1.0), seed=2)
-    table = probe(states(one_sine.model_inputs(past)), {"frequency": parameters.frequency[:, 0]}).set_index("probe")
+    table = probe(
+        states(one_sine.model_inputs(past)), {"frequency": parameters.frequency[:, 0]}
+    ).set_index("probe")
     assert (table["r2"] > 0.8).all()
     assert (table["r2_permuted"] < 0.1).all()
     assert (table["r2_low"] <= table["r2"] + 0.05).all()
@@ -29,7 +38,9 @@ def test_a_planted_frequency_is_found_in_the_state(one_sine):
 
 def test_white_noise_has_no_frequency(one_sine):
     noise = RANDOM.normal(size=(600, 15, 1)).astype("float32")
-    table = probe(states(one_sine.model_inputs(noise)), {"frequency": RANDOM.uniform(0.1, 10, size=600)})
+    table = probe(
+        states(one_sine.model_inputs(noise)), {"frequency": RANDOM.uniform(0.1, 10, size=600)}
+    )
     assert (table["r2"] < 0.1).all()
     assert (np.abs(table["r2"] - table["r2_permuted"]) < 0.3).all()
 
@@ -59,14 +70,21 @@ def test_single_units_tell_by_their_correlation():
     told = {"x": values[:, 0] + 0.5 * values[:, 1], "angle": circular(values[:, 2])}
     table = unit_r2(values, told)
     for unit in range(3):
-        assert table.loc["x", unit + 1] == pytest.approx(np.corrcoef(values[:, unit], told["x"])[0, 1] ** 2)
+        assert table.loc["x", unit + 1] == pytest.approx(
+            np.corrcoef(values[:, unit], told["x"])[0, 1] ** 2
+        )
         both = [np.corrcoef(values[:, unit], column)[0, 1] ** 2 for column in told["angle"].T]
         assert table.loc["angle", unit + 1] == pytest.approx(np.mean(both))
     assert unit_r2(np.ones((9, 1)), {"x": np.arange(9.0)}).loc["x", 1] == 0.0
 
 
 WRONG = [
-    (np.zeros((20, 2)), {"x": np.zeros(19)}, {}, r"properties\['x'\]: expected a number for each of the 20"),
+    (
+        np.zeros((20, 2)),
+        {"x": np.zeros(19)},
+        {},
+        r"properties\['x'\]: expected a number for each of the 20",
+    ),
     (np.zeros((20, 2)), {"x": np.full(20, np.nan)}, {}, r"properties\['x'\]"),
     (np.full((20, 2), np.inf), {"x": np.zeros(20)}, {}, "values"),
     (np.zeros((9, 2)), {"x": np.zeros(9)}, {}, "at least 10 windows"),

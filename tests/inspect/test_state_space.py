@@ -16,7 +16,14 @@ PAST, FUTURE = random_sines(128, past=12, future=6, seed=1)
 
 
 def fitted(**options):
-    given = {"encoder_units": (6, 5), "decoder_units": (6, 5), "epochs": 1, "random_state": 0, "verbose": 0, **options}
+    given = {
+        "encoder_units": (6, 5),
+        "decoder_units": (6, 5),
+        "epochs": 1,
+        "random_state": 0,
+        "verbose": 0,
+        **options,
+    }
     return Seq2SeqRegressor(**given).fit(PAST, FUTURE)
 
 
@@ -33,9 +40,13 @@ def lstm():
 def test_trajectories_end_where_states_are(model_inputs, lstm):
     traced = trajectories(model_inputs)
     for layer in (1, 2):
-        np.testing.assert_allclose(traced.states("encoder", layer)[:, -1], states(model_inputs, layer), atol=1e-6)
+        np.testing.assert_allclose(
+            traced.states("encoder", layer)[:, -1], states(model_inputs, layer), atol=1e-6
+        )
     assert trajectories(lstm).states("encoder", 1).shape == (9, 12, 8)  # output and cell
-    np.testing.assert_allclose(trajectories(lstm).states("encoder", 1)[:, -1], states(lstm), atol=1e-6)
+    np.testing.assert_allclose(
+        trajectories(lstm).states("encoder", 1)[:, -1], states(lstm), atol=1e-6
+    )
 
 
 def test_a_frame_has_a_row_a_window_and_token(model_inputs):
@@ -43,7 +54,11 @@ def test_a_frame_has_a_row_a_window_and_token(model_inputs):
     assert list(frame.columns) == ["window", "step", *(f"state_{k}" for k in range(1, 6))]
     assert frame["step"].tolist() == [*range(1, 10)] * 20
     assert trajectories(model_inputs).frame("encoder", 1)["step"].tolist() == [*range(-11, 1)] * 20
-    for submodule, layer, match in (("middle", 1, "submodule"), ("encoder", 3, "1 to 2"), ("decoder", 0, "1 to 2")):
+    for submodule, layer, match in (
+        ("middle", 1, "submodule"),
+        ("encoder", 3, "1 to 2"),
+        ("decoder", 0, "1 to 2"),
+    ):
         refused(SpecError, match, trajectories(model_inputs).states, submodule, layer)
 
 
@@ -52,7 +67,12 @@ def test_tokens_of_segments_stand_at_their_last_step():
     traced = trajectories(model.model_inputs(PAST[:4]))
     assert traced.tokens("encoder").tolist() == [-9, -6, -3, 0]
     assert traced.tokens("decoder").tolist() == [3, 6]
-    refused(SpecError, "at most the trained one, 6", trajectories, model.model_inputs(PAST[:4], horizon=7))
+    refused(
+        SpecError,
+        "at most the trained one, 6",
+        trajectories,
+        model.model_inputs(PAST[:4], horizon=7),
+    )
 
 
 def test_tokens_that_were_padded_are_left_out():
@@ -60,7 +80,13 @@ def test_tokens_that_were_padded_are_left_out():
     long = pd.DataFrame({"unique_id": "long", "ds": stamps, "y": np.arange(40.0) % 7})
     both = pd.concat([long, long.tail(5).assign(unique_id="short")])
     preset = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
-    options = {"context_length": 10, "preset": preset, "training": {"epochs": 1}, "random_state": 0, "verbose": 0}
+    options = {
+        "context_length": 10,
+        "preset": preset,
+        "training": {"epochs": 1},
+        "random_state": 0,
+        "verbose": 0,
+    }
     frame = trajectories(Forecaster(3, **options).fit(both).model_inputs()).frame("encoder", 1)
     assert frame.groupby("unique_id")["step"].min().to_dict() == {"long": -9, "short": -4}
 
@@ -70,7 +96,9 @@ def test_tokens_that_were_padded_are_left_out():
 
 def planted(gate, values, valid=None):
     layer = {"states": (values,), "gates": {gate: values}}
-    return Trajectories({"encoder": (layer,), "decoder": (layer,)}, ArrayLabels(np.arange(len(values))), 1, valid)
+    return Trajectories(
+        {"encoder": (layer,), "decoder": (layer,)}, ArrayLabels(np.arange(len(values))), 1, valid
+    )
 
 
 @pytest.mark.parametrize("gate", ["update", "forget"])
@@ -87,7 +115,8 @@ def test_memory_is_the_time_in_which_a_state_shrinks_to_a_third(gate):
 
 
 def test_only_keeping_gates_have_a_memory(model_inputs, lstm):
-    gru, other = gate_statistics(trajectories(model_inputs)), gate_statistics(trajectories(lstm))
+    gru = gate_statistics(trajectories(model_inputs))
+    other = gate_statistics(trajectories(lstm))
     for table, keeping in ((gru, "update"), (other, "forget")):
         assert set(table.loc[table["memory"].notna(), "gate"]) == {keeping}
         assert set(table.loc[table["open"].isna(), "gate"]) == {"candidate"}

@@ -50,7 +50,9 @@ def rows(section):
 def test_a_forecaster_that_chose(quick):
     frame = load("elnino")
     backtest = quick.backtest(frame, n_windows=2)
-    card = model_card(quick, data=frame, backtest=backtest, title="Sea", license="mit", metrics=["mae", "rmse"])
+    card = model_card(
+        quick, data=frame, backtest=backtest, title="Sea", license="mit", metrics=["mae", "rmse"]
+    )
     metadata, sections = contents(card)
     assert metadata["library_name"] == "seqcast"
     assert metadata["license"] == "mit"
@@ -58,7 +60,11 @@ def test_a_forecaster_that_chose(quick):
     assert list(sections)[1:] == ["Data", "Model", "Choice", "Scores", "Limits", "How to use it"]
     assert sections[""].strip().startswith("# Sea\n")
     data = dict(rows(sections["Data"])[1:])
-    assert (data["rows"], data["first stamp"], data["last stamp"]) == ("732", "1950-01-01", "2010-12-01")
+    assert (data["rows"], data["first stamp"], data["last stamp"]) == (
+        "732",
+        "1950-01-01",
+        "2010-12-01",
+    )
     model = dict(rows(sections["Model"])[1:])
     assert model["weights"] == f"{quick.engine_.weight_count:,}"
     assert model["random_state"] == "0"
@@ -81,13 +87,25 @@ def test_a_forecaster_that_was_trained(tiny):
 
 def test_limits_follow_from_the_fit():
     days = pd.date_range("2024-01-01", periods=60)
-    frame = pd.concat([pd.DataFrame({"unique_id": name, "ds": days, "price": 1.0, "y": range(60)}) for name in "ab"])
+    frame = pd.concat(
+        [
+            pd.DataFrame({"unique_id": name, "ds": days, "price": 1.0, "y": range(60)})
+            for name in "ab"
+        ]
+    )
     frame = frame[(frame["unique_id"] == "a") | (frame["ds"] >= days[50])]
     model = Forecaster(6, **OPTIONS, future_covariates=["price"]).fit(frame)
     _, sections = contents(model_card(model, limits=["Not for holidays."]))
-    for limit in ("Not for holidays.", "never negative", "(price) have to be known", "1 series were shorter"):
+    for limit in (
+        "Not for holidays.",
+        "never negative",
+        "(price) have to be known",
+        "1 series were shorter",
+    ):
         assert limit in sections["Limits"]
-    calibrated = Forecaster(12, **{**OPTIONS, "level": (80,), "preset": "classic"}, calibrate=True).fit(load("elnino"))
+    calibrated = Forecaster(
+        12, **{**OPTIONS, "level": (80,), "preset": "classic"}, calibrate=True
+    ).fit(load("elnino"))
     assert "Intervals are calibrated on" in contents(model_card(calibrated))[1]["Limits"]
 
 
@@ -105,15 +123,23 @@ def test_a_regressor(regressor):
 def test_the_lines_that_load_it_run(tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tiny.save("sea.seqcast")
-    (code,) = re.findall(r"```python\n(.*?)```", model_card(tiny, file="sea.seqcast"), flags=re.DOTALL)
+    (code,) = re.findall(
+        r"```python\n(.*?)```", model_card(tiny, file="sea.seqcast"), flags=re.DOTALL
+    )
     exec(compile(code, "card", "exec"), {})
 
 
 def test_what_has_no_card(tiny, regressor, tmp_path):
     for model, given, message in (
         (tiny, {"test": (PAST, FUTURE)}, "test: expected None for a Forecaster"),
-        *((regressor, {name: ["mae"]}, f"{name}: expected None for a S") for name in ("data", "backtest", "metrics")),
-        *((tiny, {name: tmp_path}, f"{name}: expected a frame in memory, .*read the") for name in ("data", "backtest")),
+        *(
+            (regressor, {name: ["mae"]}, f"{name}: expected None for a S")
+            for name in ("data", "backtest", "metrics")
+        ),
+        *(
+            (tiny, {name: tmp_path}, f"{name}: expected a frame in memory, .*read the")
+            for name in ("data", "backtest")
+        ),
         (LastValue(), {}, "estimator: expected a fitted Forecaster or Seq2SeqRegressor"),
     ):
         with pytest.raises(SpecError, match=message):
@@ -126,7 +152,9 @@ def test_names_are_letters_and_no_markdown():
     name = "<script> ![x](http://localhost) a|b\\|c `x a\r# b\u2028c &lt;"
     frame = load("elnino").rename(columns={"y": name})
     model = Forecaster(12, **OPTIONS, columns=Columns(y=name)).fit(frame.assign(unique_id="<b>|x"))
-    card = model_card(model, title="a\nb: <c>", purpose="<script>", limits=["x | <y>"], license="mit\nx: y")
+    card = model_card(
+        model, title="a\nb: <c>", purpose="<script>", limits=["x | <y>"], license="mit\nx: y"
+    )
     row = next(line for line in card.split("\n") if line.startswith("| targets"))
     _, _, cell, end = row.split("|")
     assert not end

@@ -20,7 +20,10 @@ from tests.refusals import refused
 from .conftest import FUTURE, OPTIONS, PAST, SMALL
 
 # What MLflow warns of itself, of SQLAlchemy and its own type hints; ours stay errors.
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.filterwarnings("error::seqcast.errors.SeqcastWarning")]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.filterwarnings("error::seqcast.errors.SeqcastWarning"),
+]
 
 SMALL = {**SMALL, "epochs": 2}
 
@@ -59,13 +62,19 @@ def forecaster():
 
 
 def metrics(mlflow, run, name):
-    return [(each.step, each.value) for each in mlflow.MlflowClient().get_metric_history(run.info.run_id, name)]
+    return [
+        (each.step, each.value)
+        for each in mlflow.MlflowClient().get_metric_history(run.info.run_id, name)
+    ]
 
 
 def served(mlflow, uri, body):
     """The answer of MLflow's server to a request, and its status."""
-    server, client = pytest.importorskip("mlflow.pyfunc.scoring_server"), pytest.importorskip("fastapi.testclient")
-    answer = client.TestClient(server.init(mlflow.pyfunc.load_model(uri))).post("/invocations", json=body)
+    server = pytest.importorskip("mlflow.pyfunc.scoring_server")
+    client = pytest.importorskip("fastapi.testclient")
+    answer = client.TestClient(server.init(mlflow.pyfunc.load_model(uri))).post(
+        "/invocations", json=body
+    )
     return answer.status_code, answer.json()
 
 
@@ -109,9 +118,13 @@ def test_without_a_run_there_is_a_new_one_that_ends(mlflow):
 
 
 def test_worker_processes_log_to_the_same_run(mlflow, monkeypatch):
-    monkeypatch.setattr("seqcast.engine.training_jobs.choose_executor", lambda jobs: LokyExecutor(2))
+    monkeypatch.setattr(
+        "seqcast.engine.training_jobs.choose_executor", lambda jobs: LokyExecutor(2)
+    )
     with mlflow.start_run() as run:
-        model = ours.log_fit(Forecaster(12, **OPTIONS, members=2), load("elnino"), model=False, figures=False)
+        model = ours.log_fit(
+            Forecaster(12, **OPTIONS, members=2), load("elnino"), model=False, figures=False
+        )
     for number, history in enumerate(model.histories_, 1):
         assert metrics(mlflow, run, f"network-{number}/loss") == list(enumerate(history["loss"], 1))
 
@@ -125,17 +138,23 @@ def test_what_the_server_does_not_take_is_said_once(mlflow):
     assert len(model.history_) == 2
 
 
-# ---------------------------------------------------------------- log, load, serve: the same forecast
+# ---------------------------------------------------------------- log, load, serve: the same
+# forecast
 
 
 def test_a_forecaster_that_is_served_forecasts_the_same(mlflow, forecaster):
     uri = ours.log_model(forecaster, "elnino").model_uri
-    model, frame = mlflow.pyfunc.load_model(uri), load("elnino")
+    model = mlflow.pyfunc.load_model(uri)
+    frame = load("elnino")
     pd.testing.assert_frame_equal(model.predict(frame), forecaster.predict(df=frame))
-    pd.testing.assert_frame_equal(model.predict(frame, params={"horizon": 5}), forecaster.predict(5, df=frame))
+    pd.testing.assert_frame_equal(
+        model.predict(frame, params={"horizon": 5}), forecaster.predict(5, df=frame)
+    )
     pd.testing.assert_frame_equal(model.predict(frame[:0]), forecaster.predict())
     newer = pd.DataFrame({"unique_id": "new", "ds": frame["ds"], "y": 2 * frame["y"]})
-    status, answer = served(mlflow, uri, {"dataframe_split": as_json(newer), "params": {"horizon": 3}})
+    status, answer = served(
+        mlflow, uri, {"dataframe_split": as_json(newer), "params": {"horizon": 3}}
+    )
     assert status == 200
     told = pd.DataFrame(answer["predictions"])
     assert told["seqcast"].tolist() == forecaster.predict(3, df=newer)["seqcast"].tolist()
@@ -146,7 +165,8 @@ def test_levels(mlflow, tmp_path):
     normal = NetworkSpec(encoder_units=(4,), decoder_units=(4,), head="normal")
     forecaster = Forecaster(12, **{**OPTIONS, "preset": normal, "level": (80,)}).fit(load("elnino"))
     ours.save_model(forecaster, tmp_path / "model")
-    model, frame = mlflow.pyfunc.load_model(str(tmp_path / "model")), load("elnino")
+    model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    frame = load("elnino")
     pd.testing.assert_frame_equal(model.predict(frame), forecaster.predict(df=frame))
     told = model.predict(frame, params={"level": [50.0], "horizon": 2})
     pd.testing.assert_frame_equal(told, forecaster.predict(2, df=frame, level=[50]))
@@ -154,17 +174,23 @@ def test_levels(mlflow, tmp_path):
 
 def test_future_covariates_are_rows_after_the_last_value(mlflow, tmp_path):
     days = pd.date_range("2024-01-01", periods=60, tz="Europe/Berlin")
-    series = [pd.DataFrame({"unique_id": name, "ds": days, "price": np.sin(np.arange(60.0))}) for name in "ab"]
+    series = [
+        pd.DataFrame({"unique_id": name, "ds": days, "price": np.sin(np.arange(60.0))})
+        for name in "ab"
+    ]
     frame = pd.concat(series, ignore_index=True)
     frame["y"] = 3 + 2 * frame["price"]
     ahead = frame["ds"] >= days[54]
     frame.loc[frame.index[10], "y"] = np.nan  # a gap is no future
-    known, future = frame[~ahead], frame.loc[ahead, ["unique_id", "ds", "price"]]
+    known = frame[~ahead]
+    future = frame.loc[ahead, ["unique_id", "ds", "price"]]
     forecaster = Forecaster(6, **OPTIONS, future_covariates=["price"]).fit(known)
     ours.save_model(forecaster, tmp_path / "model")
     expected = forecaster.predict(df=known, future=future)
     asked = frame.assign(y=frame["y"].where(~ahead))
-    pd.testing.assert_frame_equal(mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(asked), expected)
+    pd.testing.assert_frame_equal(
+        mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(asked), expected
+    )
     status, answer = served(mlflow, str(tmp_path / "model"), {"dataframe_split": as_json(asked)})
     assert status == 200
     assert pd.DataFrame(answer["predictions"])["seqcast"].tolist() == expected["seqcast"].tolist()
@@ -175,7 +201,10 @@ def test_a_forecaster_of_polars_frames_is_served_too(mlflow, tmp_path):
     forecaster = Forecaster(12, **OPTIONS).fit(pl.from_pandas(frame))
     ours.save_model(forecaster, tmp_path / "model")
     made = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(frame)
-    assert made["seqcast"].tolist() == forecaster.predict(df=pl.from_pandas(frame))["seqcast"].to_list()
+    assert (
+        made["seqcast"].tolist()
+        == forecaster.predict(df=pl.from_pandas(frame))["seqcast"].to_list()
+    )
 
 
 def test_a_regressor_that_is_served_forecasts_the_same(mlflow, tmp_path):
@@ -183,7 +212,9 @@ def test_a_regressor_that_is_served_forecasts_the_same(mlflow, tmp_path):
     uri = ours.log_model(regressor).model_uri
     model = mlflow.pyfunc.load_model(uri)
     assert (model.predict(PAST) == regressor.predict(PAST)).all()
-    assert (model.predict({"past": PAST}, params={"horizon": 7}) == regressor.predict(PAST, 7)).all()
+    assert (
+        model.predict({"past": PAST}, params={"horizon": 7}) == regressor.predict(PAST, 7)
+    ).all()
     assert isinstance(ours.load_model(uri), Seq2SeqRegressor)
     status, answer = served(mlflow, uri, {"inputs": PAST[:2].tolist()})
     assert status == 200
@@ -203,10 +234,15 @@ def test_a_model_holds_no_pickle_and_names_its_versions(mlflow, forecaster, tmp_
     import seqcast
 
     ours.save_model(forecaster, tmp_path / "model", metadata={"owner": "sales"})
-    files = {path.relative_to(tmp_path / "model").as_posix() for path in (tmp_path / "model").rglob("*.*")}
+    files = {
+        path.relative_to(tmp_path / "model").as_posix()
+        for path in (tmp_path / "model").rglob("*.*")
+    }
     assert "data/forecaster.seqcast" in files
     assert not [name for name in files if name.endswith((".pkl", ".py"))]
-    assert f"seqcast=={seqcast.__version__}" in (tmp_path / "model" / "requirements.txt").read_text()
+    assert (
+        f"seqcast=={seqcast.__version__}" in (tmp_path / "model" / "requirements.txt").read_text()
+    )
     described = mlflow.models.Model.load(str(tmp_path / "model"))
     assert set(described.flavors) == {"seqcast", "python_function"}
     assert described.metadata == {"owner": "sales"}
@@ -220,8 +256,15 @@ def test_what_is_no_model(mlflow, tmp_path):
         ours.save_model(LastValue(), tmp_path / "model")
     with pytest.raises(SpecError, match="estimator: expected a Forecaster or a Seq2SeqRegressor"):
         ours.log_fit(LastValue(), PAST, FUTURE)
-    mlflow.pyfunc.save_model(str(tmp_path / "other"), python_model=lambda rows: rows, pip_requirements=[])
-    refused(SpecError, "model_uri: expected a model that seqcast has saved", ours.load_model, str(tmp_path / "other"))
+    mlflow.pyfunc.save_model(
+        str(tmp_path / "other"), python_model=lambda rows: rows, pip_requirements=[]
+    )
+    refused(
+        SpecError,
+        "model_uri: expected a model that seqcast has saved",
+        ours.load_model,
+        str(tmp_path / "other"),
+    )
     with pytest.raises(NotFittedError):
         ours.save_model(Forecaster(12), tmp_path / "model")
     refused(SpecError, "run_id: expected an active run", ours.MlflowLog)

@@ -20,13 +20,19 @@ def events(folder):
 
 
 def scalars(folder, tag):
-    return {event.step: float(make_ndarray(event.tensor_proto)) for event in events(folder).Tensors(tag)}
+    return {
+        event.step: float(make_ndarray(event.tensor_proto)) for event in events(folder).Tensors(tag)
+    }
 
 
 def test_the_log_holds_what_training_recorded(tmp_path):
-    model = Seq2SeqRegressor(**SMALL, epochs=3).fit(PAST, FUTURE, callbacks=[TensorBoard(tmp_path, 1)])
+    model = Seq2SeqRegressor(**SMALL, epochs=3).fit(
+        PAST, FUTURE, callbacks=[TensorBoard(tmp_path, 1)]
+    )
     for run, name in (("train", "loss"), ("validation", "val_loss")):
-        assert scalars(tmp_path / run, "epoch_loss") == pytest.approx(dict(enumerate(model.history_[name])), rel=1e-5)
+        assert scalars(tmp_path / run, "epoch_loss") == pytest.approx(
+            dict(enumerate(model.history_[name])), rel=1e-5
+        )
     assert "epoch_learning_rate" in events(tmp_path / "train").Tags()["tensors"]
     assert list(scalars(tmp_path / "train", "step_loss")) == list(range(1, 7))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["train", "validation"]

@@ -18,7 +18,8 @@ class Run:
     """What a run of W&B is told."""
 
     def __init__(self):
-        self.logged, self.axes = [], {}
+        self.logged = []
+        self.axes = {}
 
     def define_metric(self, name, step_metric=None):
         self.axes[name] = step_metric
@@ -53,13 +54,19 @@ def test_one_of_several_networks_has_its_name_before_each(run):
     log = WandbLog().for_network("pretrained")
     log.watch(None, None)
     log.record(Record("epoch", 3, 6, 1.0, 0.1, {"loss": 2.0}))
-    named = {"pretrained/epoch/loss": 2.0, "pretrained/epoch/learning_rate": 0.1, "pretrained/epoch/epoch": 2}
+    named = {
+        "pretrained/epoch/loss": 2.0,
+        "pretrained/epoch/learning_rate": 0.1,
+        "pretrained/epoch/epoch": 2,
+    }
     assert run.logged == [named]
     assert run.axes["pretrained/epoch/*"] == "pretrained/epoch/epoch"
 
 
 def test_workers_cannot_share_a_run_which_has_to_be_active(run):
-    with pytest.raises(SpecError, match="callbacks: expected copies for worker processes, of 2 networks"):
+    with pytest.raises(
+        SpecError, match="callbacks: expected copies for worker processes, of 2 networks"
+    ):
         Forecaster(12, **OPTIONS, members=2).fit(load("elnino"), callbacks=[WandbLog()])
     sys.modules["wandb"].run = None
     with pytest.raises(SpecError, match=r"Call wandb.init\(\) first"):

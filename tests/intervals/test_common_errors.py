@@ -23,7 +23,8 @@ def widths_of(factors):
 
 @pytest.mark.parametrize("level", [80, 95])
 def test_widths_reach_the_level_on_average_over_times_that_differ(level):
-    rng, inside = np.random.default_rng(1), []
+    rng = np.random.default_rng(1)
+    inside = []
     for seed in range(40):
         factors = np.exp(0.25 * rng.normal(size=13))
         scores, age = scores_of(factors[1:], seed, count=200)
@@ -33,7 +34,10 @@ def test_widths_reach_the_level_on_average_over_times_that_differ(level):
 
 
 def test_few_times_narrow_less_than_many_and_widen_in_full():
-    few, many, wide = (widths_of([each / NORMAL] * count).mean() for each, count in ((0.5, 2), (0.5, 30), (2.0, 30)))
+    few, many, wide = (
+        widths_of([each / NORMAL] * count).mean()
+        for each, count in ((0.5, 2), (0.5, 30), (2.0, 30))
+    )
     assert 0.5 < many < 0.56 < few < 0.65
     assert wide == pytest.approx(2.0, abs=0.1)
 
@@ -58,7 +62,9 @@ def test_steps_keep_half_of_what_is_their_own():
     assert widths[3] / widths[0] == pytest.approx(2.0, abs=0.2)  # of 4
 
 
-@pytest.mark.parametrize(("power", "expected"), [(-0.3, -0.3), (0.0, 0.0), (0.4, 0.0), (-0.9, -0.5)])
+@pytest.mark.parametrize(
+    ("power", "expected"), [(-0.3, -0.3), (0.0, 0.0), (0.4, 0.0), (-0.9, -0.5)]
+)
 def test_the_power_is_that_of_the_series_and_only_evens_out(power, expected):
     rng = np.random.default_rng(2)
     series = np.arange(40).repeat(25)
@@ -69,17 +75,22 @@ def test_the_power_is_that_of_the_series_and_only_evens_out(power, expected):
 
 
 def test_one_series_or_series_of_one_width_have_no_power():
-    scores, relative = np.abs(np.random.default_rng(3).normal(size=(60, 2))), np.full((60, 2), 1.5)
+    scores = np.abs(np.random.default_rng(3).normal(size=(60, 2)))
+    relative = np.full((60, 2), 1.5)
     assert width_power(scores, relative, np.arange(60) // 10) == 0.0
     assert width_power(scores, np.exp(scores), np.zeros(60, dtype=int)) == 0.0
 
 
 def test_calibration_by_labels_evens_out_what_series_lack():
     rng = np.random.default_rng(4)
-    series, age = np.arange(30).repeat(40), np.tile(np.arange(40) // 8, 30)
+    series = np.arange(30).repeat(40)
+    age = np.tile(np.arange(40) // 8, 30)
     deviation = np.exp(0.5 * rng.normal(size=30))[series][:, None]
-    truth, half = deviation * rng.normal(size=(1200, 4)), (NORMAL * deviation**1.4)[:, :, None] * np.ones((1, 4, 1))
-    calibration = calibrate_intervals(truth, -half, half, level=80, labels=WindowLabels(series, age))
+    truth = deviation * rng.normal(size=(1200, 4))
+    half = (NORMAL * deviation**1.4)[:, :, None] * np.ones((1, 4, 1))
+    calibration = calibrate_intervals(
+        truth, -half, half, level=80, labels=WindowLabels(series, age)
+    )
     assert calibration.power[0] == pytest.approx(1 / 1.4 - 1, abs=0.05)
     lower, upper = calibration.apply(-half, half)
     inside = ((lower <= truth[:, :, None]) & (truth[:, :, None] <= upper)).mean(axis=(1, 2))

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from seqcast.errors import DataError, SpecError
-from seqcast.intervals.conformal import Calibration, calibrate_intervals, calibrate_points, windows_needed
+from seqcast.intervals.conformal import (
+    Calibration,
+    calibrate_intervals,
+    calibrate_points,
+    windows_needed,
+)
 from seqcast.intervals.quantiles import check_levels
 from tests.refusals import refusals
 
@@ -28,7 +33,9 @@ def inside(truth, lower, upper):
 def plain_width(scores, level):
     """Return the width by the definition: the smallest score that `⌈(n + 1) level⌉` of the scores do not pass."""
     needed = math.ceil(round((len(scores) + 1) * level / 100, 9))
-    return next(score for score in sorted(scores) if sum(other <= score for other in scores) >= needed)
+    return next(
+        score for score in sorted(scores) if sum(other <= score for other in scores) >= needed
+    )
 
 
 @pytest.mark.parametrize("count", [19, 20, 57, 99])
@@ -39,9 +46,12 @@ def test_widths_are_the_definitions(count):
     for step in range(3):
         y = truth[:, step]
         for place, level in enumerate(LEVEL):
-            middle, half = (lo + hi)[:, step, place] / 2, (hi - lo)[:, step, place] / 2
+            middle = (lo + hi)[:, step, place] / 2
+            half = (hi - lo)[:, step, place] / 2
             units = np.maximum(half, half.mean() / 100)
-            np.testing.assert_allclose(intervals.widths[step, place], plain_width(np.abs(y - middle) / units, level))
+            np.testing.assert_allclose(
+                intervals.widths[step, place], plain_width(np.abs(y - middle) / units, level)
+            )
             assert points.widths[step, place] == plain_width(np.abs(y - point[:, step]), level)
     assert intervals.windows.tolist() == [count] * 3
     assert (intervals.kind, points.kind) == ("intervals", "point")
@@ -51,18 +61,24 @@ def test_widths_are_the_definitions(count):
 def test_coverage_is_what_was_promised(way):
     """Over many calibrations and new windows: at least the level, and at most `1 / (n + 1)` more."""
     random = np.random.default_rng(3)
-    count, fresh, trials = 49, 50, 300
+    count = 49
+    fresh = 50
+    trials = 300
     covered = np.zeros((3, 3))
     for _ in range(trials):
         truth, point, lo, hi = simulate(random, count + fresh)
-        old, new = slice(None, count), slice(count, None)
+        old = slice(None, count)
+        new = slice(count, None)
         if way == "intervals":
-            bounds = calibrate_intervals(truth[old], lo[old], hi[old], level=LEVEL).apply(lo[new], hi[new])
+            bounds = calibrate_intervals(truth[old], lo[old], hi[old], level=LEVEL).apply(
+                lo[new], hi[new]
+            )
         else:
             bounds = calibrate_points(truth[old], point[old], level=LEVEL).around(point[new])
         covered += inside(truth[new], *bounds) / trials
     promised = np.array(LEVEL) / 100
-    # Windows of one calibration share its luck: the deviation of its coverage is about √(p (1 − p) / (n + 2)).
+    # Windows of one calibration share its luck: the deviation of its coverage is about √(p (1 − p)
+    # / (n + 2)).
     margin = 4 * np.sqrt(promised * (1 - promised) * (1 / (count + 2) + 1 / fresh) / trials)
     assert (covered >= promised - margin).all()
     assert (covered <= promised + 1 / (count + 1) + margin).all()
@@ -77,7 +93,9 @@ def test_missing_truth_is_left_out():
     rest = np.r_[:5, 30:60]
     expected = calibrate_intervals(truth[rest], lo[rest], hi[rest], level=LEVEL)
     np.testing.assert_array_equal(calibration.widths[1], expected.widths[1])
-    np.testing.assert_array_equal(calibration.widths[0], calibrate_intervals(truth, lo, hi, level=LEVEL).widths[0])
+    np.testing.assert_array_equal(
+        calibration.widths[0], calibrate_intervals(truth, lo, hi, level=LEVEL).widths[0]
+    )
 
 
 @pytest.mark.parametrize("level", [10, 50, 80, 90, 95, 99, 99.5])
@@ -106,7 +124,8 @@ def random_bounds(seed, count=50, horizon=2, levels=2):
 
 
 def test_the_reach_of_each_side_is_multiplied_by_the_widths():
-    lo, hi = np.full((1, 2, 2), [-5.0, -9.0]), np.full((1, 2, 2), [10.0, 18.0])
+    lo = np.full((1, 2, 2), [-5.0, -9.0])
+    hi = np.full((1, 2, 2), [10.0, 18.0])
     lower, upper = INTERVALS.apply(lo, hi, point=np.zeros((1, 2)))
     np.testing.assert_array_equal(lower[0], [[-2.5, -9.0], [-10.0, -27.0]])
     np.testing.assert_array_equal(upper, -2 * lower)
@@ -148,7 +167,8 @@ def test_around_a_point():
 
 
 TRUTH, ONE, LO, HI = simulate(np.random.default_rng(0), 30)
-FEW, NONE = TRUTH.copy(), TRUTH.copy()
+FEW = TRUTH.copy()
+NONE = TRUTH.copy()
 FEW[:20, 2] = NONE[:, 2] = np.nan
 HOLE = np.where(ONE[2, 1] == ONE, np.nan, ONE)
 _, BELOW, ABOVE = random_bounds(0)
@@ -163,30 +183,74 @@ def applied(lo=BELOW, hi=ABOVE, **options):
 
 
 WRONG = {
-    "levels": (lambda: calibrate_intervals(TRUTH, LO, HI, level=(80, 95)), DataError, r"lo: expected shape \(30, 3, 2"),
+    "levels": (
+        lambda: calibrate_intervals(TRUTH, LO, HI, level=(80, 95)),
+        DataError,
+        r"lo: expected shape \(30, 3, 2",
+    ),
     "windows": (points(point=ONE[:5]), DataError, "point: expected shape"),
     "axes": (points(TRUTH[0], ONE[0]), DataError, "truth: expected 2 axes"),
     "inf": (points(TRUTH + np.inf), DataError, "truth: expected finite numbers"),
     "empty": (points(TRUTH[:0], ONE[:0]), DataError, r"truth: .*shape \(0, 3\)"),
-    "nan": (points(point=HOLE), DataError, "point, window 2, step 1: expected finite numbers, received NaN"),
+    "nan": (
+        points(point=HOLE),
+        DataError,
+        "point, window 2, step 1: expected finite numbers, received NaN",
+    ),
     "level": (points(level=(95, 80)), SpecError, "level: .*ascending"),
-    "few windows": (points(FEW, level=LEVEL), DataError, r"level 95: .* least 19 .*received 10 at step 3.*=\[50.*80"),
-    "no window": (points(NONE, level=LEVEL), DataError, "level 50: .* least 1 .*received 0 at step 3.*choose lower"),
-    "hundred": (lambda: check_levels((80, 100)), SpecError, "level: expected levels above 1 and below 100"),
+    "few windows": (
+        points(FEW, level=LEVEL),
+        DataError,
+        r"level 95: .* least 19 .*received 10 at step 3.*=\[50.*80",
+    ),
+    "no window": (
+        points(NONE, level=LEVEL),
+        DataError,
+        "level 50: .* least 1 .*received 0 at step 3.*choose lower",
+    ),
+    "hundred": (
+        lambda: check_levels((80, 100)),
+        SpecError,
+        "level: expected levels above 1 and below 100",
+    ),
     "zero": (lambda: check_levels(0), SpecError, "level: expected levels above 1 and below 100"),
     "text": (lambda: check_levels("80"), SpecError, "level: expected a number in"),
     "none": (lambda: check_levels(()), SpecError, "level: expected levels"),
-    "of apply, level": (applied(level=(80, 90)), SpecError, "level: expected one of 80, 95, received 90"),
+    "of apply, level": (
+        applied(level=(80, 90)),
+        SpecError,
+        "level: expected one of 80, 95, received 90",
+    ),
     "of apply, order": (applied(level=(95, 80)), SpecError, "level: .*ascending"),
     "of apply, lo": (applied(lo=BELOW[:, :, :1]), DataError, "lo: expected shape"),
     "of apply, hi": (applied(hi=ABOVE[:3]), DataError, "hi: expected shape"),
     "of apply, axes": (applied(BELOW[0], ABOVE[0]), DataError, "lo: expected 3 axes"),
     "of apply, point": (applied(point=np.zeros((50, 3))), DataError, "point: expected shape"),
-    "kind": (lambda: Calibration((80,), [[1.0]], [9], "points"), SpecError, "kind: .*Did you mean 'point'"),
+    "kind": (
+        lambda: Calibration((80,), [[1.0]], [9], "points"),
+        SpecError,
+        "kind: .*Did you mean 'point'",
+    ),
     "widths": (lambda: Calibration((80,), [[1.0, 2.0]], [9]), DataError, "widths: expected shape"),
-    "negative widths": (lambda: Calibration((80,), [[-1.0]], [9]), DataError, "widths: expected finite numbers >= 0"),
-    "no usual width": (lambda: Calibration((80,), [[1.0]], [9], usual=[[0.0]]), DataError, "usual: expected finite"),
-    "nan widths": (lambda: Calibration((80,), [[np.nan]], [9]), DataError, "widths: expected finite numbers"),
-    "no step": (lambda: Calibration((80,), np.zeros((0, 1)), []), DataError, "widths: .*received no step"),
+    "negative widths": (
+        lambda: Calibration((80,), [[-1.0]], [9]),
+        DataError,
+        "widths: expected finite numbers >= 0",
+    ),
+    "no usual width": (
+        lambda: Calibration((80,), [[1.0]], [9], usual=[[0.0]]),
+        DataError,
+        "usual: expected finite",
+    ),
+    "nan widths": (
+        lambda: Calibration((80,), [[np.nan]], [9]),
+        DataError,
+        "widths: expected finite numbers",
+    ),
+    "no step": (
+        lambda: Calibration((80,), np.zeros((0, 1)), []),
+        DataError,
+        "widths: .*received no step",
+    ),
 }
 test_wrong_inputs = refusals(WRONG)

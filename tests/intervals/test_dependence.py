@@ -32,7 +32,9 @@ def test_each_step_alone_is_normal_and_two_have_the_correlation_of_the_formula(s
 @pytest.mark.parametrize("steps", [2, 5, 12])
 def test_the_variance_of_a_sum_is_the_sum_of_the_formula(shared, persistence, steps):
     plain = expected(shared, persistence, steps).sum()
-    np.testing.assert_allclose(variance_of_sum(np.array(shared), np.array(persistence), steps), plain)
+    np.testing.assert_allclose(
+        variance_of_sum(np.array(shared), np.array(persistence), steps), plain
+    )
 
 
 def test_targets_do_not_depend_on_each_other():
@@ -55,14 +57,17 @@ def test_what_was_drawn_is_found_also_with_gaps_and_a_few_wild_windows(shared, p
 
 
 def test_both_numbers_change_until_sums_are_held_as_far_as_windows_show():
-    scores, prior = drawn(0.4, 0.5, shape=(2_000, 16)), Dependence(0.4, 0.5)
+    scores = drawn(0.4, 0.5, shape=(2_000, 16))
+    prior = Dependence(0.4, 0.5)
     times = np.arange(len(scores))
     plain = Copula.learnt(scores, times, prior).steps
 
     def held(steps):
         return 0.7 + 0.2 * steps.shared / plain.shared  # 80 % are held at half of the number
 
-    halved, few = (Copula.learnt(scores[:count], times[:count], prior, held=held).steps for count in (2_000, 3))
+    halved, few = (
+        Copula.learnt(scores[:count], times[:count], prior, held=held).steps for count in (2_000, 3)
+    )
     assert halved.shared / plain.shared == pytest.approx(0.5, abs=0.01)
     assert halved.persistence == pytest.approx(plain.persistence**2, abs=0.01)
     by_scores = Copula.learnt(scores[:3], times[:3], prior).steps
@@ -76,7 +81,8 @@ def test_steps_that_cannot_be_compared_leave_the_prior():
 
 
 def test_few_windows_stay_near_the_prior_and_windows_of_one_time_count_less():
-    prior, scores = Dependence(0.0, 0.0), drawn(0.6, 0.0, shape=(2_000, 8))
+    prior = Dependence(0.0, 0.0)
+    scores = drawn(0.6, 0.0, shape=(2_000, 8))
     few = Copula.learnt(scores[:2], np.arange(2), prior).steps.shared
     many = Copula.learnt(scores, np.arange(2_000), prior).steps.shared
     assert few < 0.5 < many
@@ -89,7 +95,8 @@ def test_few_windows_stay_near_the_prior_and_windows_of_one_time_count_less():
 @pytest.mark.parametrize("correlation", [0.0, 0.3, 0.8])
 def test_the_correlation_over_series_is_that_of_pairs_at_one_time(correlation):
     rng = np.random.default_rng(0)
-    common, own = rng.normal(size=(800, 1, 3)), rng.normal(size=(800, 4, 3))
+    common = rng.normal(size=(800, 1, 3))
+    own = rng.normal(size=(800, 4, 3))
     scores = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own
     scores[rng.random(scores.shape) < 0.1] = np.nan
     found = correlation_across(scores.reshape(-1, 3), np.arange(800).repeat(4))
@@ -99,9 +106,12 @@ def test_the_correlation_over_series_is_that_of_pairs_at_one_time(correlation):
     assert np.corrcoef(mine, others)[0, 1] == pytest.approx(correlation, abs=0.05)
 
 
-@pytest.mark.parametrize("values", [np.linspace(-2, 2, 41), np.repeat(np.arange(4.0), [20, 11, 6, 4])])
+@pytest.mark.parametrize(
+    "values", [np.linspace(-2, 2, 41), np.repeat(np.arange(4.0), [20, 11, 6, 4])]
+)
 def test_scores_of_draws_are_normal_also_where_quantiles_are_equal(values):
-    rng, probabilities = np.random.default_rng(0), np.linspace(0.01, 0.99, 41)
+    rng = np.random.default_rng(0)
+    probabilities = np.linspace(0.01, 0.99, 41)
     truth = np.interp(rng.random(4_000), probabilities, values)
     if len(np.unique(values)) < 41:  # as a count is drawn from quantiles
         truth = values[np.searchsorted(probabilities, rng.random(4_000)).clip(0, 40)]

@@ -17,7 +17,9 @@ from tests.refusals import refused
 
 DAYS = pd.date_range("2024-01-01", periods=60)
 FRAME = pd.DataFrame({"unique_id": "a", "ds": DAYS, "y": np.sin(np.arange(60.0))})
-HINT = r"level: expected levels above 1 and below 100 per cent.* Levels are per cent: 80, not 0\.8\."
+HINT = (
+    r"level: expected levels above 1 and below 100 per cent.* Levels are per cent: 80, not 0\.8\."
+)
 
 
 @pytest.fixture(scope="module")

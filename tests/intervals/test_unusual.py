@@ -28,7 +28,9 @@ def outside(errors, widths):
 
 
 @pytest.mark.parametrize("draw", DRAWS)
-@pytest.mark.parametrize(("level", "least", "most"), [(99, 0.005, 0.02), (95, 0.035, 0.065), (80, 0.17, 0.23)])
+@pytest.mark.parametrize(
+    ("level", "least", "most"), [(99, 0.005, 0.02), (95, 0.035, 0.065), (80, 0.17, 0.23)]
+)
 @pytest.mark.parametrize("seed", range(5))
 def test_as_many_are_outside_as_the_level_says(draw, level, least, most, seed):
     rng = np.random.default_rng(seed)
@@ -40,7 +42,9 @@ def test_as_many_are_outside_as_the_level_says(draw, level, least, most, seed):
 def test_units_of_groups_are_found():
     rng = np.random.default_rng(1)
     groups = groups_of(rng)
-    units = np.linspace(0.5, 4.0, 12)[groups[0]] * np.linspace(1.0, 3.0, 24)[groups[1]]  # 8 and 3 times
+    units = (
+        np.linspace(0.5, 4.0, 12)[groups[0]] * np.linspace(1.0, 3.0, 24)[groups[1]]
+    )  # 8 and 3 times
     widths = reach_of(units * rng.normal(size=ROWS), level=99, groups=groups)
     ratio = widths[:, 0] / units
     # A step has 250 rows, so that its unit is known to a tenth.
@@ -50,7 +54,8 @@ def test_units_of_groups_are_found():
 
 def test_anomalies_do_not_widen_the_intervals():
     rng = np.random.default_rng(2)
-    groups, errors = groups_of(rng), rng.normal(size=ROWS)
+    groups = groups_of(rng)
+    errors = rng.normal(size=ROWS)
     clean = reach_of(errors, level=99, groups=groups)
     unusual = rng.choice(ROWS, ROWS // 25, replace=False)
     errors[unusual] += 1000.0
@@ -61,10 +66,13 @@ def test_anomalies_do_not_widen_the_intervals():
 
 def test_a_unit_of_errors_is_a_unit_of_widths():
     rng = np.random.default_rng(3)
-    groups, errors = groups_of(rng), rng.normal(size=ROWS)
+    groups = groups_of(rng)
+    errors = rng.normal(size=ROWS)
     spread = rng.uniform(0.5, 2.0, (ROWS, 2))
     widths = reach_of(errors, level=97.5, groups=groups, shapes=[np.ones_like(spread), spread])
-    larger = reach_of(8.0 * errors, level=97.5, groups=groups, shapes=[np.full_like(spread, 8.0), 8.0 * spread])
+    larger = reach_of(
+        8.0 * errors, level=97.5, groups=groups, shapes=[np.full_like(spread, 8.0), 8.0 * spread]
+    )
     np.testing.assert_allclose(larger, 8.0 * widths, rtol=1e-9)
 
 
@@ -79,7 +87,8 @@ def test_the_shape_of_the_networks_intervals_is_taken_where_it_is_sharper():
     assert np.median(ratio) == pytest.approx(2.6, abs=0.25)
     # Of errors that know nothing of it, it is left.
     plain, left = (
-        reach_of(errors, level=99, groups=groups, shapes=each) for each in ((), [np.ones_like(spread), spread])
+        reach_of(errors, level=99, groups=groups, shapes=each)
+        for each in ((), [np.ones_like(spread), spread])
     )
     np.testing.assert_array_equal(left, plain)
 
@@ -129,7 +138,9 @@ def test_the_noise_of_a_series_that_is_mostly_zero_is_that_of_the_rest():
     rng = np.random.default_rng(7)
     series = np.repeat([0, 1], 3000)
     errors = np.where(series == 0, rng.random(6000) < 0.02, 100.0 * rng.normal(size=6000))
-    errors[5], errors[4000], errors[10] = 2.0, 700.0, 6.0
+    errors[5] = 2.0
+    errors[4000] = 700.0
+    errors[10] = 6.0
     deviations = UsualErrors.learn(errors, [series], piece=np.ones(6000)).deviations(errors)
     assert deviations[4000] > 1.5 * deviations[5] > 1.5 * 2.58
     assert deviations[10] > 2 * deviations[5]

@@ -13,8 +13,12 @@ from seqcast.runtime.backend import to_numpy
 from seqcast.runtime.jit import compile_call
 from seqcast.specs.network import MULTIPLICATIVE_HEADS, NetworkSpec, WindowSpec
 
-PLAIN = WindowSpec(horizon=5, features=2, targets=1, target_features=(1,), context_length=8, season_length=4)
-RICH = replace(PLAIN, features=3, targets=2, static=2, future=1, target_features=(2, 0), observed=True)
+PLAIN = WindowSpec(
+    horizon=5, features=2, targets=1, target_features=(1,), context_length=8, season_length=4
+)
+RICH = replace(
+    PLAIN, features=3, targets=2, static=2, future=1, target_features=(2, 0), observed=True
+)
 SIZES = {"encoder_units": (5, 4), "decoder_units": (5, 4)}
 PARALLEL = {"decoder_input": "position", "decoding": "parallel"}
 TAUGHT = {"decoder_input": "scheduled", "sampling_steps": 5}
@@ -39,13 +43,23 @@ PLAIN_NETWORKS = {
     "seasonal": {"residual": "seasonal"},
     "gated": {"residual": "gated", "decoder_input": "autoregressive"},
     "segments, parallel": AHEAD,
-    "segments, quantile": {"segment": 2, "decoder_input": "autoregressive", "head": "quantile", **LEVELLED},
+    "segments, quantile": {
+        "segment": 2,
+        "decoder_input": "autoregressive",
+        "head": "quantile",
+        **LEVELLED,
+    },
     "segments, parallel, normal": {**AHEAD, "head": "normal", "residual": "seasonal"},
 }
 RICH_NETWORKS = {
     "rich": {},
     "rich, static at each step": {"static_input": "steps"},
-    "rich, scheduled": {**TAUGHT, "attention": "additive", "normalise": "instance", "bidirectional": True},
+    "rich, scheduled": {
+        **TAUGHT,
+        "attention": "additive",
+        "normalise": "instance",
+        "bidirectional": True,
+    },
     "rich, teacher": {"decoder_input": "teacher", "attention": "dot", "normalise": "last"},
     "rich, segments, scheduled": {**TAUGHT, "segment": 2, "residual": "seasonal"},
     "rich, segments, parallel": {
@@ -59,9 +73,23 @@ RICH_NETWORKS = {
     },
     "normal": {"head": "normal", "attention": "dot", "normalise": "last"},
     "student_t": {"head": "student_t", **TAUGHT},
-    "rich, segments, student_t": {"segment": 2, "decoder_input": "teacher", "head": "student_t", "attention": "dot"},
-    "negative_binomial": {"head": "negative_binomial", "normalise": "scale", "decoder_input": "teacher"},
-    "log_normal": {"head": "log_normal", "normalise": "scale", "decoder_input": "autoregressive", "cell": "lstm"},
+    "rich, segments, student_t": {
+        "segment": 2,
+        "decoder_input": "teacher",
+        "head": "student_t",
+        "attention": "dot",
+    },
+    "negative_binomial": {
+        "head": "negative_binomial",
+        "normalise": "scale",
+        "decoder_input": "teacher",
+    },
+    "log_normal": {
+        "head": "log_normal",
+        "normalise": "scale",
+        "decoder_input": "autoregressive",
+        "cell": "lstm",
+    },
 }
 NETWORKS = {
     **{name: (PLAIN, options) for name, options in PLAIN_NETWORKS.items()},
@@ -76,9 +104,21 @@ REFERENCES = {
     "student_t": (stats.t, [(2.01, 0.0, 1.0), (7.0, 3.0, 0.2), (1e4, 0.0, 1.0)]),
     "negative_binomial": (
         lambda mean, dispersion: stats.nbinom(1 / dispersion, 1 / (1 + dispersion * mean)),
-        [(0.05, 3.0), (0.8, 0.5), (1.0, 40.0), (5.0, 1e-4), (40.0, 0.2), (1000.0, 0.001), (1e5, 1e-4), (2e6, 0.3)],
+        [
+            (0.05, 3.0),
+            (0.8, 0.5),
+            (1.0, 40.0),
+            (5.0, 1e-4),
+            (40.0, 0.2),
+            (1000.0, 0.001),
+            (1e5, 1e-4),
+            (2e6, 0.3),
+        ],
     ),
-    "log_normal": (lambda loc, scale: stats.lognorm(scale, scale=np.exp(loc)), [(0.0, 1.0), (9.0, 0.3), (-4.0, 2.0)]),
+    "log_normal": (
+        lambda loc, scale: stats.lognorm(scale, scale=np.exp(loc)),
+        [(0.0, 1.0), (9.0, 0.3), (-4.0, 2.0)],
+    ),
 }
 
 
@@ -123,11 +163,16 @@ def untrained(name):
 
 def batch(network, rows=6, steps=8, horizon=5, seed=0, target=False):
     """Return inputs and targets: counts from 1 on where the head is for positive data."""
-    window, rng = network.window, np.random.default_rng(seed)
+    window = network.window
+    rng = np.random.default_rng(seed)
 
     def values(*shape):
         drawn = rng.normal(size=(rows, *shape))
-        return np.floor(np.abs(drawn) * 4 + 1) if network.network.head in MULTIPLICATIVE_HEADS else drawn
+        return (
+            np.floor(np.abs(drawn) * 4 + 1)
+            if network.network.head in MULTIPLICATIVE_HEADS
+            else drawn
+        )
 
     inputs = {"past": values(steps, window.features)}
     if window.observed:
@@ -166,8 +211,10 @@ def reference_step(name, x, states, kernel, *recurrent_and_bias):
     """Return the states after a step, and its gates in Keras's order, in plain NumPy."""
     *recurrent, bias = recurrent_and_bias
     if name == "gru":
-        a, b = np.split(x @ kernel + bias[0], 3, -1), np.split(states[0] @ recurrent[0] + bias[1], 3, -1)
-        z, r = sigmoid(a[0] + b[0]), sigmoid(a[1] + b[1])
+        a = np.split(x @ kernel + bias[0], 3, -1)
+        b = np.split(states[0] @ recurrent[0] + bias[1], 3, -1)
+        z = sigmoid(a[0] + b[0])
+        r = sigmoid(a[1] + b[1])
         g = np.tanh(a[2] + r * b[2])
         return (z * states[0] + (1 - z) * g,), (z, r, g)
     joined = x @ kernel + bias + (states[0] @ recurrent[0] if recurrent else 0.0)
@@ -177,14 +224,18 @@ def reference_step(name, x, states, kernel, *recurrent_and_bias):
         z, g = np.split(joined, 2, -1)
         return ((1 - sigmoid(z)) * states[0] + sigmoid(z) * g,), (sigmoid(z), g)
     i, f, g, o = np.split(joined, 4, -1)
-    i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+    i = sigmoid(i)
+    f = sigmoid(f)
+    g = np.tanh(g)
+    o = sigmoid(o)
     c = f * states[1] + i * g
     return (o * np.tanh(c), c), (i, f, g, o)
 
 
 def reference_loop(name, cell, x, states):
     """Return a cell's outputs, its last states, and its gates at each step."""
-    outputs, gates = [], []
+    outputs = []
+    gates = []
     for t in range(x.shape[1]):
         states, now = reference_step(name, x[:, t], states, *cell.get_weights())
         outputs.append(states[0])

@@ -38,7 +38,11 @@ def test_files_written_on_another_backend(tmp_path):
         pytest.skip(f"{other} is not installed; the torch run of these tests covers it")
     environment = {**os.environ, "KERAS_BACKEND": other}
     done = subprocess.run(
-        [sys.executable, "-c", WRITE, str(tmp_path)], check=True, env=environment, capture_output=True, text=True
+        [sys.executable, "-c", WRITE, str(tmp_path)],
+        check=True,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.stdout.strip() == other
     import seqcast
@@ -51,4 +55,6 @@ def test_files_written_on_another_backend(tmp_path):
     np.testing.assert_allclose(model.decode(states, 7), written["model"], atol=1e-4)
     network = seqcast.load_network(tmp_path / "network.keras")
     inputs = {name: written[name].astype("float32") for name in ("past", "static")}
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(network(inputs)), written["network"], atol=1e-4)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(network(inputs)), written["network"], atol=1e-4
+    )

@@ -14,7 +14,8 @@ from seqcast.runtime.jit import compile_call
 from seqcast.specs.network import NetworkSpec, WindowSpec
 from tests.refusals import refused
 
-HORIZON, SEASON = 5, 4
+HORIZON = 5
+SEASON = 4
 OLD, NEW = 5, 6  # steps; neither the first nor the trained horizon is a multiple of the segment
 READING = {
     "zeros": {"decoder_input": "zeros"},
@@ -39,10 +40,13 @@ CHOICES = {
 
 def all_pairs(choices):
     """Return few combinations in which each pair of choices of two boxes meets."""
-    everything = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+    everything = [
+        dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())
+    ]
     np.random.default_rng(0).shuffle(everything)
     pairs = [set(itertools.combinations(one.items(), 2)) for one in everything]
-    few, missing = [], set().union(*pairs)
+    few = []
+    missing = set().union(*pairs)
     while missing:
         best = max(range(len(pairs)), key=lambda place: len(pairs[place] & missing))
         missing -= pairs[best]
@@ -57,11 +61,23 @@ each_combination = pytest.mark.parametrize(
 
 def build(chosen, **changes):
     own = {**chosen, **changes}
-    reading, static, future, observed = (own.pop(name) for name in ("reading", "static", "future", "observed"))
-    sizes = {"horizon": HORIZON, "features": 3, "targets": 2, "target_features": (2, 0), "season_length": SEASON}
+    reading, static, future, observed = (
+        own.pop(name) for name in ("reading", "static", "future", "observed")
+    )
+    sizes = {
+        "horizon": HORIZON,
+        "features": 3,
+        "targets": 2,
+        "target_features": (2, 0),
+        "season_length": SEASON,
+    }
     window = WindowSpec(**sizes, static=2 if static else 0, future=future, observed=observed)
     units = {"encoder_units": (4,), "decoder_units": (4,)}
-    return Seq2Seq(window, NetworkSpec(**units, **own, **READING[reading], static_input=static or "state"), seed=4)
+    return Seq2Seq(
+        window,
+        NetworkSpec(**units, **own, **READING[reading], static_input=static or "state"),
+        seed=4,
+    )
 
 
 def batch(window, steps=OLD + NEW, horizon=11, rows=5):
@@ -91,20 +107,25 @@ def ready(window, inputs, start=0, end=None):
 @each_combination
 def test_states_suffice_and_shorter_horizons_begin_longer_ones(chosen):
     network = build(chosen)
-    window, segment = network.window, network.network.segment
+    window = network.window
+    segment = network.network.segment
     inputs = batch(window)
     known = inputs.get("future")
 
     def run(given):
         def decode(states, horizon):
-            return network.decode(states, horizon, None if known is None else given["future"][:, :horizon])
+            return network.decode(
+                states, horizon, None if known is None else given["future"][:, :horizon]
+            )
 
         past = {key: value for key, value in given.items() if key != "future"}
         states = network.encode(past)
         future = {} if known is None else {"future": given["future"][:, :HORIZON]}
         return {
             "network": network({**past, **future}),
-            "last rows": decode(states[2:], HORIZON) if known is None else decode(states, HORIZON)[2:],
+            "last rows": decode(states[2:], HORIZON)
+            if known is None
+            else decode(states, HORIZON)[2:],
             **{f"{horizon} steps": decode(states, horizon) for horizon in (1, HORIZON, 11)},
         }
 
@@ -118,14 +139,19 @@ def test_states_suffice_and_shorter_horizons_begin_longer_ones(chosen):
     for horizon in (1, HORIZON):
         # The known future of a token that the horizon cuts is known in part only.
         cut = known is not None and not network.network.in_blocks
-        steps = horizon // segment * segment if cut or (known is not None and horizon < HORIZON) else horizon
+        steps = (
+            horizon // segment * segment
+            if cut or (known is not None and horizon < HORIZON)
+            else horizon
+        )
         shorter = written[f"{horizon} steps"]
         np.testing.assert_allclose(longest[:, :steps], shorter[:, :steps], atol=1e-5, rtol=1e-5)
 
 
 @each_combination
 def test_an_update_equals_encoding_the_whole_under_the_kept_statistics(chosen):
-    network, raw = build(chosen), build(chosen, normalise="none")
+    network = build(chosen)
+    raw = build(chosen, normalise="none")
     raw.set_weights(network.get_weights())
     window = network.window
     inputs = batch(window)
@@ -135,7 +161,9 @@ def test_an_update_equals_encoding_the_whole_under_the_kept_statistics(chosen):
         return old.to_dict(), network.update(old, given["new"]).to_dict()
 
     new = {key: value for key, value in ready(window, inputs, OLD).items() if key != "static"}
-    old, updated = to_numpy(compile_call(network, run)({"old": ready(window, inputs, end=OLD), "new": new}))
+    old, updated = to_numpy(
+        compile_call(network, run)({"old": ready(window, inputs, end=OLD), "new": new})
+    )
     whole = ready(window, inputs)
     if "loc" in old:
         targets = list(window.target_features)
@@ -146,12 +174,19 @@ def test_an_update_equals_encoding_the_whole_under_the_kept_statistics(chosen):
     expected = to_numpy(compile_call(raw, lambda given: raw.encode(given).to_dict())(whole))
     assert set(updated) == set(expected)
     for name, value in expected.items():
-        for ours, theirs in zip(keras.tree.flatten(updated[name]), keras.tree.flatten(value), strict=True):
+        for ours, theirs in zip(
+            keras.tree.flatten(updated[name]), keras.tree.flatten(value), strict=True
+        ):
             assert ours.dtype == theirs.dtype
             np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=1e-5, err_msg=name)
 
 
-BLOCKS = {**{name: values[0] for name, values in CHOICES.items()}, "reading": "parallel", "static": None, "future": 0}
+BLOCKS = {
+    **{name: values[0] for name, values in CHOICES.items()},
+    "reading": "parallel",
+    "static": None,
+    "future": 0,
+}
 
 
 @pytest.mark.parametrize("observed", [True, False])
@@ -183,11 +218,17 @@ def test_attention_goes_on_over_what_was_appended():
     inputs = ready(network.window, batch(network.window))
     _, weights = network.decode(network.encode(inputs), 11, return_attention=True)
     weights = to_numpy(weights)
-    assert weights.shape == (5, 11, 4 + 2)  # ceil(11 / 3) tokens of past, and two segments of forecast
+    assert weights.shape == (
+        5,
+        11,
+        4 + 2,
+    )  # ceil(11 / 3) tokens of past, and two segments of forecast
     np.testing.assert_allclose(weights.sum(-1), 1.0, atol=1e-5)
     assert weights[:, :HORIZON, 4:].max() == 0.0
     assert weights[:, 8:, 4:].min() > 0.0
-    np.testing.assert_array_equal(weights[:, 0], weights[:, 2])  # steps of one token look the same way
+    np.testing.assert_array_equal(
+        weights[:, 0], weights[:, 2]
+    )  # steps of one token look the same way
 
 
 def test_updates_and_futures_that_do_not_fit_are_refused():
@@ -195,17 +236,31 @@ def test_updates_and_futures_that_do_not_fit_are_refused():
     given = ready(network.window, batch(network.window))
     states = network.encode(given)
     for steps in (0, 2, 4):
-        with pytest.raises(DataError, match=rf"whole segments of 3, received {steps} steps.*encode the whole past"):
+        with pytest.raises(
+            DataError, match=rf"whole segments of 3, received {steps} steps.*encode the whole past"
+        ):
             network.update(states, np.zeros((5, steps, 3), "float32"))
     backwards = build({**BLOCKS, "observed": False}, bidirectional=True)
     states = backwards.encode(given)
-    with pytest.raises(SpecError, match=r"reads forwards only, received bidirectional=True.*encode the whole past"):
+    with pytest.raises(
+        SpecError, match=r"reads forwards only, received bidirectional=True.*encode the whole past"
+    ):
         backwards.update(states, np.zeros((5, 3, 3), "float32"))
     assert backwards.decode(states, HORIZON).shape == (5, HORIZON, 2)
-    refused(SpecError, r"horizon: expected at most the trained one, 5, .*received 6", backwards.decode, states, 6)
+    refused(
+        SpecError,
+        r"horizon: expected at most the trained one, 5, .*received 6",
+        backwards.decode,
+        states,
+        6,
+    )
     network = build({**BLOCKS, "future": 1})
     inputs = batch(network.window)
     states = network.encode(ready(network.window, inputs))
-    refused(DataError, r"inputs\['observed'\]", network.update, states, np.zeros((5, 3, 3), "float32"))
-    with pytest.raises(DataError, match=r"future_covariates: expected .B, 11, 1., received .B, 10, 1."):
+    refused(
+        DataError, r"inputs\['observed'\]", network.update, states, np.zeros((5, 3, 3), "float32")
+    )
+    with pytest.raises(
+        DataError, match=r"future_covariates: expected .B, 11, 1., received .B, 10, 1."
+    ):
         network.decode(states, 11, inputs["future"][:, :10])

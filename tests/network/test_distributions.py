@@ -28,11 +28,18 @@ each_reference = pytest.mark.parametrize("name", REFERENCES)
 
 @each_reference
 def test_mean_and_quantiles_and_probabilities_are_those_of_scipy(name):
-    distribution, (parameters, frozen) = distribution_of(NetworkSpec(head=name)), references(name)
-    np.testing.assert_allclose(distribution.mean(parameters), [one.mean() for one in frozen], rtol=1e-9)
+    distribution = distribution_of(NetworkSpec(head=name))
+    (parameters, frozen) = references(name)
+    np.testing.assert_allclose(
+        distribution.mean(parameters), [one.mean() for one in frozen], rtol=1e-9
+    )
     quantiles = distribution.quantile(parameters, PROBABILITIES)
-    np.testing.assert_allclose(quantiles, [one.ppf(PROBABILITIES) for one in frozen], rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(distribution.median(parameters), [one.median() for one in frozen], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(
+        quantiles, [one.ppf(PROBABILITIES) for one in frozen], rtol=1e-6, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        distribution.median(parameters), [one.median() for one in frozen], rtol=1e-6, atol=1e-9
+    )
     for place in range(len(PROBABILITIES)):
         y = quantiles[:, place]
         expected = [one.cdf(value) for one, value in zip(frozen, y, strict=True)]
@@ -57,7 +64,9 @@ def test_no_count_is_below_nothing_and_no_fraction_counts():
     parameters = np.array([3.0, 0.5])
     distribution = NegativeBinomial()
     np.testing.assert_array_equal(distribution.cdf(parameters, np.array([-0.5, -3.0])), 0.0)
-    assert distribution.cdf(parameters, np.array(2.7)) == distribution.cdf(parameters, np.array(2.0))
+    assert distribution.cdf(parameters, np.array(2.7)) == distribution.cdf(
+        parameters, np.array(2.0)
+    )
     np.testing.assert_array_equal(LogNormal().cdf(np.array([0.0, 1.0]), np.array([0.0, -1.0])), 0.0)
 
 
@@ -65,7 +74,9 @@ def test_no_count_is_below_nothing_and_no_fraction_counts():
 
 
 @settings(max_examples=60, deadline=None)
-@given(probabilities=st.sets(st.integers(5, 495), min_size=2, max_size=6), seed=st.integers(0, 1000))
+@given(
+    probabilities=st.sets(st.integers(5, 495), min_size=2, max_size=6), seed=st.integers(0, 1000)
+)
 def test_known_quantiles_come_back_and_all_others_lie_in_order(probabilities, seed):
     probabilities = tuple(sorted(each / 500 for each in probabilities))
     values = np.cumsum(np.random.default_rng(seed).exponential(1.0, len(probabilities))) - 2.0
@@ -74,13 +85,18 @@ def test_known_quantiles_come_back_and_all_others_lie_in_order(probabilities, se
     asked = np.linspace(0.001, 0.999, 97)
     quantiles = distribution.quantile(values, asked)
     assert (np.diff(quantiles) >= 0).all()
-    np.testing.assert_allclose(distribution.cdf(np.tile(values, (97, 1)), quantiles), asked, atol=1e-9)
+    np.testing.assert_allclose(
+        distribution.cdf(np.tile(values, (97, 1)), quantiles), asked, atol=1e-9
+    )
     np.testing.assert_allclose(quantile_weights(probabilities, asked).sum(-1), 1.0)
 
 
 def test_the_mean_is_that_of_the_lines_and_tails():
-    values, distribution = np.array([1.0, 2.0, 5.0]), Quantiles((0.1, 0.5, 0.8))
-    expected, _ = integrate.quad(lambda p: distribution.quantile(values, (p,))[0], 0, 1, points=(0.1, 0.5, 0.8))
+    values = np.array([1.0, 2.0, 5.0])
+    distribution = Quantiles((0.1, 0.5, 0.8))
+    expected, _ = integrate.quad(
+        lambda p: distribution.quantile(values, (p,))[0], 0, 1, points=(0.1, 0.5, 0.8)
+    )
     assert distribution.mean(values) == pytest.approx(expected, rel=1e-6)
 
 
@@ -88,7 +104,9 @@ def test_quantiles_that_agree_are_a_jump_without_a_tail():
     distribution = Quantiles((0.1, 0.5, 0.9))
     values = np.array([3.0, 3.0, 3.0])
     np.testing.assert_array_equal(distribution.quantile(values, (0.01, 0.5, 0.99)), 3.0)
-    np.testing.assert_array_equal(distribution.cdf(np.tile(values, (3, 1)), np.array([2.9, 3.0, 3.1])), [0.0, 1.0, 1.0])
+    np.testing.assert_array_equal(
+        distribution.cdf(np.tile(values, (3, 1)), np.array([2.9, 3.0, 3.1])), [0.0, 1.0, 1.0]
+    )
     assert distribution.mean(values) == 3.0
 
 
@@ -121,5 +139,7 @@ def test_paths_and_parameters_answer_the_same_questions():
 
 def test_quantiles_of_counts_are_counts():
     paths = np.array([0.0, 0.0, 1.0, 4.0]).reshape(1, 4, 1, 1)
-    np.testing.assert_array_equal(Sampled(paths, whole=True).quantile((0.5, 0.6, 0.9)).ravel(), [0.0, 1.0, 4.0])
+    np.testing.assert_array_equal(
+        Sampled(paths, whole=True).quantile((0.5, 0.6, 0.9)).ravel(), [0.0, 1.0, 4.0]
+    )
     assert Sampled(paths).median().item() == 0.5

@@ -73,13 +73,19 @@ LEAST = {
 
 @each_head
 @settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10_000), size=st.sampled_from([0.1, 1.0, 30.0, 1000.0]), unit=st.floats(-6, 6))
+@given(
+    seed=st.integers(0, 10_000),
+    size=st.sampled_from([0.1, 1.0, 30.0, 1000.0]),
+    unit=st.floats(-6, 6),
+)
 def test_parameters_are_possible_whatever_the_weights(name, seed, size, unit):
-    head, rng = head_of(name), np.random.default_rng(seed)
+    head = head_of(name)
+    rng = np.random.default_rng(seed)
     assert head.dense.kernel.shape == (3, 2 * head.size)
     head.set_weights([rng.normal(size=weight.shape) * size for weight in head.weights])
     output = head(tensor(rng.normal(size=(4, 5, 3))))
-    parameters, point = numpy(output), numpy(head.point(output))
+    parameters = numpy(output)
+    point = numpy(head.point(output))
     assert parameters.shape == ((4, 5, 2) if name == "point" else (4, 5, 2, head.size))
     assert head.axes == parameters.ndim - 3
     assert point.shape == (4, 5, 2)
@@ -88,7 +94,8 @@ def test_parameters_are_possible_whatever_the_weights(name, seed, size, unit):
         assert parameters[..., place].min() >= least
     if name == "quantile":
         np.testing.assert_array_equal(point, parameters[..., 1])
-        loc, scale = rng.normal(size=(4, 1, 2)) * 100, np.full((4, 1, 2), 10.0**unit)
+        loc = rng.normal(size=(4, 1, 2)) * 100
+        scale = np.full((4, 1, 2), 10.0**unit)
         in_units = numpy(head.in_units(output, tensor(loc), tensor(scale)))
         assert (np.diff(parameters, axis=-1) >= 0).all()
         assert (np.diff(in_units, axis=-1) >= 0).all()
@@ -99,7 +106,8 @@ def test_what_the_normaliser_took_comes_back(name):
     """The distribution of `scale x + loc` has the quantiles of `x`, moved and stretched."""
     from seqcast.network.distributions import distribution_of
 
-    head, rng = head_of(name), np.random.default_rng(0)
+    head = head_of(name)
+    rng = np.random.default_rng(0)
     parameters = head(tensor(rng.normal(size=(4, 5, 3))))
     scale = rng.uniform(0.1, 20.0, size=(4, 1, 2))
     loc = np.zeros((4, 1, 2)) if name in MULTIPLICATIVE else rng.normal(size=(4, 1, 2)) * 9
@@ -114,7 +122,9 @@ def test_what_the_normaliser_took_comes_back(name):
     if name != "negative_binomial":  # counts have no other unit
         asked = (0.05, 0.5, 0.8)
         expected = distribution.quantile(parameters, asked) * scale[..., None] + loc[..., None]
-        np.testing.assert_allclose(distribution.quantile(moved, asked), expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(
+            distribution.quantile(moved, asked), expected, rtol=1e-4, atol=1e-4
+        )
 
 
 @each_probabilistic
@@ -135,7 +145,11 @@ def batch(name, seed=0, rows=6, big=1.0):
     rng = np.random.default_rng(seed)
     head = head_of(name)
     parameters = numpy(head(tensor(rng.normal(size=(rows, 4, 3)))))
-    y = rng.poisson(3.0, size=(rows, 4, 2)) if name == "negative_binomial" else rng.lognormal(size=(rows, 4, 2))
+    y = (
+        rng.poisson(3.0, size=(rows, 4, 2))
+        if name == "negative_binomial"
+        else rng.lognormal(size=(rows, 4, 2))
+    )
     return y.astype(float) * big, parameters, head
 
 
@@ -161,13 +175,20 @@ def test_the_loss_is_the_weighted_mean_over_what_is_there(name, decay):
     missing = np.random.default_rng(1).random(y.shape) < 0.3
     values = np.where(missing, 0.0, reference_values(name, y, parameters))
     expected = (weight * values).sum() / (weight * ~missing).sum()
-    loss = head.loss(horizon_decay=decay)(tensor(np.where(missing, np.nan, y)), tensor(parameters), tensor(rows))
+    loss = head.loss(horizon_decay=decay)(
+        tensor(np.where(missing, np.nan, y)), tensor(parameters), tensor(rows)
+    )
     assert float(loss) == pytest.approx(expected, rel=1e-4)
 
 
 def test_steps_cannot_decay_in_a_loss_that_has_none():
-    loss = ObservedLoss(lambda y_true, y_pred: keras.ops.mean((y_true - y_pred) ** 2, axis=(1, 2)), horizon_decay=0.5)
-    with pytest.raises(SpecError, match="horizon_decay: expected 0 with a loss that returns one value an example"):
+    loss = ObservedLoss(
+        lambda y_true, y_pred: keras.ops.mean((y_true - y_pred) ** 2, axis=(1, 2)),
+        horizon_decay=0.5,
+    )
+    with pytest.raises(
+        SpecError, match="horizon_decay: expected 0 with a loss that returns one value an example"
+    ):
         loss(tensor(np.ones((3, 2, 1))), tensor(np.ones((3, 2, 1))))
 
 
@@ -177,9 +198,13 @@ def test_losses_of_parts_add_up_to_that_of_the_whole(name, decay):
     y, parameters, head = batch(name)
     y[np.random.default_rng(2).random(y.shape) < 0.4] = np.nan
     y[1] = np.nan
-    loss, weight = head.loss(horizon_decay=decay), np.linspace(0.0, 2.0, len(y))
+    loss = head.loss(horizon_decay=decay)
+    weight = np.linspace(0.0, 2.0, len(y))
     micro_batches = [slice(0, 2), slice(2, 5), slice(5, 6)]
-    losses = [float(loss(tensor(y[rows]), tensor(parameters[rows]), tensor(weight[rows]))) for rows in micro_batches]
+    losses = [
+        float(loss(tensor(y[rows]), tensor(parameters[rows]), tensor(weight[rows])))
+        for rows in micro_batches
+    ]
     shares = [float(loss.share(tensor(y[rows]), tensor(weight[rows]))) for rows in micro_batches]
     whole = float(loss(tensor(y), tensor(parameters), tensor(weight)))
     assert np.dot(losses, shares) / sum(shares) == pytest.approx(whole, rel=1e-5)
@@ -213,7 +238,8 @@ def half_precision(request):
 @each_head
 def test_losses_are_computed_in_single_precision(name, half_precision):
     """16 bits have three digits: differences, sums of many rows and weights would lose all of them."""
-    head, rows = head_of(name), 700
+    head = head_of(name)
+    rows = 700
     parameters = head(tensor(np.random.default_rng(0).normal(size=(rows, 4, 3))))
     assert keras.backend.standardize_dtype(parameters.dtype) == "float32"
     y = np.full((rows, 4, 2), 257.0) + (0.0 if name == "negative_binomial" else 0.125)
@@ -224,7 +250,11 @@ def test_losses_are_computed_in_single_precision(name, half_precision):
     assert float(head.loss().share(tensor(y))) == rows
 
 
-LOSSES = [PinballLoss((0.2, 0.5), horizon_decay=0.5), NegativeLogLikelihood("student_t"), ObservedLoss("mae")]
+LOSSES = [
+    PinballLoss((0.2, 0.5), horizon_decay=0.5),
+    NegativeLogLikelihood("student_t"),
+    ObservedLoss("mae"),
+]
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -241,12 +271,25 @@ def test_losses_are_written_as_json_and_read(loss):
 TINY = {"encoder_units": (4,), "decoder_units": (4,)}
 
 
-# What is drawn, and what a network has to find out of the draws: some of the parameters, and how closely.
+# What is drawn, and what a network has to find out of the draws: some of the parameters, and how
+# closely.
 DRAWN = {
-    "quantile": (lambda rng, shape: rng.exponential(2.0, shape), stats.expon(scale=2.0).ppf((0.1, 0.5, 0.9)), 0.25),
+    "quantile": (
+        lambda rng, shape: rng.exponential(2.0, shape),
+        stats.expon(scale=2.0).ppf((0.1, 0.5, 0.9)),
+        0.25,
+    ),
     "normal": (lambda rng, shape: rng.normal(3.0, 0.5, shape), (3.0, 0.5), 0.1),
-    "student_t": (lambda rng, shape: 1.0 + 0.5 * rng.standard_t(4.0, shape), (4.0, 1.0, 0.5), (2.0, 0.1, 0.1)),
-    "negative_binomial": (lambda rng, shape: rng.negative_binomial(2.0, 0.25, shape), (6.0, 0.5), (0.5, 0.15)),
+    "student_t": (
+        lambda rng, shape: 1.0 + 0.5 * rng.standard_t(4.0, shape),
+        (4.0, 1.0, 0.5),
+        (2.0, 0.1, 0.1),
+    ),
+    "negative_binomial": (
+        lambda rng, shape: rng.negative_binomial(2.0, 0.25, shape),
+        (6.0, 0.5),
+        (0.5, 0.15),
+    ),
     "log_normal": (lambda rng, shape: rng.lognormal(1.0, 0.4, shape), (1.0, 0.4), 0.1),
 }
 

@@ -24,10 +24,13 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="kernel
 
 each_cell = pytest.mark.parametrize("name", CELLS)
 
-# Each example compiles two programs, so there are few, and none to find a smaller one that fails too. They are the
-# same in every run, so that the cache of compiled programs holds them. `make fuzz` takes more.
+# Each example compiles two programs, so there are few, and none to find a smaller one that fails
+# too. They are the same in every run, so that the cache of compiled programs holds them. `make
+# fuzz` takes more.
 EXAMPLES = max(3, int(os.environ.get("SEQCAST_FUZZ", "0")) // 500)
-few = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+few = settings(
+    max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, phases=[Phase.generate]
+)
 
 
 def drawn_mask(rng, padding, batch, steps):
@@ -65,11 +68,14 @@ def values_and_gradients(function, x, start, valid, pulls):
             outputs = jnp.where(jnp.asarray(valid)[..., None], outputs, 0)
         results = (outputs, after)
         return sum(
-            jnp.sum(pull * result) for pull, result in zip(pulls, jax.tree.leaves(results), strict=True)
+            jnp.sum(pull * result)
+            for pull, result in zip(pulls, jax.tree.leaves(results), strict=True)
         ), results
 
     values = [variable.value for variable in variables]
-    (_, results), gradients = jax.jit(jax.value_and_grad(total, argnums=(0, 1, 2), has_aux=True))(values, x, start)
+    (_, results), gradients = jax.jit(jax.value_and_grad(total, argnums=(0, 1, 2), has_aux=True))(
+        values, x, start
+    )
     return jax.tree.map(np.asarray, (results, gradients))
 
 
@@ -81,23 +87,33 @@ def assert_same(ours, theirs, tolerance):
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * max(1e-2, np.abs(b).max()))
 
 
-def compare(name, units, features, batch, steps, *, started, bidirectional, padding, seed, tolerance):
+def compare(
+    name, units, features, batch, steps, *, started, bidirectional, padding, seed, tolerance
+):
     """Compare the loops with those of all backends; 0 features are none."""
     rng = np.random.default_rng(seed)
     dtype = keras.config.floatx()
     if not features:
-        bidirectional, padding = False, "none"
+        bidirectional = False
+        padding = "none"
     stack = drawn_stack(units, features, cell=name, bidirectional=bidirectional, seed=seed)
     x = rng.normal(size=(batch, steps, features)).astype(dtype) if features else None
     start = None
     if started or not features:
-        start = [tuple(rng.normal(size=(batch, n)).astype(dtype) for n in widths) for widths in stack.state_widths]
+        start = [
+            tuple(rng.normal(size=(batch, n)).astype(dtype) for n in widths)
+            for widths in stack.state_widths
+        ]
     valid = drawn_mask(rng, padding, batch, steps)
-    shapes = [(batch, steps, stack.output_width), *((batch, n) for widths in stack.state_widths for n in widths)]
+    shapes = [
+        (batch, steps, stack.output_width),
+        *((batch, n) for widths in stack.state_widths for n in widths),
+    ]
     pulls = [rng.normal(size=shape).astype(dtype) for shape in shapes]
     length = None if features else steps
     ours, others = (
-        values_and_gradients(by_way(stack, way, length), x, start, valid, pulls) for way in (FeaturesMajor(), Scanned())
+        values_and_gradients(by_way(stack, way, length), x, start, valid, pulls)
+        for way in (FeaturesMajor(), Scanned())
     )
     assert_same(ours, others, tolerance)
     if valid is not None and x is not None:
@@ -126,14 +142,17 @@ def test_values_and_gradients_are_those_of_automatic_differentiation(name, **cas
 
 def test_there_is_a_kernel_for_every_cell():
     assert set(RECURRENCES) == set(CELLS.values())
-    assert all(isinstance(RecurrentStack((4,), 2, cell=cell).loop_backend, FeaturesMajor) for cell in CELLS)
+    assert all(
+        isinstance(RecurrentStack((4,), 2, cell=cell).loop_backend, FeaturesMajor) for cell in CELLS
+    )
 
 
 def check_finite_differences(name):
     """Compare gradients, and gradients of gradients, with finite differences, in double precision."""
     (cell,) = drawn_stack((3,), 2, cell=name, seed=3).layers_forward
     rng = np.random.default_rng(4)
-    x, valid = rng.normal(size=(4, 2, 3)), jnp.asarray(rng.random(size=(4, 1, 3)) < 0.7)
+    x = rng.normal(size=(4, 2, 3))
+    valid = jnp.asarray(rng.random(size=(4, 1, 3)) < 0.7)
     start = tuple(rng.normal(size=(3, 3)) for _ in range(cell.state_count))
     weights = [weight.value for weight in cell.weights]
 
@@ -158,7 +177,8 @@ def test_double_precision(name, monkeypatch):
 
 def rounded_and_exact(name):
     """Return results and gradients of a training's loops and of exact ones, with a padding on the left."""
-    rng, dtype = np.random.default_rng(6), keras.config.floatx()
+    rng = np.random.default_rng(6)
+    dtype = keras.config.floatx()
     stack = drawn_stack((5, 4), 3, cell=name, seed=7)
     x = rng.normal(size=(6, 8, 3)).astype(dtype)
     shapes = [(6, 8, 4), *((6, n) for widths in stack.state_widths for n in widths)]

@@ -22,15 +22,20 @@ if keras.backend.backend() == "jax":
     from seqcast.network import jax_training
 
 PLAIN = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
-OBSERVED = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,), observed=True, season_length=4)
-# 37 rows in batches of 16 at most make three of 13, padded to 16 rows, which three cores do not divide evenly.
-ROWS, BATCH = 37, 16
+OBSERVED = WindowSpec(
+    horizon=3, features=1, targets=1, target_features=(0,), observed=True, season_length=4
+)
+# 37 rows in batches of 16 at most make three of 13, padded to 16 rows, which three cores do not
+# divide evenly.
+ROWS = 37
+BATCH = 16
 
 
 def windows(*, teach, observed):
     rng = np.random.default_rng(0)
     values = np.sin(np.arange(11) * 0.9 + rng.uniform(0, 6, (ROWS, 1)))[:, :, None]
-    past, future = values[:, :8].copy(), values[:, 8:].copy()
+    past = values[:, :8].copy()
+    future = values[:, 8:].copy()
     inputs = {"past": past}
     if observed:
         past[rng.random(past.shape) < 0.2] = np.nan
@@ -65,15 +70,24 @@ def on(monkeypatch):
 
 
 SMALL = {"encoder_units": (6,), "decoder_units": (5,)}
-AHEAD = {"decoder_input": "position", "decoding": "parallel", "normalise": "last", "residual": "seasonal"}
+AHEAD = {
+    "decoder_input": "position",
+    "decoding": "parallel",
+    "normalise": "last",
+    "residual": "seasonal",
+}
 FED = {"decoder_input": "scheduled", "sampling_steps": 4}
 ZEROS = NetworkSpec(**SMALL)
 NETWORKS = {
     "dropout": NetworkSpec(encoder_units=(6, 4), decoder_units=(5, 3), dropout=0.4),
-    "attention, regularised": NetworkSpec(**SMALL, attention="dot", cell="lstm", regularizer={"kernel": "l2"}),
+    "attention, regularised": NetworkSpec(
+        **SMALL, attention="dot", cell="lstm", regularizer={"kernel": "l2"}
+    ),
     "quantile, scheduled": NetworkSpec(**SMALL, **FED, head="quantile", quantiles=(0.1, 0.5)),
     "student_t": NetworkSpec(**SMALL, head="student_t"),
-    "segments": NetworkSpec(encoder_units=(6,), decoder_units=(5, 4), segment=2, dropout=0.4, **AHEAD),
+    "segments": NetworkSpec(
+        encoder_units=(6,), decoder_units=(5, 4), segment=2, dropout=0.4, **AHEAD
+    ),
 }
 
 
@@ -110,8 +124,12 @@ CORES = [
 
 
 @pytest.mark.parametrize(("name", "micro_batches", "sizes", "other_cores"), CORES)
-def test_the_same_parts_give_the_same_bits_on_any_number_of_cores(on, name, micro_batches, sizes, other_cores):
-    training = TrainingSpec(epochs=2, batch_size=BATCH, metrics=["mae"], micro_batches=micro_batches)
+def test_the_same_parts_give_the_same_bits_on_any_number_of_cores(
+    on, name, micro_batches, sizes, other_cores
+):
+    training = TrainingSpec(
+        epochs=2, batch_size=BATCH, metrics=["mae"], micro_batches=micro_batches
+    )
     alone, alone_history, seen = on(1, NETWORKS[name], training, observed=True)
     assert seen == [sizes] * (6 if sizes else 0)
     assert alone_history.micro_batches == max(1, len(sizes))
@@ -172,7 +190,10 @@ def test_parts_are_halved_until_their_scratch_memory_is_small(on, monkeypatch):
     training = TrainingSpec(epochs=2, batch_size=BATCH)
     alone, _, _ = on(1, ZEROS, training)
     monkeypatch.setattr(jax_training, "FEWEST_ROWS", 2)
-    for limit, micro_batches in ((1 << 30, [8, 8]), (1, [2] * 8)):  # micro_batches of four rows are halved, of two not
+    for limit, micro_batches in (
+        (1 << 30, [8, 8]),
+        (1, [2] * 8),
+    ):  # micro_batches of four rows are halved, of two not
         monkeypatch.setattr(jax_training, "LARGEST_SCRATCH", limit)
         shared.step_programs_of.cache_clear()
         together, _, seen = on(2, ZEROS, training)
@@ -198,9 +219,16 @@ POLICIES = [
 def test_mixed_precision(set_policy, policy, options):
     set_policy(policy)
     waves = np.sin(np.arange(17) * 0.5 + np.linspace(0, 6, 64)[:, None])[:, :, None]
-    recipe = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 12, "random_state": 0, "verbose": 0}
+    recipe = {
+        "optimizer": "adam",
+        "learning_rate": 0.01,
+        "epochs": 12,
+        "random_state": 0,
+        "verbose": 0,
+    }
     model = Seq2SeqRegressor(encoder_units=8, **recipe, **options).fit(waves[:, :12], waves[:, 12:])
-    loss, network = model.history_["loss"], model.engine_.model
+    loss = model.history_["loss"]
+    network = model.engine_.model
     assert np.isfinite(model.predict(waves[:3, :12])).all()
     assert loss[-1] < 0.9 * loss[0]
     assert network.compute_dtype == policy.removeprefix("mixed_")
@@ -218,18 +246,22 @@ def test_programs_of_ever_new_batches_are_let_go(cores, monkeypatch):
     """Whole steps on one core, micro_batches on two; with all programs kept, the weights are the same."""
     monkeypatch.setattr(jax_training, "threads", lambda: cores)
     monkeypatch.setattr(jax_training, "SMALLEST_MICRO_BATCH", 1)
-    weights, live = [], []
+    weights = []
+    live = []
     for most in (99, 2):
         monkeypatch.setattr(jax_training, "MOST_KINDS", most)
         engine = Engine(ZEROS, TrainingSpec(), seed=0)
         for rows in (2, 9, 17, 2, 25, 9):  # each is filled up to a multiple of eight
-            batches = ArrayWindows({"past": np.ones((rows, 8, 1))}, np.ones((rows, 3, 1)), batch_size=rows, seed=0)
+            batches = ArrayWindows(
+                {"past": np.ones((rows, 8, 1))}, np.ones((rows, 3, 1)), batch_size=rows, seed=0
+            )
             engine.continue_fit(batches, window=PLAIN)
             live.append(len(jax.devices()[0].client.live_executables()))
         weights.append(engine.weights)
         del engine
         gc.collect()  # a network that goes on training holds its steps, and they hold it
-    unbounded, bounded = live[:6], live[6:]
+    unbounded = live[:6]
+    bounded = live[6:]
     assert unbounded[-1] >= unbounded[0] + 3 * cores
     assert max(bounded) <= bounded[0] + cores
     assert all(map(np.array_equal, *weights))

@@ -6,7 +6,13 @@ import pytest
 from scipy import stats
 
 from seqcast.network.heads import HEADS
-from seqcast.network.likelihoods import COUNT_UNIFORMS, LOG_LIKELIHOODS, count_noise, draw_count, uniforms
+from seqcast.network.likelihoods import (
+    COUNT_UNIFORMS,
+    LOG_LIKELIHOODS,
+    count_noise,
+    draw_count,
+    uniforms,
+)
 from seqcast.runtime.backend import to_numpy as numpy
 
 from .networks import largest_distance, log_density, references
@@ -24,7 +30,9 @@ def test_numbers_are_spread_evenly_over_the_paths():
     assert 0 < numbers.min() < numbers.max() < 1
     assert 0 < numbers.astype("float32").min() < numbers.astype("float32").max() < 1
     places = np.sort(np.floor(numbers * 60), axis=1)
-    np.testing.assert_array_equal(places, np.broadcast_to(np.arange(60)[:, None, None], places.shape))
+    np.testing.assert_array_equal(
+        places, np.broadcast_to(np.arange(60)[:, None, None], places.shape)
+    )
 
 
 def test_numbers_of_a_path_are_independent():
@@ -49,12 +57,15 @@ def test_likelihoods_are_those_of_scipy(name):
     for row, one in zip(parameters.astype("float32"), frozen, strict=True):
         values = one.ppf([1e-6, 0.1, 0.5, 0.9, 0.999, 1 - 1e-6]).astype("float32")
         ours = numpy(LOG_LIKELIHOODS[name](tensor(values), tensor(row)))
-        np.testing.assert_allclose(ours, log_density(one, values.astype(float)), rtol=2e-4, atol=1e-2)
+        np.testing.assert_allclose(
+            ours, log_density(one, values.astype(float)), rtol=2e-4, atol=1e-2
+        )
 
 
 @pytest.mark.parametrize("name", LOG_LIKELIHOODS)
 def test_draws_are_exact(name):
-    head, (parameters, frozen) = HEADS[name](3, 1), references(name)
+    head = HEADS[name](3, 1)
+    (parameters, frozen) = references(name)
     numbers = uniforms(0, horizon=1, paths=20_000, targets=1, count=head.uniforms)
     noise = tensor(head.noise(numbers))  # [1, paths, 1, k]
     for row, one in zip(parameters, frozen, strict=True):
@@ -68,7 +79,9 @@ def test_draws_of_quantiles_are_those_of_their_lines():
     head = HEADS["quantile"](3, 1, quantiles=(0.1, 0.5, 0.9))
     numbers = uniforms(0, horizon=1, paths=1000, targets=1, count=1)
     drawn = numpy(head.draw(tensor([1.0, 2.0, 5.0])[None, None, None], tensor(head.noise(numbers))))
-    np.testing.assert_allclose(np.quantile(drawn, (0.1, 0.5, 0.9), method="hazen"), [1.0, 2.0, 5.0], atol=0.02)
+    np.testing.assert_allclose(
+        np.quantile(drawn, (0.1, 0.5, 0.9), method="hazen"), [1.0, 2.0, 5.0], atol=0.02
+    )
 
 
 def test_nothing_is_expected_and_nothing_comes():

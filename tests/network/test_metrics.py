@@ -18,7 +18,8 @@ on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX d
 def data():
     rng = np.random.default_rng(0)
     values = rng.gamma(5.0, size=(24, 11, 2)) + 1.0
-    past, future = values[:, :8], values[:, 8:].copy()
+    past = values[:, :8]
+    future = values[:, 8:].copy()
     future[rng.random(future.shape) < 0.3] = np.nan
     future[5] = np.nan  # a window without any
     future[7, :, 1] = np.nan
@@ -28,20 +29,33 @@ def data():
 def windows(weight=None, rows=slice(None), batch_size=24):
     past, future = (array[rows] for array in data())
     weight = None if weight is None else weight[rows]
-    return ArrayWindows({"past": past, "observed": np.ones_like(past)}, future, weight, batch_size=batch_size)
+    return ArrayWindows(
+        {"past": past, "observed": np.ones_like(past)}, future, weight, batch_size=batch_size
+    )
 
 
 def engine_of(head="point", micro_batches=None, metrics=("mae",)):
     network = NetworkSpec(encoder_units=(4,), decoder_units=(3,), head=head, normalise="scale")
-    recipe = {"epochs": 1, "optimizer": "sgd", "learning_rate": 1e-30, "learning_rate_schedule": "constant"}
-    return Engine(network, TrainingSpec(**recipe, micro_batches=micro_batches, metrics=metrics), seed=0)
+    recipe = {
+        "epochs": 1,
+        "optimizer": "sgd",
+        "learning_rate": 1e-30,
+        "learning_rate_schedule": "constant",
+    }
+    return Engine(
+        network, TrainingSpec(**recipe, micro_batches=micro_batches, metrics=metrics), seed=0
+    )
 
 
 def errors_of(engine):
     """Return the errors of points; the weights hardly move, so a step's metrics are those of the network after it."""
     past = data()[0].astype("float32")
-    parameters = engine.model.decode(engine.model.encode({"past": past, "observed": np.ones_like(past)}), 3)
-    return np.abs(keras.ops.convert_to_numpy(engine.model.decoder.head.point(parameters)) - data()[1])
+    parameters = engine.model.decode(
+        engine.model.encode({"past": past, "observed": np.ones_like(past)}), 3
+    )
+    return np.abs(
+        keras.ops.convert_to_numpy(engine.model.decoder.head.point(parameters)) - data()[1]
+    )
 
 
 HEADS = [
@@ -56,12 +70,16 @@ HEADS = [
 
 @pytest.mark.parametrize(("head", "micro_batches"), HEADS)
 def test_metrics_leave_missing_targets_out(head, micro_batches):
-    engine = engine_of(head, micro_batches, ("mae", keras.metrics.RootMeanSquaredError(name="rmse")))
+    engine = engine_of(
+        head, micro_batches, ("mae", keras.metrics.RootMeanSquaredError(name="rmse"))
+    )
     history = engine.fit(windows(), window=WINDOW, validation=windows(rows=slice(0, 9)), verbose=0)
     errors = errors_of(engine)
     for prefix, rows in (("", slice(None)), ("val_", slice(0, 9))):
         np.testing.assert_allclose(history[f"{prefix}mae"], [np.nanmean(errors[rows])], rtol=1e-4)
-        np.testing.assert_allclose(history[f"{prefix}rmse"], [np.sqrt(np.nanmean(errors[rows] ** 2))], rtol=1e-4)
+        np.testing.assert_allclose(
+            history[f"{prefix}rmse"], [np.sqrt(np.nanmean(errors[rows] ** 2))], rtol=1e-4
+        )
 
 
 @pytest.mark.parametrize("micro_batches", [1, pytest.param(2, marks=on_jax)])
@@ -72,7 +90,9 @@ def test_metrics_are_weighted_as_the_windows_are(micro_batches):
     history = engine.fit(windows(weight, slice(0, 23), batch_size=8), window=WINDOW, verbose=0)
     errors = errors_of(engine)[:23]
     weights = np.broadcast_to(weight[:23, None, None], errors.shape)[~np.isnan(errors)]
-    np.testing.assert_allclose(history["mae"], [np.average(errors[~np.isnan(errors)], weights=weights)], rtol=1e-4)
+    np.testing.assert_allclose(
+        history["mae"], [np.average(errors[~np.isnan(errors)], weights=weights)], rtol=1e-4
+    )
 
 
 def test_a_function_of_ones_own_measures_each_target():
@@ -111,9 +131,13 @@ def test_losses_are_those_of_all_rows_for_any_batch_size(batch_size, metrics):
     weight[8:16] = 0.0  # a whole batch
     engine = engine_of(metrics=metrics)
     batches = windows(weight, batch_size=batch_size)
-    history = engine.fit(batches, window=WINDOW, validation=windows(weight, batch_size=batch_size), verbose=0)
+    history = engine.fit(
+        batches, window=WINDOW, validation=windows(weight, batch_size=batch_size), verbose=0
+    )
     expected = squared_error(engine, weight)
-    np.testing.assert_allclose([history["loss"], history["val_loss"]], np.full((2, 1), expected), rtol=1e-5)
+    np.testing.assert_allclose(
+        [history["loss"], history["val_loss"]], np.full((2, 1), expected), rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("head", ["quantile", "student_t"])
@@ -128,7 +152,8 @@ def test_the_loss_of_each_head_does_not_depend_on_the_batch_size(head):
 
 
 def test_a_last_batch_of_one_row_counts_as_one_row():
-    past, future = np.zeros((9, 8, 2)), np.zeros((9, 3, 2))
+    past = np.zeros((9, 8, 2))
+    future = np.zeros((9, 3, 2))
     future[8] = 10.0  # by batches it would weigh as much as the other eight rows
 
     def batches():
@@ -136,4 +161,6 @@ def test_a_last_batch_of_one_row_counts_as_one_row():
 
     engine = engine_of(metrics=())
     history = engine.fit(batches(), window=WINDOW, validation=batches(), verbose=0)
-    assert history["val_loss"][0] == pytest.approx(np.mean((engine.predict({"past": past}, 3) - future) ** 2), rel=1e-4)
+    assert history["val_loss"][0] == pytest.approx(
+        np.mean((engine.predict({"past": past}, 3) - future) ** 2), rel=1e-4
+    )

@@ -40,8 +40,14 @@ def split(layer, x):
 
 def additive(layer, query, memory):
     """Scores of Bahdanau, and what they weigh."""
-    w, (u, b), v = layer.query_map.get_weights()[0], layer.key_map.get_weights(), layer.score_map.get_weights()[0]
-    return (np.tanh((query @ w)[:, :, None] + (memory @ u + b)[:, None]) @ v)[..., 0][:, None], memory[:, None]
+    w, (u, b), v = (
+        layer.query_map.get_weights()[0],
+        layer.key_map.get_weights(),
+        layer.score_map.get_weights()[0],
+    )
+    return (np.tanh((query @ w)[:, :, None] + (memory @ u + b)[:, None]) @ v)[..., 0][
+        :, None
+    ], memory[:, None]
 
 
 def dot(layer, query, memory):
@@ -52,7 +58,9 @@ def dot(layer, query, memory):
 
 def multi_head(layer, query, memory):
     """Scores of two heads of Vaswani, and what they weigh."""
-    q, k, v = split(layer.query_map, query), split(layer.key_map, memory), split(layer.value_map, memory)
+    q = split(layer.query_map, query)
+    k = split(layer.key_map, memory)
+    v = split(layer.value_map, memory)
     return np.einsum("bhid,btid->biht", q, k) / np.sqrt(2), np.swapaxes(v, 1, 2)
 
 
@@ -61,7 +69,8 @@ def multi_head(layer, query, memory):
 @pytest.mark.parametrize("reference", [additive, dot, multi_head])
 def test_attention_is_that_of_the_papers_over_valid_steps(reference, width, masked):
     layer = ATTENTIONS[reference.__name__](4, width, heads=2, seed=1)
-    query, memory = RNG.normal(size=(3, 5, 4)), RNG.normal(size=(3, 7, width))
+    query = RNG.normal(size=(3, 5, 4))
+    memory = RNG.normal(size=(3, 7, width))
     valid = np.arange(7) >= np.array([3, 0, 6])[:, None] * masked
     scores, values = reference(layer, query, memory)
     weights = softmax(np.where(valid[:, None, None], scores, -np.inf))  # [B, heads, H, T]
@@ -70,7 +79,9 @@ def test_attention_is_that_of_the_papers_over_valid_steps(reference, width, mask
     mask = keras.ops.convert_to_tensor(valid) if masked else None
     outputs, ours = layer(tensor(query), layer.prepare(tensor(memory)), mask)
     np.testing.assert_allclose(numpy(ours), weights.mean(1), atol=1e-5)
-    np.testing.assert_allclose(numpy(outputs), np.tanh(np.concatenate([context, query], -1) @ kernel + bias), atol=1e-5)
+    np.testing.assert_allclose(
+        numpy(outputs), np.tanh(np.concatenate([context, query], -1) @ kernel + bias), atol=1e-5
+    )
 
 
 WIDTHS = [([(3,), (4,)], [(5,)], 0), ([(3,)], [(3,)], 2), ([(3, 3)], [(2, 2), (4, 4)], 1)]
@@ -103,7 +114,9 @@ def reference_statistics(name, past, seen, segment):
     loc = {"last": past[-1], "instance": known.mean(), "scale": 0.0}.get(name, level)
     if name in ("last", "level"):
         return loc, 1.0
-    return loc, (np.abs(known).mean() or 1.0) if name == "scale" else np.sqrt(known.var() + 1e-12) + 1e-3
+    return loc, (np.abs(known).mean() or 1.0) if name == "scale" else np.sqrt(
+        known.var() + 1e-12
+    ) + 1e-3
 
 
 @pytest.mark.parametrize("segment", [1, 3])
@@ -112,7 +125,9 @@ def test_statistics_are_those_of_what_was_observed_in_target_columns_and_lead_ba
     past = RNG.normal(size=(6, 8, 4)) * 5 + 7
     past[3], past[4] = 0.0, 1e-4 * past[4]  # nothing but zeros, and tiny values
     seen = np.ones_like(past)
-    seen[0, 6] = seen[1, 5:] = seen[2, :2] = 0  # one step of the last token, all of them, the first steps
+    seen[0, 6] = seen[1, 5:] = seen[2, :2] = (
+        0  # one step of the last token, all of them, the first steps
+    )
     seen[5] = 0
     past[1, 5:] = past[1, 4]  # gaps are filled with the value before
     past[2, :2] = 99.0
@@ -121,7 +136,9 @@ def test_statistics_are_those_of_what_was_observed_in_target_columns_and_lead_ba
     for place, column in enumerate((2, 0)):
         windows = zip(past[:, :, column], seen[:, :, column] > 0, strict=True)
         expected = np.array([reference_statistics(name, *window, segment) for window in windows]).T
-        np.testing.assert_allclose([numpy(loc)[:, place], numpy(scale)[:, place]], expected, rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(
+            [numpy(loc)[:, place], numpy(scale)[:, place]], expected, rtol=1e-3, atol=1e-6
+        )
     normalised = numpy(normaliser.apply(tensor(past), loc, scale))
     np.testing.assert_allclose(normalised[:, :, [1, 3]], past[:, :, [1, 3]], rtol=1e-5)
     back = normalised[:, :, [2, 0]] * numpy(scale)[:, None] + numpy(loc)[:, None]

@@ -15,11 +15,13 @@ PAST = np.random.default_rng(0).normal(size=(3, 6, 2)).astype("float32")
 def post(kind, units, *, features=2, targets=2):
     """The post's model: the encoder returns its states, the decoder begins with them and reads zeros."""
     make = getattr(keras.layers, kind)
-    past, zeros = keras.Input((None, features)), keras.Input((None, 1))
+    past = keras.Input((None, features))
+    zeros = keras.Input((None, 1))
     encoder = [make(width, return_sequences=True, return_state=True) for width in units]
     decoder = [make(width, return_sequences=True) for width in units]
     head = keras.layers.TimeDistributed(keras.layers.Dense(targets))
-    x, states = past, []
+    x = past
+    states = []
     for layer in encoder:
         x, *last = layer(x)
         states.append(last)
@@ -42,7 +44,8 @@ def test_the_posts_model_loads(kind):
 def test_layers_of_stacked_cells_load():
     """As the post writes it: `RNN([GRUCell(35), GRUCell(35)], return_state=True)`."""
     cells = [[keras.layers.GRUCell(4), keras.layers.GRUCell(4)] for _ in range(2)]
-    past, zeros = keras.Input((None, 1)), keras.Input((None, 1))
+    past = keras.Input((None, 1))
+    zeros = keras.Input((None, 1))
     encoder = keras.layers.RNN(cells[0], return_state=True)
     decoder = keras.layers.RNN(cells[1], return_sequences=True)
     head = keras.layers.Dense(1)
@@ -76,7 +79,9 @@ def test_each_model_keeps_its_weights_when_the_other_forecasts():
     again = to_keras(network)
     again.predict([PAST, zeros], verbose=0)
     for theirs, first in zip(
-        (model.predict([PAST, zeros], verbose=0), network.predict(PAST, verbose=0)), before, strict=True
+        (model.predict([PAST, zeros], verbose=0), network.predict(PAST, verbose=0)),
+        before,
+        strict=True,
     ):
         np.testing.assert_allclose(theirs, first, atol=1e-6)
 
@@ -119,11 +124,17 @@ def test_what_does_not_load(encoder, head, message):
     refused(SpecError, message, from_keras, layers, decoder, head(), horizon=3)
 
 
-RICH = [({"head": "normal"}, {}, "head"), ({"bidirectional": True}, {}, "bidirectional"), ({}, {"static": 2}, "static")]
+RICH = [
+    ({"head": "normal"}, {}, "head"),
+    ({"bidirectional": True}, {}, "bidirectional"),
+    ({}, {"static": 2}, "static"),
+]
 
 
 @pytest.mark.parametrize(("network", "window", "name"), RICH)
 def test_what_plain_layers_cannot_hold(network, window, name):
     spec = NetworkSpec(encoder_units=(4,), decoder_units=(4,), **network)
-    model = Seq2Seq(WindowSpec(**{"horizon": 3, "features": 1, "targets": 1, **window}), spec, seed=0)
+    model = Seq2Seq(
+        WindowSpec(**{"horizon": 3, "features": 1, "targets": 1, **window}), spec, seed=0
+    )
     refused(SpecError, name, to_keras, model)

@@ -4,7 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from seqcast.network.randomness import GlorotUniform, Orthogonal, draw_rows, dropout_mask, rows_of_batch
+from seqcast.network.randomness import (
+    GlorotUniform,
+    Orthogonal,
+    draw_rows,
+    dropout_mask,
+    rows_of_batch,
+)
 
 both = pytest.mark.parametrize("initializer", [GlorotUniform, Orthogonal])
 
@@ -53,17 +59,23 @@ def test_orthogonal_matrices_are_drawn_without_a_preferred_direction():
 
 
 def test_micro_batches_draw_what_the_batch_draws():
-    whole = keras.ops.convert_to_numpy(dropout_mask(7, (3,), 0.5, keras.random.SeedGenerator(4), "float32"))
+    whole = keras.ops.convert_to_numpy(
+        dropout_mask(7, (3,), 0.5, keras.random.SeedGenerator(4), "float32")
+    )
     drawn_rows = []
     for rows in ([0, 1, 2, 3], [4, 5, 6, 6]):  # the last one is filled up
         with rows_of_batch(7, keras.ops.convert_to_tensor(rows)):
             drawn_rows.append(dropout_mask(4, (3,), 0.5, keras.random.SeedGenerator(4), "float32"))
-    np.testing.assert_array_equal(keras.ops.convert_to_numpy(keras.ops.concatenate(drawn_rows))[:7], whole)
+    np.testing.assert_array_equal(
+        keras.ops.convert_to_numpy(keras.ops.concatenate(drawn_rows))[:7], whole
+    )
 
 
 def test_rows_may_lie_along_another_axis():
     with rows_of_batch(5, keras.ops.convert_to_tensor([3, 1])):
-        drawn = draw_rows(lambda rows: keras.ops.reshape(keras.ops.arange(2 * rows), (2, rows)), 2, axis=1)
+        drawn = draw_rows(
+            lambda rows: keras.ops.reshape(keras.ops.arange(2 * rows), (2, rows)), 2, axis=1
+        )
     assert keras.ops.convert_to_numpy(drawn).tolist() == [[3, 1], [8, 6]]
 
 

@@ -46,8 +46,12 @@ def test_a_sequence_is_a_numpy_loop_and_looped_steps(name):
     rng = np.random.default_rng(1)
     stack = drawn_stack((4, 3), 2, cell=name, seed=2)
     x = rng.normal(size=(5, 7, 2)).astype("float32")
-    start = [tuple(rng.normal(size=(5, w)).astype("float32") for w in widths) for widths in stack.state_widths]
-    expected, after = x, []
+    start = [
+        tuple(rng.normal(size=(5, w)).astype("float32") for w in widths)
+        for widths in stack.state_widths
+    ]
+    expected = x
+    after = []
     for cell, states in zip(stack.layers_forward, start, strict=True):
         expected, last, _ = reference_loop(name, cell, expected, states)
         after.append(last)
@@ -77,7 +81,9 @@ def test_two_directions_are_two_numpy_loops(name):
 def test_dropout_is_at_work_only_in_training_and_its_mask_is_one_a_sequence():
     stack = RecurrentStack((4, 3), 2, dropout=0.5, seed=6)
     x = np.ones((2, 5, 2), "float32")
-    still, again, dropped = (to_numpy(stack.sequence(x, training=training)[0]) for training in (None, False, True))
+    still, again, dropped = (
+        to_numpy(stack.sequence(x, training=training)[0]) for training in (None, False, True)
+    )
     np.testing.assert_array_equal(still, again)
     assert np.abs(still - dropped).max() > 1e-3
     masks = stack.dropout_masks(4, True)
@@ -91,6 +97,10 @@ def test_a_cell_without_a_recurrent_kernel_is_scanned_and_named_by_to_keras():
     assert [weight.name for weight in stack.weights] == ["kernel", "bias"] * 2
     window = WindowSpec(horizon=3, features=2, targets=1)
     network = Seq2Seq(window, NetworkSpec(cell="min_gru", bidirectional=True), seed=0)
-    assert list(weight_shapes(window, network.network)) == [tuple(weight.shape) for weight in network.weights]
-    with pytest.raises(SpecError, match=r"cell: expected .*gru.*lstm.*simple_rnn.*, received 'min_gru'"):
+    assert list(weight_shapes(window, network.network)) == [
+        tuple(weight.shape) for weight in network.weights
+    ]
+    with pytest.raises(
+        SpecError, match=r"cell: expected .*gru.*lstm.*simple_rnn.*, received 'min_gru'"
+    ):
         to_keras(network)

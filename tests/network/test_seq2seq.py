@@ -34,13 +34,20 @@ def trained(name):
 
 @each_network
 def test_one_step_of_training_reaches_every_weight(name):
-    before, after = untrained(name).trainable_weights, trained(name).trainable_weights
-    still = [new.path for old, new in zip(before, after, strict=True) if np.array_equal(numpy(old), numpy(new))]
+    before = untrained(name).trainable_weights
+    after = trained(name).trainable_weights
+    still = [
+        new.path
+        for old, new in zip(before, after, strict=True)
+        if np.array_equal(numpy(old), numpy(new))
+    ]
     assert still == []
     assert all(np.isfinite(numpy(weight)).all() for weight in after)
 
 
-@pytest.mark.parametrize("name", ["seed", "autoregressive", "teacher", "scheduled", "rich, scheduled", "rich, teacher"])
+@pytest.mark.parametrize(
+    "name", ["seed", "autoregressive", "teacher", "scheduled", "rich, scheduled", "rich, teacher"]
+)
 def test_the_target_is_never_read_outside_training(name):
     network = trained(name)
     inputs, _ = batch(network)
@@ -55,24 +62,33 @@ def test_prediction_models_share_the_weights_and_write_token_after_token_or_say_
     encoder = network.encoder_model
     if network.network.in_blocks:
         with pytest.raises(
-            SpecError, match=r"decoder_model: .*limit of tokens.*decoder_input='position'.*block by block"
+            SpecError,
+            match=r"decoder_model: .*limit of tokens.*decoder_input='position'.*block by block",
         ):
             network.decoder_model  # noqa: B018
         return
-    decoder, segment = network.decoder_model, network.network.segment
+    decoder = network.decoder_model
+    segment = network.network.segment
     past = {key: value for key, value in inputs.items() if key != "future"}
-    states, written = compiled(encoder)(past), []
+    states = compiled(encoder)(past)
+    written = []
     for t in range(0, 6, segment):
         steps = inputs["future"][:, t : t + segment] if "future" in inputs else None
         known = {} if steps is None else {"future": steps if segment > 1 else steps[:, 0]}
         result = compiled(decoder)({"states": states, **known})
         states = result["states"]
         written.append(numpy(result["forecast"]).reshape(6, segment, -1))
-    run = compile_call(network, lambda given: network.decode(network.encode(past), 6, given.get("future")))
+    run = compile_call(
+        network, lambda given: network.decode(network.encode(past), 6, given.get("future"))
+    )
     whole = numpy(run({"future": inputs["future"]} if "future" in inputs else {}))
-    np.testing.assert_allclose(np.concatenate(written, axis=1), whole.reshape(6, 6, -1), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        np.concatenate(written, axis=1), whole.reshape(6, 6, -1), rtol=1e-4, atol=1e-5
+    )
     ours = {id(weight) for weight in network.weights}
-    assert {id(weight) for weight in [*encoder.trainable_weights, *decoder.trainable_weights]} <= ours
+    assert {
+        id(weight) for weight in [*encoder.trainable_weights, *decoder.trainable_weights]
+    } <= ours
 
 
 @each_network
@@ -98,17 +114,27 @@ np.save("forecast.npy", seqcast.runtime.backend.keras.ops.convert_to_numpy(forec
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="test_backends.py")
-def test_another_process_reads_a_keras_file_with_only_seqcast_imported(run_python, tmp_path, monkeypatch):
+def test_another_process_reads_a_keras_file_with_only_seqcast_imported(
+    run_python, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     network = trained("seed")
     inputs, _ = batch(network)
     network.save("network.keras")
     np.savez("inputs.npz", **inputs)
     run_python(ELSEWHERE)
-    np.testing.assert_allclose(np.load("forecast.npy"), forecast(network, inputs), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        np.load("forecast.npy"), forecast(network, inputs), rtol=1e-5, atol=1e-6
+    )
 
 
-WITH_DROPOUT = ["bidirectional", "multi_head", "rich, scheduled", "segments", "rich, segments, parallel"]
+WITH_DROPOUT = [
+    "bidirectional",
+    "multi_head",
+    "rich, scheduled",
+    "segments",
+    "rich, segments, parallel",
+]
 
 
 @pytest.mark.parametrize("name", WITH_DROPOUT)
@@ -132,7 +158,9 @@ def test_rows_do_not_see_each_other(name):
     inputs, _ = batch(network)
     order = np.array([3, 1, 5, 0, 4, 2])
     shuffled = {key: value[order] for key, value in inputs.items()}
-    np.testing.assert_allclose(forecast(network, shuffled), forecast(network, inputs)[order], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        forecast(network, shuffled), forecast(network, inputs)[order], rtol=1e-5, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("steps", [7, 8, 9])
@@ -142,7 +170,9 @@ def test_padding_before_the_first_observation_leaves_no_trace(name, steps):
     inputs, _ = batch(network, steps=steps)
     padded = dict(inputs)
     padded["past"] = np.concatenate([np.full((6, 4, 3), 9.0, "float32"), inputs["past"]], axis=1)
-    padded["observed"] = np.concatenate([np.zeros((6, 4, 3), "float32"), inputs["observed"]], axis=1)
+    padded["observed"] = np.concatenate(
+        [np.zeros((6, 4, 3), "float32"), inputs["observed"]], axis=1
+    )
     np.testing.assert_allclose(forecast(network, padded), forecast(network, inputs), atol=1e-5)
 
 
@@ -158,7 +188,9 @@ def test_scheduled_sampling_moves_from_taught_to_free():
     network = build("scheduled", sampling_steps=4)
     inputs, _ = batch(network, target=True)
     teacher = build("teacher")
-    teacher.set_weights([w for w in network.get_weights() if w.shape != ()][: len(teacher.get_weights())])
+    teacher.set_weights(
+        [w for w in network.get_weights() if w.shape != ()][: len(teacher.get_weights())]
+    )
     forced = numpy(teacher(inputs, training=True))
     free = forecast(network, inputs)
     first = numpy(network(inputs, training=True))
@@ -172,7 +204,10 @@ def test_scheduled_sampling_moves_from_taught_to_free():
 
 def test_regularisers_add_to_the_loss():
     every = {"kernel": "l2", "recurrent": "l1", "bias": "l2"}
-    losses = [build("seed", regularizer=regularizer).losses for regularizer in (None, every, {"bias": "l2"})]
+    losses = [
+        build("seed", regularizer=regularizer).losses
+        for regularizer in (None, every, {"bias": "l2"})
+    ]
     assert losses[0] == []
     assert len(losses[1]) > 4
     assert sum(map(keras.ops.convert_to_numpy, losses[1])) > 0
@@ -192,7 +227,9 @@ def test_any_keras_optimiser_loss_metric_and_callback():
     network = build("seed")
     inputs, y = batch(network)
     seen = []
-    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(sorted(logs)))
+    callback = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append(sorted(logs))
+    )
     network.compile(keras.optimizers.RMSprop(0.01), keras.losses.Huber(), metrics=["mae", "mse"])
     network.fit(inputs, y, epochs=2, validation_data=(inputs, y), callbacks=[callback], verbose=0)
     assert seen == [["loss", "mae", "mse", "val_loss", "val_mae", "val_mse"]] * 2
@@ -200,13 +237,31 @@ def test_any_keras_optimiser_loss_metric_and_callback():
 
 NO_OWN_PAST = WindowSpec(horizon=4, features=3, targets=1)
 NO_SEASON = WindowSpec(horizon=4, features=1, targets=1, target_features=(0,))
-SHORT = WindowSpec(horizon=4, features=1, targets=1, target_features=(0,), season_length=9, context_length=8)
+SHORT = WindowSpec(
+    horizon=4, features=1, targets=1, target_features=(0,), season_length=9, context_length=8
+)
 IMPOSSIBLE = [
-    (NO_OWN_PAST, {"decoder_input": "position"}, "target_features: .*needed by decoder_input='position'"),
-    (NO_OWN_PAST, {"decoder_input": "teacher"}, "target_features: .*needed by decoder_input='teacher'"),
+    (
+        NO_OWN_PAST,
+        {"decoder_input": "position"},
+        "target_features: .*needed by decoder_input='position'",
+    ),
+    (
+        NO_OWN_PAST,
+        {"decoder_input": "teacher"},
+        "target_features: .*needed by decoder_input='teacher'",
+    ),
     (NO_OWN_PAST, {"normalise": "last"}, "target_features: .*needed by normalise='last'"),
-    (NO_SEASON, {"residual": "seasonal"}, "season_length: expected the steps of a season, .*received None"),
-    (SHORT, {"residual": "seasonal"}, "context_length: expected at least a season, 9 steps, .*received 8"),
+    (
+        NO_SEASON,
+        {"residual": "seasonal"},
+        "season_length: expected the steps of a season, .*received None",
+    ),
+    (
+        SHORT,
+        {"residual": "seasonal"},
+        "context_length: expected at least a season, 9 steps, .*received 8",
+    ),
     (NO_SEASON, {"segment": 5}, "segment: expected at most the horizon, 4, received 5"),
     (PLAIN, {"decoder_input": "scheduled"}, "sampling_steps"),
     (replace(SHORT, season_length=8), {"residual": "seasonal"}, None),
@@ -223,12 +278,27 @@ def test_impossible_networks_are_refused(window, options, words):
 
 
 def test_missing_inputs_are_named():
-    network, teacher = untrained("rich"), untrained("teacher")
+    network = untrained("rich")
+    teacher = untrained("teacher")
     inputs, _ = batch(network)
     future = r"future_covariates: expected .B, 5, 1., received "
-    for missing, words in (("static", "static"), ("observed", "observed"), ("future", future + "nothing")):
-        refused(DataError, words, network, {key: value for key, value in inputs.items() if key != missing})
-    refused(DataError, future + ".B, 5, 2.", network, {**inputs, "future": np.repeat(inputs["future"], 2, axis=2)})
+    for missing, words in (
+        ("static", "static"),
+        ("observed", "observed"),
+        ("future", future + "nothing"),
+    ):
+        refused(
+            DataError,
+            words,
+            network,
+            {key: value for key, value in inputs.items() if key != missing},
+        )
+    refused(
+        DataError,
+        future + ".B, 5, 2.",
+        network,
+        {**inputs, "future": np.repeat(inputs["future"], 2, axis=2)},
+    )
     refused(DataError, "target", teacher, batch(teacher)[0], training=True)
 
 
@@ -240,7 +310,9 @@ def test_it_forecasts_as_far_as_the_future_is_known():
 
 def test_shapes_of_weights_are_those_of_a_built_network_and_take_no_memory(memory_at_most):
     for network in map(untrained, ("multi_head", "rich, scheduled", "rich, segments, parallel")):
-        assert weight_shapes(network.window, network.network) == [tuple(weight.shape) for weight in network.weights]
+        assert weight_shapes(network.window, network.network) == [
+            tuple(weight.shape) for weight in network.weights
+        ]
     units = 10**9
     with memory_at_most(16 << 20):
         shapes = weight_shapes(RICH, NetworkSpec(encoder_units=(units,), decoder_units=(units,)))

@@ -46,15 +46,21 @@ def test_a_stack_without_input_starts_from_its_states():
     same(traced[0]["states"][1][:, -1], last[0][1])
 
 
-NAMES = {"gru": ("update", "reset", "candidate"), "lstm": ("input", "forget", "candidate", "output")}
+NAMES = {
+    "gru": ("update", "reset", "candidate"),
+    "lstm": ("input", "forget", "candidate", "output"),
+}
 
 
 @pytest.mark.parametrize("cell", NAMES)
 def test_gates_are_those_of_the_formula(cell):
-    stack, x = drawn_stack((3,), 2, cell=cell, seed=2), tensors(2, 6, 2)
+    stack = drawn_stack((3,), 2, cell=cell, seed=2)
+    x = tensors(2, 6, 2)
     (layer,) = stack.layers_forward
     (traced,) = trace_stack(stack, x)
-    _, _, gates = reference_loop(cell, layer, to_numpy(x), tuple(np.zeros((2, 3)) for _ in range(layer.state_count)))
+    _, _, gates = reference_loop(
+        cell, layer, to_numpy(x), tuple(np.zeros((2, 3)) for _ in range(layer.state_count))
+    )
     assert tuple(traced["gates"]) == NAMES[cell]
     for ours, expected in zip(traced["gates"].values(), gates, strict=True):
         same(ours, expected, 2e-6)

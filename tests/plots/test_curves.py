@@ -6,7 +6,13 @@ import pytest
 
 from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import evaluate
-from seqcast.plots import calibration_curve, error_by_step, learning_curve, repeated_runs, score_by_step
+from seqcast.plots import (
+    calibration_curve,
+    error_by_step,
+    learning_curve,
+    repeated_runs,
+    score_by_step,
+)
 from tests.refusals import refusals
 
 HISTORY = {"loss": [1.0, 0.5, 0.4], "val_loss": [1.2, 0.7, 0.9]}
@@ -19,7 +25,11 @@ def test_learning_curve(lines):
     np.testing.assert_array_equal(drawn["validation"].get_ydata(), HISTORY["val_loss"])
     np.testing.assert_array_equal(drawn["validation"].get_xdata(), [1, 2, 3])
     assert list(drawn["best epoch: 2"].get_xdata()) == [2, 2]
-    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == ("epoch", "mean squared error", "linear")
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == (
+        "epoch",
+        "mean squared error",
+        "linear",
+    )
 
 
 SCALES = [([1, 0.05], "log"), ([1, 0.2], "linear"), ([1, -20], "linear"), ([np.nan, 1], "linear")]
@@ -52,8 +62,12 @@ def test_score_by_step(make_backtest, kind, lines):
     np.testing.assert_array_equal(drawn["good"].get_xdata(), [1, 2, 3, 4])
     assert figure.axes[0].get_ylabel() == "RMSE [MW]"
     assert figure.get_suptitle() == "Error by step of the forecast (2 series, 6 windows)"
-    df = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [0.0, np.nan, 0.0], "model": [1.0, 1.0, 2.0]})
-    np.testing.assert_array_equal(lines(score_by_step(df).axes[0])["model"].get_ydata(), [1.0, np.nan, 2.0])
+    df = pd.DataFrame(
+        {"unique_id": "a", "ds": [1, 2, 3], "y": [0.0, np.nan, 0.0], "model": [1.0, 1.0, 2.0]}
+    )
+    np.testing.assert_array_equal(
+        lines(score_by_step(df).axes[0])["model"].get_ydata(), [1.0, np.nan, 2.0]
+    )
     figure = score_by_step(backtest, "mase", train_df=history, models=["good"])
     assert list(lines(figure.axes[0])) == ["good"]
     figure.draw_without_rendering()
@@ -70,7 +84,10 @@ def test_calibration_curve(make_backtest, kind, lines, legend):
     assert set(drawn) == {"exact coverage", "good"}  # the other has no intervals
     np.testing.assert_array_equal(drawn["good"].get_xdata(), [50, 80, 95])
     frame = make_backtest(**options)[1]
-    covered = [frame["y"].between(frame[f"good-lo-{each}"], frame[f"good-hi-{each}"]).mean() for each in (50, 80, 95)]
+    covered = [
+        frame["y"].between(frame[f"good-lo-{each}"], frame[f"good-hi-{each}"]).mean()
+        for each in (50, 80, 95)
+    ]
     np.testing.assert_allclose(drawn["good"].get_ydata(), 100 * np.array(covered))
     assert "95 % of 12 independent windows" in legend(figure)
     assert list(lines(calibration_curve(backtest, level=80).axes[0])["good"].get_xdata()) == [80]
@@ -79,8 +96,13 @@ def test_calibration_curve(make_backtest, kind, lines, legend):
 
 def test_runs_are_drawn_as_their_mean_and_their_ends(legend):
     y = np.array([[1.0, 2.0, 4.0], [3.0, 2.0, 8.0]])
-    panels = {"a": {"one": ([1, 10, 100], y)}, "b": {"one": ([1, 2, 3], y[0]), "two": ([1, 2, 3], y)}}
-    figure = repeated_runs(panels, xlabel="x", ylabel="error", logx=True, logy=True, guides={2: "here"})
+    panels = {
+        "a": {"one": ([1, 10, 100], y)},
+        "b": {"one": ([1, 2, 3], y[0]), "two": ([1, 2, 3], y)},
+    }
+    figure = repeated_runs(
+        panels, xlabel="x", ylabel="error", logx=True, logy=True, guides={2: "here"}
+    )
     first, second = figure.axes
     np.testing.assert_array_equal(first.lines[0].get_ydata(), [2.0, 2.0, 6.0])
     band = first.collections[0].get_paths()[0].vertices
@@ -99,15 +121,43 @@ FRAME = FRAME.assign(**{f"m-{side}-{level}": 1.0 for side in ("lo", "hi") for le
 UNEVEN = {"": {"a": ([1, 2], [1.0])}}
 WRONG = {
     "no loss": (lambda: learning_curve({"mae": [1.0]}), DataError, "history: expected 'loss'"),
-    "best": (lambda: learning_curve(HISTORY, best_epoch=4), SpecError, "best_epoch: expected at most 3"),
+    "best": (
+        lambda: learning_curve(HISTORY, best_epoch=4),
+        SpecError,
+        "best_epoch: expected at most 3",
+    ),
     "no errors": (lambda: error_by_step({}), DataError, "errors: expected at least one"),
-    "error axes": (lambda: error_by_step({"a": np.zeros((3, 15))}), DataError, "errors\\['a'\\]: expected 1 axes"),
-    "scores": (lambda: score_by_step(FRAME, "coverage"), DataError, "metric: expected a metric with one score"),
+    "error axes": (
+        lambda: error_by_step({"a": np.zeros((3, 15))}),
+        DataError,
+        "errors\\['a'\\]: expected 1 axes",
+    ),
+    "scores": (
+        lambda: score_by_step(FRAME, "coverage"),
+        DataError,
+        "metric: expected a metric with one score",
+    ),
     "metric": (lambda: score_by_step(FRAME, "mea"), SpecError, "Did you mean 'm[as]e'"),
     "horizon": (lambda: score_by_step(FRAME, trained_horizon=0), SpecError, "trained_horizon"),
-    "intervals": (lambda: calibration_curve(FRAME, models=["n"]), DataError, "df: expected intervals"),
-    "level": (lambda: calibration_curve(FRAME, level=90), SpecError, "level: expected one of 80, 95"),
-    "no runs": (lambda: repeated_runs({}, xlabel="", ylabel=""), DataError, "panels: expected at least one"),
-    "runs": (lambda: repeated_runs(UNEVEN, xlabel="", ylabel=""), DataError, "y of 'a': expected 2 numbers a run"),
+    "intervals": (
+        lambda: calibration_curve(FRAME, models=["n"]),
+        DataError,
+        "df: expected intervals",
+    ),
+    "level": (
+        lambda: calibration_curve(FRAME, level=90),
+        SpecError,
+        "level: expected one of 80, 95",
+    ),
+    "no runs": (
+        lambda: repeated_runs({}, xlabel="", ylabel=""),
+        DataError,
+        "panels: expected at least one",
+    ),
+    "runs": (
+        lambda: repeated_runs(UNEVEN, xlabel="", ylabel=""),
+        DataError,
+        "y of 'a': expected 2 numbers a run",
+    ),
 }
 test_wrong_inputs = refusals(WRONG)

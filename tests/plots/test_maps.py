@@ -21,9 +21,13 @@ def test_all_panels_of_a_heat_map_have_one_scale():
 
 
 def test_sensitivity_is_drawn_from_the_past_into_what_is_ahead():
-    past, future = np.zeros((2, 3, 1, 4, 2)), np.zeros((2, 3, 1, 3, 1))
-    past[:, 2, 0, 1, 0], future[:, 0, 0, 2, 0] = 2.0, 1.0
-    figure = sensitivity_map(Sensitivity(past, future, ("y", "f"), ("f",), ("y",)).frame(), step_name="hour")
+    past = np.zeros((2, 3, 1, 4, 2))
+    future = np.zeros((2, 3, 1, 3, 1))
+    past[:, 2, 0, 1, 0] = 2.0
+    future[:, 0, 0, 2, 0] = 1.0
+    figure = sensitivity_map(
+        Sensitivity(past, future, ("y", "f"), ("f",), ("y",)).frame(), step_name="hour"
+    )
     y, f = (ax.images[0].get_array() for ax in figure.axes[:2])
     assert (y.shape, f.shape) == ((3, 4), (3, 7))
     assert (y[2, 1], f[0, 6]) == (2.0, 1.0)
@@ -34,13 +38,21 @@ def test_attention_is_the_mean_over_windows():
     weights = np.random.default_rng(0).dirichlet(np.ones(4), size=(5, 3))
     image = attention_map(weights, segment=2).axes[0].images[0]
     np.testing.assert_allclose(image.get_array(), weights.mean(axis=0))
-    ticks = [label.get_text() for label in attention_map(weights[0], segment=2).axes[0].get_xticklabels()]
+    ticks = [
+        label.get_text() for label in attention_map(weights[0], segment=2).axes[0].get_xticklabels()
+    ]
     assert ticks == ["-6", "-4", "-2", "0"]
 
 
 def test_states_are_coloured_by_their_property(legend):
-    numbers, groups = np.arange(12.0), np.array(["even", "odd"] * 6)
-    figure = state_map(POINTS, {"frequency": numbers, "kind": groups, "hour": numbers}, circular=["hour"], columns=2)
+    numbers = np.arange(12.0)
+    groups = np.array(["even", "odd"] * 6)
+    figure = state_map(
+        POINTS,
+        {"frequency": numbers, "kind": groups, "hour": numbers},
+        circular=["hour"],
+        columns=2,
+    )
     first, second, third = figure.axes[:3]
     np.testing.assert_array_equal(first.collections[0].get_offsets(), POINTS)
     np.testing.assert_array_equal(first.collections[0].get_array(), numbers)

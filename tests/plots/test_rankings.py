@@ -24,25 +24,36 @@ def test_score_by_series(make_backtest, lines, rows):
     figure.canvas.draw()
 
 
-SCALES = [([1, 1e4], "mae", "log"), ([1, 5], "mae", "linear"), ([-1, 1e4], "bias", "linear"), ([0, 0], "mae", "linear")]
+SCALES = [
+    ([1, 1e4], "mae", "log"),
+    ([1, 5], "mae", "linear"),
+    ([-1, 1e4], "bias", "linear"),
+    ([0, 0], "mae", "linear"),
+]
 
 
 @pytest.mark.parametrize(("forecast", "metric", "scale"), SCALES)
 def test_scale_of_scores(forecast, metric, scale):
-    figure = score_by_series(pd.DataFrame({"unique_id": ["a", "b"], "ds": 1, "y": 0.0, "model": forecast}), metric)
+    figure = score_by_series(
+        pd.DataFrame({"unique_id": ["a", "b"], "ds": 1, "y": 0.0, "model": forecast}), metric
+    )
     figure.canvas.draw()
     assert figure.axes[0].get_xscale() == scale
 
 
 def test_dots_are_sorted_by_their_mean(rows, legend):
-    figure = dot_chart({"bad": [3.0, 5.0], "good": [1.0, 1.5]}, xlabel="error", logx=True, runs="a seed")
+    figure = dot_chart(
+        {"bad": [3.0, 5.0], "good": [1.0, 1.5]}, xlabel="error", logx=True, runs="a seed"
+    )
     assert rows(figure) == ["bad", "good"]
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_xdata(), [3.0, 5.0])
     assert legend(figure) == ["a seed", "mean"]
 
 
 def importance(count=3):
-    df = pd.DataFrame({"covariate": [f"c{place}" for place in range(count)], "importance": np.arange(count) / 10})
+    df = pd.DataFrame(
+        {"covariate": [f"c{place}" for place in range(count)], "importance": np.arange(count) / 10}
+    )
     return df.assign(spread=0.05, error=0.5, share=0.1)
 
 
@@ -64,20 +75,34 @@ def test_importance(convert, rows, legend):
 
 def test_probes_stand_beside_their_control(rows, lines):
     table = pd.DataFrame(
-        {"property": name, "probe": kind, "r2": r2, "r2_low": r2 - 0.1, "r2_high": r2 + 0.1, "r2_permuted": -0.5}
+        {
+            "property": name,
+            "probe": kind,
+            "r2": r2,
+            "r2_low": r2 - 0.1,
+            "r2_high": r2 + 0.1,
+            "r2_permuted": -0.5,
+        }
         for name, r2 in (("frequency", 0.9), ("phase", 0.2))
         for kind in ("linear", "small network")
     )
     figure = probe_scores(table)
     drawn = lines(figure.axes[0])
     np.testing.assert_allclose(drawn["linear probe"].get_xdata(), [0.2, 0.9])
-    np.testing.assert_allclose(drawn["linear probe, values permuted"].get_xdata(), [-0.2, -0.2])  # cut at the edge
+    np.testing.assert_allclose(
+        drawn["linear probe, values permuted"].get_xdata(), [-0.2, -0.2]
+    )  # cut at the edge
     assert rows(figure) == ["phase", "frequency"]
 
 
 def test_units_are_sorted():
-    figure = unit_chart({"layer 1": [1.0, 3.0, 2.0], "layer 2": [5.0]}, ylabel="memory [steps]", guide_at=2.0)
-    assert [[bar.get_height() for bar in ax.patches] for ax in figure.axes] == [[3.0, 2.0, 1.0], [5.0]]
+    figure = unit_chart(
+        {"layer 1": [1.0, 3.0, 2.0], "layer 2": [5.0]}, ylabel="memory [steps]", guide_at=2.0
+    )
+    assert [[bar.get_height() for bar in ax.patches] for ax in figure.axes] == [
+        [3.0, 2.0, 1.0],
+        [5.0],
+    ]
 
 
 FRAME = pd.DataFrame({"unique_id": ["a", "b"], "ds": 1, "y": 0.0, "model": 1.0})
@@ -85,8 +110,20 @@ WRONG = {
     "series": (lambda: score_by_series(FRAME, max_series=0), SpecError, "max_series"),
     "dots": (lambda: dot_chart({}, xlabel=""), DataError, "rows: expected at least one"),
     "units": (lambda: unit_chart({}, ylabel=""), DataError, "values: expected at least one"),
-    "spread": (lambda: importance_chart(importance().drop(columns="spread")), DataError, "a column 'spread'"),
-    "finite": (lambda: importance_chart(importance().assign(importance=np.nan)), DataError, "expected finite numbers"),
-    "covariates": (lambda: importance_chart(importance(), max_covariates=0), SpecError, "max_covariates"),
+    "spread": (
+        lambda: importance_chart(importance().drop(columns="spread")),
+        DataError,
+        "a column 'spread'",
+    ),
+    "finite": (
+        lambda: importance_chart(importance().assign(importance=np.nan)),
+        DataError,
+        "expected finite numbers",
+    ),
+    "covariates": (
+        lambda: importance_chart(importance(), max_covariates=0),
+        SpecError,
+        "max_covariates",
+    ),
 }
 test_wrong_inputs = refusals(WRONG)

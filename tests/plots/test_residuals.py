@@ -10,7 +10,12 @@ from tests.refusals import refused
 
 
 def plain_autocorrelation(table, lag):
-    pairs = [pair for row in table for pair in zip(row[:-lag], row[lag:], strict=True) if not np.isnan(sum(pair))]
+    pairs = [
+        pair
+        for row in table
+        for pair in zip(row[:-lag], row[lag:], strict=True)
+        if not np.isnan(sum(pair))
+    ]
     one, other = np.array(pairs).T
     return (one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum())
 
@@ -42,7 +47,9 @@ def test_series_are_brought_to_one_size(make_backtest):
     assert one.get_ylabel() == "truth − forecast, by series' RMS"
 
 
-@pytest.mark.parametrize("forecast", [0.0, [0.0, 1.0], [np.inf, 1.0]], ids=["perfect", "short", "infinite"])
+@pytest.mark.parametrize(
+    "forecast", [0.0, [0.0, 1.0], [np.inf, 1.0]], ids=["perfect", "short", "infinite"]
+)
 def test_extremes_can_be_drawn(forecast):
     df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": 0.0}).assign(model=forecast)
     residual_diagnostics(df).canvas.draw()
@@ -55,4 +62,10 @@ def test_extremes_can_be_drawn(forecast):
 def test_wrong_inputs(make_backtest):
     _, backtest = make_backtest()
     refused(SpecError, "Did you mean 'good'", residual_diagnostics, backtest, "goood")
-    refused(DataError, "df: expected a finite forecast", residual_diagnostics, backtest.assign(good=np.inf), "good")
+    refused(
+        DataError,
+        "df: expected a finite forecast",
+        residual_diagnostics,
+        backtest.assign(good=np.inf),
+        "good",
+    )

@@ -19,13 +19,18 @@ DAYS = pd.date_range("2024-01-01", periods=25)
 
 
 def history(ids=("a", "b"), stamps=DAYS):
-    own = (pd.DataFrame({"unique_id": name, "ds": stamps[:20], "y": np.arange(20.0) + i}) for i, name in enumerate(ids))
+    own = (
+        pd.DataFrame({"unique_id": name, "ds": stamps[:20], "y": np.arange(20.0) + i})
+        for i, name in enumerate(ids)
+    )
     return pd.concat(own)
 
 
 def forecasts(ids=("a", "b"), stamps=DAYS, **columns):
     columns = columns or {"seqcast": np.arange(5.0)}
-    return pd.concat([pd.DataFrame({"unique_id": name, "ds": stamps[20:], **columns}) for name in ids])
+    return pd.concat(
+        [pd.DataFrame({"unique_id": name, "ds": stamps[20:], **columns}) for name in ids]
+    )
 
 
 # ---------------------------------------------------------------- forecast_frame
@@ -39,23 +44,43 @@ def test_frames(convert, lines, legend):
     drawn = lines(figure.axes[1])
     np.testing.assert_array_equal(drawn["past"].get_ydata(), np.arange(20.0) + 1)
     np.testing.assert_array_equal(drawn["seqcast"].get_ydata(), np.arange(5.0))
-    np.testing.assert_array_equal(np.asarray(drawn["seqcast"].get_xdata(), dtype="datetime64[D]"), DAYS[20:])
-    assert str(np.asarray(drawn["cutoff"].get_xdata()[:1], dtype="datetime64[D]")[0]) == "2024-01-20"
+    np.testing.assert_array_equal(
+        np.asarray(drawn["seqcast"].get_xdata(), dtype="datetime64[D]"), DAYS[20:]
+    )
+    assert (
+        str(np.asarray(drawn["cutoff"].get_xdata()[:1], dtype="datetime64[D]")[0]) == "2024-01-20"
+    )
     assert legend(figure) == ["past", "seqcast", "seqcast, 80 % interval", "cutoff"]
-    assert isinstance(figure.axes[0].xaxis.get_major_formatter(), matplotlib.dates.ConciseDateFormatter)
+    assert isinstance(
+        figure.axes[0].xaxis.get_major_formatter(), matplotlib.dates.ConciseDateFormatter
+    )
 
 
 def test_frames_of_a_backtest(lines):
-    ahead = pd.DataFrame({"unique_id": 7, "ds": [12, 13, 14, 14, 15, 16], "cutoff": [11] * 3 + [13] * 3, "m": range(6)})
+    ahead = pd.DataFrame(
+        {
+            "unique_id": 7,
+            "ds": [12, 13, 14, 14, 15, 16],
+            "cutoff": [11] * 3 + [13] * 3,
+            "m": range(6),
+        }
+    )
     figure = forecast_frame(history((7,), np.arange(20)), ahead.assign(y=ahead["ds"] * 1.0), last=5)
     ax = figure.axes[0]
     np.testing.assert_array_equal(lines(ax)["past"].get_xdata(), np.arange(7, 20))
     np.testing.assert_array_equal(lines(ax)["truth"].get_ydata(), [12, 13, 14, 15, 16])
-    assert [list(line.get_ydata()) for line in ax.lines if line.get_label() == "m"] == [[0, 1, 2], [3, 4, 5]]
+    assert [list(line.get_ydata()) for line in ax.lines if line.get_label() == "m"] == [
+        [0, 1, 2],
+        [3, 4, 5],
+    ]
     assert [line.get_xdata()[0] for line in ax.lines if line.get_label() == "cutoff"] == [11, 13]
 
 
-STAMPS = [pd.date_range("2024-03-30", periods=25, freq="h", tz="Europe/Paris"), DAYS.date, np.arange(25)]
+STAMPS = [
+    pd.date_range("2024-03-30", periods=25, freq="h", tz="Europe/Paris"),
+    DAYS.date,
+    np.arange(25),
+]
 
 
 @pytest.mark.parametrize("stamps", STAMPS, ids=["zoned", "dates", "integers"])
@@ -82,7 +107,9 @@ def test_frames_of_many_series_and_models(legend):
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
-def test_fans_show_the_last_cutoff_with_the_wider_intervals_behind(make_backtest, kind, lines, legend):
+def test_fans_show_the_last_cutoff_with_the_wider_intervals_behind(
+    make_backtest, kind, lines, legend
+):
     figure = forecast_fans(*make_backtest(series=3, kind=kind), ylabel="load [MW]")
     assert [ax.get_title() for ax in figure.axes] == ["s00", "s01", "s02"]
     assert legend(figure) == ["past", "truth", "good", "80 % interval", "95 % interval", "cutoff"]
@@ -117,8 +144,13 @@ def test_fans_of_many_series_of_new_ones_and_without_intervals(make_backtest, li
 
 def test_targets_have_panels_of_their_own(make_backtest):
     frames = make_backtest(series=1)
-    past, backtest = (pd.concat([df.assign(target=name) for name in ("price", "volume")]) for df in frames)
-    assert [ax.get_title() for ax in forecast_fans(past, backtest).axes] == ["s00, price", "s00, volume"]
+    past, backtest = (
+        pd.concat([df.assign(target=name) for name in ("price", "volume")]) for df in frames
+    )
+    assert [ax.get_title() for ax in forecast_fans(past, backtest).axes] == [
+        "s00, price",
+        "s00, volume",
+    ]
     with pytest.raises(DataError, match="df: expected a column 'target'"):
         forecast_fans(past.drop(columns="target"), backtest)
 
@@ -131,7 +163,14 @@ def judged(ids=("a", "b"), rows=30):
     for place, name in enumerate(ids):
         score = np.linspace(0.0, 0.9, rows)
         score[4 + place] = 2.0 + place
-        table = pd.DataFrame({"unique_id": name, "ds": pd.date_range("2024-01-01", periods=rows), "y": score, "m": 0.0})
+        table = pd.DataFrame(
+            {
+                "unique_id": name,
+                "ds": pd.date_range("2024-01-01", periods=rows),
+                "y": score,
+                "m": 0.0,
+            }
+        )
         table = table.assign(**{"m-lo-99": -1.0, "m-hi-99": 1.0})
         tables.append(table.assign(score=score, anomaly=score > 1, trained_on=np.arange(rows) < 20))
     return pd.concat(tables, ignore_index=True)
@@ -140,7 +179,10 @@ def judged(ids=("a", "b"), rows=30):
 @KINDS
 def test_the_most_unusual_series_comes_first(convert, lines, legend):
     figure = anomaly_frame(convert(judged().sample(frac=1, random_state=0)))
-    assert [ax.get_title() for ax in figure.axes] == ["b: 1 of 30 rows outside", "a: 1 of 30 rows outside"]
+    assert [ax.get_title() for ax in figure.axes] == [
+        "b: 1 of 30 rows outside",
+        "a: 1 of 30 rows outside",
+    ]
     drawn = lines(figure.axes[0])
     np.testing.assert_array_equal(drawn["outside"].get_ydata(), [3.0])
     for label, day in (("outside", "2024-01-06"), ("end of training", "2024-01-20")):
@@ -171,7 +213,8 @@ def fans(**options):
     return lambda: forecast_fans(history(), forecasts(**columns), **options)
 
 
-PAST, AHEAD = history(), forecasts()
+PAST = history()
+AHEAD = forecasts()
 
 
 def frames(past=PAST, ahead=AHEAD, **options):
@@ -194,7 +237,15 @@ WRONG = {
     "fans, level": (fans(level=[90]), SpecError, "level: expected one of 80, received 90"),
     "fans, no level": (fans(level=[90], model="naive"), SpecError, "'naive' has no intervals"),
     "anomalies, series": (lambda: anomaly_frame(judged(), max_series=0), SpecError, "max_series"),
-    "no score": (lambda: anomaly_frame(judged().drop(columns="score")), DataError, "judged: expected a column 'score'"),
-    "no bound": (lambda: anomaly_frame(judged().drop(columns="m-lo-99")), DataError, "judged: expected columns of a f"),
+    "no score": (
+        lambda: anomaly_frame(judged().drop(columns="score")),
+        DataError,
+        "judged: expected a column 'score'",
+    ),
+    "no bound": (
+        lambda: anomaly_frame(judged().drop(columns="m-lo-99")),
+        DataError,
+        "judged: expected columns of a f",
+    ),
 }
 test_wrong_inputs = refusals(WRONG)

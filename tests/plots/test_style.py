@@ -21,7 +21,9 @@ def test_models_look_different():
         assert model_style(one)[1:] != model_style(other)[1:]
 
 
-@pytest.mark.parametrize(("suffix", "start"), [("png", b"\x89PNG"), ("SVG", b"<?xml"), ("pdf", b"%PDF")])
+@pytest.mark.parametrize(
+    ("suffix", "start"), [("png", b"\x89PNG"), ("SVG", b"<?xml"), ("pdf", b"%PDF")]
+)
 def test_save(tmp_path, suffix, start):
     path = tmp_path / f"picture.{suffix}"
     save_figure(learning_curve(HISTORY), path)
@@ -33,7 +35,13 @@ def test_save(tmp_path, suffix, start):
 def test_save_refuses(tmp_path):
     figure = learning_curve(HISTORY)
     for name in ("picture.jpeg", "picture"):
-        refused(SpecError, "suffix: expected one of 'pdf', 'png', 'svg'", save_figure, figure, tmp_path / name)
+        refused(
+            SpecError,
+            "suffix: expected one of 'pdf', 'png', 'svg'",
+            save_figure,
+            figure,
+            tmp_path / name,
+        )
     refused(SpecError, "dpi", save_figure, figure, tmp_path / "picture.png", dpi=0)
     refused(SaveError, "missing", save_figure, figure, tmp_path / "missing" / "picture.png")
     assert list(tmp_path.iterdir()) == []

@@ -9,8 +9,11 @@ from seqcast.pretrained import autoregression as module
 from seqcast.pretrained.autoregression import AUTOREGRESSIONS, NEAR, autoregressed, lags_of
 from seqcast.pretrained.simple_models import FARTHEST, RECENT, checks_of
 
-ROWS, LENGTH, HORIZON = 5, 700, 9
-# Without a season; one near, one far; one within another; of one that is too long no lags are taken.
+ROWS = 5
+LENGTH = 700
+HORIZON = 9
+# Without a season; one near, one far; one within another; of one that is too long no lags are
+# taken.
 SEASONS = ((1, 0), (7, 0), (24, 0), (12, 60), (400, 0))
 seeds = st.integers(0, 2**32 - 1)
 
@@ -29,7 +32,8 @@ def plainly(model, values, season, longer):
     """Return how one window is continued, what is forecast one step ahead, and how much its errors are larger."""
     values = values if model.half_life is None else values[-RECENT:]
     length = len(values)
-    count, first = int((~np.isnan(values)).sum()), int(np.argmax(~np.isnan(values)))
+    count = int((~np.isnan(values)).sum())
+    first = int(np.argmax(~np.isnan(values)))
     filled = values.copy()
     for t in range(first + 1, length):
         if np.isnan(filled[t]):
@@ -47,18 +51,28 @@ def plainly(model, values, season, longer):
     def before(line, t):
         return np.array([line[t - k] if t >= k else 0.0 for k in lags])
 
-    steps = np.array([t for t in range(first, length) if t >= first + min(max(count // 3, 1), lags[-1])])
+    steps = np.array(
+        [t for t in range(first, length) if t >= first + min(max(count // 3, 1), lags[-1])]
+    )
     weight = 0.5 ** ((length - 1 - steps) / (model.half_life or np.inf))
-    rows, truth = np.array([before(moves, t) for t in steps]), moves[steps]
+    rows = np.array([before(moves, t) for t in steps])
+    truth = moves[steps]
     n = max(weight.sum(), 1)
     size = (weight[:, None] * rows**2).sum() / len(lags)
-    variance, share = max((weight * truth**2).sum(), 1e-9), 1.0
+    variance = max((weight * truth**2).sum(), 1e-9)
+    share = 1.0
     for _ in range(module.ROUNDS + 1):
-        penalty = max(size * min(1, module.SHRUNK_AS / n) ** 1.5 * share, module.LEAST_SHARE * size) + 1e-9
+        penalty = (
+            max(size * min(1, module.SHRUNK_AS / n) ** 1.5 * share, module.LEAST_SHARE * size)
+            + 1e-9
+        )
         # The penalty is what rows of their own would add to the sum of squares.
-        more, root = np.sqrt(penalty) * np.eye(len(lags)), np.sqrt(weight)[:, None]
+        more = np.sqrt(penalty) * np.eye(len(lags))
+        root = np.sqrt(weight)[:, None]
         coefficients = np.linalg.lstsq(
-            np.vstack([root * rows, more]), np.concatenate([root[:, 0] * truth, more @ at_first]), rcond=None
+            np.vstack([root * rows, more]),
+            np.concatenate([root[:, 0] * truth, more @ at_first]),
+            rcond=None,
         )[0]
         left = (weight * (truth - rows @ coefficients) ** 2).sum() / variance
         share = min(1.0, model.noise * n / max(n - model.fitted, 1.0) * left)
@@ -66,11 +80,19 @@ def plainly(model, values, season, longer):
     def on(end, steps):
         line = list(moves[:end])
         for _ in range(steps):
-            line.append(np.clip(before(np.array(line), len(line)) @ coefficients, -FARTHEST, FARTHEST))
-        return filled[end - 1] + np.cumsum(line[end:]) if model.of_changes else np.array(line[end:]) + mean
+            line.append(
+                np.clip(before(np.array(line), len(line)) @ coefficients, -FARTHEST, FARTHEST)
+            )
+        return (
+            filled[end - 1] + np.cumsum(line[end:])
+            if model.of_changes
+            else np.array(line[end:]) + mean
+        )
 
     def from_one_before(t):
-        return before(moves, t) @ coefficients + (filled[max(t - 1, 0)] if model.of_changes else mean)
+        return before(moves, t) @ coefficients + (
+            filled[max(t - 1, 0)] if model.of_changes else mean
+        )
 
     ahead = [from_one_before(t) for t in range(max(0, length - RECENT), length)]
     optimism = ((effective + model.fitted) / max(effective - model.fitted, 1)) ** 0.5
@@ -124,7 +146,8 @@ def test_a_season_that_is_given_goes_on_whatever_its_shape():
     rng = np.random.default_rng(1)
     values = np.tile(rng.normal(size=168), 6) + 0.1 * rng.normal(size=1008)
     error, other = (
-        np.abs(continued(values[:840], 168, *seasons)[:, 0] - values[840:]).mean() for seasons in ((24, 168), (1, 0))
+        np.abs(continued(values[:840], 168, *seasons)[:, 0] - values[840:]).mean()
+        for seasons in ((24, 168), (1, 0))
     )
     assert error < 0.2 < 0.5 < other
 
@@ -144,7 +167,9 @@ def test_the_recent_one_follows_a_tone_that_rises_and_a_level_that_has_moved():
         assert recent < 0.6 * of_all
 
 
-@pytest.mark.parametrize("values", [[np.nan] * 8, [5.0] * 8, [0.0] * 8, [np.nan] * 7 + [3.0], [1.0, 2.0]])
+@pytest.mark.parametrize(
+    "values", [[np.nan] * 8, [5.0] * 8, [0.0] * 8, [np.nan] * 7 + [3.0], [1.0, 2.0]]
+)
 def test_little_known_is_continued_by_its_mean(values):
     found = autoregressed(np.array([values]), np.array([1]), np.array([0]), 3)
     expected = np.nan_to_num(np.nanmean(values)) if np.isfinite(values).any() else 0.0

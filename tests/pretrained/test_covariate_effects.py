@@ -10,13 +10,17 @@ from seqcast.data.series import InMemoryStore, SeriesScaler
 from seqcast.data.windows import WindowReader
 from seqcast.pretrained import CovariateEffects
 
-ROWS, AHEAD, SEASON = 150, 10, 7
+ROWS = 150
+AHEAD = 10
+SEASON = 7
 
 
 def windows(count=6, rows=ROWS, effect=lambda flag, number: 2.0 * flag - 0.5 * number, seed=0):
     """Return windows with a week, a trend, noise, and effects of a flag and of a number; and these effects."""
-    rng, steps = np.random.default_rng(seed), np.arange(rows + AHEAD)
-    flag, number = (rng.random((count, len(steps))) < 0.2) * 1.0, rng.normal(size=(count, len(steps)))
+    rng = np.random.default_rng(seed)
+    steps = np.arange(rows + AHEAD)
+    flag = (rng.random((count, len(steps))) < 0.2) * 1.0
+    number = rng.normal(size=(count, len(steps)))
     truth = effect(flag, number)
     week = np.sin(2 * np.pi * steps / SEASON) + 0.01 * steps
     values = week + truth + rng.normal(0, 0.2, truth.shape)
@@ -74,7 +78,9 @@ def test_effects_of_features_add_up():
     effects = learnt(values, covariates)
     by_feature = effects.by_feature(values, covariates)
     assert by_feature.shape == (6, AHEAD, 1, 2)
-    np.testing.assert_allclose(by_feature.sum(axis=-1), effects.of(values, covariates)[:, ROWS:], atol=1e-9)
+    np.testing.assert_allclose(
+        by_feature.sum(axis=-1), effects.of(values, covariates)[:, ROWS:], atol=1e-9
+    )
     # The flag adds nothing where it is not set.
     np.testing.assert_allclose(by_feature[covariates[:, ROWS:, 0] == 0, 0, 0], 0.0, atol=1e-12)
 
@@ -93,7 +99,9 @@ def test_each_window_has_its_own_effects_in_any_order_and_of_the_past_alone():
     effects = learnt(values, covariates)
     order = np.array([3, 0, 5, 1, 4, 2])
     found = effects.of(values, covariates)
-    np.testing.assert_allclose(effects.of(values[order], covariates[order]), found[order], atol=1e-9)
+    np.testing.assert_allclose(
+        effects.of(values[order], covariates[order]), found[order], atol=1e-9
+    )
     later = covariates.copy()
     later[:, ROWS:] = 0.0
     past = slice(0, ROWS - SEASON)
@@ -103,7 +111,8 @@ def test_each_window_has_its_own_effects_in_any_order_and_of_the_past_alone():
 def test_gaps_in_values_and_covariates_are_left_out():
     values, covariates, _ = windows()
     effects = learnt(values, covariates)
-    values[:, ::3], covariates[:, 1::5] = np.nan, np.nan
+    values[:, ::3] = np.nan
+    covariates[:, 1::5] = np.nan
     found = effects.of(values, covariates)
     assert np.isfinite(found).all()
     assert np.isfinite(effects.of(np.full_like(values, np.nan), covariates)).all()
@@ -117,8 +126,14 @@ def test_effects_that_do_not_fit_are_refused():
         (replace(effects, regressions=()), "effects of"),
         (replace(effects, names=("flag",)), "effects of"),
         (replace(effects, regressions=(replace(curved, form="cubed"),)), "cubed"),
-        (replace(effects, regressions=(replace(seasonal, squares=-seasonal.squares),)), "coefficients of shape"),
-        (replace(effects, regressions=(replace(seasonal, pooled=seasonal.pooled[:, 1:]),)), "coefficients of shape"),
+        (
+            replace(effects, regressions=(replace(seasonal, squares=-seasonal.squares),)),
+            "coefficients of shape",
+        ),
+        (
+            replace(effects, regressions=(replace(seasonal, pooled=seasonal.pooled[:, 1:]),)),
+            "coefficients of shape",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             wrong.check(1, ("flag", "number"))

@@ -30,7 +30,9 @@ def test_a_window_is_read_in_its_own_units_however_series_are_scaled(scale):
     expected = seasonal_inputs(series()[0][:12, 0][None], np.array([4]), np.array([0]), 8)
     np.testing.assert_allclose(inputs["past"][:1], expected.inputs["past"], atol=1e-4)
     np.testing.assert_allclose(inputs["future"][:1], expected.inputs["future"], atol=1e-4)
-    np.testing.assert_allclose(y[0, :5, 0], expected.scaled(series()[0][12:17, 0][None])[0], atol=1e-4)
+    np.testing.assert_allclose(
+        y[0, :5, 0], expected.scaled(series()[0][12:17, 0][None])[0], atol=1e-4
+    )
 
 
 def test_steps_beyond_the_horizon_do_not_count():
@@ -61,7 +63,10 @@ def by_number(windows):
     found = {}
     for batch in range(len(windows)):
         numbers, (inputs, y, _) = windows.counted(batch)
-        found |= {number: [*(each[row] for each in inputs.values()), y[row]] for row, number in enumerate(numbers)}
+        found |= {
+            number: [*(each[row] for each in inputs.values()), y[row]]
+            for row, number in enumerate(numbers)
+        }
     return found
 
 
@@ -70,8 +75,11 @@ def test_few_windows_and_those_without_a_seed_are_read_once(monkeypatch, seed):
     monkeypatch.setattr(finetuning, "MOST_AT_ONCE", 0)
     expected = by_number(windows_of(series(), batch_size=16, seed=3))
     monkeypatch.setattr(finetuning, "MOST_AT_ONCE", 0 if seed is None else 4_096)
-    values, reads = WindowReader.values, []
-    monkeypatch.setattr(WindowReader, "values", lambda reader, *given: reads.append(1) or values(reader, *given))
+    values = WindowReader.values
+    reads = []
+    monkeypatch.setattr(
+        WindowReader, "values", lambda reader, *given: reads.append(1) or values(reader, *given)
+    )
     windows = windows_of(series(), batch_size=16, seed=seed)
     for _ in range(2):
         found = by_number(windows)
@@ -85,7 +93,8 @@ def test_few_windows_and_those_without_a_seed_are_read_once(monkeypatch, seed):
 
 def test_batches_that_are_read_ahead_are_those_that_are_asked_for(monkeypatch):
     monkeypatch.setattr(finetuning, "MOST_AT_ONCE", 0)
-    windows, gather = windows_of(series(), batch_size=16, seed=3), SeasonalWindows.gather
+    windows = windows_of(series(), batch_size=16, seed=3)
+    gather = SeasonalWindows.gather
     for number in (0, 1, 2, 5, 4, 4, 5):
         inputs, y, weight = windows.batch(number)
         rows, counts = windows.order.batch(number)
@@ -114,16 +123,29 @@ def covariates():
 
 
 def inputs(steps, horizon):
-    return {"past": np.ones((2, steps, 5)), "future": np.ones((2, horizon, 4)), "static": np.ones((2, 3))}
+    return {
+        "past": np.ones((2, steps, 5)),
+        "future": np.ones((2, horizon, 4)),
+        "static": np.ones((2, 3)),
+    }
 
 
 def reader(rows=20):
     rng = np.random.default_rng(1)
     store = InMemoryStore.of({"a": rng.normal(size=(rows, 1)), "b": rng.normal(size=(rows - 5, 1))})
-    features = InMemoryStore.of({"a": rng.normal(size=(rows, 2)), "b": rng.normal(size=(rows - 5, 2))})
-    names = {"past": ("y", "weather", "price"), "future": ("price",), "static": ("kind",), "y": ("y",)}
+    features = InMemoryStore.of(
+        {"a": rng.normal(size=(rows, 2)), "b": rng.normal(size=(rows - 5, 2))}
+    )
+    names = {
+        "past": ("y", "weather", "price"),
+        "future": ("price",),
+        "static": ("kind",),
+        "y": ("y",),
+    }
     scaler = SeriesScaler(np.array([[2.0], [3.0]]), np.array([[4.0], [5.0]]))
-    return WindowReader(store, features, scaler, 8, future=1, static=np.array([[1.0], [2.0]]), names=names)
+    return WindowReader(
+        store, features, scaler, 8, future=1, static=np.array([[1.0], [2.0]]), names=names
+    )
 
 
 @pytest.mark.parametrize(("steps", "horizon"), [(4, 3), (6, 4), (9, 7)])
@@ -146,9 +168,14 @@ def test_where_there_are_none_nothing_is_added():
 
 
 def test_windows_read_what_the_reader_has():
-    source, sizes = reader(), {"season": Season(3), "steps_forecast": 4, "batch_size": 64, "seed": 0}
-    plain, wide = (SeasonalWindows(seasonal_reader(source, covariates=each), 3, **sizes) for each in (False, True))
-    (inputs, y, _), (wider, same, _) = plain[0], wide[0]
+    source = reader()
+    sizes = {"season": Season(3), "steps_forecast": 4, "batch_size": 64, "seed": 0}
+    plain, wide = (
+        SeasonalWindows(seasonal_reader(source, covariates=each), 3, **sizes)
+        for each in (False, True)
+    )
+    (inputs, y, _) = plain[0]
+    (wider, same, _) = wide[0]
     np.testing.assert_array_equal(y, same)
     columns = wide.columns(wider, y)
     for name, more in (("past", 2), ("future", 1), ("static", 1)):
@@ -162,5 +189,9 @@ def test_windows_read_what_the_reader_has():
     series, stops = wide.locate(window)
     one = wide.gather(window)[0]
     row = int(source._first_rows[series[0]] + stops[0])
-    np.testing.assert_allclose(one["future"][0, :3, -1], GAIN * source.features.values[row : row + 3, -1], rtol=1e-6)
-    np.testing.assert_allclose(one["past"][0, -3:, -2:], GAIN * source.features.values[row - 3 : row], rtol=1e-6)
+    np.testing.assert_allclose(
+        one["future"][0, :3, -1], GAIN * source.features.values[row : row + 3, -1], rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        one["past"][0, -3:, -2:], GAIN * source.features.values[row - 3 : row], rtol=1e-6
+    )

@@ -8,7 +8,14 @@ import pytest
 
 from seqcast import Engine, NetworkSpec, TrainingSpec
 from seqcast.errors import FileFormatError
-from seqcast.pretrained import SHA256, CovariateSizes, PretrainedNetwork, ZeroShotWindows, load_pretrained, training_log
+from seqcast.pretrained import (
+    SHA256,
+    CovariateSizes,
+    PretrainedNetwork,
+    ZeroShotWindows,
+    load_pretrained,
+    training_log,
+)
 from tests.refusals import refused
 
 PROBABILITIES = (0.1, 0.5, 0.9)
@@ -26,7 +33,8 @@ def network():
 class Unread:
     """An array in a file, of a shape that no weight has, which must not be read."""
 
-    shape, dtype = (10**9, 10**9), np.dtype(np.float16)
+    shape = (10**9, 10**9)
+    dtype = np.dtype(np.float16)
 
     def __array__(self, dtype=None, copy=None):
         raise AssertionError("it was unpacked before its shape was compared")
@@ -36,22 +44,31 @@ def series(rows=5, length=14, seed=0):
     return np.cumsum(np.random.default_rng(seed).normal(size=(rows, length)), axis=1)
 
 
-def forecast(network, past, horizon=8, probabilities=PROBABILITIES, season=4, longer=8, covariates=None):
+def forecast(
+    network, past, horizon=8, probabilities=PROBABILITIES, season=4, longer=8, covariates=None
+):
     ones = np.ones(len(past), int)
     return network.forecast(
-        ZeroShotWindows(past, season * ones, longer * ones, covariates or {}), horizon, probabilities
+        ZeroShotWindows(past, season * ones, longer * ones, covariates or {}),
+        horizon,
+        probabilities,
     )
 
 
 def test_quantiles_do_not_cross(network):
-    quantiles = forecast(network, series(), horizon=21, probabilities=(0.001, 0.1, 0.2, 0.5, 0.7, 0.999))
+    quantiles = forecast(
+        network, series(), horizon=21, probabilities=(0.001, 0.1, 0.2, 0.5, 0.7, 0.999)
+    )
     assert quantiles.shape == (5, 21, 6)
     assert (np.diff(quantiles, axis=2) >= 0).all()
 
 
 def test_forecasts_follow_a_change_of_units(network):
-    below, above = series() - 50, np.exp(0.3 * series())
-    np.testing.assert_allclose(forecast(network, 70 * above), 70 * forecast(network, above), rtol=1e-3)
+    below = series() - 50
+    above = np.exp(0.3 * series())
+    np.testing.assert_allclose(
+        forecast(network, 70 * above), 70 * forecast(network, above), rtol=1e-3
+    )
     # Levels matter to what is positive alone, whose logarithms are smoothed too.
     moved = 7 * forecast(network, below) - 100
     np.testing.assert_allclose(forecast(network, 7 * below - 100), moved, rtol=2e-2, atol=0.1)
@@ -72,7 +89,9 @@ def test_many_windows_are_forecast_in_parts_of_any_number_that_do_not_mix(networ
     past[::3, :4] = np.nan  # they are read with the shorter context
     together = forecast(network, past, horizon=12)
     for rows in (slice(0, 70), slice(500, 560), slice(1099, 1100)):
-        np.testing.assert_allclose(together[rows], forecast(network, past[rows], horizon=12), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(
+            together[rows], forecast(network, past[rows], horizon=12), rtol=1e-4, atol=1e-4
+        )
 
 
 def test_only_the_longest_context_is_read(network):
@@ -84,7 +103,9 @@ def test_it_writes_any_horizon_and_short_ones_begin_longer_ones(network):
     past = series(length=16)
     long = forecast(network, past, horizon=41)
     for horizon in (3, 8, 30):
-        np.testing.assert_allclose(forecast(network, past, horizon=horizon), long[:, :horizon], rtol=1e-5)
+        np.testing.assert_allclose(
+            forecast(network, past, horizon=horizon), long[:, :horizon], rtol=1e-5
+        )
     assert np.isfinite(forecast(network, past, horizon=1500)).all()
 
 
@@ -100,9 +121,17 @@ def test_a_file_brings_it_back_in_half_precision(network, tmp_path):
     assert (loaded.version, loaded.context_lengths, loaded.horizon) == ("test", (8, 16), 8)
     for ours, theirs in zip(network.engine.weights, loaded.engine.weights, strict=True):
         np.testing.assert_array_equal(ours.astype(np.float16).astype(np.float32), theirs)
-    np.testing.assert_allclose(forecast(loaded, series()), forecast(network, series()), rtol=0.02, atol=0.02)
+    np.testing.assert_allclose(
+        forecast(loaded, series()), forecast(network, series()), rtol=0.02, atol=0.02
+    )
     header, arrays = network.to_payload()
-    refused(ValueError, "weight 0 of shape", PretrainedNetwork.from_payload, header, {**arrays, "weight/0": Unread()})
+    refused(
+        ValueError,
+        "weight 0 of shape",
+        PretrainedNetwork.from_payload,
+        header,
+        {**arrays, "weight/0": Unread()},
+    )
     (tmp_path / "other.seqcast").write_bytes(b"something else")
     with pytest.raises(FileFormatError):
         PretrainedNetwork.load(tmp_path / "other.seqcast")
@@ -112,7 +141,12 @@ def test_a_file_brings_it_back_in_half_precision(network, tmp_path):
 def test_weights_that_are_not_finite_are_refused(network, tmp_path, rewrite_archive, value):
     network.save(tmp_path / "net.seqcast", {})
     rewrite_archive(tmp_path / "net.seqcast", first={"weight/3": value})
-    refused(FileFormatError, "holds numbers that are not finite", PretrainedNetwork.load, tmp_path / "net.seqcast")
+    refused(
+        FileFormatError,
+        "holds numbers that are not finite",
+        PretrainedNetwork.load,
+        tmp_path / "net.seqcast",
+    )
 
 
 def test_the_file_that_comes_along_is_the_one_that_is_named():
@@ -121,7 +155,8 @@ def test_the_file_that_comes_along_is_the_one_that_is_named():
     content = path.read_bytes()
     assert hashlib.sha256(content).hexdigest() == SHA256
     assert len(content) <= 8 * 2**20
-    network, log = load_pretrained(), training_log()
+    network = load_pretrained()
+    log = training_log()
     assert sum(weight.size for weight in network.engine.weights) <= 4_000_000
     assert network.version == "3"
     assert NetworkSpec.from_dict(log["network"]) == network.engine.network
@@ -130,18 +165,27 @@ def test_the_file_that_comes_along_is_the_one_that_is_named():
         np.testing.assert_array_equal(weight, weight.astype(np.float16).astype(weight.dtype))
 
 
-@pytest.mark.parametrize("sizes", [CovariateSizes(3, 2, 4), CovariateSizes(past=1), CovariateSizes(static=8)])
+@pytest.mark.parametrize(
+    "sizes", [CovariateSizes(3, 2, 4), CovariateSizes(past=1), CovariateSizes(static=8)]
+)
 def test_inputs_for_covariates_begin_at_nothing(network, sizes, tmp_path):
-    rng, past = np.random.default_rng(0), series()
+    rng = np.random.default_rng(0)
+    past = series()
     wider = network.with_covariates(sizes)
-    shapes = {"past": (5, 14, sizes.past), "future": (5, 21, sizes.future), "static": (5, sizes.static)}
+    shapes = {
+        "past": (5, 14, sizes.past),
+        "future": (5, 21, sizes.future),
+        "static": (5, sizes.static),
+    }
     covariates = {name: rng.normal(size=shape) for name, shape in shapes.items()}
     found = forecast(wider, past, 21, covariates=covariates)
     np.testing.assert_allclose(found, forecast(network, past, 21), rtol=1e-4, atol=1e-4)
     assert wider.with_covariates(sizes) is wider
     refused(ValueError, "not CovariateSizes", wider.with_covariates, CovariateSizes(7, 7, 7))
     # Every one of them counts once its weights are others.
-    moved = wider.with_weights([weight + 0.1 * (weight == 0) for weight in wider.engine.weights], "test")
+    moved = wider.with_weights(
+        [weight + 0.1 * (weight == 0) for weight in wider.engine.weights], "test"
+    )
     expected = forecast(moved, past, 21, covariates=covariates)
     for name in shapes:
         if getattr(sizes, name):
@@ -162,7 +206,8 @@ def test_far_beyond_a_short_past_forecasts_stay_near_it():
 
 @pytest.mark.parametrize("season", [1, 12])
 def test_a_trend_goes_on(season):
-    steps, rng = np.arange(620), np.random.default_rng(0)
+    steps = np.arange(620)
+    rng = np.random.default_rng(0)
     y = 100 + 2.0 * steps + (5 * np.sin(2 * np.pi * steps / 12) if season > 1 else 0)
     known = y[None, :120] + rng.normal(size=120)
     windows = ZeroShotWindows(known, np.array([season]), np.array([0]))

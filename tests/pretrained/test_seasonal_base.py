@@ -5,11 +5,25 @@ import pytest
 
 from seqcast.pretrained import seasonal_base as module
 from seqcast.pretrained.autoregression import AUTOREGRESSIONS, autoregressed
-from seqcast.pretrained.seasonal_base import BASE_FORECASTS, FAR_STEPS, GAINS, NEAR_STEPS, SeasonalBase
-from seqcast.pretrained.simple_models import CHECKS, FARTHEST, SimpleForecasts, checks_of, lowest_again
+from seqcast.pretrained.seasonal_base import (
+    BASE_FORECASTS,
+    FAR_STEPS,
+    GAINS,
+    NEAR_STEPS,
+    SeasonalBase,
+)
+from seqcast.pretrained.simple_models import (
+    CHECKS,
+    FARTHEST,
+    SimpleForecasts,
+    checks_of,
+    lowest_again,
+)
 from seqcast.pretrained.smoothing import smoothed
 
-ROWS, LENGTH, HORIZON = 12, 80, 11
+ROWS = 12
+LENGTH = 80
+HORIZON = 11
 NONE = np.zeros(ROWS, int)
 
 
@@ -29,23 +43,31 @@ def test_the_base_is_a_mean_by_errors(seed):
     errors = np.abs(found.ahead - values[:, :, None]).mean(axis=1) * found.optimism
     weights = errors**-4.0
     for steps in checks_of(LENGTH):
-        weights /= np.abs(found.checks[steps] - values[:, -steps:, None]).mean(axis=1) * found.optimism
+        weights /= (
+            np.abs(found.checks[steps] - values[:, -steps:, None]).mean(axis=1) * found.optimism
+        )
     # A model that says nothing of a window does not count.
     weights = np.nan_to_num(weights)
     weights /= weights.sum(axis=1, keepdims=True)
     found = found.mapped(np.nan_to_num)
     base = SeasonalBase.of(past, season, NONE, HORIZON)
-    np.testing.assert_allclose(base.forecast, np.einsum("bhk,bk->bh", found.forecasts, weights), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(
+        base.forecast, np.einsum("bhk,bk->bh", found.forecasts, weights), rtol=1e-6, atol=1e-6
+    )
     one_ahead = np.einsum("btk,bk->bt", found.ahead, weights)
     np.testing.assert_allclose(base.surprises, values - one_ahead, atol=1e-6)
     checked = np.einsum("btk,bk->bt", found.checks[8], weights)
-    np.testing.assert_allclose(base.check_errors[:, 1], np.abs(checked - values[:, -8:]).mean(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(
+        base.check_errors[:, 1], np.abs(checked - values[:, -8:]).mean(axis=1), rtol=1e-6
+    )
     assert np.isnan(base.check_errors[:, len(checks_of(LENGTH)) :]).all()
 
 
 def test_a_longer_season_is_continued_where_more_than_one_of_it_is_known():
     """Each day has an hour of its own in a week, which the last day does not show."""
-    week = np.where(np.arange(28) % 4 == np.repeat(np.arange(7) % 4, 4), 5.0, 0.0) + np.repeat(np.arange(7.0), 4)
+    week = np.where(np.arange(28) % 4 == np.repeat(np.arange(7) % 4, 4), 5.0, 0.0) + np.repeat(
+        np.arange(7.0), 4
+    )
     past = np.tile(week, 4)[None]
     given, once, missing, short = (
         SeasonalBase.of(values, np.array([4]), np.array([longer]), 28)
@@ -75,7 +97,9 @@ def test_logarithms_are_smoothed_where_all_is_positive():
     np.testing.assert_array_equal(values[6:], logarithms[6:])
     own = smoothed(np.log(past[:6]), season[:6], HORIZON, GAINS, module.DAMPING_OF_LOGARITHMS)
     grown = (np.exp(own.forecasts) - loc[:6, :, None]) / scale[:6, :, None]
-    np.testing.assert_allclose(logarithms[:6], np.clip(grown, -FARTHEST, FARTHEST), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(
+        logarithms[:6], np.clip(grown, -FARTHEST, FARTHEST), rtol=1e-6, atol=1e-6
+    )
 
 
 def test_weights_are_those_of_errors_that_are_known():
@@ -87,7 +111,8 @@ def test_weights_are_those_of_errors_that_are_known():
     np.testing.assert_allclose(weights[0], np.array([256, 1, 0]) / 257)
     np.testing.assert_allclose(weights[1], 1 / 3)
     np.testing.assert_allclose(weights[2], [0.5, 0, 0.5], atol=1e-9)
-    # Far ahead the check of 64 steps decides, and neither that of 4 steps nor so much the errors one step ahead.
+    # Far ahead the check of 64 steps decides, and neither that of 4 steps nor so much the errors
+    # one step ahead.
     far = module.weights_by_errors(errors, module.FAR, np.array([1.0, 3.0, 1.0]))
     np.testing.assert_allclose(far[0], np.array([32, 3, 0]) / 35)
 
@@ -99,13 +124,17 @@ def test_far_steps_are_weighted_by_what_was_right_far_ahead():
     past = waves[:, :400] + 0.7 * np.repeat(rng.normal(size=(ROWS, 40)), 10, axis=1)
     base = SeasonalBase.of(past, np.full(ROWS, 24), NONE, FAR_STEPS + 4)
     said = np.nan_to_num(base.models.forecasts)
-    near, far = (np.einsum("bhk,bk->bh", said, weights) for weights in (base.weights, base.far_weights))
+    near, far = (
+        np.einsum("bhk,bk->bh", said, weights) for weights in (base.weights, base.far_weights)
+    )
     assert np.abs(near - far).max() > 0.05
     np.testing.assert_allclose(base.forecast[:, :NEAR_STEPS], near[:, :NEAR_STEPS])
     np.testing.assert_allclose(base.forecast[:, FAR_STEPS - 1 :], far[:, FAR_STEPS - 1 :])
     between = int(np.sqrt(NEAR_STEPS * FAR_STEPS) + 0.5)
     halfway = (near + far)[:, between - 1] / 2
-    np.testing.assert_allclose(base.forecast[:, between - 1], halfway, atol=0.02 * np.abs(near - far).max())
+    np.testing.assert_allclose(
+        base.forecast[:, between - 1], halfway, atol=0.02 * np.abs(near - far).max()
+    )
     truth = (waves[:, 400 + NEAR_STEPS :] - base.loc) / base.scale
     assert np.abs(far[:, NEAR_STEPS:] - truth).mean() < np.abs(near[:, NEAR_STEPS:] - truth).mean()
 
@@ -141,7 +170,9 @@ def test_the_lowest_value_comes_again_where_it_is_frequent(length):
         often = len(known) > 0 and 3 * (known == known.min()).sum() >= len(known)
         np.testing.assert_array_equal(found.forecasts[row, :, 0], known.min() if often else np.nan)
         before = [np.fmin.reduce(own[:step], initial=np.nan) for step in range(length)][-512:]
-        np.testing.assert_array_equal(found.ahead[row, :, 0], before if often else np.full(len(before), np.nan))
+        np.testing.assert_array_equal(
+            found.ahead[row, :, 0], before if often else np.full(len(before), np.nan)
+        )
         for steps in checks_of(length):
             checked = np.fmin.reduce(own[:-steps]) if often and len(known) >= 2 * steps else np.nan
             np.testing.assert_array_equal(found.checks[steps][row, :, 0], checked)
@@ -165,7 +196,9 @@ def test_of_nothing_known_all_models_say_the_same():
     assert (np.nan_to_num(base.models.forecasts) == 0).all()
 
 
-@pytest.mark.parametrize("values", [np.exp(np.linspace(-700, -10, 8)), np.exp(np.linspace(-10, 600, 8))])
+@pytest.mark.parametrize(
+    "values", [np.exp(np.linspace(-700, -10, 8)), np.exp(np.linspace(-10, 600, 8))]
+)
 def test_logarithms_overflow_nowhere(values):
     base = SeasonalBase.of(values[None], np.array([1]), np.array([0]), 100)
     assert np.isfinite(base.forecast).all()

@@ -10,7 +10,9 @@ from seqcast.pretrained.seasonal_base import BASE_FORECASTS, SeasonalBase
 from seqcast.pretrained.seasonal_inputs import FUTURE, PAST, STATIC, seasonal_inputs
 from seqcast.pretrained.simple_models import CHECKS, FARTHEST
 
-ROWS, LENGTH, HORIZON = 12, 40, 11
+ROWS = 12
+LENGTH = 40
+HORIZON = 11
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -33,7 +35,10 @@ def quantiles(values):
     """Return the smallest values that are not below so large shares of the known ones."""
     known = np.sort(values[~np.isnan(values)])
     shares = np.arange(1, len(known) + 1) / max(len(known), 1)
-    return [known[shares >= probability - 1e-9][0] if len(known) else np.nan for probability in module.OF_LAST]
+    return [
+        known[shares >= probability - 1e-9][0] if len(known) else np.nan
+        for probability in module.OF_LAST
+    ]
 
 
 def units(past, season):
@@ -54,7 +59,9 @@ def plainly(past, season, longer):
 
     newest = next((value for value in values[::-1] if not np.isnan(value)), 0.0)
     before = np.array([values[t] - at(t - season) for t in range(LENGTH)])
-    long_before = np.array([values[t] - at(t - longer) if longer else np.nan for t in range(LENGTH)])
+    long_before = np.array(
+        [values[t] - at(t - longer) if longer else np.nan for t in range(LENGTH)]
+    )
     future = []
     for step in range(HORIZON):
         seasons = np.array([at(LENGTH - back * season + step % season) for back in range(1, 7)])
@@ -75,7 +82,8 @@ def test_it_is_what_plain_loops_give(seed):
     past, season, longer = drawn(seed)
     windows = seasonal_inputs(past, season, longer, HORIZON)
     found = SeasonalBase.of(past, season, longer, HORIZON)
-    errors, checks = found.errors[0], found.check_errors
+    errors = found.errors[0]
+    checks = found.check_errors
     for row in range(ROWS):
         loc, scale = units(past[row], int(season[row]))
         values, before, long_before, future = plainly(past[row], int(season[row]), int(longer[row]))
@@ -83,9 +91,18 @@ def test_it_is_what_plain_loops_give(seed):
         step = np.clip(mean(np.abs(before)), module.LEAST_STEP, module.LARGEST_UNIT)
         if np.isnan(step):
             known = errors[row][~np.isnan(errors[row])]
-            step = np.clip(known.min() if len(known) else 1.0, module.LEAST_STEP, module.LARGEST_UNIT)
+            step = np.clip(
+                known.min() if len(known) else 1.0, module.LEAST_STEP, module.LARGEST_UNIT
+            )
         # A walk's error grows with the root of the steps, here up to 64.
-        grown = mean(np.array([error * max(1, 64 / n) ** 0.5 for n, error in zip(CHECKS, checks[row], strict=True)]))
+        grown = mean(
+            np.array(
+                [
+                    error * max(1, 64 / n) ** 0.5
+                    for n, error in zip(CHECKS, checks[row], strict=True)
+                ]
+            )
+        )
         assert unit == pytest.approx(
             step if np.isnan(grown) else np.clip(grown, module.LEAST_UNIT, module.LARGEST_UNIT)
         )
@@ -98,7 +115,9 @@ def test_it_is_what_plain_loops_give(seed):
         # What nothing is known of is as the base.
         expected = np.nan_to_num(np.clip((future - base[:, None]) / unit, -FARTHEST, FARTHEST))
         np.testing.assert_allclose(windows.inputs["future"][row, :, 0], base, rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(windows.inputs["future"][row, :, 1:12], expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(
+            windows.inputs["future"][row, :, 1:12], expected, rtol=1e-4, atol=1e-4
+        )
 
 
 def test_growth_of_a_share_a_season_goes_on():
@@ -107,7 +126,10 @@ def test_growth_of_a_share_a_season_goes_on():
     windows = seasonal_inputs(past, np.array([4]), np.array([0]), 4)
     np.testing.assert_allclose(windows.base[0], past[0, -4:] * 1.2, rtol=0.1)
     shifted = seasonal_inputs(past - 2.5, np.array([4]), np.array([0]), 4)
-    assert np.abs(shifted.base[0] + 2.5 - past[0, -4:] * 1.2).max() > np.abs(windows.base[0] - past[0, -4:] * 1.2).max()
+    assert (
+        np.abs(shifted.base[0] + 2.5 - past[0, -4:] * 1.2).max()
+        > np.abs(windows.base[0] - past[0, -4:] * 1.2).max()
+    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -117,14 +139,19 @@ def test_units_are_of_no_account_nor_are_levels_of_what_is_not_positive(seed, fa
     below = past - np.nanmax(past) - 2e4
     several = (~np.isnan(past)).sum(axis=1) > 2
     for one, other in ((past, past * factor), (below, below + shift)):
-        before, after = (seasonal_inputs(values, season, longer, HORIZON) for values in (one, other))
+        before, after = (
+            seasonal_inputs(values, season, longer, HORIZON) for values in (one, other)
+        )
         for name in ("past", "future"):
             ours, theirs = (windows.inputs[name][several] for windows in (after, before))
             np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-2)
         if one is past:
-            ours, theirs = after.inputs["static"][several], before.inputs["static"][several]
+            ours = after.inputs["static"][several]
+            theirs = before.inputs["static"][several]
             np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-2)
-            np.testing.assert_allclose(after.base[several], before.base[several] * factor, 1e-6, 1e-6 * factor)
+            np.testing.assert_allclose(
+                after.base[several], before.base[several] * factor, 1e-6, 1e-6 * factor
+            )
 
 
 @settings(max_examples=30, deadline=None)
@@ -134,11 +161,15 @@ def test_scaling_is_undone(seed):
     windows = seasonal_inputs(past, season, longer, HORIZON)
     values = np.nan_to_num(past, nan=1.0)[:, :HORIZON]
     near = np.abs(values - windows.base) < FARTHEST * windows.unit
-    np.testing.assert_allclose(windows.in_units(windows.scaled(values))[near], values[near], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        windows.in_units(windows.scaled(values))[near], values[near], rtol=1e-9, atol=1e-9
+    )
     assert np.abs(windows.scaled(values * 1e9)).max() <= FARTHEST
     np.testing.assert_array_equal(windows.scaled(values[:, :3]), windows.scaled(values)[:, :3])
     quantiles = np.zeros((ROWS, HORIZON, 3))
-    np.testing.assert_allclose(windows.in_units(quantiles), np.repeat(windows.base[:, :, None], 3, axis=2))
+    np.testing.assert_allclose(
+        windows.in_units(quantiles), np.repeat(windows.base[:, :, None], 3, axis=2)
+    )
 
 
 @pytest.mark.parametrize(("lowest", "floor"), [(0.0, 0.0), (0.1, -np.inf), (-2.0, -np.inf)])
@@ -152,7 +183,9 @@ def test_no_forecast_is_below_zero_where_that_is_the_lowest_value(lowest, floor)
     assert (found == 0).all() if floor == 0 else (found < 0).all()
 
 
-@pytest.mark.parametrize("values", [[np.nan] * 8, [5.0] * 8, [0.0] * 8, [np.nan] * 7 + [3.0], [1e300] * 7 + [-1e300]])
+@pytest.mark.parametrize(
+    "values", [[np.nan] * 8, [5.0] * 8, [0.0] * 8, [np.nan] * 7 + [3.0], [1e300] * 7 + [-1e300]]
+)
 def test_there_is_always_a_unit(values):
     windows = seasonal_inputs(np.array([values]), np.array([4]), np.array([8]), 3)
     assert (windows.unit > 0).all()
@@ -181,7 +214,9 @@ def test_a_network_reads_how_large_the_errors_of_the_base_were():
     for found, expected in ((errors, base.errors[0]), (checks, base.check_errors)):
         known = ~np.isnan(expected)
         assert (found[~known] == 1).all()
-        np.testing.assert_allclose(found[known], np.clip(expected / unit, 1e-2, 10)[known], rtol=1e-4)
+        np.testing.assert_allclose(
+            found[known], np.clip(expected / unit, 1e-2, 10)[known], rtol=1e-4
+        )
     np.testing.assert_array_equal(static[:, -len(CHECKS) :], ~np.isnan(base.check_errors))
     place = FUTURE.index(BASE_FORECASTS[-1])
     unsaid = np.isnan(base.models.forecasts[:, :, -1])

@@ -8,16 +8,25 @@ from hypothesis import strategies as st
 from seqcast.pretrained.simple_models import CHECKS, RECENT, checks_of
 from seqcast.pretrained.smoothing import FIRST, OPTIMISM, smoothed
 
-ROWS, LENGTH, HORIZON = 6, 40, 9
+ROWS = 6
+LENGTH = 40
+HORIZON = 9
 # The last one knows of no season.
-GAINS = ((0.1, 0.0, 0.1, 0.98), (0.3, 0.02, 0.4, 1.0), (0.95, 0.1, 0.2, 0.9), (0.3, 0.01, None, 0.95))
+GAINS = (
+    (0.1, 0.0, 0.1, 0.98),
+    (0.3, 0.02, 0.4, 1.0),
+    (0.95, 0.1, 0.2, 0.9),
+    (0.3, 0.01, None, 0.95),
+)
 seeds = st.integers(0, 2**32 - 1)
 
 
 def drawn(seed):
     """Return values that begin anywhere, half of the rows with gaps, and their seasons."""
     rng = np.random.default_rng(seed)
-    values = np.cumsum(rng.normal(size=(ROWS, LENGTH)), axis=1) + np.tile(rng.normal(size=(ROWS, 4)), LENGTH // 4)
+    values = np.cumsum(rng.normal(size=(ROWS, LENGTH)), axis=1) + np.tile(
+        rng.normal(size=(ROWS, 4)), LENGTH // 4
+    )
     values[rng.random(values.shape) < 0.2 * (np.arange(ROWS) % 2)[:, None]] = np.nan
     values[np.arange(LENGTH) < rng.integers(0, LENGTH - 2, (ROWS, 1))] = np.nan
     return values, rng.choice([1, 4, 7, 15], ROWS)
@@ -41,13 +50,22 @@ def plainly(values, season, gains):
     first = int(np.argmax(~np.isnan(values)))
     place = [(step - LENGTH) % season for step in range(LENGTH + HORIZON)]
     early = range(first, min(LENGTH, first + max(season, FIRST)))
-    levels = [values[t] - profile[place[t]] - slope * (t - first + 1) for t in early if not np.isnan(values[t])]
-    level, trend, ahead, checks = np.mean(levels) if levels else 0.0, slope, [], {}
+    levels = [
+        values[t] - profile[place[t]] - slope * (t - first + 1)
+        for t in early
+        if not np.isnan(values[t])
+    ]
+    level = np.mean(levels) if levels else 0.0
+    trend = slope
+    ahead = []
+    checks = {}
 
     def on(start, steps):
         """Return forecasts of some steps from the state of now."""
         return [
-            level + trend * sum(phi**power for power in range(1, step + 2)) + profile[place[start + step]]
+            level
+            + trend * sum(phi**power for power in range(1, step + 2))
+            + profile[place[start + step]]
             for step in range(steps)
         ]
 
@@ -59,7 +77,8 @@ def plainly(values, season, gains):
         ahead.append(level + profile[place[t]])
         if not np.isnan(values[t]):
             error = values[t] - ahead[-1]
-            level, trend = level + alpha * error, trend + beta * error
+            level = level + alpha * error
+            trend = trend + beta * error
             profile[place[t]] += 0.0 if gamma is None or season == 1 else gamma * error
     return on(LENGTH, HORIZON), ahead, checks
 
@@ -86,8 +105,12 @@ def test_a_largest_damping_is_that_of_each_window():
     most = np.where(np.arange(ROWS) < 3, 1.0, 0.93)
     found = smoothed(values, season, HORIZON, GAINS, most).forecasts
     damped = tuple((*gains[:3], min(gains[3], 0.93)) for gains in GAINS)
-    np.testing.assert_allclose(found[:3], smoothed(values[:3], season[:3], HORIZON, GAINS).forecasts, atol=1e-12)
-    np.testing.assert_allclose(found[3:], smoothed(values[3:], season[3:], HORIZON, damped).forecasts, atol=1e-12)
+    np.testing.assert_allclose(
+        found[:3], smoothed(values[:3], season[:3], HORIZON, GAINS).forecasts, atol=1e-12
+    )
+    np.testing.assert_allclose(
+        found[3:], smoothed(values[3:], season[3:], HORIZON, damped).forecasts, atol=1e-12
+    )
 
 
 def test_errors_are_those_of_what_was_forecast():
@@ -105,8 +128,14 @@ def test_errors_are_those_of_what_was_forecast():
             assert errors[0, row, number] == pytest.approx(own.mean() * optimism)
             for place, steps in enumerate(CHECKS):
                 late = values[row, -steps:]
-                checked = steps in found.checks and known.sum() >= 2 * steps and (~np.isnan(late)).any()
-                expected = np.nanmean(np.abs(found.checks[steps][row, :, number] - late)) if checked else np.nan
+                checked = (
+                    steps in found.checks and known.sum() >= 2 * steps and (~np.isnan(late)).any()
+                )
+                expected = (
+                    np.nanmean(np.abs(found.checks[steps][row, :, number] - late))
+                    if checked
+                    else np.nan
+                )
                 np.testing.assert_allclose(checks[place, row, number], expected * optimism, 1e-5)
 
 

@@ -27,7 +27,9 @@ def file(fitted, tmp_path):
 def test_a_file_brings_the_identical_numbers_back_in_another_process_too(sines, tmp_path):
     past, future = sines
     static = np.random.default_rng(0).normal(size=(96, 2))
-    model = Seq2SeqRegressor(**SMALL, loss=keras.losses.Huber(0.5), regularizer="l2", normalise="last", cell="lstm")
+    model = Seq2SeqRegressor(
+        **SMALL, loss=keras.losses.Huber(0.5), regularizer="l2", normalise="last", cell="lstm"
+    )
     model.fit(past, future, static_covariates=static)
     expected = model.predict(past, 9, static_covariates=static)
     path = tmp_path / "model.seqcast"
@@ -38,7 +40,9 @@ def test_a_file_brings_the_identical_numbers_back_in_another_process_too(sines, 
     assert loaded.get_params()["cell"] == "lstm"
     clone(loaded).fit(past, future, static_covariates=static)  # its options are complete
     np.savez(tmp_path / "inputs.npz", past=past, static=static)
-    (tmp_path / "states.pickle").write_bytes(pickle.dumps(model.encode(past, static_covariates=static)))
+    (tmp_path / "states.pickle").write_bytes(
+        pickle.dumps(model.encode(past, static_covariates=static))
+    )
     code = (
         "import pathlib, pickle, sys, numpy, seqcast\n"
         "inputs = numpy.load(sys.argv[1] + '/inputs.npz')\n"
@@ -61,7 +65,12 @@ def test_what_cannot_be_saved_is_named_before_training_and_refused_at_save(sines
         with pytest.warns(UserWarning, match="loss: cannot be written to a file") as warned:
             fit(model, *sines)
         assert warned[0].filename == __file__
-        refused(SpecError, "loss: expected options that can be written", model.save, tmp_path / "model.seqcast")
+        refused(
+            SpecError,
+            "loss: expected options that can be written",
+            model.save,
+            tmp_path / "model.seqcast",
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -70,7 +79,9 @@ def test_files_of_others_are_refused(fitted, file):
     for damaged in (b"", content[: len(content) // 2], b"unique_id,ds,y\n"):
         file.write_bytes(damaged)
         refused(FileFormatError, "expected a model saved by seqcast", Seq2SeqRegressor.load, file)
-    refused(SaveError, "An older one is unchanged", fitted.save, file / "no" / "such" / "folder.seqcast")
+    refused(
+        SaveError, "An older one is unchanged", fitted.save, file / "no" / "such" / "folder.seqcast"
+    )
 
 
 def in_header(change):
@@ -78,7 +89,9 @@ def in_header(change):
 
 
 def of_units(*units):
-    return in_header(lambda header: header["fitted"]["engine"]["built_network"].update(encoder_units=units))
+    return in_header(
+        lambda header: header["fitted"]["engine"]["built_network"].update(encoder_units=units)
+    )
 
 
 def array(name, values):
@@ -101,10 +114,19 @@ DAMAGES = [
     (in_header(lambda header: header["fitted"]["history"].update(epoch=3)), "epoch"),
     (of_units(7, 7), "weight"),
     (of_units(30_000), "but the network has (1, 90000)"),
-    (array("engine/weight/1", np.zeros((8, 24), "f4")), "weight 1 of shape (8, 24) and type float32"),
+    (
+        array("engine/weight/1", np.zeros((8, 24), "f4")),
+        "weight 1 of shape (8, 24) and type float32",
+    ),
     (array("engine/weight/1", np.zeros((6, 18), "i4")), "weight 1 of shape (6, 18) and type int32"),
-    (array("preparation/scalers/past/loc", np.zeros(6)), "scaling of 'past' of shape (6,), where it has 1 columns"),
-    *(({"first": {f"fitted/{name}": value}}, "holds numbers that are not finite") for name, value in NOT_FINITE),
+    (
+        array("preparation/scalers/past/loc", np.zeros(6)),
+        "scaling of 'past' of shape (6,), where it has 1 columns",
+    ),
+    *(
+        ({"first": {f"fitted/{name}": value}}, "holds numbers that are not finite")
+        for name, value in NOT_FINITE
+    ),
 ]
 
 
@@ -125,7 +147,12 @@ def test_a_horizon_that_none_is_trained_for_is_refused(file, rewrite_archive):
             index["header"]["fitted"][part]["window"]["horizon"] = 10**9
 
     rewrite_archive(file, change_index=lengthen)
-    refused(SpecError, "horizon: expected at most 100,000 steps, received 1000000000", Seq2SeqRegressor.load, file)
+    refused(
+        SpecError,
+        "horizon: expected at most 100,000 steps, received 1000000000",
+        Seq2SeqRegressor.load,
+        file,
+    )
 
 
 def test_a_verbose_that_would_fail_in_a_later_fit_is_refused(file, rewrite_archive):

@@ -26,9 +26,12 @@ SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0
 # ---------------------------------------------------------------- scikit-learn
 
 
-# A repeated window comes into another mini-batch than its copy, so weight 2 and two copies agree only on average.
+# A repeated window comes into another mini-batch than its copy, so weight 2 and two copies agree
+# only on average.
 EXPECTED_TO_FAIL = {"check_sample_weight_equivalence_on_dense_data"}
-LEARNS = Seq2SeqRegressor(**{**SMALL, "encoder_units": (8,), "epochs": 60}, learning_rate=0.03, validation_fraction=0.0)
+LEARNS = Seq2SeqRegressor(
+    **{**SMALL, "encoder_units": (8,), "epochs": 60}, learning_rate=0.03, validation_fraction=0.0
+)
 CHECKS = [*estimator_checks_generator(LEARNS)]
 # These ask what was learnt; others ask for shapes, types and messages, for which two epochs do.
 OF_WHAT_IS_LEARNT = {"check_regressors_train", *EXPECTED_TO_FAIL}
@@ -44,22 +47,27 @@ def name_check(check):
 def test_scikit_learns_own_checks(check, request):
     name = name_check(check)
     if name == "check_methods_subset_invariance":
-        # A row alone and the same row among others run in programs of other sizes, which on some processors add in
-        # another order: they agree to the check's 1e-7 in double precision only.
+        # A row alone and the same row among others run in programs of other sizes, which on some
+        # processors add in another order: they agree to the check's 1e-7 in double precision only.
         request.getfixturevalue("double_precision")
     if name in EXPECTED_TO_FAIL:
-        request.applymarker(pytest.mark.xfail(reason="mini-batches", raises=AssertionError, strict=True))
+        request.applymarker(
+            pytest.mark.xfail(reason="mini-batches", raises=AssertionError, strict=True)
+        )
     check(clone(LEARNS) if name in OF_WHAT_IS_LEARNT else clone(LEARNS).set_params(epochs=2))
 
 
 def test_scikit_learn_has_many_checks():
     assert len(CHECKS) > 50
-    assert {*OF_WHAT_IS_LEARNT, "check_methods_subset_invariance"} <= {name_check(check) for _, check in CHECKS}
+    assert {*OF_WHAT_IS_LEARNT, "check_methods_subset_invariance"} <= {
+        name_check(check) for _, check in CHECKS
+    }
 
 
 def test_grid_search_with_covariates(sines):
     past, future = sines
-    static, known = np.arange(96.0)[:, None], np.ones((96, 5, 1))
+    static = np.arange(96.0)[:, None]
+    known = np.ones((96, 5, 1))
     with sklearn.config_context(enable_metadata_routing=True):
         names = {"static_covariates": True, "future_covariates": True}
         model = Seq2SeqRegressor(**SMALL).set_fit_request(**names).set_score_request(**names)
@@ -88,7 +96,9 @@ def test_forecasts_depend_on_nothing_but_the_past(sines):
     changed = future.copy()
     changed[-9:] = 1e3
     options = {**SMALL, "epochs": 1, "validation_fraction": 9 / 96}
-    np.testing.assert_array_equal(*(Seq2SeqRegressor(**options).fit(past, y).predict(past) for y in (future, changed)))
+    np.testing.assert_array_equal(
+        *(Seq2SeqRegressor(**options).fit(past, y).predict(past) for y in (future, changed))
+    )
 
 
 # ---------------------------------------------------------------- shapes and horizons
@@ -97,7 +107,8 @@ def test_forecasts_depend_on_nothing_but_the_past(sines):
 @pytest.mark.parametrize("decoder_input", ["zeros", "teacher", "scheduled", "autoregressive"])
 def test_a_longer_horizon_goes_on_and_states_suffice(sines, decoder_input):
     model = Seq2SeqRegressor(**SMALL, decoder_input=decoder_input).fit(*sines)
-    short, longer = model.predict(sines[0]), model.predict(sines[0], horizon=9)
+    short = model.predict(sines[0])
+    longer = model.predict(sines[0], horizon=9)
     np.testing.assert_allclose(longer[:, :5], short, atol=1e-6)
     np.testing.assert_allclose(model.decode(model.encode(sines[0]), 9), longer, atol=1e-6)
     assert model.predict(sines[0], horizon=2).shape == (96, 2, 1)
@@ -106,9 +117,9 @@ def test_a_longer_horizon_goes_on_and_states_suffice(sines, decoder_input):
 def test_the_segment_preset_reads_on_and_forecasts_any_horizon(sines, tmp_path):
     past, future = sines
     season = {"residual": "seasonal", "season_length": np.int64(3)}
-    model = Seq2SeqRegressor("segment", encoder_units=6, epochs=2, random_state=0, verbose=0, **season).fit(
-        past, future
-    )
+    model = Seq2SeqRegressor(
+        "segment", encoder_units=6, epochs=2, random_state=0, verbose=0, **season
+    ).fit(past, future)
     longer = model.predict(past, horizon=14)
     np.testing.assert_allclose(longer[:, :5], model.predict(past), atol=1e-5)
     model.save(tmp_path / "model.seqcast")
@@ -146,7 +157,10 @@ def test_wrong_updates_are_refused(read, fitted):
         refused(DataError, message, model.update, given, steps)
     with pytest.raises(NotFittedError):
         Seq2SeqRegressor().update(states, past)
-    with pytest.raises(DataError, match=r"states: expected layer states of widths \[\(6,\)\], received \[\(6, 6\)\]"):
+    with pytest.raises(
+        DataError,
+        match=r"states: expected layer states of widths \[\(6,\)\], received \[\(6, 6\)\]",
+    ):
         fitted.decode(states)
 
 
@@ -154,7 +168,9 @@ def test_states_of_other_weights_are_refused(sines):
     past, future = sines
     model = Seq2SeqRegressor(**SMALL).fit(past, future)
     other = Seq2SeqRegressor(**{**SMALL, "random_state": 1}).fit(past, future)
-    message = "states: expected states that this network has encoded, received states of other weights"
+    message = (
+        "states: expected states that this network has encoded, received states of other weights"
+    )
     for reader, states in ((model, other.encode(past)), (other, model.encode(past)[:5])):
         refused(DataError, message, reader.decode, states)
         refused(DataError, message, reader.update, states, past[: len(states)])
@@ -174,7 +190,13 @@ def test_states_belong_to_all_copies_of_their_network(sines, tmp_path):
     states = model.encode(past)
     expected = model.decode(states)
     pickled = pickle.loads(pickle.dumps(states))
-    for copied in (states, copy.deepcopy(states), pickled, States.from_dict(states.to_dict()), states[:]):
+    for copied in (
+        states,
+        copy.deepcopy(states),
+        pickled,
+        States.from_dict(states.to_dict()),
+        states[:],
+    ):
         np.testing.assert_array_equal(model.decode(copied), expected)
     loaded = Seq2SeqRegressor.load(tmp_path / "model.seqcast")
     for reader in (loaded, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
@@ -184,9 +206,18 @@ def test_states_belong_to_all_copies_of_their_network(sines, tmp_path):
 
 def test_states_without_a_mark_are_refused(fitted, sines):
     states = fitted.encode(sines[0])
-    for unmarked in (States(states.layers), States.from_dict(states.arrays()), fitted.engine_.model.encode(sines[0])):
+    for unmarked in (
+        States(states.layers),
+        States.from_dict(states.arrays()),
+        fitted.engine_.model.encode(sines[0]),
+    ):
         refused(DataError, "received states without a mark", fitted.decode, unmarked)
-    refused(DataError, "states: expected states from encode, received dict", fitted.decode, states.to_dict())
+    refused(
+        DataError,
+        "states: expected states from encode, received dict",
+        fitted.decode,
+        states.to_dict(),
+    )
     turned = dataclasses.replace(states, layers=tuple((-layer,) for (layer,) in states.layers))
     assert np.abs(fitted.decode(turned) - fitted.decode(states)).max() > 0
 
@@ -204,7 +235,9 @@ def test_axes_of_y_come_back(sines):
 def test_several_signals_in_one_out_and_any_length(sines):
     rng = np.random.default_rng(0)
     past = np.concatenate([rng.normal(size=(96, 12, 2)), sines[0]], axis=2)
-    model = Seq2SeqRegressor(**SMALL, target_features=2, decoder_input="autoregressive").fit(past, sines[1])
+    model = Seq2SeqRegressor(**SMALL, target_features=2, decoder_input="autoregressive").fit(
+        past, sines[1]
+    )
     assert model.preparation_.window.target_features == (2,)
     assert model.predict(past[:, 4:]).shape == (96, 5, 1)
     assert Seq2SeqRegressor(**SMALL).fit(past, sines[1]).preparation_.window.target_features is None
@@ -213,7 +246,11 @@ def test_several_signals_in_one_out_and_any_length(sines):
 def test_scaling_and_shifting_the_data_scales_and_shifts_the_forecast(sines):
     past, future = (values.astype(float) for values in sines)
     plain = Seq2SeqRegressor(**SMALL).fit(past, future).predict(past)
-    moved = Seq2SeqRegressor(**SMALL).fit(past * 1e6 + 3e6, future * 1e6 + 3e6).predict(past * 1e6 + 3e6)
+    moved = (
+        Seq2SeqRegressor(**SMALL)
+        .fit(past * 1e6 + 3e6, future * 1e6 + 3e6)
+        .predict(past * 1e6 + 3e6)
+    )
     np.testing.assert_allclose((moved - 3e6) / 1e6, plain, atol=1e-3)
 
 
@@ -221,20 +258,51 @@ def test_scaling_and_shifting_the_data_scales_and_shifts_the_forecast(sines):
 
 
 KNOWN = np.ones((96, 5, 2))
-STATIC, AHEAD = {"static_covariates": KNOWN[:, 0]}, {"future_covariates": KNOWN}
+STATIC = {"static_covariates": KNOWN[:, 0]}
+AHEAD = {"future_covariates": KNOWN}
 WRONG_INPUTS = [
-    ("plain", np.ones((2, 12, 3)), {}, "X: expected [N, T, 1], as at fit, received shape (2, 12, 3)."),
+    (
+        "plain",
+        np.ones((2, 12, 3)),
+        {},
+        "X: expected [N, T, 1], as at fit, received shape (2, 12, 3).",
+    ),
     ("plain", np.ones((2, 12)), {}, "X: expected [N, T, 1], as at fit, received 2 axes."),
-    ("plain", np.full((2, 12, 1), np.nan), {}, "X, window 0, step 0, feature 0: expected finite numbers"),
+    (
+        "plain",
+        np.full((2, 12, 1), np.nan),
+        {},
+        "X, window 0, step 0, feature 0: expected finite numbers",
+    ),
     ("plain", None, {"horizon": 0}, "horizon: expected a whole number >= 1, received 0."),
     ("plain", None, {"horizon": 2.5}, "horizon: expected a whole number >= 1, received 2.5."),
     ("plain", None, STATIC, "static_covariates: expected nothing, as at fit"),
-    ("flat", np.ones((2, 11)), {}, "X: X has 11 features, but Seq2SeqRegressor is expecting 12 features as input"),
+    (
+        "flat",
+        np.ones((2, 11)),
+        {},
+        "X: X has 11 features, but Seq2SeqRegressor is expecting 12 features as input",
+    ),
     ("rich", None, {}, "static_covariates: expected 2 features, as at fit, received nothing"),
-    ("rich", None, {"static_covariates": KNOWN[:, 0, :1]}, "static_covariates: expected 2 features, as at fit"),
-    ("rich", None, {"static_covariates": KNOWN[:5, 0]}, "static_covariates: expected as many windows as X, 96"),
+    (
+        "rich",
+        None,
+        {"static_covariates": KNOWN[:, 0, :1]},
+        "static_covariates: expected 2 features, as at fit",
+    ),
+    (
+        "rich",
+        None,
+        {"static_covariates": KNOWN[:5, 0]},
+        "static_covariates: expected as many windows as X, 96",
+    ),
     ("rich", None, STATIC, "future_covariates: expected 2 features, as at fit, received nothing"),
-    ("rich", None, {**STATIC, **AHEAD, "horizon": 6}, "future_covariates: expected at least 6 steps, the horizon"),
+    (
+        "rich",
+        None,
+        {**STATIC, **AHEAD, "horizon": 6},
+        "future_covariates: expected at least 6 steps, the horizon",
+    ),
 ]
 
 
@@ -271,7 +339,8 @@ DISTRIBUTIONS = {
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_quantiles_of_every_head(purchases, name, tmp_path):
-    past, future = purchases[0], purchases[1] + (name == "log_normal")
+    past = purchases[0]
+    future = purchases[1] + (name == "log_normal")
     options = {**SMALL, **DISTRIBUTIONS[name], "head": name.partition(",")[0]}
     model = Seq2SeqRegressor(**options).fit(past, future)
     quantiles = model.predict_quantiles(past, (0.9, 0.1, 0.5), horizon=7)
@@ -283,12 +352,16 @@ def test_quantiles_of_every_head(purchases, name, tmp_path):
     assert 0 < median.mean() < 20  # in the data's units
     model.save(tmp_path / "model.seqcast")
     loaded = Seq2SeqRegressor.load(tmp_path / "model.seqcast")
-    np.testing.assert_array_equal(loaded.predict_quantiles(past, (0.9, 0.1, 0.5), horizon=7), quantiles)
+    np.testing.assert_array_equal(
+        loaded.predict_quantiles(past, (0.9, 0.1, 0.5), horizon=7), quantiles
+    )
     assert clone(loaded).get_params()["head"] == options["head"]
 
 
 def test_quantiles_take_a_distribution_and_probabilities(fitted, sines, purchases):
-    with pytest.raises(SpecError, match="head: expected a head that forecasts a distribution, received 'point'"):
+    with pytest.raises(
+        SpecError, match="head: expected a head that forecasts a distribution, received 'point'"
+    ):
         fitted.predict_quantiles(sines[0], (0.1, 0.9))
     model = Seq2SeqRegressor(**{**SMALL, "head": "normal", "epochs": 1}).fit(*purchases)
     with pytest.raises(SpecError, match="probabilities: expected numbers between 0 and 1"):
@@ -306,11 +379,14 @@ Y = np.maximum(RNG.normal(size=(48, 3, 1)), 0.0)
 
 
 def regressor(**options):
-    return Seq2SeqRegressor(encoder_units=4, epochs=1, random_state=0, verbose=0, scale="none", **options)
+    return Seq2SeqRegressor(
+        encoder_units=4, epochs=1, random_state=0, verbose=0, scale="none", **options
+    )
 
 
 def test_what_was_never_negative_is_forecast_so():
-    model, real = regressor().fit(X, Y), regressor(support="real").fit(X, Y)
+    model = regressor().fit(X, Y)
+    real = regressor(support="real").fit(X, Y)
     far = 5.0 * X
     assert real.predict(far).min() < 0
     np.testing.assert_array_equal(model.predict(far), np.maximum(real.predict(far), 0.0))
@@ -321,7 +397,8 @@ def test_what_was_never_negative_is_forecast_so():
 def test_counts_are_whole_numbers(tmp_path):
     counts = np.floor(4 * Y)[:, :, 0]
     model = regressor(support="counts", head="normal").fit(X[:, :, 0], counts)
-    points, quantiles = model.predict(X[:, :, 0]), model.predict_quantiles(X[:, :, 0], (0.1, 0.5, 0.9))
+    points = model.predict(X[:, :, 0])
+    quantiles = model.predict_quantiles(X[:, :, 0], (0.1, 0.5, 0.9))
     assert points.dtype == quantiles.dtype == np.int64
     assert (points.shape, quantiles.shape) == ((48, 3), (48, 3, 3))
     assert points.min() >= 0
@@ -329,7 +406,9 @@ def test_counts_are_whole_numbers(tmp_path):
     bounds = plain.predict_quantiles(X[:, :, 0], (0.1, 0.9))
     np.testing.assert_array_equal(quantiles[..., [0, 2]], np.maximum(np.rint(bounds), 0))
     model.save(tmp_path / "m.seqcast")
-    np.testing.assert_array_equal(Seq2SeqRegressor.load(tmp_path / "m.seqcast").predict(X[:, :, 0]), points)
+    np.testing.assert_array_equal(
+        Seq2SeqRegressor.load(tmp_path / "m.seqcast").predict(X[:, :, 0]), points
+    )
 
 
 def test_what_is_not_seen_at_once_is_not_guessed():
@@ -345,7 +424,13 @@ def test_what_is_not_seen_at_once_is_not_guessed():
 def test_values_outside_are_refused():
     negative = r"y, window 0, step 0, feature 0: expected values >= 0, for support='non-negative', received -1 "
     refused(DataError, negative, regressor(support="non-negative").fit, X, Y - 1.0 - Y[0, 0, 0])
-    refused(DataError, "expected whole numbers >= 0, for support='counts'", regressor(support="counts").fit, X, Y)
+    refused(
+        DataError,
+        "expected whole numbers >= 0, for support='counts'",
+        regressor(support="counts").fit,
+        X,
+        Y,
+    )
     refused(SpecError, "support: expected one of", regressor(support="positive").fit, X, Y)
 
 
@@ -353,17 +438,33 @@ def test_values_outside_are_refused():
 
 
 def test_options_are_those_of_the_specs():
-    others = {"preset", "scale", "target_features", "season_length", "support", "random_state", "verbose"}
-    fields = {item.name for spec in (NetworkSpec, TrainingSpec) for item in dataclasses.fields(spec)}
+    others = {
+        "preset",
+        "scale",
+        "target_features",
+        "season_length",
+        "support",
+        "random_state",
+        "verbose",
+    }
+    fields = {
+        item.name for spec in (NetworkSpec, TrainingSpec) for item in dataclasses.fields(spec)
+    }
     assert set(Seq2SeqRegressor().get_params()) == fields | others
     options = resolve_options(Seq2SeqRegressor().get_params())
-    assert (options.network, options.training) == (PRESETS["classic"].network, PRESETS["classic"].training)
+    assert (options.network, options.training) == (
+        PRESETS["classic"].network,
+        PRESETS["classic"].training,
+    )
 
 
 def test_none_is_the_presets_and_the_word_none_is_nothing():
-    model = Seq2SeqRegressor(encoder_units=(7,), clip_norm="none", early_stopping="none", metrics="mae")
+    model = Seq2SeqRegressor(
+        encoder_units=(7,), clip_norm="none", early_stopping="none", metrics="mae"
+    )
     options = resolve_options(model.get_params())
-    network, training = options.network, options.training
+    network = options.network
+    training = options.training
     assert network.encoder_units == network.decoder_units == (7,)
     assert (training.clip_norm, training.early_stopping, training.metrics) == (None, None, ("mae",))
 
@@ -372,24 +473,45 @@ def test_none_is_the_presets_and_the_word_none_is_nothing():
 def test_callbacks_are_checked_before_training(sines, callbacks):
     model = Seq2SeqRegressor(**SMALL)
     for fit in (model.fit, model.partial_fit):
-        refused(SpecError, r"callbacks: expected a list of keras.callbacks.Callback", fit, *sines, callbacks=callbacks)
+        refused(
+            SpecError,
+            r"callbacks: expected a list of keras.callbacks.Callback",
+            fit,
+            *sines,
+            callbacks=callbacks,
+        )
 
 
 COUNTS = {"head": "negative_binomial", "scale": "none"}
 WRONG_OPTIONS = [
-    ({"cell": "grru"}, "cell: expected one of 'gru', 'lstm', 'simple_rnn', received 'grru'. Did you mean 'gru'?"),
-    ({"preset": "clasic"}, "preset: expected one of 'classic', 'segment', received 'clasic'. Did you mean 'classic'?"),
+    (
+        {"cell": "grru"},
+        "cell: expected one of 'gru', 'lstm', 'simple_rnn', received 'grru'. Did you mean 'gru'?",
+    ),
+    (
+        {"preset": "clasic"},
+        "preset: expected one of 'classic', 'segment', received 'clasic'. Did you mean 'classic'?",
+    ),
     ({"scale": "standart"}, "scale: expected one of 'standard', 'none', received 'standart'."),
     ({"target_features": "al"}, "target_features: expected one of 'none', received 'al'."),
     ({"target_features": (0, 5)}, "target_features: expected 2 different column(s) of X below 2"),
-    ({"target_features": "none", "decoder_input": "teacher"}, "target_features: expected the column of X"),
+    (
+        {"target_features": "none", "decoder_input": "teacher"},
+        "target_features: expected the column of X",
+    ),
     ({"decoding": "parallel"}, "decoding: expected decoder_input='position' with 'parallel'"),
-    ({"residual": "seasonal"}, "season_length: expected the steps of a season, for residual='seasonal'"),
+    (
+        {"residual": "seasonal"},
+        "season_length: expected the steps of a season, for residual='seasonal'",
+    ),
     ({"segment": 99}, "segment: expected at most the horizon, "),
     ({"random_state": -1}, "random_state: expected a whole number >= 0, received -1."),
     ({"head": "normal", "loss": "mse"}, "loss: expected None with head='normal', received 'mse'."),
     ({"head": "log_normal"}, "scale: expected 'none' with head='log_normal', received 'standard'."),
-    ({**COUNTS, "normalise": "last"}, "normalise: expected 'none' or 'scale' with head='negative_binomial', received"),
+    (
+        {**COUNTS, "normalise": "last"},
+        "normalise: expected 'none' or 'scale' with head='negative_binomial', received",
+    ),
 ]
 
 
@@ -414,7 +536,13 @@ def test_a_seed_is_drawn_without_touching_global_generators():
 
 def test_model_inputs_name_every_static_covariate():
     rng = np.random.default_rng(0)
-    past, future, static = rng.normal(size=(6, 4, 1)), rng.normal(size=(6, 2, 1)), rng.normal(size=(6, 3))
+    past = rng.normal(size=(6, 4, 1))
+    future = rng.normal(size=(6, 2, 1))
+    static = rng.normal(size=(6, 3))
     model = Seq2SeqRegressor(encoder_units=(2,), epochs=1, random_state=0, verbose=0)
     model.fit(past, future, static_covariates=static)
-    assert model.model_inputs(past, static_covariates=static).static == ("static0", "static1", "static2")
+    assert model.model_inputs(past, static_covariates=static).static == (
+        "static0",
+        "static1",
+        "static2",
+    )

@@ -15,7 +15,15 @@ from seqcast.errors import DataError, NotFittedError, TrainingError
 from tests.refusals import refused
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
-LEARNT = ("fitted_", "engine_", "history_", "preparation_", "seed_", "n_features_in_", "feature_names_in_")
+LEARNT = (
+    "fitted_",
+    "engine_",
+    "history_",
+    "preparation_",
+    "seed_",
+    "n_features_in_",
+    "feature_names_in_",
+)
 
 
 def interrupt(*_):
@@ -28,7 +36,9 @@ def fail(*_):
 
 def stopping(when, at=0):
     """Return a callback that stops a training at the beginning of an epoch."""
-    return keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: when() if epoch == at else None)
+    return keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: when() if epoch == at else None
+    )
 
 
 def pickled(model):
@@ -46,7 +56,13 @@ def test_what_is_learnt_is_there_after_fit_and_cannot_be_set(fitted):
     model = Seq2SeqRegressor(**SMALL)
     for name in LEARNT:
         assert not hasattr(model, name)
-        refused(NotFittedError, r"this Seq2SeqRegressor instance is not fitted yet\. Call fit", getattr, model, name)
+        refused(
+            NotFittedError,
+            r"this Seq2SeqRegressor instance is not fitted yet\. Call fit",
+            getattr,
+            model,
+            name,
+        )
         assert hasattr(fitted, name) == (name != "feature_names_in_")
         with pytest.raises(AttributeError):
             setattr(fitted, name, None)
@@ -55,14 +71,22 @@ def test_what_is_learnt_is_there_after_fit_and_cannot_be_set(fitted):
 
 
 def test_names_of_columns_are_those_of_the_last_fit(sines, tmp_path):
-    past, future = frame(sines[0]), sines[1]
+    past = frame(sines[0])
+    future = sines[1]
     model = Seq2SeqRegressor(**{**SMALL, "epochs": 1}).fit(past, future)
     model.save(tmp_path / "model.seqcast")
     for each in (model, Seq2SeqRegressor.load(tmp_path / "model.seqcast")):
         assert (list(each.feature_names_in_), each.n_features_in_) == (list(past.columns), 12)
         np.testing.assert_array_equal(each.predict(past), model.predict(past))
-        refused(DataError, "feature names should match", each.predict, past.rename(columns={"t3": "three"}))
-    with pytest.warns(UserWarning, match="X does not have valid feature names, but Seq2SeqRegressor was fitted"):
+        refused(
+            DataError,
+            "feature names should match",
+            each.predict,
+            past.rename(columns={"t3": "three"}),
+        )
+    with pytest.warns(
+        UserWarning, match="X does not have valid feature names, but Seq2SeqRegressor was fitted"
+    ):
         model.predict(past.to_numpy())
     model.fit(*sines)
     assert model.n_features_in_ == 1
@@ -75,7 +99,11 @@ def test_after_more_epochs_no_epoch_is_the_best(sines):
     assert model.history_.best_epoch is not None
     epochs = len(model.history_)
     model.partial_fit(*sines)
-    assert (len(model.history_), model.history_.best_epoch, model.history_.stopped_early) == (epochs + 1, None, False)
+    assert (len(model.history_), model.history_.best_epoch, model.history_.stopped_early) == (
+        epochs + 1,
+        None,
+        False,
+    )
 
 
 # ---------------------------------------------------------------- copies
@@ -86,14 +114,19 @@ COPIES = [(copy.copy, True), (copy.deepcopy, False), (pickled, False), (pickled,
 
 @pytest.mark.parametrize(("copied", "continued"), COPIES)
 def test_copies_predict_the_same_and_go_their_own_way(sines, copied, continued):
-    past, future = frame(sines[0]), sines[1]
+    past = frame(sines[0])
+    future = sines[1]
     model = Seq2SeqRegressor(**SMALL).fit(past, future)
     if continued:
         model.partial_fit(past, future)
     before = model.predict(past)
     other = copied(model)
     np.testing.assert_array_equal(other.predict(past), before)
-    assert (other.seed_, other.history_, list(other.feature_names_in_)) == (0, model.history_, list(past.columns))
+    assert (other.seed_, other.history_, list(other.feature_names_in_)) == (
+        0,
+        model.history_,
+        list(past.columns),
+    )
     assert np.abs(other.partial_fit(past, future).predict(past) - before).max() > 0
     np.testing.assert_array_equal(model.predict(past), before)
     model.partial_fit(past, future)
@@ -108,13 +141,26 @@ def test_partial_fit_goes_on(sines):
     losses = [model.partial_fit(*sines).history_["loss"][-1] for _ in range(6)]
     assert len(model.history_) == 6
     assert losses[-1] < losses[0]
-    refused(DataError, r"y: expected shape .N, 5, 1., as before", model.partial_fit, sines[0], sines[1][:, :3])
+    refused(
+        DataError,
+        r"y: expected shape .N, 5, 1., as before",
+        model.partial_fit,
+        sines[0],
+        sines[1][:, :3],
+    )
 
 
 def test_partial_fit_goes_on_with_the_optimiser(sines):
     """Three passes in one fit at a constant rate are three partial fits, but for the order of windows."""
-    options = {"batch_size": 96, "validation_fraction": 0.0, "learning_rate_schedule": "constant", "optimizer": "adam"}
-    whole, passes = (Seq2SeqRegressor(**{**SMALL, **options, "epochs": epochs}) for epochs in (3, 1))
+    options = {
+        "batch_size": 96,
+        "validation_fraction": 0.0,
+        "learning_rate_schedule": "constant",
+        "optimizer": "adam",
+    }
+    whole, passes = (
+        Seq2SeqRegressor(**{**SMALL, **options, "epochs": epochs}) for epochs in (3, 1)
+    )
     whole.fit(*sines)
     for _ in range(3):
         passes.partial_fit(*sines)
@@ -123,7 +169,8 @@ def test_partial_fit_goes_on_with_the_optimiser(sines):
 
 def test_partial_fit_goes_on_from_fitted_and_from_loaded_weights(sines, fitted, tmp_path):
     fitted.save(tmp_path / "model.seqcast")
-    model, loaded = copy.copy(fitted), Seq2SeqRegressor.load(tmp_path / "model.seqcast")
+    model = copy.copy(fitted)
+    loaded = Seq2SeqRegressor.load(tmp_path / "model.seqcast")
     for each in (loaded, model):
         each.partial_fit(*sines)
     np.testing.assert_array_equal(loaded.predict(sines[0]), model.predict(sines[0]))
@@ -137,15 +184,24 @@ def test_partial_fit_goes_on_from_fitted_and_from_loaded_weights(sines, fitted, 
 DIVERGING = {"learning_rate": 1e30, "clip_norm": "none", "optimizer": "sgd"}
 FAILURES = [
     ({}, lambda model, past, future: model.fit(past[:, :, 0], future[:3]), DataError),
-    ({}, lambda model, past, future: model.fit(past, future * 9, validation=(past, future[:, :2])), DataError),
+    (
+        {},
+        lambda model, past, future: model.fit(past, future * 9, validation=(past, future[:, :2])),
+        DataError,
+    ),
     (DIVERGING, lambda model, past, future: model.fit(past * 1e3, future * 1e3), TrainingError),
-    ({}, lambda model, past, future: model.fit(past * 9, future, callbacks=[stopping(fail, at=1)]), RuntimeError),
+    (
+        {},
+        lambda model, past, future: model.fit(past * 9, future, callbacks=[stopping(fail, at=1)]),
+        RuntimeError,
+    ),
 ]
 
 
 @pytest.mark.parametrize(("options", "fit", "error"), FAILURES)
 def test_a_fit_that_fails_leaves_the_estimator_as_it_was(sines, fitted, options, fit, error):
-    model, new = copy.copy(fitted).set_params(**options), Seq2SeqRegressor(**{**SMALL, **options})
+    model = copy.copy(fitted).set_params(**options)
+    new = Seq2SeqRegressor(**{**SMALL, **options})
     before = fitted.predict(sines[0])
     for each in (model, new):
         with pytest.raises(error) as caught:
@@ -162,8 +218,13 @@ def test_a_partial_fit_that_diverges_leaves_what_there_was_before_the_batch(sine
     past, future = sines
     model = Seq2SeqRegressor(**SMALL).partial_fit(past, future)
     before = model.predict(past)
-    first, huge = past[:4], np.full(future[:4].shape, 1e30)  # one batch, with squares that are infinite
-    with pytest.raises(TrainingError, match=r"received inf in X\[\d\]; .* in y\[\.\.\., 0\]") as caught:
+    first, huge = (
+        past[:4],
+        np.full(future[:4].shape, 1e30),
+    )  # one batch, with squares that are infinite
+    with pytest.raises(
+        TrainingError, match=r"received inf in X\[\d\]; .* in y\[\.\.\., 0\]"
+    ) as caught:
         model.partial_fit(first, huge)
     for kept in (caught.value.best, model):
         np.testing.assert_array_equal(kept.predict(past), before)
@@ -216,12 +277,19 @@ def test_an_interruption_before_training_leaves_the_estimator_as_it_was(sines, f
 @pytest.mark.filterwarnings("ignore:random_state. cannot be written")
 def test_the_seed_of_a_fit_repeats_it(sines, random_state):
     """And no global generator is drawn from."""
-    options = {**SMALL, "dropout": 0.2, "epochs": 1, "decoder_input": "scheduled", "attention": "additive"}
+    options = {
+        **SMALL,
+        "dropout": 0.2,
+        "epochs": 1,
+        "decoder_input": "scheduled",
+        "attention": "additive",
+    }
     before = random.getstate(), np.random.get_state()[1].tolist()
     model = Seq2SeqRegressor(**{**options, "random_state": random_state}).fit(*sines)
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before
     again, other = (
-        Seq2SeqRegressor(**{**options, "random_state": seed}).fit(*sines) for seed in (model.seed_, model.seed_ + 1)
+        Seq2SeqRegressor(**{**options, "random_state": seed}).fit(*sines)
+        for seed in (model.seed_, model.seed_ + 1)
     )
     assert np.abs(other.predict(sines[0]) - model.predict(sines[0])).max() > 1e-4
     for each in (model, again):

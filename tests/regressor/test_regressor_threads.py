@@ -48,8 +48,15 @@ def test_predictions_during_fits_are_each_of_one_fit(read_beside):
     publish(model.fit, 1.0)
     answers = read_beside(fit_in_turn, readers)
     for name, expected in whole.items():
-        seen = {int(np.argmax([np.array_equal(answer, one) for one in expected])) for answer in answers[name]}
-        torn = [answer for answer in answers[name] if not any(np.array_equal(answer, one) for one in expected)]
+        seen = {
+            int(np.argmax([np.array_equal(answer, one) for one in expected]))
+            for answer in answers[name]
+        }
+        torn = [
+            answer
+            for answer in answers[name]
+            if not any(np.array_equal(answer, one) for one in expected)
+        ]
         assert not torn, f"{len(torn)} of {len(answers[name])} answers of {name} are of no fit"
         assert len(seen) > 2
     assert len({one.tobytes() for one in whole["predict"]}) == 4 * ROUNDS + 1
@@ -60,7 +67,9 @@ class FitsWhenRead:
     """An array that fits a model in another thread, and waits for it, when it is first read."""
 
     def __init__(self, values, fit):
-        self.values, self.fit, self.ndim = values, fit, values.ndim
+        self.values = values
+        self.fit = fit
+        self.ndim = values.ndim
 
     def __len__(self):
         return len(self.values)
@@ -82,7 +91,9 @@ def from_model_inputs(model, X):
 # Each takes a model, states of it, and the array that it reads.
 CALLS = {
     "predict": lambda model, _, X: model.predict(X, future_covariates=KNOWN),
-    "predict_quantiles": lambda model, _, X: model.predict_quantiles(X, LEVELS, future_covariates=KNOWN),
+    "predict_quantiles": lambda model, _, X: model.predict_quantiles(
+        X, LEVELS, future_covariates=KNOWN
+    ),
     "attention_weights": lambda model, _, X: model.attention_weights(X, future_covariates=KNOWN),
     "score": lambda model, _, X: model.score(X, FUTURE, future_covariates=KNOWN),
     "encode": lambda model, _, X: model.encode(X).vector(),
@@ -101,7 +112,8 @@ def fitted_with_covariates():
 @pytest.mark.parametrize("name", CALLS)
 def test_a_fit_in_the_middle_of_a_call_changes_the_next_call_only(fitted_with_covariates, name):
     model = copy.copy(fitted_with_covariates)
-    states, array = model.encode(PAST), KNOWN if name == "decode" else PAST
+    states = model.encode(PAST)
+    array = KNOWN if name == "decode" else PAST
     before = CALLS[name](model, states, array)
 
     def fit():

@@ -10,7 +10,8 @@ from seqcast.runtime import keras
 from tests.refusals import refused
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
-X, Y = np.ones((8, 6, 2)), np.ones((8, 3, 2))
+X = np.ones((8, 6, 2))
+Y = np.ones((8, 3, 2))
 NAN = X.copy()
 NAN[3, 2, 1] = np.nan
 INF = Y.copy()
@@ -22,7 +23,9 @@ class Stream(keras.utils.PyDataset):
 
     def __init__(self, batches, size, seed):
         super().__init__()
-        self.batches, self.size, self.seed = batches, size, seed
+        self.batches = batches
+        self.size = size
+        self.seed = seed
 
     def __len__(self):
         return self.batches
@@ -96,11 +99,15 @@ PASSES = [
 
 
 @pytest.mark.parametrize(("batches", "steps", "read"), PASSES)
-def test_an_epoch_of_a_dataset_has_its_steps_and_continues_where_the_last_one_ended(batches, steps, read):
-    stream, epochs = Unsized(batches), EpochsOf()
+def test_an_epoch_of_a_dataset_has_its_steps_and_continues_where_the_last_one_ended(
+    batches, steps, read
+):
+    stream = Unsized(batches)
+    epochs = EpochsOf()
     model = Seq2SeqRegressor(**SMALL, steps_per_epoch=steps).fit(stream, callbacks=[epochs])
     assert epochs.batches == [steps or batches] * 2
-    # The first batches are also read to learn the scaling, and one or two by Keras before it begins.
+    # The first batches are also read to learn the scaling, and one or two by Keras before it
+    # begins.
     assert stream.read[-len(read) :] == read
     stream.read.clear()
     model.partial_fit(stream)
@@ -125,26 +132,48 @@ def test_a_dataset_without_an_end_needs_steps(stream, tmp_path):
     message = "steps_per_epoch: expected a whole number for a generator, or a PyDataset without num_batches"
     refused(SpecError, message, model.fit, stream)
     refused(SpecError, message, model.partial_fit, stream)
-    refused(DataError, "validation: expected .* that has an end", model.fit, X, Y, validation=stream)
-    assert model.set_params(steps_per_epoch=1).fit(stream).predict(np.zeros((1, 12, 1))).shape == (1, 5, 1)
-    refused(SpecError, "checkpoint: expected None with batches", model.fit, stream, checkpoint=tmp_path / "c")
+    refused(
+        DataError, "validation: expected .* that has an end", model.fit, X, Y, validation=stream
+    )
+    assert model.set_params(steps_per_epoch=1).fit(stream).predict(np.zeros((1, 12, 1))).shape == (
+        1,
+        5,
+        1,
+    )
+    refused(
+        SpecError,
+        "checkpoint: expected None with batches",
+        model.fit,
+        stream,
+        checkpoint=tmp_path / "c",
+    )
 
 
 @pytest.mark.parametrize("count", [2.5, "3", -1])
 def test_an_impossible_number_of_batches_is_refused(count):
-    refused(SpecError, "num_batches: expected a whole number >= 0", Seq2SeqRegressor(**SMALL).fit, Unsized(count))
+    refused(
+        SpecError,
+        "num_batches: expected a whole number >= 0",
+        Seq2SeqRegressor(**SMALL).fit,
+        Unsized(count),
+    )
 
 
 def test_given_validation_is_used_and_not_trained_on(sines):
     held = random_sines(20, past=12, future=5, seed=9)
     model = Seq2SeqRegressor(**SMALL).fit(*sines, validation=held)
-    error = np.mean(((model.predict(held[0]) - held[1]) / model.preparation_.scalers["y"].scale) ** 2)
+    error = np.mean(
+        ((model.predict(held[0]) - held[1]) / model.preparation_.scalers["y"].scale) ** 2
+    )
     assert min(model.history_["val_loss"]) == pytest.approx(error, rel=1e-4)
-    assert "val_loss" in Seq2SeqRegressor(**SMALL).fit(Stream(2, 16, seed=1), validation=held).history_
+    assert (
+        "val_loss" in Seq2SeqRegressor(**SMALL).fit(Stream(2, 16, seed=1), validation=held).history_
+    )
 
 
 def test_a_number_of_windows_is_validated_on_as_that_share_of_them(sines):
-    (past, future), none = sines, {**SMALL, "validation_fraction": 0.0}
+    (past, future) = sines
+    none = {**SMALL, "validation_fraction": 0.0}
     model = Seq2SeqRegressor(**SMALL).fit(*sines, validation=24)
     assert "val_loss" in model.history_
     for other in (
@@ -156,15 +185,35 @@ def test_a_number_of_windows_is_validated_on_as_that_share_of_them(sines):
 
 
 OTHER_FORMS = [
-    ("windows", 96, r"validation: expected fewer windows than X has, 96, received 96\. Leave some to train on"),
+    (
+        "windows",
+        96,
+        r"validation: expected fewer windows than X has, 96, received 96\. Leave some to train on",
+    ),
     ("windows", 0, r"validation: expected a whole number >= 1, received 0"),
-    ("windows", 0.2, r"validation: expected a number of windows, \(X, y\), \(X, y, covariates\), or a keras"),
+    (
+        "windows",
+        0.2,
+        r"validation: expected a number of windows, \(X, y\), \(X, y, covariates\), or a keras",
+    ),
     ("windows", lambda X, y: X, "validation"),
     ("windows", lambda X, y: (X, y[:, :2]), "validation"),
-    ("windows", lambda X, y: (X[:, :, 0], y), r"validation: X: expected .N, T, 1., as at fit, received 2 axes"),
-    ("windows", lambda X, y: (X, y, {"static": y[:, 0]}), "validation, covariates: .*received static"),
+    (
+        "windows",
+        lambda X, y: (X[:, :, 0], y),
+        r"validation: X: expected .N, T, 1., as at fit, received 2 axes",
+    ),
+    (
+        "windows",
+        lambda X, y: (X, y, {"static": y[:, 0]}),
+        "validation, covariates: .*received static",
+    ),
     ("windows", lambda X, y: (X, y, y[:, 0]), "validation, covariates: expected a dict"),
-    ("table", lambda X, y: (X[:, :3], y), r"validation: X: X has 3 features, but .* is expecting 12"),
+    (
+        "table",
+        lambda X, y: (X[:, :3], y),
+        r"validation: X: X has 3 features, but .* is expecting 12",
+    ),
     ("stream", 8, "validation: expected windows or batches of their own, for an X of batches"),
     # Keras would read an endless one for ever, and one that ends in the first epoch only.
     ("stream", lambda X, y: (batch for batch in [(X, y)]), r"validation: .*received generator"),
@@ -177,14 +226,18 @@ def test_validation_of_another_form_is_refused(sines, X, validation, message):
     given = (Stream(3, 16, seed=1),) if X == "stream" else (past, sines[1])
     model = Seq2SeqRegressor(**SMALL)
     with pytest.raises((DataError, SpecError), match=message):
-        model.fit(*given, validation=validation(past, sines[1]) if callable(validation) else validation)
+        model.fit(
+            *given, validation=validation(past, sines[1]) if callable(validation) else validation
+        )
     assert not hasattr(model, "fitted_")
 
 
 @pytest.mark.parametrize("name", ["static_covariates", "future_covariates", "sample_weight"])
 def test_arrays_next_to_batches_are_refused(name):
     for method in (Seq2SeqRegressor(**SMALL).fit, Seq2SeqRegressor(**SMALL).partial_fit):
-        with pytest.raises(DataError, match=f"{name}: expected none, since the batches have their own"):
+        with pytest.raises(
+            DataError, match=f"{name}: expected none, since the batches have their own"
+        ):
             method(Stream(2, 16, seed=1), **{name: np.ones(32)})
 
 
@@ -192,7 +245,9 @@ FEATURES = [(1, 0, ""), (1, 1, ", 'static': 1"), (2, 2, ", 'static': 2")]
 
 
 @pytest.mark.parametrize(("features", "static", "received"), FEATURES)
-def test_batches_with_other_inputs_than_the_first_ones_are_refused(sines, features, static, received):
+def test_batches_with_other_inputs_than_the_first_ones_are_refused(
+    sines, features, static, received
+):
     past, future = sines
     whole = {"past": past, "static": np.ones((96, 2))}
     wrong = {"past": past.repeat(features, axis=2), "static": np.ones((96, static))}
@@ -203,7 +258,11 @@ def test_batches_with_other_inputs_than_the_first_ones_are_refused(sines, featur
     refused(DataError, message, Seq2SeqRegressor(**SMALL, steps_per_epoch=12).fit, batches)
 
 
-WEIGHTS = [(np.ones(3), "as many windows"), (-np.ones(96), "weights >= 0"), ([np.nan] * 96, "finite")]
+WEIGHTS = [
+    (np.ones(3), "as many windows"),
+    (-np.ones(96), "weights >= 0"),
+    ([np.nan] * 96, "finite"),
+]
 
 
 @pytest.mark.parametrize(("weight", "message"), WEIGHTS)
@@ -224,17 +283,33 @@ def test_a_window_of_weight_zero_is_not_learnt_from(sines):
 
 
 WRONG_DATA = [
-    (NAN, Y, "X, window 3, step 2, feature 1: expected finite numbers, received NaN. Drop or fill it."),
-    (X, INF, "y, window 5, step 0, feature 0: expected finite numbers, received -inf. Drop or fill it."),
+    (
+        NAN,
+        Y,
+        "X, window 3, step 2, feature 1: expected finite numbers, received NaN. Drop or fill it.",
+    ),
+    (
+        X,
+        INF,
+        "y, window 5, step 0, feature 0: expected finite numbers, received -inf. Drop or fill it.",
+    ),
     (X[:0], Y[:0], "X: expected at least one window, step and feature, received shape (0, 6, 2)."),
     (X[:, :0], Y, "X: expected at least one window, step and feature, received shape (8, 0, 2)."),
     (X, Y[:, :0], "y: expected at least one step, received shape (8, 0, 2). Give a future."),
     (X, Y[:5], "y: expected as many windows as X, 8, received 5. Give one entry a window."),
-    (X, Y[..., None], "y: expected 1 axes or 2 axes or 3 axes, received 4 axes, shape (8, 3, 2, 1)."),
+    (
+        X,
+        Y[..., None],
+        "y: expected 1 axes or 2 axes or 3 axes, received 4 axes, shape (8, 3, 2, 1).",
+    ),
     (X[..., None], Y, "X: Found array with dim 4"),
     (X[0, 0], Y, "X: Expected 2D array, got 1D array instead"),
     ([[1, 2], [3]], [1, 2], "X: "),
-    ([["a", "b"]], [1], "X: expected numbers in a regular array, received could not convert string to float"),
+    (
+        [["a", "b"]],
+        [1],
+        "X: expected numbers in a regular array, received could not convert string to float",
+    ),
     (X, None, "Seq2SeqRegressor requires y to be passed, but the target y is None"),
 ]
 
@@ -258,6 +333,13 @@ def test_data_that_a_distribution_does_not_have_are_refused(purchases):
         model = Seq2SeqRegressor(**counts)
         refused(DataError, message, fit, model, past, wrong)
         assert not hasattr(model, "engine_")
-    refused(DataError, "validation: " + message, Seq2SeqRegressor(**counts).fit, past, future, validation=(past, wrong))
+    refused(
+        DataError,
+        "validation: " + message,
+        Seq2SeqRegressor(**counts).fit,
+        past,
+        future,
+        validation=(past, wrong),
+    )
     batches = ((past, wrong) for _ in range(4))
     refused(DataError, message, Seq2SeqRegressor(**counts, steps_per_epoch=2).fit, batches)

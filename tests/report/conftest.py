@@ -13,7 +13,9 @@ class Reader(HTMLParser):
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
-        self.open, self.tags, self.text = [], [], []
+        self.open = []
+        self.tags = []
+        self.text = []
         self.feed(text)
         self.close()
         assert self.open == []

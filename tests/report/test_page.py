@@ -20,16 +20,24 @@ def figure_of():
     return figure
 
 
-TABLE, FACTS = Table([EVIL, EVIL], [[EVIL, EVIL]], EVIL), Facts({EVIL: [EVIL, {EVIL: EVIL}]})
+TABLE = Table([EVIL, EVIL], [[EVIL, EVIL]], EVIL)
+FACTS = Facts({EVIL: [EVIL, {EVIL: EVIL}]})
 BLOCKS = [(Note(EVIL), 2), (TABLE, 10), (FACTS, 4), (Picture.of(figure_of(), EVIL, EVIL), 2)]
 
 
 @pytest.mark.parametrize(("block", "texts"), BLOCKS)
 def test_text_comes_out_as_text(block, texts, read_page):
-    reader = read_page(page(EVIL, EVIL, [Section(EVIL, [block], name=EVIL), Section(EVIL, [block])]))
+    reader = read_page(
+        page(EVIL, EVIL, [Section(EVIL, [block], name=EVIL), Section(EVIL, [block])])
+    )
     assert "script" not in [tag for tag, _ in reader.tags]
-    assert sum(EVIL in text for text in reader.text) == 3 + 4 + texts  # title, heading, lead; names and headings
-    assert all(image["alt"] == EVIL and image["src"][:14] == "data:image/png" for image in reader.all("img"))
+    assert (
+        sum(EVIL in text for text in reader.text) == 3 + 4 + texts
+    )  # title, heading, lead; names and headings
+    assert all(
+        image["alt"] == EVIL and image["src"][:14] == "data:image/png"
+        for image in reader.all("img")
+    )
 
 
 def test_an_attribute_cannot_be_closed_by_its_text(read):
@@ -38,16 +46,41 @@ def test_an_attribute_cannot_be_closed_by_its_text(read):
 
 
 def test_tables_have_headings_and_marks(read):
-    table = Table(["model", "MAE", "is"], [["a", "1", "x"], ["b", "2", "y"]], "Scores", words=["is"], best={(0, 1)})
+    table = Table(
+        ["model", "MAE", "is"],
+        [["a", "1", "x"], ["b", "2", "y"]],
+        "Scores",
+        words=["is"],
+        best={(0, 1)},
+    )
     reader = read(table)
     assert [each["scope"] for each in reader.all("th")] == ["col"] * 3 + ["row"] * 2
     assert reader.all("td") == [{"class": "best"}, {"class": "text"}, {}, {"class": "text"}]
     cells = [text for text in reader.text if text.strip()]
-    assert cells[cells.index("Scores") :] == ["Scores", "model", "MAE", "is", "a", "1", "x", "b", "2", "y"]
+    assert cells[cells.index("Scores") :] == [
+        "Scores",
+        "model",
+        "MAE",
+        "is",
+        "a",
+        "1",
+        "x",
+        "b",
+        "2",
+        "y",
+    ]
 
 
 def test_values_are_written_for_readers():
-    values = {"a": 1234567, "b": 0.1 + 0.2, "c": True, "d": None, "e": (), "f": {"x": [1, 2]}, "g": ""}
+    values = {
+        "a": 1234567,
+        "b": 0.1 + 0.2,
+        "c": True,
+        "d": None,
+        "e": (),
+        "f": {"x": [1, 2]},
+        "g": "",
+    }
     expected = ["1,234,567", "0.3", "yes", "–", "–", "x: 1, 2", "–"]
     assert Facts(values).pairs() == list(zip(values, expected, strict=True))
 
@@ -65,5 +98,7 @@ def test_the_page_fetches_and_runs_nothing(read_page):
 
 
 def test_jinja_is_imported_when_a_page_is_written(run_python):
-    code = "import sys, seqcast.report.page as p; print('jinja2' in sys.modules); p.page('', '', [])"
+    code = (
+        "import sys, seqcast.report.page as p; print('jinja2' in sys.modules); p.page('', '', [])"
+    )
     assert run_python(code) == "False"

@@ -28,7 +28,9 @@ def alts(page):
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
 def test_all_parts(make_backtest, written, kind):
     history, backtest = make_backtest(series=3, cutoffs=6, kind=kind)
-    ahead = backtest.drop(columns=["y", "cutoff"]) if kind == "pandas" else backtest.drop("y", "cutoff")
+    ahead = (
+        backtest.drop(columns=["y", "cutoff"]) if kind == "pandas" else backtest.drop("y", "cutoff")
+    )
     ahead = ahead[-4:]
     page = written(
         history=history,
@@ -37,7 +39,9 @@ def test_all_parts(make_backtest, written, kind):
         model="good",
         metadata={"Settings": {"horizon": 4, "seed": 7}, "Training": {"epochs": 20}},
         learning={"loss": [1.0, 0.5], "val_loss": [1.2, 0.9]},
-        importance=pd.DataFrame({"covariate": ["price"], "importance": 0.3, "spread": 0.01, "error": 0.5}),
+        importance=pd.DataFrame(
+            {"covariate": ["price"], "importance": 0.3, "spread": 0.01, "error": 0.5}
+        ),
         trained_horizon=4,
         unit="MW",
     )
@@ -47,7 +51,15 @@ def test_all_parts(make_backtest, written, kind):
          "by series", "Errors of good", "the most important is price", "Loss over 2 epochs"), alts(page), strict=True
     ):  # fmt: skip
         assert part in alt
-    for expected in ("MASE", "coverage 80 %", "relative MAE", "Diebold-Mariano", "epochs 20", "horizon 4", "seed 7"):
+    for expected in (
+        "MASE",
+        "coverage 80 %",
+        "relative MAE",
+        "Diebold-Mariano",
+        "epochs 20",
+        "horizon 4",
+        "seed 7",
+    ):
         assert expected in page.words
     assert "2024-01-01" in page.words
     assert "Forecasts of 3 series by good." in page.words
@@ -56,10 +68,14 @@ def test_all_parts(make_backtest, written, kind):
 
 
 def test_coverage_is_shown_by_step_and_by_series(written):
-    stamps, ids = np.tile(np.arange(6), 40), np.repeat([f"s{place:02d}" for place in range(40)], 6)
-    # The last two steps are outside in every series, and one series in five is outside at each step.
+    stamps = np.tile(np.arange(6), 40)
+    ids = np.repeat([f"s{place:02d}" for place in range(40)], 6)
+    # The last two steps are outside in every series, and one series in five is outside at each
+    # step.
     outside = (stamps >= 4) | (np.repeat(np.arange(40), 6) % 5 == 0)
-    backtest = pd.DataFrame({"unique_id": ids, "ds": stamps, "cutoff": -1, "y": 5.0 * outside, "model": 0.0})
+    backtest = pd.DataFrame(
+        {"unique_id": ids, "ds": stamps, "cutoff": -1, "y": 5.0 * outside, "model": 0.0}
+    )
     backtest = backtest.assign(**{"model-lo-80": -1.0, "model-hi-80": 1.0})
     history = backtest[["unique_id", "ds", "y"]].assign(ds=stamps - 10)
     words = written(history=history, backtest=backtest, metrics=["mae"]).words
@@ -127,8 +143,16 @@ def test_nothing_is_written_when_something_is_wrong(make_backtest, tmp_path):
         ({"forecast": backtest, "model": "goood"}, SpecError, "Did you mean 'good'"),
         ({"backtest": backtest, "metrics": ["mea"]}, SpecError, "Did you mean 'm[as]e'"),
         ({"backtest": backtest, "max_series": 0}, SpecError, "max_series"),
-        ({"backtest": backtest, "history": history.drop(columns="y")}, DataError, "expected a column 'y'"),
-        ({"backtest": backtest.assign(ds=np.arange(len(backtest)))}, DataError, "ds: expected stamps like"),
+        (
+            {"backtest": backtest, "history": history.drop(columns="y")},
+            DataError,
+            "expected a column 'y'",
+        ),
+        (
+            {"backtest": backtest.assign(ds=np.arange(len(backtest)))},
+            DataError,
+            "ds: expected stamps like",
+        ),
     ]
     for options, error, message in wrong:
         with pytest.raises(error, match=message):
@@ -140,5 +164,7 @@ def test_nothing_is_written_when_something_is_wrong(make_backtest, tmp_path):
 
 def test_targets(make_backtest, written):
     frames = make_backtest(series=1, cutoffs=4)
-    history, backtest = (pd.concat([df.assign(target=name) for name in ("price", "volume")]) for df in frames)
+    history, backtest = (
+        pd.concat([df.assign(target=name) for name in ("price", "volume")]) for df in frames
+    )
     assert "series 2" in written(history=history, backtest=backtest).words

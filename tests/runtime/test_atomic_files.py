@@ -10,7 +10,12 @@ import pytest
 
 from seqcast.errors import SaveError
 from seqcast.runtime import atomic_files
-from seqcast.runtime.atomic_files import folder_beside, remove_unfinished, write_atomically, written_together
+from seqcast.runtime.atomic_files import (
+    folder_beside,
+    remove_unfinished,
+    write_atomically,
+    written_together,
+)
 from tests.refusals import refused
 
 
@@ -89,7 +94,8 @@ def write_together(*writes):
 
 
 def test_several_appear_together_or_not_at_all(tmp_path):
-    first, second = tmp_path / "first", tmp_path / "second"
+    first = tmp_path / "first"
+    second = tmp_path / "second"
     first.write_bytes(b"older")
 
     def write_both():
@@ -117,15 +123,21 @@ def test_of_several_the_one_that_cannot_be_written_is_named(tmp_path):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    write_first = functools.partial(write_atomically, tmp_path / "first", lambda file: file.write(b"new"))
-    write_second = functools.partial(write_atomically, tmp_path / "second", lambda file: file.write(b"new"))
+    write_first = functools.partial(
+        write_atomically, tmp_path / "first", lambda file: file.write(b"new")
+    )
+    write_second = functools.partial(
+        write_atomically, tmp_path / "second", lambda file: file.write(b"new")
+    )
     fail_second = functools.partial(write_atomically, tmp_path / "second", fail)
     refused(SaveError, "second.*No space left", write_together, fail_second, write_first)
     assert not list(tmp_path.iterdir())
     (tmp_path / "second").mkdir()
     refused(SaveError, "second", write_together, write_second)
     assert os.listdir(tmp_path) == ["second"]
-    refused(OSError, "^.Errno 28. No space left", write_together, fail)  # not of a file that is written
+    refused(
+        OSError, "^.Errno 28. No space left", write_together, fail
+    )  # not of a file that is written
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -135,7 +147,10 @@ def test_an_error_at_one_costs_no_other_that_is_whole(tmp_path, order):
 
     (tmp_path / "folder").mkdir()
     names = ["folder", "first"]
-    writes = [functools.partial(write_atomically, tmp_path / name, lambda file: file.write(b"new")) for name in names]
+    writes = [
+        functools.partial(write_atomically, tmp_path / name, lambda file: file.write(b"new"))
+        for name in names
+    ]
     # One cannot be renamed, and then the work fails; or the work alone does.
     refused(SaveError, "folder", write_together, *writes[::order])
     assert (tmp_path / "first").read_bytes() == b"new"
@@ -185,14 +200,18 @@ PERMISSIONS = """
 def test_permissions_are_those_of_any_new_file(run_python, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for line, mask in zip(
-        run_python(textwrap.dedent(PERMISSIONS)).splitlines(), (0o022, 0o027, 0o077, 2, 0), strict=True
+        run_python(textwrap.dedent(PERMISSIONS)).splitlines(),
+        (0o022, 0o027, 0o077, 2, 0),
+        strict=True,
     ):
         plain = oct(0o666 & ~mask)
         assert line.split() == ["160", plain, plain, oct(mask)]
 
 
 @pytest.mark.parametrize(("write", "older"), [(writes_folder, ["older"])])
-def test_a_folder_that_cannot_be_renamed_or_is_removed_leaves_the_one_that_was_there(place, write, older, monkeypatch):
+def test_a_folder_that_cannot_be_renamed_or_is_removed_leaves_the_one_that_was_there(
+    place, write, older, monkeypatch
+):
     replace = os.replace
 
     def refuse(source, target):
@@ -203,7 +222,8 @@ def test_a_folder_that_cannot_be_renamed_or_is_removed_leaves_the_one_that_was_t
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", refuse)
         with pytest.raises(
-            SaveError, match=r"folder to write to, with room, received No space left on device\. An older one is"
+            SaveError,
+            match=r"folder to write to, with room, received No space left on device\. An older one is",
         ):
             write(place, lambda _: None)
     # A process that is about to end removes folders too.
@@ -228,7 +248,9 @@ KILLED = """
 @pytest.mark.processes
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
 @pytest.mark.parametrize("folder", [False, True])
-def test_what_a_killed_process_leaves_is_removed_by_the_next(run_python, tmp_path, monkeypatch, folder):
+def test_what_a_killed_process_leaves_is_removed_by_the_next(
+    run_python, tmp_path, monkeypatch, folder
+):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(atomic_files, "_JUST_NOW", -1.0)
     run_python(textwrap.dedent(KILLED).format(folder=folder))
@@ -245,7 +267,9 @@ def test_a_pipe_in_the_folder_is_not_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr(atomic_files, "_JUST_NOW", -1.0)
     os.mkfifo(tmp_path / f".{atomic_files._MACHINE}0.part")
     writing = threading.Thread(
-        target=write_atomically, args=(tmp_path / "file", lambda file: file.write(b"whole")), daemon=True
+        target=write_atomically,
+        args=(tmp_path / "file", lambda file: file.write(b"whole")),
+        daemon=True,
     )
     writing.start()
     writing.join(60)

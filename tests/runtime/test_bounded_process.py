@@ -37,7 +37,10 @@ def test_an_error_comes_back_with_its_fields(process):
     with pytest.raises(DataError) as caught:
         process.run(refuse)
     assert (caught.value.column, caught.value.row) == ("y", 3)
-    assert caught.value.hint.worded(lambda option: f"--{option.name} {option.value}") == "Choose --layout wide."
+    assert (
+        caught.value.hint.worded(lambda option: f"--{option.name} {option.value}")
+        == "Choose --layout wide."
+    )
 
 
 def test_a_call_that_takes_too_long_is_killed():

@@ -37,7 +37,10 @@ def test_this_environment_has_all_that_is_needed():
 def test_what_is_missing_or_does_not_fit_is_a_problem(needed):
     found = current_environment()
     assert list(found["packages"]) == ["numpy", "nothing-of-this-name", "pandas"]
-    assert found["extras"] == {"polars": {"polars": metadata.version("polars")}, "far": {"nor-of-this": None}}
+    assert found["extras"] == {
+        "polars": {"polars": metadata.version("polars")},
+        "far": {"nor-of-this": None},
+    }
     missing, unfit = found["problems"]
     assert missing.endswith("pip install nothing-of-this-name")
     assert unfit.startswith("pandas ")

@@ -97,7 +97,12 @@ def test_a_worker_is_another_process_with_one_thread_and_our_backend():
 
         from seqcast.runtime.threads import threads
 
-        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+        names = (
+            "OMP_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS",
+            "MKL_NUM_THREADS",
+            "TF_NUM_INTRAOP_THREADS",
+        )
         return os.getpid(), threads(), {os.environ[name] for name in names}, keras.backend.backend()
 
     for process, *rest in LokyExecutor(2).map(look, [(), ()]):
@@ -128,7 +133,9 @@ def test_workers_do_not_wait_for_those_of_joblib():
     before = signal.signal(signal.SIGALRM, too_late)
     signal.alarm(60)
     try:
-        outer = Parallel(n_jobs=2, return_as="generator", pre_dispatch=2)(delayed(abs)(-number) for number in range(6))
+        outer = Parallel(n_jobs=2, return_as="generator", pre_dispatch=2)(
+            delayed(abs)(-number) for number in range(6)
+        )
         inner = [LokyExecutor(2).map(abs, [(-number,), (number,)]) for number in outer]
     finally:
         signal.alarm(0)
@@ -168,7 +175,10 @@ def test_the_first_error_comes_out_as_itself_and_leaves_no_worker():
 @pytest.mark.processes
 def test_a_worker_that_is_killed_is_said_in_words_and_others_take_over():
     executor = LokyExecutor(2)
-    with pytest.raises(WorkerDiedError, match=r"expected it to run until its work is done.*Try again with fewer rows"):
+    with pytest.raises(
+        WorkerDiedError,
+        match=r"expected it to run until its work is done.*Try again with fewer rows",
+    ):
         executor.map(lambda: os.kill(os.getpid(), signal.SIGKILL), [()] * 2)
     assert executor.map(abs, [(-1,), (2,)]) == [1, 2]
 
@@ -269,7 +279,8 @@ SCRIPT = """
 
 def start(code, folder, **how):
     """Start a script with a folder for the names of its workers; return the process when two of them wait."""
-    waiting, path = folder / "waiting", folder / "script.py"
+    waiting = folder / "waiting"
+    path = folder / "script.py"
     waiting.mkdir()
     path.write_text(textwrap.dedent(code))
     process = subprocess.Popen([sys.executable, path, waiting], **how)
@@ -285,31 +296,36 @@ def start(code, folder, **how):
 def test_a_script_without_a_guard(tmp_path):
     """Its functions go to the workers and nothing of it runs twice.
 
-    The same workers take each change of the number types; a fork neither waits for nor ends its parent's workers.
-    Ctrl-C, which a terminal sends to the whole group of processes, ends them all.
+    The same workers take each change of the number types; a fork neither waits for nor ends its
+    parent's workers. Ctrl-C, which a terminal sends to the whole group of processes, ends them all.
     """
-    # On a slow machine JAX would keep programs in the folder that the script gives it, and some jaxlibs log an error of
-    # processors whenever one is read.
+    # On a slow machine JAX would keep programs in the folder that the script gives it, and some
+    # jaxlibs log an error of processors whenever one is read.
     keeps_none = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "3600"}
     environment = {**os.environ, "SEQCAST_THREADS": "2", "PYTHONWARNINGS": "error", **keeps_none}
     with open(tmp_path / "out", "w+") as out, open(tmp_path / "err", "w+") as err:
-        process, workers = start(SCRIPT, tmp_path, env=environment, start_new_session=True, stdout=out, stderr=err)
+        process, workers = start(
+            SCRIPT, tmp_path, env=environment, start_new_session=True, stdout=out, stderr=err
+        )
         try:
             os.killpg(process.pid, signal.SIGINT)
             process.wait(timeout=30)
         finally:
             process.kill()
     assert ((tmp_path / "err").read_text(), process.returncode) == ("", 0)
-    assert dict(line.split(": ") for line in (tmp_path / "out").read_text().splitlines()) == {
-        "double": "(True, 'float64', 'float64', 'float64', 'float64')",
-        "half": "(False, 'float32', 'bfloat16', 'float32', 'float32')",
-        "programs": "(None, 'mine')",  # the folder of compiled programs that the script has given JAX
-        "fork": "0 True",  # the end of the child, and whether its parent's workers are the ones from before
-        "trials": "True",
-        "members": "2",
-        "refits": "6",
-        "interrupted": "True",
-    }
+    assert (
+        dict(line.split(": ") for line in (tmp_path / "out").read_text().splitlines())
+        == {
+            "double": "(True, 'float64', 'float64', 'float64', 'float64')",
+            "half": "(False, 'float32', 'bfloat16', 'float32', 'float32')",
+            "programs": "(None, 'mine')",  # the folder of compiled programs that the script has given JAX
+            "fork": "0 True",  # the end of the child, and whether its parent's workers are the ones from before
+            "trials": "True",
+            "members": "2",
+            "refits": "6",
+            "interrupted": "True",
+        }
+    )
     assert len(workers) == 2
     assert not any(map(runs, workers))
 
@@ -331,7 +347,9 @@ ORPHANED = """
 @pytest.mark.processes
 @needs_processes
 def test_workers_end_when_their_parent_is_killed(tmp_path):
-    process, workers = start(ORPHANED, tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process, workers = start(
+        ORPHANED, tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     process.kill()
     process.wait()
     assert len(workers) == 2

@@ -19,7 +19,9 @@ DEFAULTS = FileLimits()
 def test_targets(tmp_path):
     check_target(tmp_path / "anything")
     check_target(tmp_path / "a.PNG", ("png",))
-    with pytest.raises(SpecError, match=r"suffix: expected one of 'png', received 'pgn'\. Did you mean 'png'"):
+    with pytest.raises(
+        SpecError, match=r"suffix: expected one of 'png', received 'pgn'\. Did you mean 'png'"
+    ):
         check_target(tmp_path / "a.pgn", ("png",))
     assert list(tmp_path.iterdir()) == []
     os.mkfifo(tmp_path / "pipe.csv")
@@ -30,13 +32,30 @@ def test_targets(tmp_path):
         (tmp_path / "pipe.csv", special),
         (Path("/dev/null"), special),
     ):
-        refused(SaveError, f"expected a file in a folder to write to, received {received}", check_target, path)
+        refused(
+            SaveError,
+            f"expected a file in a folder to write to, received {received}",
+            check_target,
+            path,
+        )
 
 
-UNITS = {"": 1, "kb": 10**3, "MB": 10**6, "Gb": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "gib": 1 << 30}
+UNITS = {
+    "": 1,
+    "kb": 10**3,
+    "MB": 10**6,
+    "Gb": 10**9,
+    "KiB": 1 << 10,
+    "MiB": 1 << 20,
+    "gib": 1 << 30,
+}
 
 
-@given(st.integers(1, 4000), st.sampled_from(sorted(UNITS)), st.sampled_from(["{}{}", " {} {} ", "{}.0  {}"]))
+@given(
+    st.integers(1, 4000),
+    st.sampled_from(sorted(UNITS)),
+    st.sampled_from(["{}{}", " {} {} ", "{}.0  {}"]),
+)
 def test_sizes_that_are_given_hold_for_any_file(number, unit, form):
     size = number * UNITS[unit]
     for max_size in (size, float(size), form.format(number, unit)):
@@ -44,9 +63,13 @@ def test_sizes_that_are_given_hold_for_any_file(number, unit, form):
         assert limits.size == limits.most(packed=1) == limits.most(packed=10**15) == size
 
 
-@pytest.mark.parametrize("max_size", ["", "GB", "8 XB", "-1", "much", 0, -5, True, [1], float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "max_size", ["", "GB", "8 XB", "-1", "much", 0, -5, True, [1], float("nan"), float("inf")]
+)
 def test_what_is_no_size_is_refused(max_size):
-    refused(SpecError, "max_size: expected a size, such as '8 GB', received", FileLimits.of, max_size)
+    refused(
+        SpecError, "max_size: expected a size, such as '8 GB', received", FileLimits.of, max_size
+    )
 
 
 @given(st.integers(1, 10**13), st.integers(1, 10**13))

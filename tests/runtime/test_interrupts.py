@@ -13,7 +13,8 @@ import pytest
 from seqcast.runtime import write_atomically
 from seqcast.runtime.interrupts import hear_interrupts, was_interrupted, writing_results
 
-# Under nohup or in a shell's background this process ignores some signals, and so would those that it starts.
+# Under nohup or in a shell's background this process ignores some signals, and so would those that
+# it starts.
 NOT_IGNORED = """
 import signal
 for name in ("SIGHUP", "SIGTERM", "SIGUSR1"):
@@ -166,7 +167,10 @@ def test_signals_that_somebody_handles_or_ignores_stay_theirs():
 def test_where_an_exception_would_be_dropped_the_first_one_comes_a_moment_later(file):
     # A function of that file, in which the signal comes.
     names = {"kill": os.kill, "pid": os.getpid(), "number": signal.SIGINT}
-    exec(compile("def work():\n    kill(pid, number)\n    return sum([*range(1000)])", file, "exec"), names)
+    exec(
+        compile("def work():\n    kill(pid, number)\n    return sum([*range(1000)])", file, "exec"),
+        names,
+    )
     found = []
 
     def work_and_wait():

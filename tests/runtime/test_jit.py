@@ -33,7 +33,8 @@ if keras.backend.backend() == "jax":
 
 @given(keys=st.lists(st.integers(0, 6), max_size=40), most=st.integers(1, 4))
 def test_programs_that_were_used_last_are_kept_and_others_let_go(keys, most):
-    made, alive = [], weakref.WeakSet()
+    made = []
+    alive = weakref.WeakSet()
 
     def make(key):
         def function(value):
@@ -47,7 +48,11 @@ def test_programs_that_were_used_last_are_kept_and_others_let_go(keys, most):
     for place, key in enumerate(keys):
         before = len(made)
         assert programs.find(key)("x") == (key, "x")
-        others_since = set(keys[:place][::-1][: keys[:place][::-1].index(key)]) if key in keys[:place] else None
+        others_since = (
+            set(keys[:place][::-1][: keys[:place][::-1].index(key)])
+            if key in keys[:place]
+            else None
+        )
         assert (len(made) == before) == (others_since is not None and len(others_since) < most)
         assert len(programs) == len(alive) == min(most, len(set(keys[: place + 1])))
 
@@ -100,11 +105,18 @@ def test_calls_of_a_model_see_later_weights_and_share_few_programs():
     assert not counts or max(counts) <= counts[0] + MOST_PROGRAMS
 
 
-SETTINGS = [(None, "linux", True), ("0", "linux", True), (None, "darwin", True), (None, "linux", False)]
+SETTINGS = [
+    (None, "linux", True),
+    ("0", "linux", True),
+    (None, "darwin", True),
+    (None, "linux", False),
+]
 
 
 @pytest.mark.parametrize(("setting", "system", "has_mallopt"), SETTINGS)
-def test_freed_memory_stays_mapped_under_glibc_unless_it_is_switched_off(monkeypatch, setting, system, has_mallopt):
+def test_freed_memory_stays_mapped_under_glibc_unless_it_is_switched_off(
+    monkeypatch, setting, system, has_mallopt
+):
     asked = {}
     libc = SimpleNamespace(mallopt=asked.__setitem__) if has_mallopt else object()  # musl has none
     monkeypatch.setattr(ctypes, "CDLL", lambda _: libc)
@@ -114,14 +126,18 @@ def test_freed_memory_stays_mapped_under_glibc_unless_it_is_switched_off(monkeyp
         monkeypatch.setenv("SEQCAST_KEEP_MEMORY", setting)
     keep_scratch_memory()
     is_kept = setting is None and system == "linux" and has_mallopt
-    assert asked == ({-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20} if is_kept else {})  # numbers of malloc.h
+    assert asked == (
+        {-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20} if is_kept else {}
+    )  # numbers of malloc.h
 
 
 def test_memory_between_what_stays_goes_back_to_the_system():
     if not sys.platform.startswith("linux") or not hasattr(ctypes.CDLL(None), "malloc_trim"):
         pytest.skip("the C library has no malloc_trim")
     keep_scratch_memory()
-    blocks = [b"%d" % number * 20_000 for number in range(100, 999)]  # each too small to be mapped by itself
+    blocks = [
+        b"%d" % number * 20_000 for number in range(100, 999)
+    ]  # each too small to be mapped by itself
     blocks = blocks[::20]
     before = memory_in_use()
     free_gaps()

@@ -24,7 +24,8 @@ def test_where_nothing_is_configured_lines_are_printed_once(capsys):
 
 @pytest.mark.parametrize("logger", [LOGGER, logging.getLogger()])
 def test_a_handler_gets_them_and_nothing_is_printed(capsys, logger):
-    found, handler = [], logging.Handler()
+    found = []
+    handler = logging.Handler()
     handler.emit = found.append
     say("before")
     logger.addHandler(handler)
@@ -49,7 +50,9 @@ def test_on_a_full_disk_progress_is_dropped_and_a_result_is_an_error(monkeypatch
     monkeypatch.setattr(sys, "stderr", FullStream())
     say("epoch 1")
     monkeypatch.setattr(sys, "stdout", FullStream())
-    with pytest.raises(SaveError, match="standard output: expected room for the result, received No space left"):
+    with pytest.raises(
+        SaveError, match="standard output: expected room for the result, received No space left"
+    ):
         say("a result", is_result=True)
 
 
@@ -80,14 +83,18 @@ def test_warnings_are_ignored_in_the_block_alone():
 def test_warnings_are_raised_in_the_block_alone():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with filtering_warnings("error", UserWarning), filtering_warnings("ignore", UserWarning, "but not"):
+        with (
+            filtering_warnings("error", UserWarning),
+            filtering_warnings("ignore", UserWarning, "but not"),
+        ):
             assert warns()
             assert not warns(text="but not this one")
         assert not warns()
 
 
 def test_threads_whose_blocks_overlap_leave_warnings_as_they_were():
-    entered, left = threading.Barrier(2, timeout=60), threading.Event()
+    entered = threading.Barrier(2, timeout=60)
+    left = threading.Event()
 
     def first():
         with filtering_warnings("ignore", UserWarning):
@@ -97,7 +104,9 @@ def test_threads_whose_blocks_overlap_leave_warnings_as_they_were():
     def second():
         with filtering_warnings("ignore", UserWarning):
             entered.wait()
-            assert left.wait(60)  # so this block began before the other one ended, and ends after it
+            assert left.wait(
+                60
+            )  # so this block began before the other one ended, and ends after it
             return warns()
 
     with ThreadPoolExecutor(2) as pool:

@@ -9,7 +9,16 @@ import types
 
 import pytest
 
-from seqcast.runtime import TaskEvent, bar_is_shown, listen, long_tasks, showing, shows_tasks, task, tracked
+from seqcast.runtime import (
+    TaskEvent,
+    bar_is_shown,
+    listen,
+    long_tasks,
+    showing,
+    shows_tasks,
+    task,
+    tracked,
+)
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -82,7 +91,8 @@ def test_a_task_that_fails_leaves_the_terminal_as_it_was(terminal):
 
 
 def test_what_one_thread_shows_and_hears_another_does_not(terminal):
-    heard, elsewhere = [], []
+    heard = []
+    elsewhere = []
 
     def work():
         elsewhere.append(bar_is_shown())

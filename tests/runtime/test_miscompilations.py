@@ -1,6 +1,7 @@
 """Known miscompilations of XLA on CPUs: the jaxlib that is installed has none of them.
 
-`pyproject.toml` excludes the versions that do. A process of its own compiles as users do, without the tests' flags.
+`pyproject.toml` excludes the versions that do. A process of its own compiles as users do, without
+the tests' flags.
 """
 
 import keras
@@ -8,7 +9,8 @@ import pytest
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="programs of JAX")
 
-# jax-ml/jax#39103, in jaxlib 0.10.2: in long arrays the last sums of products are those of other rows.
+# jax-ml/jax#39103, in jaxlib 0.10.2: in long arrays the last sums of products are those of other
+# rows.
 SUMS = """
 import jax
 import numpy as np
@@ -51,6 +53,8 @@ print("right")
 """
 
 
-@pytest.mark.parametrize("program", [SUMS, CONSTANTS], ids=["sums of products", "columns of a constant"])
+@pytest.mark.parametrize(
+    "program", [SUMS, CONSTANTS], ids=["sums of products", "columns of a constant"]
+)
 def test_the_installed_jaxlib_computes_what_others_got_wrong(run_python, program):
     assert run_python(program, XLA_FLAGS="") == "right"

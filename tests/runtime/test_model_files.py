@@ -16,7 +16,12 @@ from seqcast.errors import FileFormatError, MissingFileError, SaveError, SpecErr
 from seqcast.runtime import atomic_files, model_files
 from seqcast.runtime.model_files import FORMAT_VERSION, open_archive, write_archive
 
-HEADER = {"name": "Zürich 🙂", "sizes": [1, 2, None], "nested": {"dropout": 0.1, "on": True}, "empty": {}}
+HEADER = {
+    "name": "Zürich 🙂",
+    "sizes": [1, 2, None],
+    "nested": {"dropout": 0.1, "on": True},
+    "empty": {},
+}
 ARRAYS = {
     "float32": np.linspace(-1, 1, 7, dtype=np.float32),
     "float64": np.array([[np.pi, -0.0], [np.nan, -1e30]]),
@@ -77,7 +82,9 @@ def test_everything_comes_back_in_order_and_equal_models_are_equal_files(tmp_pat
 
 
 def test_big_endian_numbers_come_back_as_this_machine_has_them(file):
-    write_archive(file, "Model", {}, {"a": np.arange(3, dtype=">i4"), "b": np.array(["ä"], dtype=">U1")})
+    write_archive(
+        file, "Model", {}, {"a": np.arange(3, dtype=">i4"), "b": np.array(["ä"], dtype=">U1")}
+    )
     same(read_archive(file)[1], {"a": np.arange(3, dtype="<i4"), "b": np.array(["ä"])})
     write_archive(file, "Model", HEADER, {})
     assert read_archive(file) == (HEADER, {})
@@ -119,7 +126,8 @@ def test_a_truncated_file_is_refused(file):
 
 
 def test_no_flipped_byte_changes_what_is_read(file):
-    whole, refusals = file.read_bytes(), 0
+    whole = file.read_bytes()
+    refusals = 0
     header, arrays = read_archive(file)
     masks = np.random.default_rng(0).integers(1, 256, size=len(whole)).tolist()
     for place, mask in enumerate(masks):
@@ -161,11 +169,16 @@ def test_foreign_files_are_refused(tmp_path, content, received):
     refused(path, received=received)
 
 
-# An entry of the content, another value (none at all for ...), and what is said. Digests are those of the new content.
+# An entry of the content, another value (none at all for ...), and what is said. Digests are those
+# of the new content.
 CHANGED = [
     *[("format_version", value, "damaged") for value in (None, "new", ...)],
     *[("arrays", value, "damaged") for value in (None, ..., {"float64": "<f8"})],
-    *[("header", [1], "without a header"), ("header", "text", "without a header"), ("header", ..., "damaged")],
+    *[
+        ("header", [1], "without a header"),
+        ("header", "text", "without a header"),
+        ("header", ..., "damaged"),
+    ],
     ("kind", ..., "damaged"),
     # Arrays of another type than is named.
     *[("arrays", {"float64": "<f8", "unicode": kind}, "damaged") for kind in ("<f8", "<M8[ns]")],
@@ -174,7 +187,9 @@ CHANGED = [
 
 
 @pytest.mark.parametrize(("name", "value", "received"), CHANGED)
-def test_content_that_does_not_fit_is_refused(file, rewrite_archive, monkeypatch, name, value, received):
+def test_content_that_does_not_fit_is_refused(
+    file, rewrite_archive, monkeypatch, name, value, received
+):
     def change(content):
         content.update({name: value})
         if value is ...:
@@ -182,7 +197,9 @@ def test_content_that_does_not_fit_is_refused(file, rewrite_archive, monkeypatch
 
     if name == "arrays" and (not isinstance(value, dict) or len(value) < 2):
         # Whoever writes such content may name arrays that are not there.
-        monkeypatch.setattr(model_files, "_digest_of", lambda content, stored: "of what is not there")
+        monkeypatch.setattr(
+            model_files, "_digest_of", lambda content, stored: "of what is not there"
+        )
     rewrite_archive(file, change_index=change)
     refused(file, received=received)
 
@@ -199,7 +216,11 @@ def test_newer_formats_and_other_kinds_are_named(file, rewrite_archive):
 
 
 NOT_FINITE = [
-    *[("weights", np.array([1.0, bad], f"f{size}")) for size in (2, 4, 8) for bad in (np.nan, np.inf, -np.inf)],
+    *[
+        ("weights", np.array([1.0, bad], f"f{size}"))
+        for size in (2, 4, 8)
+        for bad in (np.nan, np.inf, -np.inf)
+    ],
     # In this one NaN stands for a missing value.
     *[("float64", np.array([np.nan, bad])) for bad in (np.inf, 1.1e150, -1e200)],
     ("times", ARRAYS["stamps"]),
@@ -237,13 +258,18 @@ def test_a_block_that_fails_blames_the_file_and_other_errors_pass(file, error):
         assert caught.value is error
         return
     assert caught.value.where == str(file)
-    assert caught.value.received == f"a file whose fields do not fit together ({type(error).__name__}: {error})"
+    assert (
+        caught.value.received
+        == f"a file whose fields do not fit together ({type(error).__name__}: {error})"
+    )
 
 
 # ---------------------------------------------------------------- files that would take too much
 
 
-@pytest.mark.parametrize("shape", ["[4]", "[4000000000000000]", "[4294967296,4294967296,4294967296]", "[-4]"])
+@pytest.mark.parametrize(
+    "shape", ["[4]", "[4000000000000000]", "[4294967296,4294967296,4294967296]", "[-4]"]
+)
 def test_an_array_that_claims_more_than_the_file_has_is_refused(file, memory_at_most, shape):
     whole = file.read_bytes().replace(b'"shape":[2,2]', f'"shape":{shape}'.encode())
     length = int.from_bytes(file.read_bytes()[:8], "little") + len(shape) - len("[2,2]")
@@ -254,7 +280,9 @@ def test_an_array_that_claims_more_than_the_file_has_is_refused(file, memory_at_
 
 def test_a_header_that_is_too_long_is_neither_read_nor_written(file, memory_at_most, monkeypatch):
     before = file.read_bytes()
-    with pytest.raises(SaveError, match="expected a header of at most 32 MiB, without the arrays, received 40 MiB"):
+    with pytest.raises(
+        SaveError, match="expected a header of at most 32 MiB, without the arrays, received 40 MiB"
+    ):
         write_archive(file, "Model", {"categories": ["x" * (1 << 20)] * 40}, {})
     assert file.read_bytes() == before
     with monkeypatch.context() as patch:
@@ -270,13 +298,19 @@ def test_a_file_that_is_too_long_is_refused_before_it_is_read(file, memory_at_mo
     with memory_at_most(1 << 20):
         error = refused(file, received="5,000,000,000 bytes")
     assert error.expected == "at most 4 GB"
-    assert str(error.hint) == "If you trust the file, allow more: max_size='8GB', or as much as it takes."
+    assert (
+        str(error.hint)
+        == "If you trust the file, allow more: max_size='8GB', or as much as it takes."
+    )
 
 
 MISSING = [
     (lambda path: None, "no such file"),
     (lambda path: path.mkdir(), "expected a file, received a folder"),
-    (lambda path: os.mkfifo(path), "expected a file, received a pipe, which - reads as standard input"),
+    (
+        lambda path: os.mkfifo(path),
+        "expected a file, received a pipe, which - reads as standard input",
+    ),
     (lambda path: path.symlink_to("/dev/zero"), "expected a file, received a device"),
     (lambda path: path.symlink_to("nowhere"), "no such file"),
 ]
@@ -325,7 +359,9 @@ def test_failed_writing_leaves_no_trace(tmp_path, monkeypatch, place, fails, cod
             patch.setattr(type(path) if fails == "open" else atomic_files.os, fails, fail)
         with pytest.raises(SaveError) as caught:
             write_archive(path, "Model", {"version": "newer"}, ARRAYS)
-    assert {entry: entry.is_file() and entry.read_bytes() for entry in tmp_path.rglob("*")} == before
+    assert {
+        entry: entry.is_file() and entry.read_bytes() for entry in tmp_path.rglob("*")
+    } == before
     assert isinstance(caught.value, OSError)
     assert str(caught.value) == (
         f"{path}: expected a folder to write to, with room, received {os.strerror(code)}. An older one is unchanged."

@@ -16,7 +16,13 @@ def test_a_number_has_no_power_of_ten_and_is_nearly_itself(value):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(100_483.0, "100,483"), (61_130.4, "61,130"), (1.012456, "1.012"), (12.5, "12.5"), (float("nan"), "nan")],
+    [
+        (100_483.0, "100,483"),
+        (61_130.4, "61,130"),
+        (1.012456, "1.012"),
+        (12.5, "12.5"),
+        (float("nan"), "nan"),
+    ],
 )
 def test_numbers_as_they_are_read(value, text):
     assert number_text(value) == text

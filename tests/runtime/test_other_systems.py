@@ -12,7 +12,14 @@ from types import SimpleNamespace
 import pytest
 
 from seqcast.errors import SaveError
-from seqcast.runtime import atomic_files, executors, file_checks, interrupts, program_cache, worker_starts
+from seqcast.runtime import (
+    atomic_files,
+    executors,
+    file_checks,
+    interrupts,
+    program_cache,
+    worker_starts,
+)
 from seqcast.runtime.threads import cores
 from seqcast.tables import reader_process, reader_script
 
@@ -56,7 +63,9 @@ def test_without_sigkill_and_lists_of_children_the_known_workers_are_ended(monke
     sent = []
     monkeypatch.delattr(signal, "SIGKILL", raising=False)
     monkeypatch.setattr(os, "kill", lambda process, number: sent.append((process, number)))
-    monkeypatch.setattr(executors, "Path", lambda name: tmp_path / name.strip("/"))  # no /proc, no /dev/shm
+    monkeypatch.setattr(
+        executors, "Path", lambda name: tmp_path / name.strip("/")
+    )  # no /proc, no /dev/shm
     pool = executors._WorkerPool()
     pool._executor = SimpleNamespace(_processes={4_194_305: None})
     pool.kill()
@@ -78,11 +87,15 @@ WINDOWS = SimpleNamespace(platform="win32")
 
 @pytest.mark.parametrize("refusals", [0, 3, 99])
 @pytest.mark.parametrize("system", ["win32", "linux"])
-def test_windows_waits_for_readers_of_a_file_that_is_replaced(monkeypatch, tmp_path, system, refusals):
+def test_windows_waits_for_readers_of_a_file_that_is_replaced(
+    monkeypatch, tmp_path, system, refusals
+):
     """Windows renames nothing onto a file that another process has open."""
     place = tmp_path / "model"
     place.write_bytes(b"older")
-    replace, attempts, pauses = os.replace, [], []
+    replace = os.replace
+    attempts = []
+    pauses = []
 
     def busy(source, target):
         attempts.append(target)
@@ -97,7 +110,9 @@ def test_windows_waits_for_readers_of_a_file_that_is_replaced(monkeypatch, tmp_p
         atomic_files.write_atomically(place, lambda stream: stream.write(b"newer"))
         assert place.read_bytes() == b"newer"
     else:
-        with pytest.raises(SaveError, match=r"received Access is denied\. An older one is unchanged"):
+        with pytest.raises(
+            SaveError, match=r"received Access is denied\. An older one is unchanged"
+        ):
             atomic_files.write_atomically(place, lambda stream: stream.write(b"newer"))
         assert place.read_bytes() == b"older"
     assert 0 <= sum(pauses) < 2
@@ -112,7 +127,9 @@ def test_names_that_windows_forbids_are_rejected_there_before_any_work(monkeypat
     file_checks.check_target(tmp_path / name)
     file_checks.check_new_folder(tmp_path / name, suffix=".parquet")
     monkeypatch.setattr(file_checks, "sys", WINDOWS)
-    with pytest.raises(SaveError, match=r"expected a name that Windows allows, received .* Name it "):
+    with pytest.raises(
+        SaveError, match=r"expected a name that Windows allows, received .* Name it "
+    ):
         file_checks.check_target(tmp_path / name)
     with pytest.raises(SaveError, match="received a name that Windows forbids"):
         file_checks.check_new_folder(tmp_path / name, suffix=".parquet")
@@ -134,7 +151,9 @@ def test_without_limits_of_the_system_the_reader_goes_on(monkeypatch):
     assert reader_script._limit(1, 1) is None
 
 
-@pytest.mark.parametrize("failure", [FileNotFoundError("ps"), subprocess.CalledProcessError(1, "ps"), None])
+@pytest.mark.parametrize(
+    "failure", [FileNotFoundError("ps"), subprocess.CalledProcessError(1, "ps"), None]
+)
 def test_without_ps_the_memory_of_a_process_is_unknown(monkeypatch, failure):
     def run(*_, **__):
         if failure is not None:
@@ -169,7 +188,9 @@ with hear_interrupts():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="names of POSIX are taken away")
-def test_without_all_of_these_names_a_model_is_fitted_written_and_read(run_python, monkeypatch, tmp_path):
+def test_without_all_of_these_names_a_model_is_fitted_written_and_read(
+    run_python, monkeypatch, tmp_path
+):
     monkeypatch.chdir(tmp_path)
     # filelock, which JAX imports, warns that its locks are soft.
     printed = run_python(WITHOUT, PYTHONWARNINGS="default", PYTHONWARNDEFAULTENCODING="1")

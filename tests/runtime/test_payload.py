@@ -60,7 +60,9 @@ class Drawing:
 
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-GRIDS = arrays_of.arrays(st.sampled_from([np.float32, np.int64, bool]), arrays_of.array_shapes(max_dims=2, max_side=3))
+GRIDS = arrays_of.arrays(
+    st.sampled_from([np.float32, np.int64, bool]), arrays_of.array_shapes(max_dims=2, max_side=3)
+)
 DRAWINGS = st.builds(
     Drawing,
     name=st.text(),
@@ -90,14 +92,25 @@ def test_what_was_written_comes_back(drawing):
     assert isinstance(again.shapes, tuple)
 
 
-DRAWING = Drawing("a", (Circle(1.0), Polygon(np.ones(3))), {"g": np.zeros(2)}, [np.ones(1)], Note("b"), 3)
+DRAWING = Drawing(
+    "a", (Circle(1.0), Polygon(np.ones(3))), {"g": np.zeros(2)}, [np.ones(1)], Note("b"), 3
+)
 CHANGES = [
     (lambda header: header.pop("name"), r"header has other fields than expected \(name\)"),
-    (lambda header: header["shapes"].append([1]), r"shapes\[2\] has other fields than expected \(list\)"),
+    (
+        lambda header: header["shapes"].append([1]),
+        r"shapes\[2\] has other fields than expected \(list\)",
+    ),
     (lambda header: header.update(shapes={}), "header.shapes is 'dict'"),
     (lambda header: header.update(grids=[]), "header.grids is 'list'"),
-    (lambda header: header["shapes"][0].update(key="line"), r"shapes\[0\]: 'line', which is unknown"),
-    (lambda header: header["shapes"][0]["payload"].update(radius=True), r"shapes\[0\].radius is 'bool'"),
+    (
+        lambda header: header["shapes"][0].update(key="line"),
+        r"shapes\[0\]: 'line', which is unknown",
+    ),
+    (
+        lambda header: header["shapes"][0]["payload"].update(radius=True),
+        r"shapes\[0\].radius is 'bool'",
+    ),
 ]
 
 
@@ -118,7 +131,10 @@ def test_an_array_that_lacks_is_refused():
 
 
 def test_numbers_of_numpy_are_plain():
-    assert to_payload({"a": np.int64(3), "b": (np.float32(0.5), None)}) == ({"a": 3, "b": [0.5, None]}, {})
+    assert to_payload({"a": np.int64(3), "b": (np.float32(0.5), None)}) == (
+        {"a": 3, "b": [0.5, None]},
+        {},
+    )
 
 
 # ---------------------------------------------------------------- types of JSON
@@ -147,8 +163,14 @@ INVALID = [
     ({"name": 3}, "header.name is 'int', where str is expected"),
     ({"numbers": [1, "2"]}, r"header.numbers\[1\] is 'str', where float is expected"),
     ({"numbers": [True]}, r"header.numbers\[0\] is 'bool', where float is expected"),
-    ({"numbers": [1, float("nan")]}, r"header.numbers\[1\] is nan, where a finite number is expected"),
-    ({"numbers": json.loads("[-1e999]")}, r"header.numbers\[0\] is -inf, where a finite number is expected"),
+    (
+        {"numbers": [1, float("nan")]},
+        r"header.numbers\[1\] is nan, where a finite number is expected",
+    ),
+    (
+        {"numbers": json.loads("[-1e999]")},
+        r"header.numbers\[0\] is -inf, where a finite number is expected",
+    ),
     ({"numbers": None}, "header.numbers is 'NoneType'"),
     ({"counts": {"a": 1.0}}, "header.counts.a is 'float', where int is expected"),
     ({"counts": [1]}, "header.counts is 'list'"),

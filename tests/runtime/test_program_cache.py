@@ -16,7 +16,9 @@ from seqcast.runtime import program_cache
 from seqcast.runtime.program_cache import SETTINGS, cache_compilations, cache_variables
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="programs of JAX")
-needs_permissions = pytest.mark.skipif(not hasattr(os, "getuid"), reason="owners and permissions of POSIX")
+needs_permissions = pytest.mark.skipif(
+    not hasattr(os, "getuid"), reason="owners and permissions of POSIX"
+)
 
 FOLDER = "jax_compilation_cache_dir"
 OURS = {name: value for name, (_, value) in SETTINGS.items()}
@@ -27,7 +29,9 @@ class Config:
     """JAX's settings, with its defaults, and the order in which they are updated."""
 
     def __init__(self):
-        self.jax_enable_compilation_cache, self.jax_compilation_cache_dir, self.updated = True, None, []
+        self.jax_enable_compilation_cache = True
+        self.jax_compilation_cache_dir = None
+        self.updated = []
         self.jax_logging_level = "NOTSET"
         vars(self).update({name: default for name, (default, _) in SETTINGS.items()})
 
@@ -58,9 +62,17 @@ def config(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     ("named", "used"),
-    [(None, "home/seqcast/programs"), ("else/where", "else/where/programs"), ("", None), ("off", None), (" OFF", None)],
+    [
+        (None, "home/seqcast/programs"),
+        ("else/where", "else/where/programs"),
+        ("", None),
+        ("off", None),
+        (" OFF", None),
+    ],
 )
-def test_programs_go_to_the_users_folder_unless_told_where_or_not_to(config, monkeypatch, tmp_path, named, used):
+def test_programs_go_to_the_users_folder_unless_told_where_or_not_to(
+    config, monkeypatch, tmp_path, named, used
+):
     if named is not None:
         monkeypatch.setenv("SEQCAST_CACHE_DIR", named)
     programs = tmp_path / used if used else None
@@ -86,7 +98,9 @@ FOLDERS = [
 
 
 @pytest.mark.parametrize(("settings", "variables"), FOLDERS)
-def test_what_the_user_has_told_jax_of_a_folder_stays(config, monkeypatch, tmp_path, settings, variables):
+def test_what_the_user_has_told_jax_of_a_folder_stays(
+    config, monkeypatch, tmp_path, settings, variables
+):
     vars(config).update(settings)
     for name, value in {"SEQCAST_CACHE_DIR": "ours", **variables}.items():
         monkeypatch.setenv(name, value)
@@ -103,7 +117,9 @@ BOUNDS = [
 
 
 @pytest.mark.parametrize(("settings", "variables", "stays"), BOUNDS)
-def test_what_the_user_has_told_jax_of_sizes_and_times_stays(config, monkeypatch, settings, variables, stays):
+def test_what_the_user_has_told_jax_of_sizes_and_times_stays(
+    config, monkeypatch, settings, variables, stays
+):
     vars(config).update(settings)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -113,7 +129,9 @@ def test_what_the_user_has_told_jax_of_sizes_and_times_stays(config, monkeypatch
 
 def test_threads_that_compile_at_once_set_it_once(config):
     """Nobody goes on before it is set: a program that is compiled meanwhile would begin a cache without a bound."""
-    start, slowly, update = threading.Barrier(8), threading.Event(), config.update
+    start = threading.Barrier(8)
+    slowly = threading.Event()
+    update = config.update
     config.update = lambda *setting: (slowly.wait(0.02), update(*setting))
 
     def compile_first(_):
@@ -202,13 +220,23 @@ def test_programs_without_a_time_of_last_use_are_removed(config, tmp_path, monke
     monkeypatch.setattr(program_cache, "SECONDS_BETWEEN_HALVES", 60.0)
     programs = tmp_path / "home" / "seqcast" / "programs"
     programs.mkdir(parents=True)
-    for name in ("half-cache", "of a clock set back-cache", "young-cache", "whole-cache", "whole-atime"):
+    for name in (
+        "half-cache",
+        "of a clock set back-cache",
+        "young-cache",
+        "whole-cache",
+        "whole-atime",
+    ):
         (programs / name).touch()
     for name in ("half-cache", "whole-cache"):
         os.utime(programs / name, (0, 0))
     os.utime(programs / "of a clock set back-cache", (time.time() + 3600,) * 2)
     assert cache_compilations() == programs
-    assert {path.name for path in programs.iterdir()} == {"young-cache", "whole-cache", "whole-atime"}
+    assert {path.name for path in programs.iterdir()} == {
+        "young-cache",
+        "whole-cache",
+        "whole-atime",
+    }
 
 
 # ---------------------------------------------------------------- other processes
@@ -217,8 +245,13 @@ def test_programs_without_a_time_of_last_use_are_removed(config, tmp_path, monke
 def test_other_processes_keep_programs_as_this_one_does(config, monkeypatch, tmp_path):
     monkeypatch.setenv("SEQCAST_CACHE_DIR", "relative")
     variables = cache_variables()
-    assert {name: variables.pop(name.upper()) for name in OURS} == {name: str(value) for name, value in OURS.items()}
-    assert variables == {"SEQCAST_CACHE_DIR": str(tmp_path / "relative"), "JAX_ENABLE_COMPILATION_CACHE": "True"}
+    assert {name: variables.pop(name.upper()) for name in OURS} == {
+        name: str(value) for name, value in OURS.items()
+    }
+    assert variables == {
+        "SEQCAST_CACHE_DIR": str(tmp_path / "relative"),
+        "JAX_ENABLE_COMPILATION_CACHE": "True",
+    }
     config.update(FOLDER, "mine")
     config.update(SIZE, 7)
     variables = cache_variables()
@@ -284,7 +317,9 @@ def fit(run_python, monkeypatch, tmp_path):
     """Run code after a fit in a new process and folder that keeps any program; return the lines that it printed."""
     monkeypatch.chdir(tmp_path)
     homes = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"), str(tmp_path))
-    return lambda code, **variables: run_python(FIT + code, **EVERYTHING, **homes, **variables).splitlines()
+    return lambda code, **variables: run_python(
+        FIT + code, **EVERYTHING, **homes, **variables
+    ).splitlines()
 
 
 def test_a_fit_in_a_new_process_writes_where_the_environment_says(fit, tmp_path):
@@ -314,8 +349,10 @@ jax.monitoring.register_event_listener(lambda event, **_: hits.append(event.ends
 jax.block_until_ready(jax_jit(lambda x: jax.numpy.tanh(x @ x.T).sum())(jax.numpy.ones((8, 8))))
 print(sum(hits) > 0)
 """
-# Features of a processor that a program was compiled for, and what LLVM adds to them on processors with slow gathers.
-LACKED, PREFERRED = b"-avx512vp2intersect,-avx512vpopcntdq", b"+prefer-no-scatter,+prefer-no-gather"
+# Features of a processor that a program was compiled for, and what LLVM adds to them on processors
+# with slow gathers.
+LACKED = b"-avx512vp2intersect,-avx512vpopcntdq"
+PREFERRED = b"+prefer-no-scatter,+prefer-no-gather"
 
 
 @pytest.mark.processes
@@ -326,7 +363,9 @@ def test_programs_that_are_read_back_print_nothing(tmp_path):
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
 
     def run():
-        done = subprocess.run([sys.executable, "-c", READ_BACK], env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", READ_BACK], env=environment, capture_output=True, text=True
+        )
         return done.stdout.strip(), done.stderr, done.returncode
 
     assert run() == ("False", "", 0)

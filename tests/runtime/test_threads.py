@@ -98,8 +98,10 @@ def test_no_call_waits_for_busy_threads(run_python):
 
 
 def test_after_an_error_what_was_not_begun_is_left():
-    cores, done = os.cpu_count() or 1, []
-    all_busy, free = threading.Barrier(cores + 2), threading.Event()
+    cores = os.cpu_count() or 1
+    done = []
+    all_busy = threading.Barrier(cores + 2)
+    free = threading.Event()
 
     def block(item):
         all_busy.wait(timeout=30)
@@ -173,7 +175,8 @@ def test_inside_there_is_one_thread_and_afterwards_as_many_as_before():
 
 @pytest.mark.usefixtures("_two_threads")
 def test_threads_that_overlap_share_the_limit_and_leave_the_number_as_it_was():
-    before, seen = counts(), []
+    before = counts()
+    seen = []
 
     def second():
         with one_blas_thread():
@@ -189,7 +192,8 @@ def test_threads_that_overlap_share_the_limit_and_leave_the_number_as_it_was():
 
 @pytest.mark.usefixtures("_two_threads")
 def test_first_weights_are_drawn_on_one_thread(monkeypatch):
-    seen, qr = [], np.linalg.qr
+    seen = []
+    qr = np.linalg.qr
     monkeypatch.setattr(np.linalg, "qr", lambda matrix: seen.append(set(counts())) or qr(matrix))
     Orthogonal(3)((4, 8))
     assert seen == [{1}]

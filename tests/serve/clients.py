@@ -21,12 +21,15 @@ class Client(contextlib.ExitStack):
 
     def __init__(self, app, *, ready=True):
         super().__init__()
-        self.app, self._ready = app, ready
+        self.app = app
+        self._ready = ready
 
     def __enter__(self):
         portal = self.enter_context(start_blocking_portal())
         self.run = portal.call
-        self.enter_context(portal.wrap_async_context_manager(self.app.router.lifespan_context(self.app)))
+        self.enter_context(
+            portal.wrap_async_context_manager(self.app.router.lifespan_context(self.app))
+        )
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=60)
         self.client = self.enter_context(portal.wrap_async_context_manager(client))
@@ -46,29 +49,41 @@ class Client(contextlib.ExitStack):
         """Post JSON bodies at once."""
 
         async def ask():
-            return await asyncio.gather(*(self.client.post("/v1/forecast", json=body) for body in bodies))
+            return await asyncio.gather(
+                *(self.client.post("/v1/forecast", json=body) for body in bodies)
+            )
 
         return self.run(ask)
 
 
 def panel(ids, days=DAYS, **columns):
-    frame = pd.DataFrame({"unique_id": np.repeat(np.asarray(ids, object), len(days)), "ds": np.tile(days, len(ids))})
+    frame = pd.DataFrame(
+        {"unique_id": np.repeat(np.asarray(ids, object), len(days)), "ds": np.tile(days, len(ids))}
+    )
     place = np.arange(len(frame))
-    return frame.assign(y=10 + place % 7 + 0.01 * place, **{name: make(place) for name, make in columns.items()})
+    return frame.assign(
+        y=10 + place % 7 + 0.01 * place, **{name: make(place) for name, make in columns.items()}
+    )
 
 
 def rows_of(frame):
     """A frame as JSON rows."""
-    frame = frame.assign(**{name: frame[name].dt.strftime("%Y-%m-%d") for name in frame.select_dtypes("datetime")})
+    frame = frame.assign(
+        **{name: frame[name].dt.strftime("%Y-%m-%d") for name in frame.select_dtypes("datetime")}
+    )
     return [
-        {name: None if value != value else value for name, value in row.items()} for row in frame.to_dict("records")
+        {name: None if value != value else value for name, value in row.items()}
+        for row in frame.to_dict("records")
     ]
 
 
 def newer(name, count=5, offset=0.0, start=DAYS[-1]):
     """JSON rows that follow those that the models remember."""
     days = pd.date_range(start + pd.Timedelta("1D"), periods=count).strftime("%Y-%m-%d")
-    return [{"unique_id": name, "ds": day, "y": 10.0 + offset + place % 7} for place, day in enumerate(days)]
+    return [
+        {"unique_id": name, "ds": day, "y": 10.0 + offset + place % 7}
+        for place, day in enumerate(days)
+    ]
 
 
 def wait_until(condition, seconds=60):

@@ -17,10 +17,21 @@ TRAINING = {"epochs": 1, "steps_per_epoch": 1}
 @pytest.fixture(scope="session")
 def forecasters():
     """Text ids; whole numbers as ids, with a known future, a static and a text column; stamps without a step."""
-    options = {"preset": TINY, "training": TRAINING, "context_length": 14, "random_state": 0, "verbose": 0}
+    options = {
+        "preset": TINY,
+        "training": TRAINING,
+        "context_length": 14,
+        "random_state": 0,
+        "verbose": 0,
+    }
     sales = Forecaster(7, level=(80, 95), **options).fit(panel(["a", "b", "c"]))
-    covariates = {"price": lambda place: 1 + place % 3, "kind": lambda place: np.where(place % 2, "1", "2")}
-    shops = panel([3, 5], **covariates).rename(columns={"unique_id": "shop", "ds": "day", "y": "sold"})
+    covariates = {
+        "price": lambda place: 1 + place % 3,
+        "kind": lambda place: np.where(place % 2, "1", "2"),
+    }
+    shops = panel([3, 5], **covariates).rename(
+        columns={"unique_id": "shop", "ds": "day", "y": "sold"}
+    )
     shops["shop"] = shops["shop"].astype("int64")
     store = Forecaster(
         4,
@@ -47,7 +58,9 @@ def models(forecasters, tmp_path_factory):
 @pytest.fixture(scope="session")
 def client(models, serving):
     """A client of a server with all models."""
-    with serving(models=models, max_rows=500, max_horizon=50, max_body=100_000, time_limit=300) as client:
+    with serving(
+        models=models, max_rows=500, max_horizon=50, max_body=100_000, time_limit=300
+    ) as client:
         yield client
 
 
@@ -56,6 +69,9 @@ def serving(models):
     """Return a function that makes the client of a new server with the first model, for other settings than usual."""
 
     def client(*, ready=True, **settings):
-        return Client(create_app(ServerSettings(**{"models": models[:1], "watch": 0, **settings})), ready=ready)
+        return Client(
+            create_app(ServerSettings(**{"models": models[:1], "watch": 0, **settings})),
+            ready=ready,
+        )
 
     return client

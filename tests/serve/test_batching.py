@@ -37,7 +37,8 @@ def read(fields, shelf):
     return read_query(options, find_model(options, shelf, LIMITS), LIMITS)
 
 
-# A good request has newer rows of known series, or rows of a new one, or both; a bad one has a fault of its own.
+# A good request has newer rows of known series, or rows of a new one, or both; a bad one has a
+# fault of its own.
 GOOD = st.builds(
     lambda known, new, count, offset: [
         *(row for name in known for row in newer(name, count, offset)),
@@ -57,7 +58,9 @@ BAD = st.sampled_from(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(requests=st.lists(st.one_of(GOOD, GOOD, BAD), min_size=2, max_size=9))
 def test_in_one_call_each_gets_what_it_gets_alone(shelf, requests):
     queries = [query(shelf, rows) for rows in requests]
@@ -69,14 +72,23 @@ def test_in_one_call_each_gets_what_it_gets_alone(shelf, requests):
         if isinstance(outcome, DataError):
             assert str(alone) == str(outcome)
             continue
-        one, several = (answer.table.iloc[answer.start : answer.stop] for answer in (alone, outcome))
+        one, several = (
+            answer.table.iloc[answer.start : answer.stop] for answer in (alone, outcome)
+        )
         assert one.iloc[:, :2].to_numpy().tolist() == several.iloc[:, :2].to_numpy().tolist()
         np.testing.assert_allclose(one.iloc[:, 2:], several.iloc[:, 2:], rtol=1e-6, atol=1e-6)
 
 
 def test_known_futures_and_whole_ids_in_one_call(forecasters, client):
-    ahead = [{"shop": shop, "day": f"2024-03-0{day}", "price": day % 2} for shop in (3, 5) for day in range(1, 5)]
-    bodies = [{"model": "store", "series": [5], "future": ahead}, {"model": "store", "series": [3, 5], "future": ahead}]
+    ahead = [
+        {"shop": shop, "day": f"2024-03-0{day}", "price": day % 2}
+        for shop in (3, 5)
+        for day in range(1, 5)
+    ]
+    bodies = [
+        {"model": "store", "series": [5], "future": ahead},
+        {"model": "store", "series": [3, 5], "future": ahead},
+    ]
     first, second = (answer.json()["rows"] for answer in client.all(bodies))
     assert len(first) == 4
     assert len(second) == 8
@@ -94,7 +106,9 @@ def test_requests_at_once_share_calls_and_the_faulty_one_alone_is_refused(servin
     assert [answer.status_code for answer in answers] == [200] * 5 + [422] + [200] * 6
     assert answers[5].json()["series"] == "a"
     assert max(sizes) > 1
-    firsts = [answer.json()["rows"][0]["seqcast"] for answer in answers if answer.status_code == 200]
+    firsts = [
+        answer.json()["rows"][0]["seqcast"] for answer in answers if answer.status_code == 200
+    ]
     assert len(set(firsts)) == 11  # each has its own
 
 
@@ -125,7 +139,9 @@ def test_a_query_is_as_large_as_its_rows_or_its_answer(shelf):
 @pytest.fixture
 def compilation(monkeypatch):
     """Return two events: a network's program beyond the served horizon is being compiled, and may be finished."""
-    begun, may_end, predict = threading.Event(), threading.Event(), compiled.FUNCTIONS["predict"]
+    begun = threading.Event()
+    may_end = threading.Event()
+    predict = compiled.FUNCTIONS["predict"]
 
     def slow(model, inputs, *, horizon):
         if horizon > model.window.horizon:
@@ -140,7 +156,9 @@ def compilation(monkeypatch):
     compiled.programs_of.cache_clear()
 
 
-def test_no_request_waits_for_the_compilation_of_another_and_few_wait_for_their_own(serving, compilation):
+def test_no_request_waits_for_the_compilation_of_another_and_few_wait_for_their_own(
+    serving, compilation
+):
     begun, may_end = compilation
 
     def asked(client, **options):
@@ -177,7 +195,12 @@ def test_far_horizons_and_large_tables_do_not_hold_up_short_queries(serving):
         service = client.app.state.service
         service.short.on_call = sizes.append
         for horizon in (7, 56, 57, 400):
-            assert client.post("/v1/forecast", json={"rows": newer("a"), "horizon": horizon}).status_code == 200
+            assert (
+                client.post(
+                    "/v1/forecast", json={"rows": newer("a"), "horizon": horizon}
+                ).status_code
+                == 200
+            )
     assert len(sizes) == 2
 
 
@@ -188,7 +211,9 @@ class StandIn:
     """A stand-in of a query."""
 
     def __init__(self, shape, size=1):
-        self.shape, self.size, self.load = shape, size, size
+        self.shape = shape
+        self.size = size
+        self.load = size
 
 
 def run_lane(use, **limits):
@@ -201,7 +226,9 @@ def run_lane(use, **limits):
         return [ValueError("x") if query.size == 13 else query.size for query in queries]
 
     async def main():
-        lane = Lane(run, ServerSettings(**{"batch_wait": 0.0, "queue": 100, "max_rows": 1000, **limits}), 8)
+        lane = Lane(
+            run, ServerSettings(**{"batch_wait": 0.0, "queue": 100, "max_rows": 1000, **limits}), 8
+        )
         work = asyncio.create_task(lane.work())
         try:
             return await use(lane)
@@ -213,7 +240,9 @@ def run_lane(use, **limits):
 
 def ask_all(queries, **limits):
     """Ask for all at once."""
-    return run_lane(lambda lane: asyncio.gather(*map(lane.ask, queries), return_exceptions=True), **limits)
+    return run_lane(
+        lambda lane: asyncio.gather(*map(lane.ask, queries), return_exceptions=True), **limits
+    )
 
 
 def test_a_lane_keeps_the_order_and_gives_each_its_own():
@@ -256,7 +285,8 @@ def test_nobody_waits_where_nobody_is_expected_and_the_lane_goes_on_after_an_une
         begun = time.perf_counter()
         assert [await lane.ask(StandIn("a", size)) for size in (1, 2, 3)] == [1, 2, 3]
         assert time.perf_counter() - begun < 4
-        run, lane.run = lane.run, lambda queries: 1 / 0
+        run = lane.run
+        lane.run = lambda queries: 1 / 0
         with pytest.raises(ZeroDivisionError):
             await lane.ask(StandIn("a"))
         lane.run = run

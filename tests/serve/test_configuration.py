@@ -23,7 +23,10 @@ WRONG = [
     ({"models": (("a b", HERE),)}, "models: expected names that differ"),
     ({"models": (("pretrained", HERE),)}, "none of them 'pretrained'"),
     ({"models": (("a", HERE), ("a", HERE))}, "received 'a'"),
-    ({"certificate": HERE}, "certificate, private_key: expected both or none, received certificate"),
+    (
+        {"certificate": HERE},
+        "certificate, private_key: expected both or none, received certificate",
+    ),
     ({"private_key": HERE}, "received private_key"),
 ]
 
@@ -37,14 +40,20 @@ def test_wrong_settings(settings, message):
 
 def test_files_that_are_not_there(tmp_path):
     none = tmp_path / "no"
-    for files in ({"keys": none}, {"certificate": none, "private_key": HERE}, {"models": (("m", none),)}):
+    for files in (
+        {"keys": none},
+        {"certificate": none, "private_key": HERE},
+        {"models": (("m", none),)},
+    ):
         refused(MissingFileError, "no such file", ServerSettings, **files)
 
 
 def test_what_is_this_machine_and_names_of_models():
     hosts = ("127.0.0.1", "127.8.8.8", "::1", "localhost", "0.0.0.0", "::")
     assert [ServerSettings(host=host).is_local for host in hosts] == [True] * 4 + [False] * 2
-    named = named_models(["x/sales.seqcast", "a=b.seqcast", "dir=1/web.seqcast", "./a=b/web.seqcast"])
+    named = named_models(
+        ["x/sales.seqcast", "a=b.seqcast", "dir=1/web.seqcast", "./a=b/web.seqcast"]
+    )
     assert [name for name, _ in named] == ["sales", "a", "dir", "web"]
     assert named[3][1] == Path("./a=b/web.seqcast")
 
@@ -53,7 +62,8 @@ def test_what_is_this_machine_and_names_of_models():
 
 
 def test_a_file_with_comments_and_a_variable(tmp_path, monkeypatch):
-    first, second = new_key(), new_key()
+    first = new_key()
+    second = new_key()
     path = tmp_path / "keys.txt"
     path.write_text(f"# ours\n\n{entry_of('shop', first)}\n{entry_of('web', second)}\n")
     assert ServerSettings(keys=path).read_keys() == {hash_of(first): "shop", hash_of(second): "web"}
@@ -73,13 +83,16 @@ def test_what_is_no_hash_is_refused_and_not_shown(tmp_path):
         ServerSettings(keys=path).read_keys()
     assert key not in str(told.value)
     path.write_text("# nothing\n")
-    refused(SpecError, "expected hashes of keys, received none", ServerSettings(keys=path).read_keys)
+    refused(
+        SpecError, "expected hashes of keys, received none", ServerSettings(keys=path).read_keys
+    )
     refused(SpecError, "expected a name of letters", entry_of, "two words", key)
 
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory, serving):
-    key, path = new_key(), tmp_path_factory.mktemp("keys") / "keys.txt"
+    key = new_key()
+    path = tmp_path_factory.mktemp("keys") / "keys.txt"
     path.write_text(entry_of("shop", key))
     with serving(models=(), keys=path) as client:
         yield client, key
@@ -108,7 +121,9 @@ def test_who_has_one_is_let_in(guarded):
 
 def test_a_server_for_others_takes_keys(tmp_path, monkeypatch):
     monkeypatch.delenv(KEYS_VARIABLE, raising=False)
-    with pytest.raises(SpecError, match=r"host: expected 127.0.0.1, or keys, received 0.0.0.0 without keys"):
+    with pytest.raises(
+        SpecError, match=r"host: expected 127.0.0.1, or keys, received 0.0.0.0 without keys"
+    ):
         create_app(ServerSettings(host="0.0.0.0"))
     create_app(ServerSettings(host="0.0.0.0", allow_open=True))
     monkeypatch.setenv(KEYS_VARIABLE, entry_of("shop", new_key()))

@@ -116,7 +116,9 @@ def hasty():
         yield address
 
 
-@pytest.mark.parametrize("sent", [b"", GET[:-2], BODY], ids=["nothing", "half a head", "half a body"])
+@pytest.mark.parametrize(
+    "sent", [b"", GET[:-2], BODY], ids=["nothing", "half a head", "half a body"]
+)
 def test_silence_ends_a_connection(hasty, sent):
     with connected(hasty, sent) as connection:
         assert ends(connection)
@@ -125,7 +127,9 @@ def test_silence_ends_a_connection(hasty, sent):
 
 def test_many_headers_are_rejected(hasty):
     def reply(count):
-        with connected(hasty, b"GET /healthz HTTP/1.1\r\n" + b"x: y\r\n" * count + b"\r\n") as connection:
+        with connected(
+            hasty, b"GET /healthz HTTP/1.1\r\n" + b"x: y\r\n" * count + b"\r\n"
+        ) as connection:
             return connection.recv(1 << 16).split(b"\r\n")
 
     assert reply(100)[0] == b"HTTP/1.1 200 OK"

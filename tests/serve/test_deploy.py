@@ -17,14 +17,31 @@ FOLDER = Path(__file__).parents[2] / "examples" / "deploy"
 
 def options():
     command = typer.main.get_command(app).commands["serve"]
-    return {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
+    return {
+        name for parameter in command.params for name in parameter.opts if name.startswith("--")
+    }
 
 
 def test_the_dockerfile_has_what_a_server_needs():
     text = (FOLDER / "Dockerfile").read_text()
-    lines = [line for line in re.sub(r"\\\n", " ", text).splitlines() if line and not line.startswith("#")]
+    lines = [
+        line
+        for line in re.sub(r"\\\n", " ", text).splitlines()
+        if line and not line.startswith("#")
+    ]
     words = [line.split(None, 1) for line in lines]
-    known = {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK"}
+    known = {
+        "FROM",
+        "WORKDIR",
+        "COPY",
+        "RUN",
+        "ENV",
+        "USER",
+        "VOLUME",
+        "EXPOSE",
+        "STOPSIGNAL",
+        "HEALTHCHECK",
+    }
     assert {word for word, _ in words} <= known | {"ENTRYPOINT", "CMD"}
     assert words[0][0] == "FROM"
     assert all(":" in rest and ":latest" not in rest for word, rest in words if word == "FROM")
@@ -41,11 +58,14 @@ def test_the_dockerfile_has_what_a_server_needs():
 
 def test_compose_and_prometheus():
     compose = yaml.safe_load((FOLDER / "compose.yaml").read_text())
-    server, prometheus = compose["services"]["seqcast"], compose["services"]["prometheus"]
+    server = compose["services"]["seqcast"]
+    prometheus = compose["services"]["prometheus"]
     assert (FOLDER / server["build"]["context"] / server["build"]["dockerfile"]).resolve().exists()
     assert set(re.findall(r"--[a-z-]+", " ".join(server["command"]))) <= options()
     assert set(server["secrets"]) | set(prometheus["secrets"]) == set(compose["secrets"])
-    assert all(port.startswith("127.0.0.1:") for each in (server, prometheus) for port in each["ports"])
+    assert all(
+        port.startswith("127.0.0.1:") for each in (server, prometheus) for port in each["ports"]
+    )
     mounts = [mount.split(":")[0] for each in (server, prometheus) for mount in each["volumes"]]
     assert {mount for mount in mounts if not mount.startswith(".")} == set(compose["volumes"])
     scrape = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"][0]
@@ -65,6 +85,8 @@ def test_the_unit(tmp_path):
         pytest.skip("systemd-analyze is not on this machine")
     unit = tmp_path / "seqcast.service"
     unit.write_text(text.replace("/opt/seqcast/bin/seqcast", "/bin/true"))
-    done = subprocess.run([analyse, "verify", str(unit)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [analyse, "verify", str(unit)], capture_output=True, text=True, timeout=60
+    )
     assert str(unit) not in done.stderr, done.stderr
     assert "seqcast.service" not in done.stderr, done.stderr

@@ -33,7 +33,9 @@ def replace_file(path, forecaster):
 
 def test_a_replaced_file_is_taken_over(copied, forecasters):
     told = []
-    shelf = ModelShelf(ServerSettings(models=(("m", copied),)), lambda name, error: told.append((name, error)))
+    shelf = ModelShelf(
+        ServerSettings(models=(("m", copied),)), lambda name, error: told.append((name, error))
+    )
     shelf.warm_up()
     before = shelf.find("m")
     shelf.look()
@@ -52,7 +54,9 @@ def test_a_replaced_file_is_taken_over(copied, forecasters):
 
 @pytest.mark.parametrize("name", ["sales", "store"])
 def test_a_warm_up_compiles_what_requests_need(models, monkeypatch, name):
-    model, find, ready = ServedModel.read(name, dict(models)[name]), Programs.find, []
+    model = ServedModel.read(name, dict(models)[name])
+    find = Programs.find
+    ready = []
     warm_up(model, [1])
 
     def found(programs, *key):
@@ -70,7 +74,8 @@ def fail(error):
     raise error
 
 
-# What takes the file's place, and what the reader fails with, as it does without memory or descriptors.
+# What takes the file's place, and what the reader fails with, as it does without memory or
+# descriptors.
 CHANGES = [
     (lambda path: path.write_bytes(b"half a file"), None),
     (lambda path: path.mkdir(), None),
@@ -78,7 +83,13 @@ CHANGES = [
     (lambda path: None, None),
     *[
         (lambda path: shutil.copy(path.with_suffix(".old"), path), error)
-        for error in (OSError(errno.EMFILE, "x"), PermissionError("x"), MemoryError(), RecursionError(), KeyError("x"))
+        for error in (
+            OSError(errno.EMFILE, "x"),
+            PermissionError("x"),
+            MemoryError(),
+            RecursionError(),
+            KeyError("x"),
+        )
     ],
 ]
 
@@ -88,7 +99,9 @@ def test_whatever_fails_leaves_the_model_and_the_next_good_file_is_taken(
     copied, forecasters, monkeypatch, change, error
 ):
     told = []
-    shelf = ModelShelf(ServerSettings(models=(("m", copied),)), lambda name, error: told.append(error))
+    shelf = ModelShelf(
+        ServerSettings(models=(("m", copied),)), lambda name, error: told.append(error)
+    )
     shelf.warm_up()
     before = shelf.find("m")
     copied.rename(copied.with_suffix(".old"))
@@ -112,9 +125,12 @@ def test_whatever_fails_leaves_the_model_and_the_next_good_file_is_taken(
 
 
 def test_a_warm_up_that_fails_at_the_start_is_tried_again(models, monkeypatch):
-    warm_up, failures = models_module.warm_up, [ZeroDivisionError("secret"), ValueError("secret")]
+    warm_up = models_module.warm_up
+    failures = [ZeroDivisionError("secret"), ValueError("secret")]
     monkeypatch.setattr(
-        models_module, "warm_up", lambda model, sizes: fail(failures.pop()) if failures else warm_up(model, sizes)
+        models_module,
+        "warm_up",
+        lambda model, sizes: fail(failures.pop()) if failures else warm_up(model, sizes),
     )
     go = threading.Event()
     app = create_app(ServerSettings(models=models[:1], watch=0.01))
@@ -137,7 +153,9 @@ def test_a_warm_up_that_fails_at_the_start_is_tried_again(models, monkeypatch):
 def test_the_watch_survives_what_fails_around_it(copied, forecasters):
     app = create_app(ServerSettings(models=(("m", copied),), watch=0.01))
     shelf = app.state.service.shelf
-    before, look, failures = shelf.find("m").digest, shelf.look, [RuntimeError("can't start new thread")] * 3
+    before = shelf.find("m").digest
+    look = shelf.look
+    failures = [RuntimeError("can't start new thread")] * 3
     shelf.look = lambda: fail(failures.pop()) if failures else look()
     with Client(app) as client:
         replace_file(copied, forecasters["store"])
@@ -155,7 +173,12 @@ def test_which_model_is_asked_for(models):
     shelf = ModelShelf(ServerSettings(models=models[:1]), print)
     assert shelf.find(None) is shelf.find("sales")
     assert shelf.find("pretrained") is None
-    refused(RequestError, r"expected one of 'sales', 'pretrained', received 'sale'\. Did you mean", shelf.find, "sale")
+    refused(
+        RequestError,
+        r"expected one of 'sales', 'pretrained', received 'sale'\. Did you mean",
+        shelf.find,
+        "sale",
+    )
 
 
 def test_series_that_are_wrong_are_refused_though_the_fit_skipped_them(copied, forecasters):

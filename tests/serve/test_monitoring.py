@@ -14,16 +14,27 @@ from .clients import newer
 
 
 def test_a_line_says_what_was_asked_and_how_it_ended(serving, tmp_path):
-    written, key, path = io.StringIO(), new_key(), tmp_path / "keys"
+    written = io.StringIO()
+    key = new_key()
+    path = tmp_path / "keys"
     path.write_text(entry_of("shop", key))
     with logging_everything(written), serving(keys=path) as client:
         secret = [{**row, "unique_id": "secret-name", "y": 98765.4321} for row in newer("a", 20)]
-        client.post("/v1/forecast", json={"rows": secret}, headers={"X-API-Key": key, "X-Request-ID": "r1"})
+        client.post(
+            "/v1/forecast", json={"rows": secret}, headers={"X-API-Key": key, "X-Request-ID": "r1"}
+        )
         client.post("/v1/forecast", json={"rows": newer("a") * 2}, headers={"X-API-Key": key})
         client.get("/v1/secret-path", headers={"X-API-Key": "secret-key"})
     lines = [json.loads(line) for line in written.getvalue().splitlines()]
     requests = [line for line in lines if line["event"] == "request"]
-    said = {"id": "r1", "method": "POST", "route": "/v1/forecast", "status": 200, "model": "sales", "rows": 20}
+    said = {
+        "id": "r1",
+        "method": "POST",
+        "route": "/v1/forecast",
+        "status": 200,
+        "model": "sales",
+        "rows": 20,
+    }
     assert (said | {"key": "shop"}).items() <= requests[0].items()
     assert requests[0]["ms"] > 0
     assert [line["status"] for line in requests] == [200, 422, 403]
@@ -51,7 +62,9 @@ def test_lines_of_others_are_json_and_hold_no_values():
     before = logging.getLogger().handlers[:]
 
     async def forgotten():
-        asyncio.get_running_loop().call_exception_handler({"message": "nobody looked", "exception": KeyError("secret")})
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "nobody looked", "exception": KeyError("secret")}
+        )
         asyncio.get_running_loop().call_soon(lambda: 1 / 0)
         await asyncio.sleep(0)
 
@@ -74,7 +87,10 @@ def test_lines_of_others_are_json_and_hold_no_values():
     assert logging.getLogger().handlers == before
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert "secret" not in stream.getvalue()
-    assert [line.get("text") for line in lines[:2]] == ["Exception in ASGI application", "strange value %s"]
+    assert [line.get("text") for line in lines[:2]] == [
+        "Exception in ASGI application",
+        "strange value %s",
+    ]
     assert lines[0]["error"].startswith("ValueError at ")
     assert lines[3]["error"].endswith(": RuntimeWarning")
     assert [line["event"] for line in lines] == [

@@ -24,12 +24,18 @@ def rows(**changes):
 NEW = {"model": "pretrained", "horizon": 3, "rows": newer("a", 30)}
 # A body and what the document says, by its status.
 WRONG = {
-    400: [(rows(unique_id="\ud800"), "body: expected JSON in UTF-8, received unexpected end of hex")],
+    400: [
+        (rows(unique_id="\ud800"), "body: expected JSON in UTF-8, received unexpected end of hex")
+    ],
     404: [({**rows(), "model": "salse"}, "one of 'sales', 'store', 'events', 'pretrained'")],
     413: [
         ({"model": "sales", "rows": [ROW] * 501}, "rows: expected at most 500 rows"),
         (
-            {"model": "sales", "horizon": 50, "rows": [{**ROW, "unique_id": str(n)} for n in range(11)]},
+            {
+                "model": "sales",
+                "horizon": 50,
+                "rows": [{**ROW, "unique_id": str(n)} for n in range(11)],
+            },
             "an answer of at most 500 rows",
         ),
     ],
@@ -90,10 +96,17 @@ def check(answer, status):
 
 @pytest.mark.parametrize(
     ("status", "body", "said"),
-    [pytest.param(status, *case, id=case[1][:40]) for status, cases in WRONG.items() for case in cases],
+    [
+        pytest.param(status, *case, id=case[1][:40])
+        for status, cases in WRONG.items()
+        for case in cases
+    ],
 )
 def test_wrong_bodies(client, status, body, said):
-    document = check(client.post("/v1/forecast", content=json.dumps(body), headers={"Content-Type": JSON}), status)
+    document = check(
+        client.post("/v1/forecast", content=json.dumps(body), headers={"Content-Type": JSON}),
+        status,
+    )
     assert said in document["detail"]
 
 
@@ -110,14 +123,29 @@ def test_fields_of_the_error_are_in_the_document(client):
 
 WRITTEN = [
     (b"{", JSON, 400, "body: expected JSON"),
-    (b'{"rows": [' + b"{}," * 20_000 + b"{}]}", JSON, 413, "at most 3,000 lists and objects, received 20,003"),
-    (b'{"rows": {"y": [' + b"1," * 20_000 + b"1]}}", JSON, 413, "at most 11,000 values, received 20,000"),
+    (
+        b'{"rows": [' + b"{}," * 20_000 + b"{}]}",
+        JSON,
+        413,
+        "at most 3,000 lists and objects, received 20,003",
+    ),
+    (
+        b'{"rows": {"y": [' + b"1," * 20_000 + b"1]}}",
+        JSON,
+        413,
+        "at most 11,000 values, received 20,000",
+    ),
     (b'{"a": ' + b"[" * 90_000, JSON, 413, "at most 3,000 lists and objects"),
     (b"unique_id,ds,y\n" + b"," * 20_000, CSV, 413, "at most 11,000 values, received 20,002"),
     (b"unique_id,ds,y\na,2024-03-01," + b"9" * 90_000 + b"x\n", CSV, 422, "y: expected numbers"),
     (b"unique_id,ds,y\na,2024-03-01,nan\n", CSV, 422, "y: expected numbers"),
     (b"unique_id,ds,y\na,2024-03-01,1_0\n", CSV, 422, "y: expected numbers"),
-    (b"unique_id,ds,y\na,2024-03-01,1e999\n", CSV, 422, "y, row 0 (series 'a'): expected a finite number"),
+    (
+        b"unique_id,ds,y\na,2024-03-01,1e999\n",
+        CSV,
+        422,
+        "y, row 0 (series 'a'): expected a finite number",
+    ),
     (b"[1]", JSON, 400, "body: expected an object, received [1]"),
     (b'{"rows": NaN}', JSON, 400, "null stands for a missing value"),
     (b'{"a": ' + b"[" * 2_500, JSON, 400, "recursion limit exceeded"),
@@ -132,7 +160,12 @@ WRITTEN = [
     (b"", CSV, 422, ""),
     (b"unique_id,ds,y\na,1.3.2024,1\n", CSV, 422, "ISO 8601"),
     (b"unique_id,ds,y\na,2024-03-01,much\n", CSV, 422, "y: expected numbers"),
-    (b"nonsense", "application/vnd.apache.arrow.stream", 415, "expected application/json or text/csv"),
+    (
+        b"nonsense",
+        "application/vnd.apache.arrow.stream",
+        415,
+        "expected application/json or text/csv",
+    ),
     (b"x" * 100_001, JSON, 413, "body: expected at most 100,000 bytes"),
 ]
 
@@ -140,7 +173,12 @@ WRITTEN = [
 @pytest.mark.parametrize(("data", "kind", "status", "said"), WRITTEN)
 def test_wrongly_written(client, data, kind, status, said):
     address = "/v1/forecast" + ("" if kind.startswith(JSON) else "?model=sales")
-    assert said in check(client.post(address, content=data, headers={"Content-Type": kind}), status)["detail"]
+    assert (
+        said
+        in check(client.post(address, content=data, headers={"Content-Type": kind}), status)[
+            "detail"
+        ]
+    )
 
 
 def test_wrong_addresses_and_headers(client):
@@ -162,7 +200,10 @@ def test_wrong_addresses_and_headers(client):
 def test_an_answer_that_takes_too_long(serving):
     with serving(time_limit=0.05) as client:
         client.app.state.service.short.run = lambda queries: time.sleep(0.5)
-        assert "an answer within 0.05 s" in check(client.post("/v1/forecast", json={"rows": [ROW]}), 504)["detail"]
+        assert (
+            "an answer within 0.05 s"
+            in check(client.post("/v1/forecast", json={"rows": [ROW]}), 504)["detail"]
+        )
 
 
 def test_a_body_that_comes_too_slowly(serving):
@@ -201,7 +242,9 @@ def test_an_error_of_ours_says_nothing_of_what_was_sent(serving):
 
 
 def test_long_bodies_are_decoded_one_after_another(serving, monkeypatch):
-    inside, most, read = [], [], routes_module.read_body
+    inside = []
+    most = []
+    read = routes_module.read_body
 
     def watched(*arguments, **options):
         inside.append(1)
@@ -221,7 +264,9 @@ def test_clients_are_told_no_python(client):
     body = {"model": "sales", "rows": [{"unique_id": "a", "ds": "2024-03-01", "volume": 1.0}]}
     document = check(client.post("/v1/forecast", json=body), 422)
     assert "Columns(" not in document["detail"]
-    error = DataError("df", expected="a column", hint=Phrase("Name ", Option("columns.y", ...), "."))
+    error = DataError(
+        "df", expected="a column", hint=Phrase("Name ", Option("columns.y", ...), ".")
+    )
     assert problem_of(error)[1]["hint"] == "Name y."
     error = DataError("df", expected="rows in order", hint="df.sort_values()", fix=Fix.SORT)
     hint = "Send the rows of a series in the order of their times."

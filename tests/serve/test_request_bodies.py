@@ -64,8 +64,14 @@ LARGE = {
     "lists": (JSON, b'{"rows":[' + b"[]," * 700_000 + b"[]]}"),
     "objects": (JSON, rows(b"{}", 700_000)),
     "rows of a cell": (JSON, rows(b'{"a":1}', 250_000)),
-    "names that differ": (JSON, b'{"rows":[' + b",".join(b'{"a%d":1}' % n for n in range(210_000)) + b"]}"),
-    "names of an object": (JSON, b'{"rows":[{' + b",".join(b'"a%d":1' % n for n in range(210_000)) + b"}]}"),
+    "names that differ": (
+        JSON,
+        b'{"rows":[' + b",".join(b'{"a%d":1}' % n for n in range(210_000)) + b"]}",
+    ),
+    "names of an object": (
+        JSON,
+        b'{"rows":[{' + b",".join(b'"a%d":1' % n for n in range(210_000)) + b"}]}",
+    ),
     "lists in lists": (JSON, b'{"rows":' + b"[" * 2_000_000),
     "cells": (JSON, b'{"rows":{"y":[' + b"1," * 2_100_000 + b"1]}}"),
     "commas": (CSV, b"," * 2_100_000),
@@ -82,7 +88,9 @@ def test_what_is_too_large_is_refused_before_python_makes_objects_of_it(kind, me
 def test_marks_of_a_long_body_are_counted_too():
     objects = b"{}," * 400_000
     with pytest.raises(SeqcastError, match="at most") as caught:
-        read_body(b'{"model": "' + b"x" * 2_000_000 + b'", "rows": [' + objects + b"{}]}", JSON, 1000)
+        read_body(
+            b'{"model": "' + b"x" * 2_000_000 + b'", "rows": [' + objects + b"{}]}", JSON, 1000
+        )
     assert caught.value.received == "400,003"
 
 
@@ -102,14 +110,19 @@ def test_marks_in_text_do_not_count():
     ],
 )
 def test_a_name_that_an_object_has_twice_is_rejected(data, name):
-    with pytest.raises(SeqcastError, match=f'each name of an object once, received .*"{name}"') as caught:
+    with pytest.raises(
+        SeqcastError, match=f'each name of an object once, received .*"{name}"'
+    ) as caught:
         read_body(data, JSON, LIMITS.max_rows)
     assert caught.value.status == 400
 
 
 def test_columns_that_nobody_reads_cost_nothing():
     days = [f"2024-01-{day:02d}" for day in range(1, 31)]
-    wide = [{"unique_id": "a", "ds": day, "y": 1.0, **{f"x{n}{day}": n for n in range(900)}} for day in days]
+    wide = [
+        {"unique_id": "a", "ds": day, "y": 1.0, **{f"x{n}{day}": n for n in range(900)}}
+        for day in days
+    ]
     query = read(json.dumps({"rows": wide}).encode(), JSON)
     assert set(query.rows.columns) == {"unique_id", "ds", "y"}
     assert query.size == 30
@@ -147,7 +160,9 @@ def test_tables_that_take_long_to_guess_are_rejected(kind):
 
 def test_a_wide_table_of_a_thousand_series_is_guessed():
     table = {"day": ["2024-01-01", "2024-01-02"], **{f"shop {n}": [n, n + 1] for n in range(999)}}
-    columns, words = guess_body(json.dumps({"rows": table}).encode(), JSON, Steps(), LIMITS.max_rows)
+    columns, words = guess_body(
+        json.dumps({"rows": table}).encode(), JSON, Steps(), LIMITS.max_rows
+    )
     assert words == "time: day, a series in each column"
     assert len(columns["y"]) == 2 * 999
 
@@ -160,14 +175,19 @@ def test_a_guessed_table_has_a_row_for_each_cell():
 
 def test_long_names_of_series_are_rejected():
     rows = [{"unique_id": name, "ds": "2024-01-01", "y": 1.0} for name in ("x" * 1000, "x" * 1001)]
-    with pytest.raises(DataError, match=r"rows, unique_id, row 1: .*at most 1,000 characters, received one of 1,001"):
+    with pytest.raises(
+        DataError,
+        match=r"rows, unique_id, row 1: .*at most 1,000 characters, received one of 1,001",
+    ):
         read(json.dumps({"rows": rows}).encode(), JSON)
     assert read(json.dumps({"rows": rows[:1]}).encode(), JSON).size == 1
 
 
 def test_a_long_name_of_a_guessed_column_is_rejected():
     with pytest.raises(DataError, match="names of at most 1,000 characters"):
-        guess_body(*reversed(as_json({"day": ["2024-01-01"], "x" * 1001: [1]})), Steps(), LIMITS.max_rows)
+        guess_body(
+            *reversed(as_json({"day": ["2024-01-01"], "x" * 1001: [1]})), Steps(), LIMITS.max_rows
+        )
 
 
 # ---------------------------------------------------------------- the size of an answer
@@ -175,7 +195,9 @@ def test_a_long_name_of_a_guessed_column_is_rejected():
 
 def test_an_answer_that_would_be_too_long_is_rejected_before_it_is_made():
     days = [f"2024-01-{day:02d}" for day in range(1, 31)]
-    rows = [{"unique_id": f"{n}" + "ü" * 900, "ds": day, "y": 1.0} for n in range(20) for day in days]
+    rows = [
+        {"unique_id": f"{n}" + "ü" * 900, "ds": day, "y": 1.0} for n in range(20) for day in days
+    ]
     data = json.dumps({"rows": rows}).encode()
     options = read_options(read_body(data, JSON, LIMITS.max_rows), [("horizon", "1000")])
     with pytest.raises(SeqcastError, match="an answer of at most 33,554,432 bytes"):

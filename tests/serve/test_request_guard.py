@@ -20,7 +20,9 @@ POST = b"POST /v1/forecast HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: applicat
 @pytest.fixture(scope="module")
 def named(models):
     """A server of a name of its own, whose longest body is 100,000 bytes; others have paths there, too."""
-    settings = ServerSettings(models=models[:1], allow_host=("forecasts.example",), max_body=100_000, watch=0)
+    settings = ServerSettings(
+        models=models[:1], allow_host=("forecasts.example",), max_body=100_000, watch=0
+    )
     app = create_app(settings, bodies={"/files/": 300_000})
 
     async def read(request):
@@ -37,13 +39,20 @@ HOST = (b"host", b"127.0.0.1")
 
 
 def scope_of(**scope):
-    defaults = {"type": "http", "method": "POST", "query_string": b"", "path": "/v1/forecast", "headers": []}
+    defaults = {
+        "type": "http",
+        "method": "POST",
+        "query_string": b"",
+        "path": "/v1/forecast",
+        "headers": [],
+    }
     return {**defaults, "raw_path": b"", **scope}
 
 
 def exchange(app, scope, chunks=()):
     """What an application sends, with each chunk of the body that it took; what is not sent never comes."""
-    sent, taken = [], []
+    sent = []
+    taken = []
 
     async def receive():
         if len(taken) < len(chunks):
@@ -60,9 +69,17 @@ def exchange(app, scope, chunks=()):
     return sent, taken
 
 
-OURS = ["127.0.0.1:8000", "[::1]:8000", "192.168.1.5", "LOCALHOST:8000", "forecasts.example", "FORECASTS.example:443"]
+OURS = [
+    "127.0.0.1:8000",
+    "[::1]:8000",
+    "192.168.1.5",
+    "LOCALHOST:8000",
+    "forecasts.example",
+    "FORECASTS.example:443",
+]
 OTHERS = (
-    "evil.example 127.0.0.1.evil.example localhost.evil.example [evil] localhost:80@evil.example not.forecasts.example"
+    "evil.example 127.0.0.1.evil.example localhost.evil.example [evil] "
+    "localhost:80@evil.example not.forecasts.example"
 )
 
 
@@ -116,7 +133,12 @@ def test_pages_of_others_are_refused(origin, host, is_ours, open_to_all):
     assert is_ours or sent[0]["status"] == 403
 
 
-LIMITS = [("/v1/forecast", 100_000), ("/v1/nothing", 100_000), ("/files/x", 300_000), ("/other", 1 << 20)]
+LIMITS = [
+    ("/v1/forecast", 100_000),
+    ("/v1/nothing", 100_000),
+    ("/files/x", 300_000),
+    ("/other", 1 << 20),
+]
 
 
 @pytest.mark.parametrize("claimed", [None, b"5", b"99999", b"-1", b"1e9", b"9" * 5000])
@@ -149,7 +171,9 @@ def test_bodies_that_are_open_share_the_memory(models):
 
             async def send(message):
                 if message["type"] == "http.response.start":
-                    statuses.append((message["status"], dict(message["headers"]).get(b"retry-after")))
+                    statuses.append(
+                        (message["status"], dict(message["headers"]).get(b"retry-after"))
+                    )
 
             return asyncio.create_task(app(scope_of(), receive, send))
 
@@ -205,7 +229,8 @@ def test_what_leads_to_nothing_is_not_read_for_ever(address, first, again):
 
 def test_a_client_that_goes_is_not_computed_for(models):
     settings = ServerSettings(models=models[:1], batch_size=1, time_limit=60, watch=0)
-    go, asked = threading.Event(), []
+    go = threading.Event()
+    asked = []
     with running(settings) as (address, service):
 
         def run(queries):

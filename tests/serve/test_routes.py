@@ -30,7 +30,11 @@ from .clients import DAYS, newer, panel, rows_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
 FUZZ = int(os.environ.get("SEQCAST_FUZZ_SERVE", 8))
-CONFORMANCE = (checks.status_code_conformance, checks.content_type_conformance, checks.response_schema_conformance)
+CONFORMANCE = (
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+)
 CHECKS = [not_a_server_error, *CONFORMANCE, checks.unsupported_method]
 
 
@@ -56,7 +60,9 @@ def forecast(client, address="", **body):
 
 def shops(ids, days):
     """Rows for the model `store`."""
-    frame = panel(ids, days, price=lambda place: place % 2, kind=lambda place: np.where(place % 3, "1", "2"))
+    frame = panel(
+        ids, days, price=lambda place: place % 2, kind=lambda place: np.where(place % 3, "1", "2")
+    )
     frame = frame.rename(columns={"unique_id": "shop", "ds": "day", "y": "sold"})
     return frame.astype({"shop": "int64"})
 
@@ -85,7 +91,10 @@ def test_remembered_series(client, forecasters, series):
     if series:
         expected = expected[expected["unique_id"].isin(series)]
     same(forecast(client, model="sales", **({"series": series} if series else {})), expected)
-    same(forecast(client, "?model=sales" + "".join(f"&series={name}" for name in series or ())), expected)
+    same(
+        forecast(client, "?model=sales" + "".join(f"&series={name}" for name in series or ())),
+        expected,
+    )
 
 
 def test_known_future_whole_ids_and_names_of_columns(client, forecasters):
@@ -93,7 +102,10 @@ def test_known_future_whole_ids_and_names_of_columns(client, forecasters):
     ahead = shops([3, 5], days[:4]).drop(columns=["sold", "kind"])
     expected = forecasters["store"].predict(future=ahead)
     same(forecast(client, model="store", future=rows_of(ahead)), expected)
-    same(forecast(client, model="store", future=rows_of(ahead), series=[5]), expected[expected["shop"] == 5])
+    same(
+        forecast(client, model="store", future=rows_of(ahead), series=[5]),
+        expected[expected["shop"] == 5],
+    )
     rows = shops([3], days)
     rows, ahead = rows.iloc[:2], rows.iloc[2:].drop(columns=["sold", "kind"])
     answer = forecast(client, model="store", rows=rows_of(rows), future=rows_of(ahead))
@@ -102,14 +114,21 @@ def test_known_future_whole_ids_and_names_of_columns(client, forecasters):
 
 def test_stamps_without_a_step(client, forecasters):
     ahead = pd.DataFrame({"unique_id": "x", "ds": DAYS[-3:] + pd.Timedelta("30D")})
-    same(forecast(client, model="events", future=rows_of(ahead)), forecasters["events"].predict(future=ahead))
+    same(
+        forecast(client, model="events", future=rows_of(ahead)),
+        forecasters["events"].predict(future=ahead),
+    )
 
 
 @pytest.mark.parametrize("zones", [("Z", "Z"), ("+00:00", "+00:00"), ("+00:00", "Z")])
 def test_times_with_a_zone_for_the_pretrained_network(client, zones):
     stamps = DAYS[:28].strftime("%Y-%m-%dT%H:%M:%S")
     text = [stamp + zones[place % 2] for place, stamp in enumerate(stamps)]
-    body = {"model": "pretrained", "horizon": 7, "rows": {"ds": text, "y": [float(p % 7) for p in range(28)]}}
+    body = {
+        "model": "pretrained",
+        "horizon": 7,
+        "rows": {"ds": text, "y": [float(p % 7) for p in range(28)]},
+    }
     answer = client.post("/v1/forecast", json=body).json()
     assert answer["rows"][0]["ds"] == "2024-01-29T00:00:00+00:00"
     assert answer["frequency"] == "D"
@@ -119,7 +138,9 @@ def test_times_with_a_zone_for_the_pretrained_network(client, zones):
 
 
 def post_csv(client, address, text, **headers):
-    return client.post(f"/v1/forecast?model={address}", content=text, headers={"Content-Type": CSV, **headers})
+    return client.post(
+        f"/v1/forecast?model={address}", content=text, headers={"Content-Type": CSV, **headers}
+    )
 
 
 def test_csv_in_and_out(client, forecasters):
@@ -127,16 +148,23 @@ def test_csv_in_and_out(client, forecasters):
     response = post_csv(client, "sales&horizon=3&level=80", frame.to_csv(index=False), Accept=CSV)
     assert response.headers["content-type"].startswith(CSV)
     answer = pd.read_csv(io.StringIO(response.text))
-    same(answer, forecasters["sales"].predict(3, frame.assign(ds=pd.to_datetime(frame["ds"])), level=80))
+    same(
+        answer,
+        forecasters["sales"].predict(3, frame.assign(ds=pd.to_datetime(frame["ds"])), level=80),
+    )
 
 
 def test_text_of_csv_that_looks_like_numbers_is_what_the_model_has(client):
-    text = "unique_id,ds,y\n" + "".join(f"007,{day:%Y-%m-%d},{place}\n" for place, day in enumerate(DAYS))
+    text = "unique_id,ds,y\n" + "".join(
+        f"007,{day:%Y-%m-%d},{place}\n" for place, day in enumerate(DAYS)
+    )
     assert {row["unique_id"] for row in post_csv(client, "sales", text).json()["rows"]} == {"007"}
     # Of a model with whole ids and a column of text.
     response = post_csv(client, "store", "shop,day,sold,price,kind\n3,2024-03-01,5,1.5,1\n")
     assert response.status_code == 422
-    assert response.json()["option"] == "future"  # the rows were taken; the steps ahead are what is missing
+    assert (
+        response.json()["option"] == "future"
+    )  # the rows were taken; the steps ahead are what is missing
 
 
 # ---------------------------------------------------------------- without a model
@@ -146,7 +174,9 @@ UNNAMED = "day,sold\n" + "".join(f"2024-01-{day:02d},{day % 7}\n" for day in ran
 
 
 def guess(client, body=UNNAMED):
-    return client.post("/v1/forecast?model=pretrained&horizon=2", content=body, headers={"Content-Type": CSV})
+    return client.post(
+        "/v1/forecast?model=pretrained&horizon=2", content=body, headers={"Content-Type": CSV}
+    )
 
 
 def slow_to_guess(rows=2000):
@@ -194,7 +224,10 @@ def test_few_guesses_wait(serving):
 
         async def ask():
             address = "/v1/forecast?model=pretrained&horizon=2"
-            asked = (client.client.post(address, content=UNNAMED, headers={"Content-Type": CSV}) for _ in range(12))
+            asked = (
+                client.client.post(address, content=UNNAMED, headers={"Content-Type": CSV})
+                for _ in range(12)
+            )
             return [answer.status_code for answer in await asyncio.gather(*asked)]
 
         assert sorted(client.run(ask)) == [200] * 8 + [429] * 4
@@ -209,10 +242,13 @@ def test_long_answers_are_the_same_as_short_ones(serving):
             body = {"rows": rows, "horizon": 50}
             answer = client.post("/v1/forecast", json=body, headers={"Accept": accept})
             assert "content-length" not in answer.headers
-            short = client.post("/v1/forecast", json={"rows": rows[:28], "horizon": 50}, headers={"Accept": accept})
+            short = client.post(
+                "/v1/forecast", json={"rows": rows[:28], "horizon": 50}, headers={"Accept": accept}
+            )
             assert "content-length" in short.headers
             table, first = (
-                frame_of(each) if accept != CSV else pd.read_csv(io.StringIO(each.text)) for each in (answer, short)
+                frame_of(each) if accept != CSV else pd.read_csv(io.StringIO(each.text))
+                for each in (answer, short)
             )
             assert len(table) == 60 * 50
             pd.testing.assert_frame_equal(table[:100], first, rtol=1e-6)
@@ -226,7 +262,9 @@ def test_open_answers_share_a_memory(serving):
         most = 4 * service.settings.max_answer
         long = {**body, "horizon": 1000, "level": [80, 81, 82, 83]}
         releases = [service.reserve(SimpleNamespace(answer_bytes=most // 4)) for _ in range(4)]
-        assert client.post("/v1/forecast", json=body).status_code == 200  # short ones need no reserve
+        assert (
+            client.post("/v1/forecast", json=body).status_code == 200
+        )  # short ones need no reserve
         refused = client.post("/v1/forecast", json=long)
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
         for release in (releases[0], *releases):
@@ -239,7 +277,11 @@ def test_no_model_at_all(serving):
     frame = panel(["a", "b"], DAYS[:28])
     with serving(models=()) as client:
         answer = forecast(client, horizon=7, season_length=7, rows=rows_of(frame))
-    expected = Forecaster(7, preset="pretrained", season_length=7, random_state=0, verbose=0).fit(frame).predict()
+    expected = (
+        Forecaster(7, preset="pretrained", season_length=7, random_state=0, verbose=0)
+        .fit(frame)
+        .predict()
+    )
     same(answer, expected)
 
 
@@ -278,26 +320,37 @@ def test_health_readiness_and_metrics(client):
 def test_not_ready_before_the_models_are(serving, monkeypatch):
     monkeypatch.setattr(ModelShelf, "warm_up", lambda self: None)
     with serving(ready=False) as client:
-        for answer in (client.get("/readyz"), client.post("/v1/forecast", json={"rows": newer("a")})):
+        for answer in (
+            client.get("/readyz"),
+            client.post("/v1/forecast", json={"rows": newer("a")}),
+        ):
             assert answer.status_code == 503
             assert answer.headers["Retry-After"] == "2"
         assert client.get("/healthz").status_code == 200
 
 
 def test_request_id(client):
-    assert client.get("/healthz", headers={"X-Request-ID": "abc-1"}).headers["x-request-id"] == "abc-1"
-    assert client.get("/healthz", headers={"X-Request-ID": 'a" b'}).headers["x-request-id"] != 'a" b'
+    assert (
+        client.get("/healthz", headers={"X-Request-ID": "abc-1"}).headers["x-request-id"] == "abc-1"
+    )
+    assert (
+        client.get("/healthz", headers={"X-Request-ID": 'a" b'}).headers["x-request-id"] != 'a" b'
+    )
 
 
 # ---------------------------------------------------------------- the description, and the page
 
 
 def test_examples_of_the_description_run(client):
-    shown = client.get("/openapi.json").json()["paths"]["/v1/forecast"]["post"]["requestBody"]["content"]
+    shown = client.get("/openapi.json").json()["paths"]["/v1/forecast"]["post"]["requestBody"][
+        "content"
+    ]
     assert shown["application/json"]["schema"]["examples"] == EXAMPLES
     answers = [client.post("/v1/forecast", json=example) for example in EXAMPLES]
     address = "/v1/forecast?model=pretrained&horizon=7&level=80"
-    answers.append(client.post(address, content=shown[CSV]["example"], headers={"Content-Type": CSV}))
+    answers.append(
+        client.post(address, content=shown[CSV]["example"], headers={"Content-Type": CSV})
+    )
     assert [len(answer.json()["rows"]) for answer in answers] == [7] * 3
     assert answers[0].json() == answers[1].json() == answers[2].json()
 
@@ -310,11 +363,24 @@ def one(serving):
 
 
 @schemathesis.openapi.from_dict(create_app().openapi()).parametrize()
-@settings(max_examples=FUZZ, suppress_health_check=list(HealthCheck), derandomize=FUZZ == 8, database=None)
+@settings(
+    max_examples=FUZZ, suppress_health_check=list(HealthCheck), derandomize=FUZZ == 8, database=None
+)
 def test_requests_made_from_the_description(case, one):
     how = case.as_transport_kwargs(base_url="http://127.0.0.1")
-    method, url = how.pop("method"), how.pop("url")
-    for name in ("cookies", "auth", "timeout", "verify", "cert", "proxies", "allow_redirects", "stream", "hooks"):
+    method = how.pop("method")
+    url = how.pop("url")
+    for name in (
+        "cookies",
+        "auth",
+        "timeout",
+        "verify",
+        "cert",
+        "proxies",
+        "allow_redirects",
+        "stream",
+        "hooks",
+    ):
         how.pop(name, None)
     if isinstance(how.get("data"), bytes | str):
         how["content"] = how.pop("data")
@@ -326,7 +392,9 @@ def test_every_route_is_described_and_every_problem_too(tmp_path, monkeypatch):
     monkeypatch.setenv("SEQCAST_API_KEYS", "shop:" + "0" * 64)
     paths = create_app().openapi()["paths"]
     assert set(paths) == ROUTES == set(re.findall(r"/(?:v1/\w+|healthz|readyz|metrics)\b", PAGE))
-    operations = {path: operation for path, methods in paths.items() for operation in methods.values()}
+    operations = {
+        path: operation for path, methods in paths.items() for operation in methods.values()
+    }
     for operation in operations.values():
         for status, answer in operation["responses"].items():
             assert (MEDIA_TYPE in answer["content"]) == (status != "200")
@@ -345,9 +413,18 @@ def test_the_code_of_the_page_runs():
 def test_options_defaults_and_metrics_of_the_page_are_there(client):
     command = typer.main.get_command(app).commands["serve"]
     options = {name for parameter in command.params for name in parameter.opts}
-    assert set(re.findall(r"(?<=[`( ])--[a-z][a-z-]+", PAGE.partition("## Figures")[0])) - {"--data-binary"} <= options
+    assert (
+        set(re.findall(r"(?<=[`( ])--[a-z][a-z-]+", PAGE.partition("## Figures")[0]))
+        - {"--data-binary"}
+        <= options
+    )
     defaults = {field.name: field.default for field in fields(ServerSettings)}
-    for name, text in {"max_body": "16 MiB", "max_rows": "100,000", "max_horizon": "1,000", "queue": "256"}.items():
+    for name, text in {
+        "max_body": "16 MiB",
+        "max_rows": "100,000",
+        "max_horizon": "1,000",
+        "queue": "256",
+    }.items():
         assert f"| `--{name.replace('_', '-')}` | {text} |" in PAGE
         number, _, unit = text.partition(" ")
         assert int(number.replace(",", "")) * (2**20 if unit else 1) == defaults[name]

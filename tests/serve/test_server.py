@@ -22,7 +22,9 @@ CLIENTS = Path(__file__).parents[2] / "examples" / "clients"
 SERVE = [sys.executable, "-c", "from seqcast.cli.start import main; main()", "serve"]
 pytestmark = [
     pytest.mark.processes,
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals and TLS as Linux has them"),
+    pytest.mark.skipif(
+        not sys.platform.startswith("linux"), reason="signals and TLS as Linux has them"
+    ),
 ]
 
 
@@ -47,7 +49,9 @@ class Server:
 
     def wait_for(self, event, count=1, **fields):
         """Return the line of an event."""
-        wait_until(lambda: len(self.events(event, **fields)) >= count or not self._reader.is_alive(), 120)
+        wait_until(
+            lambda: len(self.events(event, **fields)) >= count or not self._reader.is_alive(), 120
+        )
         assert len(self.events(event, **fields)) >= count, self.lines
         return self.events(event, **fields)[count - 1]
 
@@ -82,7 +86,9 @@ def test_clients(server, program, file, needs):
     if shutil.which(needs[0]) is None or subprocess.run(needs, capture_output=True).returncode:
         pytest.skip(f"{' '.join(needs)} does not run on this machine")
     environment = {**os.environ, "URL": server.address}
-    done = subprocess.run([program, file], cwd=CLIENTS, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [program, file], cwd=CLIENTS, env=environment, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     assert len(set(re.findall(r"2024-0[12]-(?:29|30|31|01|02|03|04)", done.stdout))) == 7
     if file == "forecast.py":
@@ -98,8 +104,17 @@ def test_an_end_in_order(models):
             with httpx.Client(base_url=server.address, timeout=60) as client:
                 for place in range(400):
                     try:
-                        answers.append(client.post("/v1/forecast", json={"rows": newer("a", 3, place)}).status_code)
-                    except (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                        answers.append(
+                            client.post(
+                                "/v1/forecast", json={"rows": newer("a", 3, place)}
+                            ).status_code
+                        )
+                    except (
+                        httpx.ConnectError,
+                        httpx.RemoteProtocolError,
+                        httpx.ReadError,
+                        httpx.WriteError,
+                    ):
                         return  # it no longer listens, or closed a connection on which nothing had come
 
         threads = [threading.Thread(target=ask) for _ in range(4)]
@@ -121,8 +136,12 @@ def test_an_end_in_order(models):
 def test_a_replaced_file_loses_no_request(models, forecasters, tmp_path):
     path = tmp_path / "m.seqcast"
     shutil.copy(dict(models)["sales"], path)
-    with Server(path, "--watch", "0.1") as server, httpx.Client(base_url=server.address, timeout=60) as client:
-        versions, first = [], client.get("/v1/models").json()["models"][0]["version"]
+    with (
+        Server(path, "--watch", "0.1") as server,
+        httpx.Client(base_url=server.address, timeout=60) as client,
+    ):
+        versions = []
+        first = client.get("/v1/models").json()["models"][0]["version"]
         forecasters["sales"].set_params(alias="another").save(tmp_path / "new")
         forecasters["sales"].set_params(alias="seqcast")
         os.replace(tmp_path / "new", path)
@@ -149,14 +168,17 @@ def test_what_is_no_request_is_a_line_of_the_log(server):
 def test_tls(tmp_path):
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not on this machine")
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    key = tmp_path / "key.pem"
+    certificate = tmp_path / "cert.pem"
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
     more = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run([*command.split(), *more], check=True, capture_output=True)
     with Server("--certificate", certificate, "--private-key", key) as server:
         assert server.address.startswith("https://")
         context = ssl.create_default_context(cafile=str(certificate))
-        with urllib.request.urlopen(f"{server.address}/readyz", context=context, timeout=30) as answer:
+        with urllib.request.urlopen(
+            f"{server.address}/readyz", context=context, timeout=30
+        ) as answer:
             assert answer.status == 200
         with pytest.raises(httpx.HTTPError):
             httpx.get(server.address.replace("https", "http") + "/readyz")
@@ -164,16 +186,23 @@ def test_tls(tmp_path):
 
 def test_what_keeps_a_server_from_starting(tmp_path):
     def error(*arguments):
-        environment = {name: value for name, value in os.environ.items() if name != "SEQCAST_API_KEYS"}
+        environment = {
+            name: value for name, value in os.environ.items() if name != "SEQCAST_API_KEYS"
+        }
         how = {"capture_output": True, "text": True, "env": environment, "timeout": 120}
         done = subprocess.run([*SERVE, *arguments], **how)
         assert done.returncode == 1, done.stderr
         return done.stderr
 
-    assert "--host: expected 127.0.0.1, or keys, received 0.0.0.0 without keys" in error("--host", "0.0.0.0")
+    assert "--host: expected 127.0.0.1, or keys, received 0.0.0.0 without keys" in error(
+        "--host", "0.0.0.0"
+    )
     (tmp_path / "no.pem").write_text("nothing")
     files = ["--certificate", str(tmp_path / "no.pem"), "--private-key", str(tmp_path / "no.pem")]
     assert "expected PEM files of a certificate and its key" in error(*files, "--port", "0")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        assert f"expected an address of this machine that is free, received 127.0.0.1:{port}" in error("--port", port)
+        assert (
+            f"expected an address of this machine that is free, received 127.0.0.1:{port}"
+            in error("--port", port)
+        )

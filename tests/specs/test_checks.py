@@ -16,7 +16,10 @@ def test_counts_that_fit_memory_are_taken(value):
 @pytest.mark.parametrize("digits", [10, 400, 5000])
 def test_numbers_of_many_digits_are_refused_briefly(digits):
     larger = f"horizon: expected a whole number from 1 to {MOST_COUNT}, received "
-    for value, expected in ((10**digits, larger), (-(10**digits), "horizon: expected a whole number >= 1, received ")):
+    for value, expected in (
+        (10**digits, larger),
+        (-(10**digits), "horizon: expected a whole number >= 1, received "),
+    ):
         with pytest.raises(SpecError, match=expected) as caught:
             check_int("horizon", value)
         assert len(str(caught.value)) < 200
@@ -24,4 +27,10 @@ def test_numbers_of_many_digits_are_refused_briefly(digits):
 
 
 def test_no_number_of_thousands_of_digits_is_written_out():
-    refused(SpecError, "level: expected a number in .*, received a whole number of", check_number, "level", 10**5000)
+    refused(
+        SpecError,
+        "level: expected a number in .*, received a whole number of",
+        check_number,
+        "level",
+        10**5000,
+    )

@@ -27,7 +27,11 @@ names = st.text(min_size=1, max_size=5)
 SPECS = {
     "columns": st.lists(names, min_size=3, max_size=5, unique=True)
     .filter(lambda some: "y" not in some[:2])
-    .map(lambda some: Columns(*some[:2], some[2:], "%Y" * (len(some) % 2) or None, (None, "UTC")[len(some[0]) % 2])),
+    .map(
+        lambda some: Columns(
+            *some[:2], some[2:], "%Y" * (len(some) % 2) or None, (None, "UTC")[len(some[0]) % 2]
+        )
+    ),
     "covariates": st.lists(names, min_size=3, max_size=5, unique=True).map(
         lambda some: Covariates(some[:1], some[1], some[2:])
     ),
@@ -58,16 +62,21 @@ SPECS = {
         sampling_steps=st.none() | st.integers(1, 10**6),
         attention=st.sampled_from(config.CHOICES["attention"]),
         dropout=st.floats(0, 0.95),
-        regularizer=st.sampled_from([None, "l2", {"bias": "l1"}, {"kernel": None, "recurrent": "l1"}]),
+        regularizer=st.sampled_from(
+            [None, "l2", {"bias": "l1"}, {"kernel": None, "recurrent": "l1"}]
+        ),
         head=st.sampled_from(("point", "normal", "student_t")),
     )
     | st.builds(
         NetworkSpec,
         head=st.just("quantile"),
-        quantiles=st.none() | st.sets(st.floats(0.01, 0.49), min_size=1).map(lambda low: [*sorted(low), 0.5]),
+        quantiles=st.none()
+        | st.sets(st.floats(0.01, 0.49), min_size=1).map(lambda low: [*sorted(low), 0.5]),
     )
     | st.builds(
-        NetworkSpec, head=st.sampled_from(config.MULTIPLICATIVE_HEADS), normalise=st.sampled_from(("none", "scale"))
+        NetworkSpec,
+        head=st.sampled_from(config.MULTIPLICATIVE_HEADS),
+        normalise=st.sampled_from(("none", "scale")),
     ),
     "training": st.builds(
         TrainingSpec,
@@ -118,8 +127,14 @@ def test_any_part_of_a_dict_is_enough_and_nothing_is_changed(name):
 
 OF_NUMPY = [
     ("window", {"horizon": np.int64(4), "target_features": np.int32(1)}),
-    ("network", {"encoder_units": [np.int64(4)], "decoder_units": np.int32(4), "dropout": np.float32(0.5)}),
-    ("training", {"epochs": np.int64(4), "learning_rate": np.float32(0.5), "clip_norm": np.int64(1)}),
+    (
+        "network",
+        {"encoder_units": [np.int64(4)], "decoder_units": np.int32(4), "dropout": np.float32(0.5)},
+    ),
+    (
+        "training",
+        {"epochs": np.int64(4), "learning_rate": np.float32(0.5), "clip_norm": np.int64(1)},
+    ),
 ]
 
 
@@ -128,7 +143,10 @@ def test_numpy_numbers_become_plain_ones(name, changes):
     spec = replace(DEFAULTS[name], **changes)
     assert type(spec).from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
     for field in changes:
-        assert {type(one) for one in np.ravel(np.array(getattr(spec, field), object))} <= {int, float}
+        assert {type(one) for one in np.ravel(np.array(getattr(spec, field), object))} <= {
+            int,
+            float,
+        }
 
 
 KERAS_OBJECTS = {
@@ -139,7 +157,11 @@ KERAS_OBJECTS = {
         keras.optimizers.schedules.ExponentialDecay(0.5, decay_steps=7, decay_rate=0.25),
         '"decay_rate": 0.25',
     ),
-    "metrics": ("training", (keras.metrics.MeanAbsoluteError(name="deviation"), "mse"), '"name": "deviation"'),
+    "metrics": (
+        "training",
+        (keras.metrics.MeanAbsoluteError(name="deviation"), "mse"),
+        '"name": "deviation"',
+    ),
     "regularizer": ("network", {"kernel": keras.regularizers.L1(0.5), "bias": "l2"}, '"l1": 0.5'),
 }
 
@@ -171,7 +193,8 @@ def test_what_the_spec_asks_of_the_data():
 
 
 def test_a_spec_does_not_share_the_users_containers():
-    units, regularizer = [4, 4], {"kernel": "l2"}
+    units = [4, 4]
+    regularizer = {"kernel": "l2"}
     spec = NetworkSpec(encoder_units=units, regularizer=regularizer)
     units.append(5)
     regularizer["bias"] = "l1"
@@ -201,10 +224,14 @@ def test_unknown_field_is_refused_with_the_nearest_one(name, written, meant):
 
 def test_fields_that_are_missing_or_no_fields_are_named():
     for missing in SIZES:
-        with pytest.raises(SpecError, match=f"WindowSpec field '{missing}': expected a value, received nothing"):
+        with pytest.raises(
+            SpecError, match=f"WindowSpec field '{missing}': expected a value, received nothing"
+        ):
             WindowSpec.from_dict({name: size for name, size in SIZES.items() if name != missing})
     for values in (None, 3, "x", [1]):
-        refused(SpecError, "NetworkSpec: expected its fields, by name", NetworkSpec.from_dict, values)
+        refused(
+            SpecError, "NetworkSpec: expected its fields, by name", NetworkSpec.from_dict, values
+        )
 
 
 def each(field, values, expected, where=None):
@@ -236,15 +263,21 @@ def column(field, values, expected):
 
 
 def units(field):
-    none = each(field, ((), [], "35", None, 3.5, True, {35}, {"a": 1}, np.array([3, 4])), "one width a layer, such as")
+    none = each(
+        field,
+        ((), [], "35", None, 3.5, True, {35}, {"a": 1}, np.array([3, 4])),
+        "one width a layer, such as",
+    )
     wrong = (0, -1, (35, 0), (35, 2.0), (35, "35"), (35, None), [[35]])
     return [*none, *each(field, wrong, "a whole number >= 1")]
 
 
-NAME, NONSENSE = "a column's name", {"class_name": "nonsense", "config": {}}
+NAME = "a column's name"
+NONSENSE = {"class_name": "nonsense", "config": {}}
 NO_REGULARIZERS = ("l3", 3, {"bias": "l3"}, {"kernel": {"class_name": "L3"}})
 NO_SCHEDULES = (None, 0.5, keras.optimizers.SGD, {"class_name": "nonsense"})
-NO_COLUMNS, BELOW_0 = ((), (2,), (0, 1), 2, 1.0, {0}, np.array([0])), ((-1,), ("0",), "0", -1)
+NO_COLUMNS = ((), (2,), (0, 1), 2, 1.0, {0}, np.array([0]))
+BELOW_0 = ((-1,), ("0",), "0", -1)
 WRONG = {
     "columns": [
         *column("unique_id", ("", None, 3, [3]), NAME),
@@ -262,7 +295,9 @@ WRONG = {
         *whole("horizon", "features", "targets"),
         *whole("static", "future", at_least=0),
         *without_none(whole("context_length", "season_length")),
-        *each("target_features", NO_COLUMNS, "1 different column(s) of X below 2, one for each target"),
+        *each(
+            "target_features", NO_COLUMNS, "1 different column(s) of X below 2, one for each target"
+        ),
         *each("target_features", BELOW_0, "a whole number >= 0"),
         *each("observed", (None, 1, "yes"), "True or False"),
     ],
@@ -289,7 +324,11 @@ WRONG = {
     ],
     "training": [
         *each("loss", ("nonsense", 3, NONSENSE), "a Keras loss: name, config or object"),
-        *each("optimizer", ("nonsense", None, 3, NONSENSE), "a Keras optimizer: name, config or object"),
+        *each(
+            "optimizer",
+            ("nonsense", None, 3, NONSENSE),
+            "a Keras optimizer: name, config or object",
+        ),
         *number("learning_rate", "(0, inf]", 0, -1e-9),
         *each("learning_rate_schedule", ("", "Cosine", "linear"), "one of 'cosine', 'constant'"),
         *each("learning_rate_schedule", NO_SCHEDULES, "a Keras learning_rate_schedule"),
@@ -304,7 +343,9 @@ WRONG = {
     ],
 }
 OPTIONS = [
-    pytest.param(name, *row, id=f"{name}-{row[0]}-{str(row[1])[:20]}") for name, rows in WRONG.items() for row in rows
+    pytest.param(name, *row, id=f"{name}-{row[0]}-{str(row[1])[:20]}")
+    for name, rows in WRONG.items()
+    for row in rows
 ]
 
 
@@ -316,29 +357,52 @@ def test_wrong_option(name, field, value, where, expected):
     assert isinstance(error, (SeqcastError, ValueError))
     assert error.where == where
     assert expected in error.expected
-    assert str(error) == f"{where}: expected {error.expected}, received {error.received}. {error.hint}"
+    assert (
+        str(error) == f"{where}: expected {error.expected}, received {error.received}. {error.hint}"
+    )
 
 
 def test_no_field_is_left_unchecked():
     for name, rows in WRONG.items():
-        assert {row[0] for row in rows} == {item.name for item in dataclasses.fields(DEFAULTS[name])}
+        assert {row[0] for row in rows} == {
+            item.name for item in dataclasses.fields(DEFAULTS[name])
+        }
 
 
 @pytest.mark.parametrize("heads", [2, 4, 10])
 def test_heads_divide_the_last_decoder_width(heads):
-    with pytest.raises(SpecError, match=rf"attention_heads: expected a divisor .* width, 35, received {heads}\."):
+    with pytest.raises(
+        SpecError, match=rf"attention_heads: expected a divisor .* width, 35, received {heads}\."
+    ):
         NetworkSpec(attention="multi_head", attention_heads=heads)
-    assert NetworkSpec(attention="multi_head", attention_heads=heads, decoder_units=(3, 20)).attention_heads == heads
+    assert (
+        NetworkSpec(
+            attention="multi_head", attention_heads=heads, decoder_units=(3, 20)
+        ).attention_heads
+        == heads
+    )
     assert NetworkSpec(attention="dot", attention_heads=heads).attention_heads == heads
 
 
 @pytest.mark.parametrize("indices", [(0, 0), (0,), (0, 1, 2), (0, 3)])
 def test_each_target_has_a_column_of_its_own(indices):
-    with pytest.raises(SpecError, match=r"expected 2 different column\(s\) of X below 3, one for each target"):
+    with pytest.raises(
+        SpecError, match=r"expected 2 different column\(s\) of X below 3, one for each target"
+    ):
         WindowSpec(horizon=1, features=3, targets=2, target_features=indices)
 
 
-NO_PROBABILITIES = [(), (0.0, 0.5), (0.5, 1.0), ("0.1", 0.5), 5, (None, 0.5), (0.5, np.nan), {0.5, 0.9}, "0.5"]
+NO_PROBABILITIES = [
+    (),
+    (0.0, 0.5),
+    (0.5, 1.0),
+    ("0.1", 0.5),
+    5,
+    (None, 0.5),
+    (0.5, np.nan),
+    {0.5, 0.9},
+    "0.5",
+]
 NOT_RISING = [(0.5,), 0.5, (0.1, 0.9), (0.9, 0.5), (0.1, 0.5, 0.5), np.array([0.1, 0.3])]
 
 
@@ -348,7 +412,8 @@ def test_quantiles_rise_around_the_median(quantiles):
         NetworkSpec(head="quantile", quantiles=quantiles)
     assert caught.value.where == "quantiles"
     is_rising = not any(quantiles is one for one in NOT_RISING)
-    rising, between = "rising numbers, 0.5 and at least one other among them", "numbers between 0 and 1, both excluded"
+    rising = "rising numbers, 0.5 and at least one other among them"
+    between = "numbers between 0 and 1, both excluded"
     assert caught.value.expected == (between if is_rising else rising)
 
 
@@ -363,29 +428,50 @@ def test_quantiles_by_default_and_as_arrays():
 @pytest.mark.parametrize("head", config.MULTIPLICATIVE_HEADS)
 def test_positive_data_are_not_shifted(head):
     for normalise in ("last", "instance"):
-        with pytest.raises(SpecError, match=f"normalise: expected 'none' or 'scale' with head='{head}'"):
+        with pytest.raises(
+            SpecError, match=f"normalise: expected 'none' or 'scale' with head='{head}'"
+        ):
             NetworkSpec(head=head, normalise=normalise)
-    with pytest.raises(SpecError, match=f"residual: expected 'none' with head='{head}', received 'seasonal'"):
+    with pytest.raises(
+        SpecError, match=f"residual: expected 'none' with head='{head}', received 'seasonal'"
+    ):
         NetworkSpec(head=head, residual="seasonal")
     assert NetworkSpec(head=head, normalise="scale").needs_target_past
 
 
-# ---------------------------------------------------------------- configs of Keras, which may come from a file
+# ---------------------------------------------------------------- configs of Keras, which may come
+# from a file
 
 
-LOOKUP = {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}}
+LOOKUP = {
+    "module": "keras.layers",
+    "class_name": "StringLookup",
+    "config": {"vocabulary": "/etc/passwd"},
+}
 OTHERS = "expected objects of keras.losses, .* received "
 CONFIGS = [
     (LOOKUP, OTHERS + "keras.layers.StringLookup"),
     # Keras would build this one, and so read the file.
-    ({"class_name": "Adam", "config": {"learning_rate": LOOKUP}}, OTHERS + "keras.layers.StringLookup"),
-    ({"module": "keras.optimizers", "class_name": "Adam", "config": {"a": [LOOKUP]}}, OTHERS + "keras.layers"),
-    ({"module": "os", "class_name": "function", "config": "system", "registered_name": None}, OTHERS + "os.func"),
+    (
+        {"class_name": "Adam", "config": {"learning_rate": LOOKUP}},
+        OTHERS + "keras.layers.StringLookup",
+    ),
+    (
+        {"module": "keras.optimizers", "class_name": "Adam", "config": {"a": [LOOKUP]}},
+        OTHERS + "keras.layers",
+    ),
+    (
+        {"module": "os", "class_name": "function", "config": "system", "registered_name": None},
+        OTHERS + "os.func",
+    ),
     ({"module": "keras.optimizers_", "class_name": "x"}, OTHERS + "keras.optimizers_.x"),
     ({"class_name": "__lambda__", "config": {"value": "4wEAAAA="}}, "expected"),
     ({"config": {}}, "expected"),
     ({"class_name": [], "config": 3}, "expected"),
-    (json.loads('{"config": ' * 200 + "{}" + "}" * 200), "expected a Keras config, .* too many levels"),
+    (
+        json.loads('{"config": ' * 200 + "{}" + "}" * 200),
+        "expected a Keras config, .* too many levels",
+    ),
 ]
 
 
@@ -408,14 +494,22 @@ def unregistered(y_true, y_pred):
 
 
 def test_fields_that_a_file_cannot_hold_are_named():
-    good = TrainingSpec(loss=registered, optimizer=keras.optimizers.Adam(), metrics=["mae", registered])
+    good = TrainingSpec(
+        loss=registered, optimizer=keras.optimizers.Adam(), metrics=["mae", registered]
+    )
     bad = TrainingSpec(loss=unregistered, metrics=["mae", unregistered])
     network = NetworkSpec(regularizer={"kernel": keras.regularizers.L2(0.1)})
     assert unwritable_fields([good, network]) == {}
     check_writable([good, network], where="training", expected="a training for a file")
     # Whichever of several specs it is in, also within another one.
-    for specs in ([good, bad], [bad, good], [EnsembleSpec([MemberSpec(network, good), MemberSpec(network, bad)])]):
+    for specs in (
+        [good, bad],
+        [bad, good],
+        [EnsembleSpec([MemberSpec(network, good), MemberSpec(network, bad)])],
+    ):
         assert unwritable_fields(specs)
-        with pytest.raises(SpecError, match=r"training: expected a training for a file, received .*unregistered"):
+        with pytest.raises(
+            SpecError, match=r"training: expected a training for a file, received .*unregistered"
+        ):
             check_writable(specs, where="training", expected="a training for a file")
     assert set(unwritable_fields([good, bad])) == {"loss", "metrics"}

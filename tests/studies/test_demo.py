@@ -10,7 +10,16 @@ from seqcast.studies.demo import FILES, DemoSize, run_demo
 
 pytestmark = pytest.mark.documents
 
-TINY = DemoSize(32, batch_size=16, epochs=2, baseline_epochs=1, test=8, series_epochs=1, series_horizon=2, n_windows=1)
+TINY = DemoSize(
+    32,
+    batch_size=16,
+    epochs=2,
+    baseline_epochs=1,
+    test=8,
+    series_epochs=1,
+    series_horizon=2,
+    n_windows=1,
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +38,9 @@ def test_files(demos):
         for name in FILES:
             if name.endswith(".png"):
                 assert (folder / name).read_bytes().startswith(b"\x89PNG")
-    assert Seq2SeqRegressor.load(demos[0][0] / "sines.seqcast").predict(np.zeros((1, 15, 1)), 3).shape == (1, 3, 1)
+    assert Seq2SeqRegressor.load(demos[0][0] / "sines.seqcast").predict(
+        np.zeros((1, 15, 1)), 3
+    ).shape == (1, 3, 1)
 
 
 def test_metrics(demos):
@@ -37,7 +48,10 @@ def test_metrics(demos):
     first, second = demos[1]
     assert metrics == first
     # A seed fixes everything.
-    same = [(each["sines"]["scores"], each["sines"]["training_loss"], each["series"]) for each in (first, second)]
+    same = [
+        (each["sines"]["scores"], each["sines"]["training_loss"], each["series"])
+        for each in (first, second)
+    ]
     assert same[0] == same[1]
     lines = demos[2][: len(demos[2]) // 2]
     assert lines[0] == "Sums of two sines: 15 steps in, 15 out, 32 training windows, 2 epochs"
@@ -46,7 +60,12 @@ def test_metrics(demos):
     assert metrics["seed"] == 3
     assert len(metrics["sines"]["training_loss"]) == 2
     assert metrics["sines"]["weights"] == 23_031
-    assert list(metrics["sines"]["scores"]) == ["seqcast", "many-to-one network", "last value", "zero"]
+    assert list(metrics["sines"]["scores"]) == [
+        "seqcast",
+        "many-to-one network",
+        "last value",
+        "zero",
+    ]
     for score in metrics["sines"]["scores"].values():
         steps = score["mse_by_step"]
         assert len(steps) == 20

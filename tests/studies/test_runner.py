@@ -18,9 +18,12 @@ QUICK = {"quick": True, "say": lambda line: None}
 
 
 def test_another_version_of_seqcast_or_of_a_library_is_another_key(monkeypatch, tmp_path):
-    before, path = library_versions(), result_path(tmp_path, {"x": 1}, 0, {})
+    before = library_versions()
+    path = result_path(tmp_path, {"x": 1}, 0, {})
     assert {"keras", "jax", "numpy", "scikit-learn"} <= set(before)
-    monkeypatch.setattr(runner.metadata, "version", lambda name: "0.0" if name == "jax" else before[name])
+    monkeypatch.setattr(
+        runner.metadata, "version", lambda name: "0.0" if name == "jax" else before[name]
+    )
     assert library_versions() == {**before, "jax": "0.0"}
     monkeypatch.setattr(runner, "__version__", "another")
     assert result_path(tmp_path, {"x": 1}, 0, {}) != path
@@ -63,7 +66,9 @@ def measured(monkeypatch):
     return made
 
 
-def test_only_missing_runs_and_those_of_other_libraries_are_made_by_the_executor(tmp_path, measured, monkeypatch):
+def test_only_missing_runs_and_those_of_other_libraries_are_made_by_the_executor(
+    tmp_path, measured, monkeypatch
+):
     class Counting(SerialExecutor):
         def map(self, function, jobs, **options):
             self.count = len(jobs)
@@ -79,20 +84,24 @@ def test_only_missing_runs_and_those_of_other_libraries_are_made_by_the_executor
     assert "2 seeds" in outcome.finding
     monkeypatch.setattr(runner, "library_versions", lambda: {"keras": "another"})
     assert run_study("horizon", tmp_path, **QUICK).new_runs == 2
-    assert json.loads((tmp_path / "horizon-quick" / "horizon.json").read_text())["libraries"] == {"keras": "another"}
+    assert json.loads((tmp_path / "horizon-quick" / "horizon.json").read_text())["libraries"] == {
+        "keras": "another"
+    }
 
 
 @pytest.fixture
 def epochs(monkeypatch):
     """Let `horizon` train two tiny networks for three epochs each; return the epochs that were trained, as they end.
 
-    With `killed_after` of the list set, the process dies at the end of that epoch, before its state is written.
+    With `killed_after` of the list set, the process dies at the end of that epoch, before its state
+    is written.
     """
 
     class Epochs(list):
         killed_after = None
 
-    trained, record = Epochs(), KeepBest.on_epoch_end
+    trained = Epochs()
+    record = KeepBest.on_epoch_end
 
     def on_epoch_end(self, epoch, logs=None):
         record(self, epoch, logs)
@@ -103,8 +112,12 @@ def epochs(monkeypatch):
     def measure(self, run):
         past, future, _ = sine_windows(200, past=6, future=2, seed=run.seed)
         options = {"encoder_units": (3,), "decoder_units": (3,)}
-        first, second = (run.fit(past, future, **options, dropout=dropout) for dropout in (0.2, 0.3))
-        return {"mse": np.square(first.predict(past) - second.predict(past)).mean(axis=(0, 2)).tolist()}
+        first, second = (
+            run.fit(past, future, **options, dropout=dropout) for dropout in (0.2, 0.3)
+        )
+        return {
+            "mse": np.square(first.predict(past) - second.predict(past)).mean(axis=(0, 2)).tolist()
+        }
 
     monkeypatch.setattr(KeepBest, "on_epoch_end", on_epoch_end)
     monkeypatch.setattr(type(find_study("horizon")), "measure", measure)
@@ -117,8 +130,15 @@ KILLS = [(2, "c", [1, 2, 0, 1, 2]), (5, "c", [1, 2]), (5, "other", [0, 1, 2] * 2
 
 
 @pytest.mark.parametrize(("killed_after", "libraries", "left"), KILLS)
-def test_a_run_that_was_killed_goes_on_from_its_checkpoints(killed_after, libraries, left, epochs, tmp_path):
-    job = {"name": "horizon", "setting": {"x": 1, "epochs": 3}, "seed": 4, "libraries": {"keras": "c"}}
+def test_a_run_that_was_killed_goes_on_from_its_checkpoints(
+    killed_after, libraries, left, epochs, tmp_path
+):
+    job = {
+        "name": "horizon",
+        "setting": {"x": 1, "epochs": 3},
+        "seed": 4,
+        "libraries": {"keras": "c"},
+    }
     make_run(**job, folder=str(tmp_path / "unbroken" / "runs"))
     assert epochs == [0, 1, 2, 0, 1, 2]
     epochs.clear()
@@ -131,7 +151,10 @@ def test_a_run_that_was_killed_goes_on_from_its_checkpoints(killed_after, librar
     epochs.clear()
     make_run(**{**job, "libraries": {"keras": libraries}}, folder=str(runs))
     assert epochs == left
-    results = [json.loads(next(tmp_path.glob(f"{each}/runs/*.json")).read_text()) for each in ("unbroken", "broken")]
+    results = [
+        json.loads(next(tmp_path.glob(f"{each}/runs/*.json")).read_text())
+        for each in ("unbroken", "broken")
+    ]
     assert results[0]["mse"] == results[1]["mse"]
     # Where the result is there, nothing else is.
     assert libraries == "other" or [path.name for path in runs.parent.iterdir()] == ["runs"]

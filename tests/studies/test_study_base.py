@@ -33,7 +33,12 @@ def test_grids_are_json_and_no_setting_comes_twice(name):
 
 
 def test_results_are_chosen_by_settings():
-    rows = [{"setting": {"a": a, "b": b}, "seed": s, "v": [a, None]} for a in (2, 1) for b in "yx" for s in (1, 0)]
+    rows = [
+        {"setting": {"a": a, "b": b}, "seed": s, "v": [a, None]}
+        for a in (2, 1)
+        for b in "yx"
+        for s in (1, 0)
+    ]
     results = Results(rows)
     assert results.seeds == "2 seeds"
     assert [*results.by("a")] == [2, 1]
@@ -79,7 +84,10 @@ def test_the_fit_continues_what_it_knows_the_formula_of():
     past, future, _ = sine_windows(30, seed=4, frequency=(1.0, 9.0))
     forecast = SineFit(15, frequency=(1.0, 9.0))(past[:, :, 0], 15)
     assert np.median(np.square(forecast - future[:, :, 0]).mean(axis=1)) < 1e-4
-    flat, without = (SineFit(20, frequency=(2.0, 9.0), offset=offset)(np.ones((1, 20)), 5) for offset in (True, False))
+    flat, without = (
+        SineFit(20, frequency=(2.0, 9.0), offset=offset)(np.ones((1, 20)), 5)
+        for offset in (True, False)
+    )
     np.testing.assert_allclose(flat, 1.0, atol=1e-3)
     assert np.abs(without - 1).max() > 0.1
     noise = np.random.default_rng(0).normal(size=(10, 12))

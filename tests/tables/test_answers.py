@@ -19,7 +19,9 @@ from tests.tables.test_misread import ASKED, DAYS, table
 SEVERAL = {
     "dates, then marks, then values": table(
         "day;a;b",
-        lambda place, day: f"{day:%d/%m/%Y};{1 + place % 3},{234 + place};{1 + place % 5},{334 + place}",
+        lambda place, day: (
+            f"{day:%d/%m/%Y};{1 + place % 3},{234 + place};{1 + place % 5},{334 + place}"
+        ),
         DAYS[:12],
     ),
     "names with commas, quotes and dashes": table(
@@ -89,7 +91,9 @@ def follow(read, path, answers=(), seen=()):
     except AmbiguityError as error:
         question = error.where, error.expected, error.received
         assert question not in seen, f"the answer {answers[-1]} leads to the same question"
-        return sum(follow(read, path, (*answers, answer), (*seen, question)) for answer in error.answers)
+        return sum(
+            follow(read, path, (*answers, answer), (*seen, question)) for answer in error.answers
+        )
 
 
 @pytest.mark.parametrize("read", [forecast, command])

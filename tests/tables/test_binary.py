@@ -68,8 +68,13 @@ CODECS += [("Feather", codec) for codec in ("zstd", "lz4", "uncompressed")]
 
 @pytest.mark.parametrize(("kind", "codec"), CODECS)
 def test_tables_are_read_as_pandas_reads_them(tmp_path, kind, codec):
-    path, other = tmp_path / f"a.{kind.lower()}", codec in ("gzip", "lz4", None)
-    settings = {"data_page_version": "2.0" if other else "1.0", "use_dictionary": other, "write_page_checksum": True}
+    path = tmp_path / f"a.{kind.lower()}"
+    other = codec in ("gzip", "lz4", None)
+    settings = {
+        "data_page_version": "2.0" if other else "1.0",
+        "use_dictionary": other,
+        "write_page_checksum": True,
+    }
     if kind == "Parquet":
         FRAME.to_parquet(path, compression=codec, row_group_size=50, data_page_size=256, **settings)
         assert column_names(path) == list(FRAME.columns)
@@ -82,7 +87,9 @@ def test_tables_are_read_as_pandas_reads_them(tmp_path, kind, codec):
 def test_a_long_table_comes_in_pieces_and_stays_in_order(tmp_path, kind):
     table = pa.table({"y": np.arange(200_000), "text": np.arange(200_000).astype(str)})
     WRITERS[kind](table, tmp_path / "a")
-    pd.testing.assert_frame_equal(read_binary(kind, tmp_path / "a", LIMITS).frame, table.to_pandas())
+    pd.testing.assert_frame_equal(
+        read_binary(kind, tmp_path / "a", LIMITS).frame, table.to_pandas()
+    )
 
 
 @each_kind
@@ -98,10 +105,22 @@ def test_numbers_that_unpack_to_too_much(tmp_path, kind, memory_at_most):
 
 COLUMNS = pa.table({f"c{place}": [1.0] for place in range(300)})
 TABLES = {
-    "rows of nothing": (pa.table({"y": pa.nulls(20_000_000)}), LIMITS, "20,000,000 rows of 1 columns, 160,"),
+    "rows of nothing": (
+        pa.table({"y": pa.nulls(20_000_000)}),
+        LIMITS,
+        "20,000,000 rows of 1 columns, 160,",
+    ),
     "columns": (COLUMNS, FileLimits.of("5 MB"), "expected at most 100 columns, received 300"),
-    "lists": (pa.table({"more": pa.array([None], pa.list_(pa.int64()))}), LIMITS, "column 'more': expected numbers, "),
-    "structs": (pa.table({"more": pa.array([None], pa.struct({"a": pa.int64()}))}), LIMITS, "text, times or flags, re"),
+    "lists": (
+        pa.table({"more": pa.array([None], pa.list_(pa.int64()))}),
+        LIMITS,
+        "column 'more': expected numbers, ",
+    ),
+    "structs": (
+        pa.table({"more": pa.array([None], pa.struct({"a": pa.int64()}))}),
+        LIMITS,
+        "text, times or flags, re",
+    ),
 }
 
 
@@ -129,8 +148,15 @@ def test_a_column_that_stands_twice(tmp_path, kind, write):
 
 def test_a_footer_that_claims_less_than_its_pages_hold(tmp_path):
     """Only the pages unpack to much: they are of another file of the same layout, with more rows."""
-    path, rows, few = tmp_path / "a", 12_000_000, 3_000_000
-    settings = {"compression": "zstd", "use_dictionary": False, "write_statistics": False, "data_page_size": 1 << 40}
+    path = tmp_path / "a"
+    rows = 12_000_000
+    few = 3_000_000
+    settings = {
+        "compression": "zstd",
+        "use_dictionary": False,
+        "write_statistics": False,
+        "data_page_size": 1 << 40,
+    }
     pq.write_table(pa.table({"y": np.zeros(rows)}), path, row_group_size=rows, **settings)
     whole = path.read_bytes()
     start = len(whole) - 8 - struct.unpack("<I", whole[-8:-4])[0]
@@ -194,7 +220,8 @@ def test_parts_that_were_packed_one_by_one_are_all_read(tmp_path, suffix):
 
 @each_packer
 def test_a_file_that_ends_too_early_is_refused(tmp_path, suffix):
-    path, whole = tmp_path / f"a.csv{suffix}", PACKERS[suffix](os.urandom(5000))
+    path = tmp_path / f"a.csv{suffix}"
+    whole = PACKERS[suffix](os.urandom(5000))
     for length in (len(whole) - 1, len(whole) // 2, 30):
         path.write_bytes(whole[:length])
         refused(None, path, f"expected a {suffix} file, received something else")
@@ -214,7 +241,9 @@ def test_a_bomb_is_not_unpacked(tmp_path, suffix, memory_at_most):
 
 
 @each_packer
-@pytest.mark.parametrize(("inner", "name"), [(".gz", "gzip"), (".zst", "Zstandard"), (".zip", "zip")])
+@pytest.mark.parametrize(
+    ("inner", "name"), [(".gz", "gzip"), (".zst", "Zstandard"), (".zip", "zip")]
+)
 def test_an_archive_in_an_archive_is_refused(tmp_path, suffix, inner, name):
     path = tmp_path / f"a.csv{suffix}"
     path.write_bytes(PACKERS[suffix](PACKERS[inner](TEXT)))
@@ -223,7 +252,12 @@ def test_an_archive_in_an_archive_is_refused(tmp_path, suffix, inner, name):
 
 CLAIMS = [
     (bytes(64 * MIB), 24, (100).to_bytes(4, "little"), "received something else (Bad CRC-32"),
-    (TEXT, 8, b"\x01\x00", "received an encrypted one. Unpack it with its password and give its content."),
+    (
+        TEXT,
+        8,
+        b"\x01\x00",
+        "received an encrypted one. Unpack it with its password and give its content.",
+    ),
 ]
 
 
@@ -248,7 +282,12 @@ def test_other_compressions_have_the_same_limits(tmp_path, compression):
 def test_plain_files_and_standard_input_have_a_limit_too(tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_bytes(TEXT)
     small = FileLimits.of(1000)
-    refused(None, tmp_path / "a.csv", f"expected at most 0.001 MB, received {len(TEXT):,} bytes", small)
-    for read in (lambda: refused(None, STANDARD_INPUT, "received more", small), lambda: read_bytes(STANDARD_INPUT)):
+    refused(
+        None, tmp_path / "a.csv", f"expected at most 0.001 MB, received {len(TEXT):,} bytes", small
+    )
+    for read in (
+        lambda: refused(None, STANDARD_INPUT, "received more", small),
+        lambda: read_bytes(STANDARD_INPUT),
+    ):
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(TEXT)))
         assert read() in (None, TEXT)

@@ -20,21 +20,49 @@ from seqcast.tables.dialect import Dialect
 from seqcast.tables.open_table import read_table
 
 COUNT = int(os.environ.get("SEQCAST_FUZZ_DIALECTS", "60"))
-STAMPS = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%b-%Y", "%Y-%m-%d %H:%M", "%b %d, %Y")
-NAMES = ("a", "Köln", "001", "NA", "x;y", "b, c", 'say "so"', "12,5", "1.5", "|", "ünï", "2024-01-01")
+STAMPS = (
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%b-%Y",
+    "%Y-%m-%d %H:%M",
+    "%b %d, %Y",
+)
+NAMES = (
+    "a",
+    "Köln",
+    "001",
+    "NA",
+    "x;y",
+    "b, c",
+    'say "so"',
+    "12,5",
+    "1.5",
+    "|",
+    "ünï",
+    "2024-01-01",
+)
 
 
 def table(rng):
     """Return the true rows: names, days, values."""
     series = rng.choice(len(NAMES), size=rng.integers(1, 4), replace=False)
-    rows, digits, magnitude = int(rng.integers(14, 40)), int(rng.integers(0, 5)), 10.0 ** rng.integers(-2, 7)
+    rows = int(rng.integers(14, 40))
+    digits = int(rng.integers(0, 5))
+    magnitude = 10.0 ** rng.integers(-2, 7)
     tables = []
     for place in sorted(series):
         values = np.round(magnitude * rng.normal(size=rows), digits)
         values[rng.random(rows) < 0.05] = np.nan
         values[0] = values[-1] = np.round(magnitude, digits)
         days = pd.date_range("2024-01-03", periods=rows)
-        tables.append(pd.DataFrame({"unique_id": NAMES[place], "ds": days, "y": values, "price": values[::-1]}))
+        tables.append(
+            pd.DataFrame(
+                {"unique_id": NAMES[place], "ds": days, "y": values, "price": values[::-1]}
+            )
+        )
     return pd.concat(tables, ignore_index=True), digits
 
 
@@ -63,18 +91,28 @@ def write(rng, rows, sep, writer):
 def write_file(rng, folder):
     """Write a table in a random dialect; return its path, the true rows, and the dialect."""
     true, digits = table(rng)
-    sep, decimal = str(rng.choice([",", ";", "\t", "|"])), str(rng.choice([".", ","]))
+    sep = str(rng.choice([",", ";", "\t", "|"]))
+    decimal = str(rng.choice([".", ","]))
     marks = [mark for mark in ("", "", " ", "'", ",", ".") if mark != decimal]
-    thousands, stamp = str(rng.choice(marks)), str(rng.choice(STAMPS))
+    thousands = str(rng.choice(marks))
+    stamp = str(rng.choice(STAMPS))
     encoding = str(rng.choice(["utf-8", "utf-8-sig", "utf-16", "cp1252"]))
     writer = str(rng.choice(["pandas", "polars", "csv"]))
-    numbers = {name: [spoken(value, decimal, thousands, digits) for value in true[name]] for name in ("y", "price")}
+    numbers = {
+        name: [spoken(value, decimal, thousands, digits) for value in true[name]]
+        for name in ("y", "price")
+    }
     text = write(rng, true.assign(ds=true["ds"].dt.strftime(stamp), **numbers), sep, writer)
     packed = rng.random() < 0.2
     path = folder / ("table.csv.gz" if packed else "table.csv")
     data = text.encode(encoding)
     path.write_bytes(gzip.compress(data) if packed else data)
-    dialect = {"sep": sep, "decimal": decimal, "thousands": thousands or None, "day_first": stamp.startswith("%d")}
+    dialect = {
+        "sep": sep,
+        "decimal": decimal,
+        "thousands": thousands or None,
+        "day_first": stamp.startswith("%d"),
+    }
     return path, true, dialect, digits
 
 

@@ -1,7 +1,7 @@
 """What holds for every table: columns have one role each, what is left out is said, and no number or time is another.
 
-A table is drawn with its truth: days, series, columns of numbers, and how a person writes them. What is read has to be
-the truth of its column, or a question.
+A table is drawn with its truth: days, series, columns of numbers, and how a person writes them.
+What is read has to be the truth of its column, or a question.
 """
 
 import math
@@ -22,11 +22,29 @@ from seqcast.tables.open_table import OpenTable
 COUNT = int(os.environ.get("SEQCAST_FUZZ_READ", "60"))
 
 # How days are written; a month apart where the day is not.
-DAILY = ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d/%m/%y", "%y/%m/%d", "%Y%m%d", "%d%m%Y", "%y%m%d", "%Y%j"]
+DAILY = [
+    "%Y-%m-%d",
+    "%d.%m.%Y",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%d/%m/%y",
+    "%y/%m/%d",
+    "%Y%m%d",
+    "%d%m%Y",
+    "%y%m%d",
+    "%Y%j",
+]
 DAILY += ["%d-%b-%y", "%d %B %Y", "%Y/%m/%d", "%d-%m-%Y", "%Y-%m-%d 00:00"]
 MONTHLY = ["%Y-%m", "%b-%y", "%Y%m", "%m/%Y", "%B %Y"]
 # Marks of numbers: the separator of columns, the decimal mark, and the one between thousands.
-MARKS = [(",", ".", ""), (";", ",", "."), (";", ",", ""), ("\t", ".", ","), ("\t", ",", " "), (";", ".", "'")]
+MARKS = [
+    (",", ".", ""),
+    (";", ",", "."),
+    (";", ",", ""),
+    ("\t", ".", ","),
+    ("\t", ",", " "),
+    (";", ".", "'"),
+]
 MARKS += [("|", ".", ","), (",", ".", " ")]
 VALUES = {
     "sales": lambda random, rows: np.round(random.gamma(2.0, 40.0, rows), 2),
@@ -40,7 +58,12 @@ VALUES = {
     "temp": lambda random, rows: np.round(random.normal(4, 6, rows), 1),
     "q1": lambda random, rows: random.integers(90, 110, rows) * 1000,
 }
-WORDS = {"state": ("open", "closed", "sale"), "note": ("", "", "new"), "code": ("A1", "B2"), "empty": ("",)}
+WORDS = {
+    "state": ("open", "closed", "sale"),
+    "note": ("", "", "new"),
+    "code": ("A1", "B2"),
+    "empty": ("",),
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +79,11 @@ class Drawn:
 
 def written(number, decimals, decimal, thousands):
     """Return a number as a person writes it."""
-    text = f"{abs(number):,.{decimals}f}".replace(",", "\0").replace(".", decimal).replace("\0", thousands)
+    text = (
+        f"{abs(number):,.{decimals}f}".replace(",", "\0")
+        .replace(".", decimal)
+        .replace("\0", thousands)
+    )
     return f"-{text}" if number < 0 else text
 
 
@@ -71,12 +98,19 @@ def tables(draw):
     sep, decimal, thousands = draw(st.sampled_from(MARKS))
     monthly = draw(st.booleans())
     style = draw(st.sampled_from(MONTHLY if monthly else DAILY))
-    steps, series = draw(st.integers(12, 40)), draw(st.integers(1, 3))
+    steps = draw(st.integers(12, 40))
+    series = draw(st.integers(1, 3))
     first = date(2019, 1, 1) + timedelta(draw(st.integers(0, 1500)))
     if monthly:
-        times = [(pd.Timestamp(first).replace(day=1) + pd.DateOffset(months=step)).date() for step in range(steps)]
+        times = [
+            (pd.Timestamp(first).replace(day=1) + pd.DateOffset(months=step)).date()
+            for step in range(steps)
+        ]
     else:
-        times = [first + timedelta(step * draw(st.sampled_from([1, 7]), label="step")) for step in range(steps)]
+        times = [
+            first + timedelta(step * draw(st.sampled_from([1, 7]), label="step"))
+            for step in range(steps)
+        ]
         times = sorted(set(times))
     rows = [(name, time) for name in "xyz"[:series] for time in times]
     chosen = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=3, unique=True))
@@ -86,11 +120,19 @@ def tables(draw):
     columns = {"date": [time.strftime(style) for _, time in rows]}
     if series > 1:
         columns["shop"] = [name for name, _ in rows]
-    columns |= {n: [written(v, decimals[n], decimal, thousands) for v in numbers[n]] for n in chosen}
+    columns |= {
+        n: [written(v, decimals[n], decimal, thousands) for v in numbers[n]] for n in chosen
+    }
     columns |= {name: [str(random.choice(WORDS[name])) for _ in rows] for name in words}
     names = draw(st.permutations(list(columns)))
-    quoted = {name: [f'"{cell}"' if sep in cell else cell for cell in cells] for name, cells in columns.items()}
-    lines = [sep.join(names), *(sep.join(cells) for cells in zip(*(quoted[name] for name in names), strict=True))]
+    quoted = {
+        name: [f'"{cell}"' if sep in cell else cell for cell in cells]
+        for name, cells in columns.items()
+    }
+    lines = [
+        sep.join(names),
+        *(sep.join(cells) for cells in zip(*(quoted[name] for name in names), strict=True)),
+    ]
     return Drawn("\n".join(lines) + "\n", style, [time for _, time in rows], names, numbers)
 
 
@@ -104,7 +146,10 @@ def test_what_is_read_is_what_was_written_or_a_question(tmp_path_factory, drawn)
     except (DataError, SpecError):
         return  # a question
 
-    frame, columns, guess, said = read.with_ids(), read.columns, read.guess, read.understood
+    frame = read.with_ids()
+    columns = read.columns
+    guess = read.guess
+    said = read.understood
     roles = {
         "time": joined_parts(drawn.names, guess.time),
         "series": joined_parts(drawn.names, guess.unique_id),
@@ -126,13 +171,15 @@ def test_what_is_read_is_what_was_written_or_a_question(tmp_path_factory, drawn)
         for row, (time, value) in enumerate(zip(drawn.times, values, strict=True)):
             truth[name, row] = (pd.Timestamp(time), value)
     ids = frame[columns.unique_id].astype("str")
-    for place, (stamp, value, row) in enumerate(zip(stamps, frame[columns.value], frame.index, strict=True)):
+    for place, (stamp, value, row) in enumerate(
+        zip(stamps, frame[columns.value], frame.index, strict=True)
+    ):
         name = ids.iloc[place] if guess.layout == "wide" else guess.value
         if isinstance(value, float) and math.isnan(value):
             continue
         time, number = truth[name, int(row)]
         assert math.isclose(value, number, rel_tol=1e-9, abs_tol=1e-9), (name, row, value, number)
         assert stamp == time, (name, row, stamp, time)
-    assert len(frame) == len(drawn.times) * max(1, len(roles["value"]) if guess.layout == "wide" else 1) or re.search(
-        r"without \d+ rows?", said
-    )
+    assert len(frame) == len(drawn.times) * max(
+        1, len(roles["value"]) if guess.layout == "wide" else 1
+    ) or re.search(r"without \d+ rows?", said)

@@ -15,7 +15,8 @@ from seqcast.tables.guess import guess_columns
 from seqcast.tables.open_table import read_raw, read_table
 
 # Four times the text may take six times the time; times below this one are noise.
-GROWTH, NOISE = 6.0, 0.02
+GROWTH = 6.0
+NOISE = 0.02
 
 HEADER = "unique_id,ds,y\na,2024-01-01,1\n"
 LONG = 100_000
@@ -51,7 +52,8 @@ TEXTS = {
     "nothing but quotes": (lambda n: '"' * n, 4 * LONG),
     "zeros": (lambda n: HEADER + "\0" * n, 4 * LONG),
     "a line of commas": (lambda n: "," * n, LONG),
-    # The names that pandas itself makes for columns without any take time that grows with the square of their number.
+    # The names that pandas itself makes for columns without any take time that grows with the
+    # square of their number.
     "marks of all kinds": (lambda n: ";|\t," * n, 400),
     "columns": (lambda n: wide(n, "1"), 500),
     "columns with commas": (lambda n: wide(n, "1 234,5", ";"), 100),
@@ -68,13 +70,15 @@ def growth(call, small, large):
             call(argument)
         return time.process_time() - start
 
-    longest, shortest = seconds(large), NOISE
+    longest = seconds(large)
+    shortest = NOISE
     if longest > GROWTH * NOISE:
         shortest = max(NOISE, min(seconds(small) for _ in range(3)))
     for _ in range(5):  # what else runs on the machine slows either
         if longest <= GROWTH * shortest:
             break
-        shortest, longest = max(NOISE, min(shortest, seconds(small))), min(longest, seconds(large))
+        shortest = max(NOISE, min(shortest, seconds(small)))
+        longest = min(longest, seconds(large))
     return longest / shortest
 
 
@@ -87,17 +91,23 @@ def test_text_of_any_kind_is_read_or_refused_in_linear_time(tmp_path, name):
         paths[-1].write_text(make(factor * size), newline="")
 
     assert growth(lambda path: read_table(path, Columns()), *paths) < GROWTH
-    if not any(word in name for word in ("columns", "a line", "marks")):  # each column is looked at by itself
+    if not any(
+        word in name for word in ("columns", "a line", "marks")
+    ):  # each column is looked at by itself
         assert growth(lambda path: guess_columns(read_raw(path).frame), *paths) < GROWTH
 
 
 def test_a_dialect_is_found_where_the_sample_ends_within_a_line(tmp_path):
     path = tmp_path / "long.csv"
-    path.write_text("ds;value;text\n" + "".join(f"2024-01-01;1,5;{'x y' * 100}\n" for _ in range(1_000)))
+    path.write_text(
+        "ds;value;text\n" + "".join(f"2024-01-01;1,5;{'x y' * 100}\n" for _ in range(1_000))
+    )
     frame = read_raw(path).frame
     assert list(frame.columns) == ["ds", "value", "text"]
     assert frame["value"].eq(1.5).all()
-    path.write_text(";".join(f"column {number:40}" for number in range(2_000)) + "\n" + ";".join("1" * 2_000))
+    path.write_text(
+        ";".join(f"column {number:40}" for number in range(2_000)) + "\n" + ";".join("1" * 2_000)
+    )
     assert read_raw(path).frame.shape == (1, 2_000)
 
 
@@ -111,7 +121,10 @@ def frame(n):
 
 DAYS = pd.date_range("2024-01-01", periods=3)
 CALLS = {
-    **{f"frequency of {text!r}": partial(lambda text, n: resolve(text * n + "!", DAYS), text) for text in STARTS},
+    **{
+        f"frequency of {text!r}": partial(lambda text, n: resolve(text * n + "!", DAYS), text)
+        for text in STARTS
+    },
     "suggested names": lambda n: suggest_name(letters(n), [letters(n)[::-1]]),
     "columns of numbers": lambda n: guess_columns(frame(n // 8)),
     "names of a frame": lambda n: form_of(frame(n // 4), Columns()),

@@ -24,7 +24,8 @@ CASES = list(make.cases())
 
 def read(case, path):
     """Return the table of a case, and its checked series."""
-    columns, options = Columns(**case.columns), dict(case.options)
+    columns = Columns(**case.columns)
+    options = dict(case.options)
     irregular = options.pop("irregular", False)
     table = read_table(path, columns, dialect=Dialect(**case.dialect), **options)
     return table, read_frame(table.with_ids(), columns, missing="fill", irregular=irregular)
@@ -45,13 +46,16 @@ def test_each_is_read_to_the_same_values_or_refused(case, tmp_path):
         assert (series.stamps == days).all()
     else:
         assert series.stamps.tolist() == list(days)
-    np.testing.assert_array_equal(series.targets[:, 0], make.VALUES if case.values is None else case.values)
+    np.testing.assert_array_equal(
+        series.targets[:, 0], make.VALUES if case.values is None else case.values
+    )
     assert series.source.ids == (path.stem if case.id is None else case.id,)
     assert all(table.sentences)
 
 
 def test_the_documentation_lists_what_is_refused():
-    begin, end = "<!-- messy: made by tests/tables/test_messy.py -->\n", "\n<!-- end -->"
+    begin = "<!-- messy: made by tests/tables/test_messy.py -->\n"
+    end = "\n<!-- end -->"
     text = DOCS.read_text(encoding="utf-8")
     before, rest = text.split(begin)
     _, after = rest.split(end)
@@ -82,9 +86,14 @@ def test_how_each_was_understood_is_said(name, said, tmp_path):
 
 def test_what_is_not_usual_is_said(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_bytes("\n".join(make.lines(";", number=make.comma, day="%d/%m/%Y", name="Köln")).encode("cp1252"))
+    path.write_bytes(
+        "\n".join(make.lines(";", number=make.comma, day="%d/%m/%Y", name="Köln")).encode("cp1252")
+    )
     said = read_table(path, Columns()).understood
-    assert said == "semicolons between columns, decimal comma, encoding cp1252, dates with the day first"
+    assert (
+        said
+        == "semicolons between columns, decimal comma, encoding cp1252, dates with the day first"
+    )
 
 
 @pytest.mark.parametrize("sep", [";", "\t", "|"])

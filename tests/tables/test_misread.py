@@ -25,11 +25,25 @@ def hours(place, day):
     """Return the hours of a day of a power exchange; the one that clocks show twice has a value once a year."""
     names = [f"{hour}" for hour in range(1, 25)]
     names.insert(3, "3B")
-    return f"{day}," + ",".join("" if name == "3B" and place != 20 else f"{place + 1}.5" for name in names)
+    return f"{day}," + ",".join(
+        "" if name == "3B" and place != 20 else f"{place + 1}.5" for name in names
+    )
 
 
-HOURS = "Date," + ",".join(["Hour 1", "Hour 2", "Hour 3A", "Hour 3B", *(f"Hour {hour}" for hour in range(4, 25))])
-MIESIACE = ["styczeń", "luty", "marzec", "kwiecień", "maj", "czerwiec", "lipiec", "sierpień", "wrzesień"]
+HOURS = "Date," + ",".join(
+    ["Hour 1", "Hour 2", "Hour 3A", "Hour 3B", *(f"Hour {hour}" for hour in range(4, 25))]
+)
+MIESIACE = [
+    "styczeń",
+    "luty",
+    "marzec",
+    "kwiecień",
+    "maj",
+    "czerwiec",
+    "lipiec",
+    "sierpień",
+    "wrzesień",
+]
 MIESIACE += ["październik", "listopad", "grudzień"]
 DNY = ("Po", "Út", "St", "Čt", "Pá", "So", "Ne")
 EVERY_HOUR = [datetime(2024, 1, 1) + timedelta(hours=place) for place in range(72)]
@@ -81,20 +95,29 @@ READ = {
         ([0, 1, 2], 1),
     ),
     "months of short years after an apostrophe": (
-        "month,y\n" + "".join(f"{calendar.month_abbr[m]}'{y},{m + 5}\n" for y in (22, 23) for m in range(1, 13)),
+        "month,y\n"
+        + "".join(
+            f"{calendar.month_abbr[m]}'{y},{m + 5}\n" for y in (22, 23) for m in range(1, 13)
+        ),
         ("2022-01-01", "2022-02-01", "2023-12-01"),
         ([6, 7, 8], 1),
     ),
     "years without a name beside months in words": (
         ";;Index\n;;2020=100\n"
-        + "".join(f"{y};{m};{y - 2000},5\n" for y in (2019, 2020, 2021) for m in ("Januar", "Februar", "März", "Juni")),
+        + "".join(
+            f"{y};{m};{y - 2000},5\n"
+            for y in (2019, 2020, 2021)
+            for m in ("Januar", "Februar", "März", "Juni")
+        ),
         ("2019-01-01", "2019-02-01", "2021-06-01"),
         ([19.5, 19.5, 19.5], 1),
     ),
     "a zero at the end of thousands, beside whole numbers": (
         table(
             "day,sessions",
-            lambda place, day: f"{day},{940 + place if place % 2 else chr(34) + f'1,{10 * place + 100}' + chr(34)}",
+            lambda place, day: (
+                f"{day},{940 + place if place % 2 else chr(34) + f'1,{10 * place + 100}' + chr(34)}"
+            ),
         ),
         ("2024-01-01", "2024-01-02", "2024-02-29"),
         ([1100, 941, 1120], 1),
@@ -154,12 +177,19 @@ READ = {
         ([10, 20, 30], 3),
     ),
     "a dash for no cents": (
-        table("Datum;Umsatz", lambda place, day: f"{day:%d.%m.%Y};1.{place + 100},{'50' if place == 3 else '-'}"),
+        table(
+            "Datum;Umsatz",
+            lambda place, day: f"{day:%d.%m.%Y};1.{place + 100},{'50' if place == 3 else '-'}",
+        ),
         ("2024-01-01", "2024-01-02", "2024-02-29"),
         ([1100, 1101, 1102], 1),
     ),
     "year, month, day and hour": (
-        table("Year,Month,Day,Hour,Load", lambda place, day: f"{day:%Y,%m,%d},{place % 24},{place}", EVERY_HOUR),
+        table(
+            "Year,Month,Day,Hour,Load",
+            lambda place, day: f"{day:%Y,%m,%d},{place % 24},{place}",
+            EVERY_HOUR,
+        ),
         ("2024-01-01", "2024-01-01 01:00", "2024-01-03 23:00"),
         ([0, 1, 2], 1),
     ),
@@ -173,7 +203,11 @@ READ = {
         ([0, 1, 2], 1),
     ),
     "the newest hours first": (
-        table("Datum;Zeit;kWh", lambda place, time: f"{time:%d.%m.%Y};{time:%H:%M};{place}", EVERY_HOUR[::-1]),
+        table(
+            "Datum;Zeit;kWh",
+            lambda place, time: f"{time:%d.%m.%Y};{time:%H:%M};{place}",
+            EVERY_HOUR[::-1],
+        ),
         ("2024-01-01", "2024-01-01 01:00", "2024-01-03 23:00"),
         ([71, 70, 69], 1),
     ),
@@ -186,12 +220,14 @@ READ = {
         ([0, 1, 2], 1),
     ),
     "years of the last century": (
-        "Date,y\n" + "".join(f"01.{m:02}.{y},{m + y}\n" for y in range(62, 76) for m in range(1, 13)),
+        "Date,y\n"
+        + "".join(f"01.{m:02}.{y},{m + y}\n" for y in range(62, 76) for m in range(1, 13)),
         ("1962-01-01", "1962-02-01", "1975-12-01"),
         ([63, 64, 65], 1),
     ),
     "quarters before the year": (
-        "Quarter,GDP\n" + "".join(f"{q}/{y},{q + 20}\n" for y in (2021, 2022, 2023) for q in range(1, 5)),
+        "Quarter,GDP\n"
+        + "".join(f"{q}/{y},{q + 20}\n" for y in (2021, 2022, 2023) for q in range(1, 5)),
         ("2021-01-01", "2021-04-01", "2023-10-01"),
         ([21, 22, 23], 1),
     ),
@@ -211,13 +247,16 @@ READ = {
         ([10, 20, 30], 2),
     ),
     "months in Polish, of which one is another month in Croatian": (
-        "Miesiąc,Kwota\n" + "".join(f"{month} 2023,{place + 10}\n" for place, month in enumerate(MIESIACE)),
+        "Miesiąc,Kwota\n"
+        + "".join(f"{month} 2023,{place + 10}\n" for place, month in enumerate(MIESIACE)),
         ("2023-01-01", "2023-02-01", "2023-12-01"),
         ([10, 11, 12], 1),
     ),
     "months in words beside years": (
         "Month,Year,Sales\n"
-        + "".join(f"{calendar.month_name[m]},{y},{m}\n" for y in (2022, 2023) for m in range(1, 13)),
+        + "".join(
+            f"{calendar.month_name[m]},{y},{m}\n" for y in (2022, 2023) for m in range(1, 13)
+        ),
         ("2022-01-01", "2022-02-01", "2023-12-01"),
         ([1, 2, 3], 1),
     ),
@@ -232,7 +271,9 @@ READ = {
         ([1, 2, 3], 1),
     ),
     "minus 999 where a value is missing": (
-        table("date;V", lambda place, day: f"{day};{-999 if place in (3, 4, 9) else 12 + place % 7}"),
+        table(
+            "date;V", lambda place, day: f"{day};{-999 if place in (3, 4, 9) else 12 + place % 7}"
+        ),
         ("2024-01-01", "2024-01-02", "2024-02-29"),
         ([12, 13, 14], 1),
     ),
@@ -254,27 +295,46 @@ READ = {
     ),
     "rows that are numbered from 1 to 24": (
         "date,shop,number,sold\n"
-        + "".join(f"{day},{'xy'[place // 12]},{place + 1},{place % 5}\n" for place, day in enumerate([*DAYS[:12]] * 2)),
+        + "".join(
+            f"{day},{'xy'[place // 12]},{place + 1},{place % 5}\n"
+            for place, day in enumerate([*DAYS[:12]] * 2)
+        ),
         ("2024-01-01", "2024-01-02", "2024-01-12"),
         ([0, 1, 2], 2),
     ),
     "spans without spaces": (
-        table("date,y", lambda place, _: f"2024-01-01 {place:02}:00-{place:02}:59,{place % 7 + 1}", range(24)),
+        table(
+            "date,y",
+            lambda place, _: f"2024-01-01 {place:02}:00-{place:02}:59,{place % 7 + 1}",
+            range(24),
+        ),
         ("2024-01-01 00:00", "2024-01-01 01:00", "2024-01-01 23:00"),
         ([1, 2, 3], 1),
     ),
     "quarters in numbers": (
-        table("quarter,y", lambda place, _: f"{2015 + place // 4}-{place % 4 + 1},{place % 7 + 1}", range(12)),
+        table(
+            "quarter,y",
+            lambda place, _: f"{2015 + place // 4}-{place % 4 + 1},{place % 7 + 1}",
+            range(12),
+        ),
         ("2015-01-01", "2015-04-01", "2017-10-01"),
         ([1, 2, 3], 1),
     ),
     "years and months with a point": (
-        table("Monat;Umsatz", lambda place, _: f"{2020 + place // 12}.{place % 12 + 1:02};{place + 3}", range(30)),
+        table(
+            "Monat;Umsatz",
+            lambda place, _: f"{2020 + place // 12}.{place % 12 + 1:02};{place + 3}",
+            range(30),
+        ),
         ("2020-01-01", "2020-02-01", "2022-06-01"),
         ([3, 4, 5], 1),
     ),
     "months and years with a point, without zeros": (
-        table("Monat;Umsatz", lambda place, _: f"{place % 12 + 1}.{2020 + place // 12};{place + 3}", range(30)),
+        table(
+            "Monat;Umsatz",
+            lambda place, _: f"{place % 12 + 1}.{2020 + place // 12};{place + 3}",
+            range(30),
+        ),
         ("2020-01-01", "2020-02-01", "2022-06-01"),
         ([3, 4, 5], 1),
     ),
@@ -285,7 +345,11 @@ READ = {
         ([1, 2, 3], 2),
     ),
     "year, month and day beside a clock": (
-        table("Year,Month,Day,Time,Load", lambda place, time: f"{time:%Y,%m,%d,%H:%M},{place}", EVERY_HOUR),
+        table(
+            "Year,Month,Day,Time,Load",
+            lambda place, time: f"{time:%Y,%m,%d,%H:%M},{place}",
+            EVERY_HOUR,
+        ),
         ("2024-01-01", "2024-01-01 01:00", "2024-01-03 23:00"),
         ([0, 1, 2], 1),
     ),
@@ -302,7 +366,8 @@ def test_tables_are_read_as_they_are_meant(tmp_path, name):
     text, times, (values, series) = READ[name]
     (tmp_path / "a.csv").write_text(text)
     table = OpenTable.of(tmp_path / "a.csv", None).guessed()
-    frame, columns = table.with_ids(), table.columns
+    frame = table.with_ids()
+    columns = table.columns
     assert frame[columns.ds].iloc[[0, 1, -1]].tolist() == [
         each if isinstance(each, int) else pd.Timestamp(each) for each in times
     ]
@@ -313,12 +378,17 @@ def test_tables_are_read_as_they_are_meant(tmp_path, name):
 # The text of a file, what its error says, and the answers that settle it.
 ASKED = {
     "a column that only grows, beside a rate": (
-        table("date,subscribers,churn_rate", lambda place, day: f"{day},{1000 + 7 * place},{place % 11 / 100}"),
+        table(
+            "date,subscribers,churn_rate",
+            lambda place, day: f"{day},{1000 + 7 * place},{place % 11 / 100}",
+        ),
         "received 'subscribers', 'churn_rate'",
         ["columns=Columns(y='subscribers')", "columns=Columns(y='churn_rate')", "layout='wide'"],
     ),
     "documents that only grow, beside wages": (
-        table("Pay Date,Docket,Wages ($)", lambda place, day: f"{day},{100 + place**2},{place % 5}"),
+        table(
+            "Pay Date,Docket,Wages ($)", lambda place, day: f"{day},{100 + place**2},{place % 5}"
+        ),
         r"received 'Docket', 'Wages \(\$\)'",
         ["columns=Columns(y='Docket')", "columns=Columns(y='Wages ($)')", "layout='wide'"],
     ),
@@ -334,23 +404,34 @@ ASKED = {
     ),
     "thousands with a point, none above a million": (
         table(
-            "Tag;Proben", lambda place, day: f"{day:%d.%m.%Y};{f'1.{10 * place + 1:03}' if place % 3 else 900 + place}"
+            "Tag;Proben",
+            lambda place, day: (
+                f"{day:%d.%m.%Y};{f'1.{10 * place + 1:03}' if place % 3 else 900 + place}"
+            ),
         ),
         r"received '1\.011', and no number shows",
         ["dialect=Dialect(decimal='.')", "dialect=Dialect(thousands='.')"],
     ),
     "thousands in one column, decimals in another": (
-        table("date;a;b", lambda place, day: f"{day};{('1.142', '712', '980')[place % 3]};{place}.5"),
+        table(
+            "date;a;b", lambda place, day: f"{day};{('1.142', '712', '980')[place % 3]};{place}.5"
+        ),
         r"received '1\.142', which may be in thousands",
         ["dialect=Dialect(decimal='.')"],
     ),
     "thousands in one column, decimals in another, between commas": (
-        table("date,a,b", lambda place, day: f"{day},{('1.142', '712', '980')[place % 3]},{place}.5"),
+        table(
+            "date,a,b", lambda place, day: f"{day},{('1.142', '712', '980')[place % 3]},{place}.5"
+        ),
         r"received '1\.142', which may be in thousands",
         ["dialect=Dialect(decimal='.')"],
     ),
     "dollars": (
-        table("month,revenue", lambda place, _: f'2023-{place + 1:02},"${51 + place},{389 + place}"', range(12)),
+        table(
+            "month,revenue",
+            lambda place, _: f'2023-{place + 1:02},"${51 + place},{389 + place}"',
+            range(12),
+        ),
         "received '51,389', and no number shows",
         ["dialect=Dialect(decimal=',')", "dialect=Dialect(thousands=',')"],
     ),
@@ -368,7 +449,10 @@ ASKED = {
         ],
     ),
     "a running total beside its steps": (
-        table("月份,当月值,累计值", lambda place, day: f"{day},{place % 7 + 40},{place % 12 * 20 + 40}"),
+        table(
+            "月份,当月值,累计值",
+            lambda place, day: f"{day},{place % 7 + 40},{place % 12 * 20 + 40}",
+        ),
         "expected one column of values, received '当月值', '累计值'",
         ["columns=Columns(y='当月值')", "columns=Columns(y='累计值')", "layout='wide'"],
     ),
@@ -393,7 +477,10 @@ ASKED = {
         ),
         "received 'North Sales', 'North Qty', 'South Sales', 'South Qty'",
         [
-            *(f"columns=Columns(y='{name}')" for name in ("North Sales", "North Qty", "South Sales", "South Qty")),
+            *(
+                f"columns=Columns(y='{name}')"
+                for name in ("North Sales", "North Qty", "South Sales", "South Qty")
+            ),
             "layout='wide'",
         ],
     ),
@@ -451,7 +538,9 @@ def answered(path, answer):
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_tables_that_can_be_read_in_two_ways_are_questions_which_each_answer_settles(tmp_path, name):
+def test_tables_that_can_be_read_in_two_ways_are_questions_which_each_answer_settles(
+    tmp_path, name
+):
     text, message, answers = ASKED[name]
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(AmbiguityError, match=message) as caught:
@@ -469,11 +558,16 @@ REJECTED = {
     ),
     "periods of thirteen": (
         "Jahr;Periode;Umsatz\n"
-        + "".join(f"{year};P{period:02};{period + 90}\n" for year in (2021, 2022, 2023) for period in range(1, 14)),
+        + "".join(
+            f"{year};P{period:02};{period + 90}\n"
+            for year in (2021, 2022, 2023)
+            for period in range(1, 14)
+        ),
         "column 'Periode', row 2: expected a date or time",
     ),
     "words that are no times": (
-        "Region,Product,Sold\n" + "".join(f"{'NS'[place % 2]},{place % 3}x,{place * 7 % 11}\n" for place in range(30)),
+        "Region,Product,Sold\n"
+        + "".join(f"{'NS'[place % 2]},{place % 3}x,{place * 7 % 11}\n" for place in range(30)),
         "expected a column of times, received none, and 'Region' cannot be read as times",
     ),
     "months of no year": (
@@ -489,11 +583,13 @@ REJECTED = {
         "expected at most 1 cell in a row, as in line 1, received 4 cells in line 3",
     ),
     "quarters of each year in a row": (
-        "Year,Q1,Q2,Q3,Q4\n" + "".join(f"{y},{y - 2000},{y - 1999},{y - 1998},{y - 1997}\n" for y in range(2015, 2024)),
+        "Year,Q1,Q2,Q3,Q4\n"
+        + "".join(f"{y},{y - 2000},{y - 1999},{y - 1998},{y - 1997}\n" for y in range(2015, 2024)),
         "received 'Year' in the rows, and 'Q1', 'Q2', 'Q3' … in the columns",
     ),
     "years of each month in a row": (
-        "Month,2022,2023,2024\n" + "".join(f"{calendar.month_abbr[m]},{m},{m + 2},{m + 4}\n" for m in range(1, 13)),
+        "Month,2022,2023,2024\n"
+        + "".join(f"{calendar.month_abbr[m]},{m},{m + 2},{m + 4}\n" for m in range(1, 13)),
         "received 'Month' in the rows, and '2022', '2023', '2024' … in the columns",
     ),
     "quarters among months in the header": (
@@ -501,7 +597,8 @@ REJECTED = {
         "received 'Jan 2024', 'Feb 2024' … and 'Q1 2024'",
     ),
     "halves of years": (
-        "TIME_PERIOD,OBS_VALUE\n" + "".join(f"{y}-S{half},{y - 2000}\n" for y in range(2015, 2024) for half in (1, 2)),
+        "TIME_PERIOD,OBS_VALUE\n"
+        + "".join(f"{y}-S{half},{y - 2000}\n" for y in range(2015, 2024) for half in (1, 2)),
         "expected a date or time, such as .* received '2015-S1'",
     ),
     "days as spreadsheets number them": (
@@ -509,7 +606,8 @@ REJECTED = {
         "expected dates, received 45292, which may be a day as spreadsheets number them",
     ),
     "a thirteenth month": (
-        "Year,Month,Sales\n" + "".join(f"{y},{m},{m}\n" for y in (2021, 2022) for m in range(1, 14)),
+        "Year,Month,Sales\n"
+        + "".join(f"{y},{m},{m}\n" for y in (2021, 2022) for m in range(1, 14)),
         "row 14: expected a date or time, such as .* received '2021-13'",
     ),
     "days without a year that look like months": (
@@ -531,7 +629,10 @@ REJECTED = {
         "column 'month', row 4: expected a time stamp, received none",
     ),
     "amounts in two currencies": (
-        table("date,amount,currency", lambda place, day: f"{day},{place % 7},{'EUR' if place < 20 else 'USD'}"),
+        table(
+            "date,amount,currency",
+            lambda place, day: f"{day},{place % 7},{'EUR' if place < 20 else 'USD'}",
+        ),
         "expected values of a series in one unit, received 'EUR', 'USD' in the column 'currency'",
     ),
     "quarters and years": (
@@ -551,7 +652,9 @@ def test_tables_that_can_be_read_in_no_way_are_rejected(tmp_path, name):
 
 
 def test_numbers_that_cycle_are_no_steps(tmp_path):
-    (tmp_path / "a.csv").write_text(table("price,sold", lambda place, _: f"{place % 3 + 1},{place * 7 % 11}"))
+    (tmp_path / "a.csv").write_text(
+        table("price,sold", lambda place, _: f"{place % 3 + 1},{place * 7 % 11}")
+    )
     read = OpenTable.of(tmp_path / "a.csv", None).guessed()
     assert (read.guess.time, read.guess.value) == (None, "sold")
 
@@ -567,7 +670,8 @@ def test_steps_from_a_start_on_are_those_of_each_series(tmp_path):
 def test_a_second_column_of_times_names_no_series(tmp_path):
     """Each day is reported again and again: rows stay rows of one series, and are an error as duplicates."""
     text = table(
-        "day,reported,count", lambda place, _: f"{DAYS[place // 2]},{DAYS[place // 2 + 5 * (place % 2)]},{place}"
+        "day,reported,count",
+        lambda place, _: f"{DAYS[place // 2]},{DAYS[place // 2 + 5 * (place % 2)]},{place}",
     )
     (tmp_path / "a.csv").write_text(text)
     read = OpenTable.of(tmp_path / "a.csv", None).guessed()
@@ -576,7 +680,9 @@ def test_a_second_column_of_times_names_no_series(tmp_path):
 
 @pytest.mark.parametrize("cell", ["-", '"–"', "n/a"])
 def test_dashes_are_said_to_be_missing_because_offices_write_them_for_zero(tmp_path, cell):
-    text = table("date,sold,price", lambda place, day: f"{day},{cell if place == 3 else place % 7},{cell}")
+    text = table(
+        "date,sold,price", lambda place, day: f"{day},{cell if place == 3 else place % 7},{cell}"
+    )
     (tmp_path / "a.csv").write_text(text)
     read = OpenTable.of(tmp_path / "a.csv", None).guessed()
     assert int(read.frame["sold"].isna().sum()) == 1
@@ -584,7 +690,10 @@ def test_dashes_are_said_to_be_missing_because_offices_write_them_for_zero(tmp_p
 
 
 def test_a_series_for_each_currency_answers_that_amounts_are_in_two(tmp_path):
-    text = table("date,amount,currency", lambda place, day: f"{day},{place % 7},{'EUR' if place < 20 else 'USD'}")
+    text = table(
+        "date,amount,currency",
+        lambda place, day: f"{day},{place % 7},{'EUR' if place < 20 else 'USD'}",
+    )
     (tmp_path / "a.csv").write_text(text)
     read = OpenTable.of(tmp_path / "a.csv", None).guessed({"unique_id": "currency"})
     assert read.frame["currency"].unique().tolist() == ["EUR", "USD"]

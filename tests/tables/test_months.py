@@ -9,7 +9,9 @@ from seqcast.tables.months import month_numbers
 
 TEXT = files("seqcast.tables").joinpath("month_names.csv").read_text(encoding="utf-8")
 ROWS = list(csv.DictReader(TEXT.splitlines()))
-LANGUAGES = {row["language"]: [row[str(month)].split("|") for month in range(1, 13)] for row in ROWS}
+LANGUAGES = {
+    row["language"]: [row[str(month)].split("|") for month in range(1, 13)] for row in ROWS
+}
 # Capitals of Turkish and Greek have other small letters than those of English.
 OTHER_CAPITALS = ("tr", "el")
 
@@ -27,7 +29,12 @@ def test_no_name_of_a_language_is_another_month_by_itself(language):
     """A single name is its month in some language that has it, or none where languages differ."""
     for month, names in enumerate(LANGUAGES[language], 1):
         for name in names:
-            of_all = {number for each in LANGUAGES.values() for number, known in enumerate(each, 1) if name in known}
+            of_all = {
+                number
+                for each in LANGUAGES.values()
+                for number, known in enumerate(each, 1)
+                if name in known
+            }
             assert month in of_all
             assert month_numbers([name]) == ({name: month} if of_all == {month} else {})
 

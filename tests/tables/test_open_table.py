@@ -40,14 +40,19 @@ TIMES = [
     (("2024-01-31 12:30", "2024-02-01"), ("2024-01-31 12:30", "2024-02-01")),
     (("01/02/2024", "31/01/2024"), ("2024-02-01", "2024-01-31")),
     (("20-Feb-18", "19-Feb-18"), ("2018-02-20", "2018-02-19")),
-    (("2024-10-26T12:00+02:00", "2024-10-28T12:00+02:00"), ("2024-10-26 10:00Z", "2024-10-28 10:00Z")),
+    (
+        ("2024-10-26T12:00+02:00", "2024-10-28T12:00+02:00"),
+        ("2024-10-26 10:00Z", "2024-10-28 10:00Z"),
+    ),
 ]
 
 
 @pytest.mark.parametrize(("written", "read"), TIMES)
 def test_times(tmp_path, written, read):
     path = table(tmp_path / "a.csv", "ds,y\n" + "".join(f"{time},1\n" for time in written))
-    assert read_table(path, COLUMNS).frame["ds"].sort_index().tolist() == [pd.Timestamp(time) for time in read]
+    assert read_table(path, COLUMNS).frame["ds"].sort_index().tolist() == [
+        pd.Timestamp(time) for time in read
+    ]
 
 
 ZONES = [("+0100", "+0000", "Europe/London"), ("-04", "-05", "America/New_York")]
@@ -55,25 +60,43 @@ ZONES = [("+0100", "+0000", "Europe/London"), ("-04", "-05", "America/New_York")
 
 @pytest.mark.parametrize(("summer", "winter", "zone"), ZONES)
 def test_an_offset_that_changes_asks_for_the_zone(tmp_path, summer, winter, zone):
-    path = table(tmp_path / "a.csv", f"ds,y\n2024-07-01 12:00{summer},1\n2024-11-28 12:00{winter},1\n")
-    refused(DataError, rf"one offset from UTC, .*Columns\(tz='{zone}'\), which fits all", read_table, path, COLUMNS)
-    found = read_frame(read_table(path, Columns(tz=zone)).frame, Columns(tz=zone), irregular=True).stamps
+    path = table(
+        tmp_path / "a.csv", f"ds,y\n2024-07-01 12:00{summer},1\n2024-11-28 12:00{winter},1\n"
+    )
+    refused(
+        DataError,
+        rf"one offset from UTC, .*Columns\(tz='{zone}'\), which fits all",
+        read_table,
+        path,
+        COLUMNS,
+    )
+    found = read_frame(
+        read_table(path, Columns(tz=zone)).frame, Columns(tz=zone), irregular=True
+    ).stamps
     assert [(stamp.hour, str(stamp.tz)) for stamp in found] == [(12, zone)] * 2
-    with pytest.raises(DataError, match=r"row [23]: expected the offset from UTC of clocks in Asia/Tokyo"):
+    with pytest.raises(
+        DataError, match=r"row [23]: expected the offset from UTC of clocks in Asia/Tokyo"
+    ):
         read_table(path, Columns(tz="Asia/Tokyo"))
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-@pytest.mark.parametrize("ds_format", ["%d%m%y", "%m%d%Y", "%y%m%d", "%G%V", "%G-W%V", "%d.%m.%Y", "unix_s"])
+@pytest.mark.parametrize(
+    "ds_format", ["%d%m%y", "%m%d%Y", "%y%m%d", "%G%V", "%G-W%V", "%d.%m.%Y", "unix_s"]
+)
 def test_times_of_a_given_format_are_in_their_order(tmp_path, ds_format, suffix):
     weeks = pd.date_range("2023-10-02", periods=30, freq="7D")
-    written = weeks.astype("datetime64[s]").asi8 if ds_format == "unix_s" else weeks.strftime(ds_format)
+    written = (
+        weeks.astype("datetime64[s]").asi8 if ds_format == "unix_s" else weeks.strftime(ds_format)
+    )
     times = pd.to_numeric(pd.Series(written)) if str(written[0]).isdecimal() else pd.Series(written)
     rows = pd.DataFrame({"unique_id": "a", "ds": times, "y": np.arange(30.0)})
     for place, given in enumerate((rows, rows.iloc[::-1])):
         write_table(given, tmp_path / f"{place}.{suffix}")
         columns = Columns(ds_format=ds_format)
-        frame = read_frame(read_table(tmp_path / f"{place}.{suffix}", columns).frame, columns, freq="W-MON")
+        frame = read_frame(
+            read_table(tmp_path / f"{place}.{suffix}", columns).frame, columns, freq="W-MON"
+        )
         assert frame.stamps.tolist() == weeks.tolist()
         assert frame.source.values[:, 0].tolist() == list(range(30))
 
@@ -92,13 +115,19 @@ def test_ids_become_whole_numbers_for_a_model_that_knows_no_others_and_none_is_m
         path = table(tmp_path / "a.csv", f"unique_id,ds,y\n01,1,5\n{second},2,6\n")
         assert read_table(path, COLUMNS, whole_ids=True).frame["unique_id"].tolist() == ids
     frame = read_table(table(tmp_path / "a.csv", "unique_id,ds,y\na,1,5\n,2,6\n"), COLUMNS).frame
-    refused(DataError, "unique_id, row 1: expected a series' name, received none", read_frame, frame)
+    refused(
+        DataError, "unique_id, row 1: expected a series' name, received none", read_frame, frame
+    )
 
 
 def test_a_file_without_ids_is_one_series(tmp_path):
     path = table(tmp_path / "sales.csv", "ds,y\n1,1\n")
     read = read_table(path, COLUMNS)
-    assert (list(read.frame.columns), read.one_series, read.added) == (["ds", "y"], True, ("unique_id",))
+    assert (list(read.frame.columns), read.one_series, read.added) == (
+        ["ds", "y"],
+        True,
+        ("unique_id",),
+    )
     assert read.with_ids()["unique_id"].tolist() == ["sales"]
     assert read.with_ids("b")["unique_id"].tolist() == ["b"]
     assert read_table(path, COLUMNS, series=7).with_ids()["unique_id"].tolist() == [7]
@@ -130,11 +159,16 @@ def test_text_of_a_given_format_is_sorted_as_times(tmp_path):
 
 def test_dates_of_parquet_are_times(tmp_path):
     days = pd.date_range("2024-01-01", periods=9)
-    pd.DataFrame({"order_date": days[::-1].date, "sales": range(9)}).to_parquet(tmp_path / "a.parquet")
+    pd.DataFrame({"order_date": days[::-1].date, "sales": range(9)}).to_parquet(
+        tmp_path / "a.parquet"
+    )
     read = OpenTable.of(tmp_path / "a.parquet", None).guessed()
     frame = read.frame
     assert read.columns.ds == "order_date"
-    assert (frame["order_date"].tolist(), frame["sales"].tolist()) == (list(days), list(range(9))[::-1])
+    assert (frame["order_date"].tolist(), frame["sales"].tolist()) == (
+        list(days),
+        list(range(9))[::-1],
+    )
 
 
 def test_rows_are_counted_as_the_file_shows_them(tmp_path):
@@ -164,8 +198,11 @@ def test_errors_have_column_and_row_of_the_frame_as_fields(tmp_path, text, field
 def test_times_that_many_rows_share_are_parsed_once(tmp_path, monkeypatch):
     rows = "".join(f"{name},{day}.01.2024,1\n" for name in range(50) for day in range(10, 30))
     path = table(tmp_path / "a.csv", f"unique_id,ds,y\n{rows}")
-    sizes, parse = [], pd.to_datetime
-    monkeypatch.setattr(pd, "to_datetime", lambda values, **how: sizes.append(len(values)) or parse(values, **how))
+    sizes = []
+    parse = pd.to_datetime
+    monkeypatch.setattr(
+        pd, "to_datetime", lambda values, **how: sizes.append(len(values)) or parse(values, **how)
+    )
     frame = read_table(path, COLUMNS).frame
     assert max(sizes) == 20
     assert frame["ds"].tolist() == list(parse([f"2024-01-{day}" for day in range(10, 30)] * 50))
@@ -177,7 +214,11 @@ def test_tables_without_columns_are_refused(tmp_path):
     """An empty sheet, a file of rows without columns, and lines of objects without names."""
     pd.DataFrame().to_excel(tmp_path / "a.xlsx", index=False)
     pd.DataFrame(index=range(3)).to_parquet(tmp_path / "a.parquet")
-    for path in (tmp_path / "a.xlsx", tmp_path / "a.parquet", table(tmp_path / "a.jsonl", "{}\n{}\n")):
+    for path in (
+        tmp_path / "a.xlsx",
+        tmp_path / "a.parquet",
+        table(tmp_path / "a.jsonl", "{}\n{}\n"),
+    ):
         refused(DataError, "expected a table, received no columns", read_table, path, COLUMNS)
 
 
@@ -206,22 +247,32 @@ TOO_MUCH = {
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
-def test_text_that_is_too_much_is_refused_in_few_words_and_little_memory(tmp_path, memory_at_most, name):
+def test_text_that_is_too_much_is_refused_in_few_words_and_little_memory(
+    tmp_path, memory_at_most, name
+):
     suffix, text, message = TOO_MUCH[name]
     path = table(tmp_path / f"a.{suffix}", text)
-    with memory_at_most((20 << 20) + 8 * len(text)), pytest.raises(DataError, match=message) as caught:
+    with (
+        memory_at_most((20 << 20) + 8 * len(text)),
+        pytest.raises(DataError, match=message) as caught,
+    ):
         read_table(path, COLUMNS)
     assert len(str(caught.value)) < 400 + len(str(path))
 
 
 def test_a_user_may_allow_more_columns(tmp_path):
-    assert len(read_table(table(tmp_path / "a.csv", WIDE), COLUMNS, max_size="8GB").frame.columns) == 30_002
+    assert (
+        len(read_table(table(tmp_path / "a.csv", WIDE), COLUMNS, max_size="8GB").frame.columns)
+        == 30_002
+    )
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.parquet", "a.xlsx"])
 def test_a_pipe_is_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)
-    with pytest.raises(MissingFileError, match="expected a file with a table, received a pipe, which - reads"):
+    with pytest.raises(
+        MissingFileError, match="expected a file with a table, received a pipe, which - reads"
+    ):
         read_table(tmp_path / name, COLUMNS)
 
 
@@ -262,11 +313,22 @@ def test_a_table_is_read_whatever_is_wrong_with_its_rows(tmp_path):
         return OpenTable.of(path, dialect, left_out=left_out).frame(columns)
 
     read = read_leniently(faults, attempt, Dialect())
-    assert [(fault.column, list(fault.rows)) for fault in faults] == [("ds", [5]), ("ds", []), ("y", [7, 8])]
+    assert [(fault.column, list(fault.rows)) for fault in faults] == [
+        ("ds", [5]),
+        ("ds", []),
+        ("y", [7, 8]),
+    ]
     assert [read.row_number(row) for row in range(len(read.frame))] == [2, 3, 4, 6, 9, 10]
     assert read.frame["y"].tolist() == [1.5, 2.5, 3.5, 5.5, 8.5, 9.5]
     assert read.frame["ds"].dt.month.unique().tolist() == [2]  # the first answer
-    refused(DataError, "a column 'z'", read_leniently, [], partial(attempt, columns=Columns(y="z")), Dialect())
+    refused(
+        DataError,
+        "a column 'z'",
+        read_leniently,
+        [],
+        partial(attempt, columns=Columns(y="z")),
+        Dialect(),
+    )
 
 
 def test_a_table_of_which_all_rows_are_wrong_is_rejected_for_its_last_fault(tmp_path):
@@ -296,16 +358,26 @@ def raising(*errors):
 
 
 def test_an_ambiguity_is_settled_by_its_first_answer_for_a_dialect_whatever_the_hint_says():
-    day, month = Option("dialect.day_first", True), Option("dialect.day_first", False)
+    day = Option("dialect.day_first", True)
+    month = Option("dialect.day_first", False)
     answers = [Option("columns.ds_format", "%y/%m/%d"), Option("layout", "wide"), month, day]
-    for hint in ("", "Ask the author.", Phrase("Give ", day, " or ", Option("dialect.sep", ";"), ".")):
-        error, faults = AmbiguityError("a.csv", hint=hint, answers=answers), []
-        assert read_leniently(faults, raising(error), Dialect(sep="|")) == (Dialect(sep="|", day_first=False), ())
+    for hint in (
+        "",
+        "Ask the author.",
+        Phrase("Give ", day, " or ", Option("dialect.sep", ";"), "."),
+    ):
+        error = AmbiguityError("a.csv", hint=hint, answers=answers)
+        faults = []
+        assert read_leniently(faults, raising(error), Dialect(sep="|")) == (
+            Dialect(sep="|", day_first=False),
+            (),
+        )
         assert faults == [error]
 
 
 def test_several_ambiguities_are_settled_beside_rows_that_are_left_out():
-    marks, row = AmbiguityError("a.csv", answers=[Option("dialect.decimal", ",")]), DataError("a.csv, row 7")
+    marks = AmbiguityError("a.csv", answers=[Option("dialect.decimal", ",")])
+    row = DataError("a.csv, row 7")
     row.rows = [7]
     order = AmbiguityError("a.csv", answers=[Option("dialect.day_first", True)])
     faults = []
@@ -317,7 +389,10 @@ def test_several_ambiguities_are_settled_beside_rows_that_are_left_out():
 @pytest.mark.parametrize("answers", [[], [Option("layout", "wide"), Option("columns.y", "a")]])
 def test_an_ambiguity_without_an_answer_for_a_dialect_is_raised(answers):
     hint = Phrase("Give ", Option("dialect.day_first", True), ".")
-    for error in (AmbiguityError("a.csv", hint=hint, answers=answers), DataError("a.csv", hint=hint)):
+    for error in (
+        AmbiguityError("a.csv", hint=hint, answers=answers),
+        DataError("a.csv", hint=hint),
+    ):
         faults = []
         with pytest.raises(DataError) as caught:
             read_leniently(faults, raising(error), Dialect())
@@ -329,8 +404,14 @@ def test_an_ambiguity_without_an_answer_for_a_dialect_is_raised(answers):
 def test_a_header_without_rows_is_called_so(tmp_path, text):
     path = tmp_path / "empty.csv"
     path.write_text(text)
-    for call in (read_raw, lambda path: OpenTable.of(path, None).guessed(), lambda path: read_table(path, Columns())):
-        with pytest.raises(DataError, match="expected at least one row below the header, received none"):
+    for call in (
+        read_raw,
+        lambda path: OpenTable.of(path, None).guessed(),
+        lambda path: read_table(path, Columns()),
+    ):
+        with pytest.raises(
+            DataError, match="expected at least one row below the header, received none"
+        ):
             call(path)
 
 
@@ -339,7 +420,11 @@ def test_a_number_beyond_double_precision_is_refused(tmp_path):
     rows = "".join(f"a,2024-01-0{day},{'9' * 400 if day == 3 else day}\n" for day in range(1, 8))
     path.write_text(f"unique_id,ds,y\n{rows}")
     refused(
-        DataError, "row 4: expected numbers, received 'a number of more than 308 digits'", read_table, path, Columns()
+        DataError,
+        "row 4: expected numbers, received 'a number of more than 308 digits'",
+        read_table,
+        path,
+        Columns(),
     )
 
 

@@ -39,7 +39,9 @@ TIMES = {
     "whole": lambda step: step,
     "date": lambda step: DAY + datetime.timedelta(step),
     "stamp": lambda step: datetime.datetime(2024, 3, 30) + datetime.timedelta(hours=step),
-    "zone": lambda step: datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(hours=step),
+    "zone": lambda step: (
+        datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(hours=step)
+    ),
     "text": lambda step: (DAY + datetime.timedelta(step)).isoformat(),
     "text with a zone": lambda step: f"2024-01-01T{step // 60:02}:{step % 60:02}:00+02:00",
 }
@@ -48,7 +50,9 @@ TIMES = {
 def rows_of(folder):
     """Return the tables of a folder, after a look at what holds for each of them."""
     tables = [pq.read_table(file) for file in sorted(folder.iterdir())]
-    assert [file.name for file in sorted(folder.iterdir())] == [f"part-{n:05}.parquet" for n in range(len(tables))]
+    assert [file.name for file in sorted(folder.iterdir())] == [
+        f"part-{n:05}.parquet" for n in range(len(tables))
+    ]
     seen = set()
     for table in tables:
         keys = list(zip(table["unique_id"].to_pylist(), table["ds"].to_pylist(), strict=True))
@@ -60,7 +64,9 @@ def rows_of(folder):
 
 
 def counted(table):
-    return Counter(map(tuple, zip(*(table[name].to_pylist() for name in table.column_names), strict=True)))
+    return Counter(
+        map(tuple, zip(*(table[name].to_pylist() for name in table.column_names), strict=True))
+    )
 
 
 @st.composite
@@ -69,14 +75,19 @@ def interleaved(draw, ids, times):
     step = st.tuples(st.integers(0, 1 if ids == "flag" else 8), st.integers(0, 30))
     places = draw(st.lists(step, min_size=1, max_size=60, unique=True))
     values = [draw(st.none() | st.floats(allow_nan=False, allow_infinity=False)) for _ in places]
-    names, stamps = [IDS[ids](number) for number, _ in places], [TIMES[times](step) for _, step in places]
+    names = [IDS[ids](number) for number, _ in places]
+    stamps = [TIMES[times](step) for _, step in places]
     table = pa.table({"unique_id": names, "y": pa.array(values, pa.float64()), "ds": stamps})
     cuts = draw(st.lists(st.integers(0, len(places)), max_size=3))
     return table, [0, *sorted(cuts), len(places)], draw(st.integers(1, 9))
 
 
 IN_PARQUET = [(ids, times, ".parquet") for ids in IDS for times in TIMES]
-IN_CSV = [(ids, times, ".csv") for ids in ("text", "whole") for times in ("whole", "stamp", "text with a zone")]
+IN_CSV = [
+    (ids, times, ".csv")
+    for ids in ("text", "whole")
+    for times in ("whole", "stamp", "text with a zone")
+]
 
 
 @pytest.mark.parametrize(("ids", "times", "suffix"), [*IN_PARQUET, *IN_CSV])
@@ -86,7 +97,8 @@ def test_rows_stay_and_series_lie_together(ids, times, suffix, data):
     """Columns of CSV become typed, and ids stay text."""
     table, cuts, files = data.draw(interleaved(ids, times))
     with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "rows", Path(folder) / "series"
+        source = Path(folder) / "rows"
+        target = Path(folder) / "series"
         source.mkdir()
         for start, stop in itertools.pairwise(cuts):
             name = source / f"it's [{start}]*{suffix}"
@@ -98,7 +110,9 @@ def test_rows_stay_and_series_lie_together(ids, times, suffix, data):
         written = partition(source, target, files=files)
         found = rows_of(target)
         series = len(set(table["unique_id"].to_pylist()))
-        assert written == Partition(target, len(list(target.iterdir())), series, len(table), ("unique_id", "y", "ds"))
+        assert written == Partition(
+            target, len(list(target.iterdir())), series, len(table), ("unique_id", "y", "ds")
+        )
         assert written.files <= min(files, series)
         assert {path.name for path in Path(folder).iterdir()} == {"rows", "series"}
     if times.startswith("text"):
@@ -108,7 +122,9 @@ def test_rows_stay_and_series_lie_together(ids, times, suffix, data):
         assert not pa.types.is_string(found.schema.field("ds").type)
     else:
         assert found.schema.field("y") == table.schema.field("y")
-    assert counted(found) == counted(table.set_column(2, "ds", table["ds"].cast(found.schema.field("ds").type)))
+    assert counted(found) == counted(
+        table.set_column(2, "ds", table["ds"].cast(found.schema.field("ds").type))
+    )
     if times == "zone":
         assert found.schema.field("ds") == table.schema.field("ds")
 
@@ -123,7 +139,9 @@ def saved(path, content):
     if isinstance(content, bytes):
         path.write_bytes(content)
     else:
-        content.to_parquet(path, index=False) if path.suffix == ".parquet" else content.to_csv(path, index=False)
+        content.to_parquet(path, index=False) if path.suffix == ".parquet" else content.to_csv(
+            path, index=False
+        )
     return path
 
 
@@ -159,7 +177,9 @@ def test_numbers_of_text_files(tmp_path):
     assert found["unique_id"].tolist() == ["007"] * 2
     assert found["day"].tolist() == [pd.Timestamp("2024-01-30"), pd.Timestamp("2024-01-31")]
     assert found.dtypes[["whole", "part", "nothing"]].map(str).tolist() == ["float64"] * 3
-    assert pq.read_schema(tmp_path / "series" / "part-00000.parquet").field("whole").type == pa.int64()
+    assert (
+        pq.read_schema(tmp_path / "series" / "part-00000.parquet").field("whole").type == pa.int64()
+    )
     assert found["word"].tolist() == ["x y", "1.5"]
     np.testing.assert_equal(found["part"].to_numpy(), [np.nan, 1000])
 
@@ -167,7 +187,9 @@ def test_numbers_of_text_files(tmp_path):
 def test_files_are_of_about_one_size_and_end_with_a_series(tmp_path):
     lengths = [1, 500, 1, 1, 30, 30, 30, 7]
     ids = np.repeat(np.arange(8), lengths)
-    rows = pd.DataFrame({"unique_id": ids, "ds": np.arange(len(ids)), "y": 0.0}).sample(frac=1, random_state=0)
+    rows = pd.DataFrame({"unique_id": ids, "ds": np.arange(len(ids)), "y": 0.0}).sample(
+        frac=1, random_state=0
+    )
     partition(saved(tmp_path / "a.parquet", rows), tmp_path / "series", files=20)
     sizes = [pq.read_metadata(file).num_rows for file in sorted((tmp_path / "series").iterdir())]
     assert sizes == [501, 32, 30, 30, 7]
@@ -205,30 +227,71 @@ def test_what_is_wrong_is_told_and_nothing_is_written(tmp_path, suffix, changes,
     assert [path.name for path in tmp_path.iterdir()] == [source.name]
 
 
-NO_IDS, NO_TIMES = frame_of(unique_id=[None, "a", None]), frame_of().drop(columns="ds").assign(file=1, filename=2)
+NO_IDS = frame_of(unique_id=[None, "a", None])
+NO_TIMES = frame_of().drop(columns="ds").assign(file=1, filename=2)
 LISTS = pd.DataFrame({"unique_id": [["a"], ["b"]], "ds": [1, 2], "y": [1, 2]})
-OFTEN = pd.DataFrame({"unique_id": np.arange(27_000) // 3, "ds": np.tile([1, 2, 3, 2, 2, 3, 1, 2, 2], 3000), "y": 0.0})
-TEXT, STAMPS = frame_of(y="text"), LISTS.assign(unique_id=[[pd.Timestamp(0)], [pd.Timestamp(1)]])
+OFTEN = pd.DataFrame(
+    {
+        "unique_id": np.arange(27_000) // 3,
+        "ds": np.tile([1, 2, 3, 2, 2, 3, 1, 2, 2], 3000),
+        "y": 0.0,
+    }
+)
+TEXT = frame_of(y="text")
+STAMPS = LISTS.assign(unique_id=[[pd.Timestamp(0)], [pd.Timestamp(1)]])
 TABLE = b"unique_id,ds,y\n"
 REFUSED = [
-    ({"0.csv": frame_of(), "1.csv": NO_IDS, "2.csv": NO_IDS}, "1.csv.* 2 rows without one, and 2 in 1 other"),
-    ({"1.parquet": frame_of(), "[2].parquet": NO_TIMES}, r"\[2\]\.parquet, column 'ds': .* received 3 rows wi"),
-    ({"a.parquet": OFTEN}, "received 6,000 rows with the time of another, the first at 2 of series"),
-    ({"a.parquet": frame_of(), "b.csv": frame_of()}, "b.csv: expected Parquet, as .*a.parquet is, received CSV"),
-    ({"b.csv": frame_of(), "c.csv": NO_TIMES}, "c.csv: expected the columns .*, as in .*b.csv, received 'uni"),
-    ({"a.parquet": frame_of(), "d.parquet": TEXT}, "'y': expected numbers, as in .*a.parquet, received text"),
-    ({"a.parquet": LISTS}, r"'unique_id': expected text, numbers or times, .*, received varchar\[\]"),
-    ({"a.parquet": STAMPS}, r"'unique_id': expected text, numbers or times, .*, received timestamp.*\[\]"),
+    (
+        {"0.csv": frame_of(), "1.csv": NO_IDS, "2.csv": NO_IDS},
+        "1.csv.* 2 rows without one, and 2 in 1 other",
+    ),
+    (
+        {"1.parquet": frame_of(), "[2].parquet": NO_TIMES},
+        r"\[2\]\.parquet, column 'ds': .* received 3 rows wi",
+    ),
+    (
+        {"a.parquet": OFTEN},
+        "received 6,000 rows with the time of another, the first at 2 of series",
+    ),
+    (
+        {"a.parquet": frame_of(), "b.csv": frame_of()},
+        "b.csv: expected Parquet, as .*a.parquet is, received CSV",
+    ),
+    (
+        {"b.csv": frame_of(), "c.csv": NO_TIMES},
+        "c.csv: expected the columns .*, as in .*b.csv, received 'uni",
+    ),
+    (
+        {"a.parquet": frame_of(), "d.parquet": TEXT},
+        "'y': expected numbers, as in .*a.parquet, received text",
+    ),
+    (
+        {"a.parquet": LISTS},
+        r"'unique_id': expected text, numbers or times, .*, received varchar\[\]",
+    ),
+    (
+        {"a.parquet": STAMPS},
+        r"'unique_id': expected text, numbers or times, .*, received timestamp.*\[\]",
+    ),
     ({"a.csv": b""}, "expected a table, received no text"),
     ({"a.csv": TABLE}, "expected at least one row"),
-    ({"a.csv": TABLE + b"a,1,2\na,2\n"}, r"expected a table in CSV, received something else \(.*Line: 3"),
+    (
+        {"a.csv": TABLE + b"a,1,2\na,2\n"},
+        r"expected a table in CSV, received something else \(.*Line: 3",
+    ),
     ({"a.csv": TABLE + b"a,1,2\na,2,3,4\n"}, "expected a table in CSV, received something else"),
-    ({"a.csv": b"unique_id;ds;y\na;1;2,5\na;2;3\n"}, "expected numbers with a decimal point, received '2,5'"),
+    (
+        {"a.csv": b"unique_id;ds;y\na;1;2,5\na;2;3\n"},
+        "expected numbers with a decimal point, received '2,5'",
+    ),
     ({"a.csv": TABLE + "Größe,1,2\n".encode("cp1252")}, "expected text in UTF-8, received cp1252"),
     ({"a.csv": b"unique_id,ds,y,y\na,1,2,3\n"}, "received 'y' twice"),
     ({"a.parquet": b"PAR1 nothing else"}, "expected a table in Parquet, received something else"),
     ({"a.csv.gz": b"no gzip"}, "expected text, received something else"),
-    ({"a.csv.gz": gzip.compress(TABLE + b"a,1,2\n" * 300_000, mtime=0)[:-2000]}, "a.csv.gz: expected"),
+    (
+        {"a.csv.gz": gzip.compress(TABLE + b"a,1,2\n" * 300_000, mtime=0)[:-2000]},
+        "a.csv.gz: expected",
+    ),
 ]
 
 
@@ -275,31 +338,50 @@ def test_marks_of_other_programs_are_passed_over(tmp_path):
 IMPOSSIBLE = [
     ({"files": 0}, "files: expected a whole number >= 1, received 0"),
     ({"memory_limit": "much"}, "memory_limit: expected a size, such as '8 GB', received 'much'"),
-    ({"memory_limit": "1 kB"}, "memory_limit: expected enough memory, .* Give more, as in memory_limit='4 GB'"),
-    ({"columns": Columns(ds_format="%d %é")}, "columns.ds_format: expected a format, received '%d %é'"),
+    (
+        {"memory_limit": "1 kB"},
+        "memory_limit: expected enough memory, .* Give more, as in memory_limit='4 GB'",
+    ),
+    (
+        {"columns": Columns(ds_format="%d %é")},
+        "columns.ds_format: expected a format, received '%d %é'",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("options", "message"), IMPOSSIBLE)
 def test_options_that_are_impossible(tmp_path, options, message):
     with pytest.raises(SpecError, match=message):
-        partition(saved(tmp_path / "a.parquet", frame_of(ds=["1", "2", "3"])), tmp_path / "series", **options)
+        partition(
+            saved(tmp_path / "a.parquet", frame_of(ds=["1", "2", "3"])),
+            tmp_path / "series",
+            **options,
+        )
 
 
 # ---------------------------------------------------------------- where it goes
 
 
 def test_only_a_folder_of_its_own_kind_is_replaced_and_only_if_told(tmp_path):
-    source, target = saved(tmp_path / "a.parquet", frame_of()), tmp_path / "series"
+    source = saved(tmp_path / "a.parquet", frame_of())
+    target = tmp_path / "series"
     target.mkdir()
     partition(source, target)
-    with pytest.raises(SaveError, match=r"an empty one, received one that holds files\. Choose another; force=True r"):
+    with pytest.raises(
+        SaveError,
+        match=r"an empty one, received one that holds files\. Choose another; force=True r",
+    ):
         partition(source, target)
-    larger = saved(tmp_path / "b.parquet", pd.concat([frame_of(), frame_of(unique_id="c", ds=[1, 2, 3])]))
+    larger = saved(
+        tmp_path / "b.parquet", pd.concat([frame_of(), frame_of(unique_id="c", ds=[1, 2, 3])])
+    )
     assert partition(larger, target, files=2, force=True).rows == 6
     assert partition(target, target, files=1, force=True).rows == len(rows_of(target)) == 6
     (target / "notes.txt").touch()
-    with pytest.raises(SaveError, match=r"to replace that holds nothing but .parquet files, received one with 'notes"):
+    with pytest.raises(
+        SaveError,
+        match=r"to replace that holds nothing but .parquet files, received one with 'notes",
+    ):
         partition(source, target, force=True)
     assert len(list(target.iterdir())) == 2
     refused(SaveError, "expected a new folder, received a file", partition, source, larger)
@@ -308,7 +390,9 @@ def test_only_a_folder_of_its_own_kind_is_replaced_and_only_if_told(tmp_path):
 
 # ---------------------------------------------------------------- larger than memory
 
-WIDE_ROWS, ROW_BYTES, LIMIT = 1_000_000, 512, 150 << 20
+WIDE_ROWS = 1_000_000
+ROW_BYTES = 512
+LIMIT = 150 << 20
 MAKE = """
 import sys, duckdb
 with duckdb.connect(config={{"memory_limit": "300MB", "threads": 1}}) as connection:
@@ -332,9 +416,12 @@ print(json.dumps([before, peak(), written.rows]))
 @pytest.mark.processes
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
 def test_a_table_larger_than_the_memory_takes_no_more_of_it(run_python, tmp_path):
-    path, target = tmp_path / "rows.parquet", tmp_path / "series"
+    path = tmp_path / "rows.parquet"
+    target = tmp_path / "series"
     run_python(MAKE.format(rows=WIDE_ROWS, path=path))
-    before, peak, rows = json.loads(run_python(MEASURE.format(path=str(path), target=str(target), limit=LIMIT)))
+    before, peak, rows = json.loads(
+        run_python(MEASURE.format(path=str(path), target=str(target), limit=LIMIT))
+    )
     assert rows == WIDE_ROWS
     # DuckDB's memory, and what is read and written at a time.
     assert peak - before < LIMIT + (200 << 20) < WIDE_ROWS * ROW_BYTES
@@ -345,11 +432,23 @@ def test_a_table_larger_than_the_memory_takes_no_more_of_it(run_python, tmp_path
 def test_ctrl_c_leaves_nothing(run_python, tmp_path):
     path = tmp_path / "rows.parquet"
     run_python(MAKE.format(rows=WIDE_ROWS, path=path))
-    command = [sys.executable, "-m", "seqcast.cli.start", "partition", str(path), "-o", str(tmp_path / "series")]
+    command = [
+        sys.executable,
+        "-m",
+        "seqcast.cli.start",
+        "partition",
+        str(path),
+        "-o",
+        str(tmp_path / "series"),
+    ]
     command += ["--memory-limit", str(LIMIT)]
     process = subprocess.Popen(command, env=os.environ, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".*.part/.spill")) and time.monotonic() < deadline and process.poll() is None:
+    while (
+        not list(tmp_path.glob(".*.part/.spill"))
+        and time.monotonic() < deadline
+        and process.poll() is None
+    ):
         time.sleep(0.01)
     process.send_signal(2)
     _, told = process.communicate(timeout=60)

@@ -20,7 +20,8 @@ from tests.refusals import refused
 
 COLUMNS = Columns()
 DAYS = (*range(1, 7), 9, 8, 7, *range(10, 20))
-# All that may be unusual in a file: titles, units, flags, rows out of order, a planned row, a total and a source.
+# All that may be unusual in a file: titles, units, flags, rows out of order, a planned row, a total
+# and a source.
 UNUSUAL = "\n".join(
     [
         "Sold by day\n\nday;sold;week\ndate;kg;",
@@ -52,14 +53,19 @@ def test_a_line_says_all_that_is_unusual(write):
     assert opened.raw.understood == f"{OF_DIALECT}, {OF_ROWS}"
     table = opened.guessed()
     guess = "time: day, value: sold; not used: week"
-    assert table.understood == f"{OF_DIALECT}, dates with the day first, {OF_ROWS}, {OF_TIMES}; {guess}"
+    assert (
+        table.understood
+        == f"{OF_DIALECT}, dates with the day first, {OF_ROWS}, {OF_TIMES}; {guess}"
+    )
     assert ", ".join(table.sentences) == f"{OF_ROWS}, {OF_TIMES}"
     assert (table.guessed, table.guess.sentence(), table.rows_ahead) == (guess, guess, 1)
     assert (table.columns, table.layout) == (Columns(ds="day", y="sold"), "long")
 
 
 def test_nothing_is_said_of_what_is_usual_or_was_named(write):
-    assert OpenTable.of(write("ds,y\n2024-01-01,1\n2024-01-02,2\n"), None).guessed().understood == ""
+    assert (
+        OpenTable.of(write("ds,y\n2024-01-01,1\n2024-01-02,2\n"), None).guessed().understood == ""
+    )
     table = read_table(write(UNUSUAL), Columns(ds="day", y="sold"))
     assert (table.guess, table.guessed) == (None, "")
     assert table.understood == f"{OF_DIALECT}, dates with the day first, {OF_ROWS}, {OF_TIMES}"
@@ -132,7 +138,9 @@ def test_its_errors_ask_whether_it_is_several(write):
     for frame, added in ((table.frame, ()), (table.with_ids(), table.added)):
         with pytest.raises(DataError, match=r"Or does it hold several series\?") as caught:
             read_frame(frame, COLUMNS, added=added)
-        assert str(table.locate(caught.value)).startswith(f"{path}, column 'ds', row 3: expected a stamp after")
+        assert str(table.locate(caught.value)).startswith(
+            f"{path}, column 'ds', row 3: expected a stamp after"
+        )
 
 
 def panel(days=60):
@@ -157,11 +165,18 @@ def test_a_forecaster_takes_a_table_and_remembers_what_it_knows(write):
     pd.testing.assert_frame_equal(of_frame, forecast.drop(columns="unique_id"))
     # Rows in a file of any name go on with the only series.
     later = pd.date_range("2024-03-01", periods=4)
-    newer = write(f"ds,y\n{later[0]},19\n{later[1]},closed\n{later[2]},closed\n{later[3]},21\n", "newer.csv")
+    newer = write(
+        f"ds,y\n{later[0]},19\n{later[1]},closed\n{later[2]},closed\n{later[3]},21\n", "newer.csv"
+    )
     for rows in (newer, read_table(newer, COLUMNS, dialect=Dialect(missing_values=("closed",)))):
         ahead = model.predict(df=rows)
-        assert (ahead["unique_id"].unique().tolist(), ahead["ds"].iloc[0]) == (["sales"], pd.Timestamp("2024-03-05"))
-    masked = seqcast.Forecaster(3, missing="fill", **OPTIONS).fit(table, mask=replace(table, frame=table.frame[9:12]))
+        assert (ahead["unique_id"].unique().tolist(), ahead["ds"].iloc[0]) == (
+            ["sales"],
+            pd.Timestamp("2024-03-05"),
+        )
+    masked = seqcast.Forecaster(3, missing="fill", **OPTIONS).fit(
+        table, mask=replace(table, frame=table.frame[9:12])
+    )
     assert np.isnan(masked.series_state_.frame.source.values[9:12]).all()
 
 
@@ -170,8 +185,13 @@ def test_validation_rows_may_be_a_table(write):
         write(rows.to_csv(index=False), name)
         for rows, name in ((panel()[:50], "first.csv"), (panel()[50:], "later.csv"))
     )
-    model = seqcast.Forecaster(3, **OPTIONS).fit(read_table(first, COLUMNS), read_table(later, COLUMNS))
-    assert (model.series_state_.ids, model.predict()["ds"].iloc[0]) == (("first",), pd.Timestamp("2024-03-01"))
+    model = seqcast.Forecaster(3, **OPTIONS).fit(
+        read_table(first, COLUMNS), read_table(later, COLUMNS)
+    )
+    assert (model.series_state_.ids, model.predict()["ds"].iloc[0]) == (
+        ("first",),
+        pd.Timestamp("2024-03-01"),
+    )
 
 
 def test_a_known_future_may_be_a_table(write):
@@ -187,13 +207,25 @@ def test_a_known_future_may_be_a_table(write):
 def test_a_forecast_of_a_path_has_the_name_of_the_file(write):
     path = write(panel().to_csv(index=False), "sales.csv")
     assert seqcast.forecast(path, 2, verbose=0)["unique_id"].tolist() == ["sales"] * 2
-    assert seqcast.Forecaster(2, **OPTIONS).fit(path).predict()["unique_id"].tolist() == ["sales"] * 2
+    assert (
+        seqcast.Forecaster(2, **OPTIONS).fit(path).predict()["unique_id"].tolist() == ["sales"] * 2
+    )
 
 
 def test_what_takes_frames_rejects_a_table(write):
     table = read_table(write("unique_id,ds,y,m\na,1,1,2\n"), COLUMNS)
-    refused(DataError, "expected a pandas or Polars data frame, received seqcast.ReadTable", evaluate, table)
-    refused(DataError, "expected a pandas or Polars data frame, received seqcast.ReadTable", read_frame, table)
+    refused(
+        DataError,
+        "expected a pandas or Polars data frame, received seqcast.ReadTable",
+        evaluate,
+        table,
+    )
+    refused(
+        DataError,
+        "expected a pandas or Polars data frame, received seqcast.ReadTable",
+        read_frame,
+        table,
+    )
 
 
 # ---------------------------------------------------------------- errors
@@ -203,13 +235,20 @@ def test_rows_of_an_error_are_those_of_the_file(write):
     path = write("Title\n\nds,y\n2024-01-03,1\n2024-01-01,2\n2024-01-02,3\n")
     table = read_table(path, COLUMNS)
     assert [table.row_number(row) for row in range(3)] == [5, 6, 4]
-    error = DataError(column="y", row=1, expected=Phrase("as in ", Row(2)), received="another", hint="Correct it.")
+    error = DataError(
+        column="y", row=1, expected=Phrase("as in ", Row(2)), received="another", hint="Correct it."
+    )
     error.rows = [0, 1, 9]
     located = table.locate(error)
-    assert str(located) == f"{path}, column 'y', row 6: expected as in row 4, received another. Correct it."
+    assert (
+        str(located)
+        == f"{path}, column 'y', row 6: expected as in row 4, received another. Correct it."
+    )
     assert (located.path, located.rows) == (str(path), [5, 6])
     # The rows of another frame are none of the file's.
-    assert str(replace(table, frame=table.frame[:0]).locate(error)).startswith(f"{path}, column 'y': expected as in")
+    assert str(replace(table, frame=table.frame[:0]).locate(error)).startswith(
+        f"{path}, column 'y': expected as in"
+    )
 
 
 def test_a_series_of_a_wide_table_is_its_column(write):
@@ -223,9 +262,16 @@ def test_a_series_of_a_wide_table_is_its_column(write):
 
 
 def test_rows_of_a_table_in_memory_count_from_0():
-    opened = OpenTable.of_frame(pd.DataFrame({"day": ["2024-01-01", "soon"] * 20, "sold": 1.0}), "data")
+    opened = OpenTable.of_frame(
+        pd.DataFrame({"day": ["2024-01-01", "soon"] * 20, "sold": 1.0}), "data"
+    )
     assert isinstance(opened.raw, RawTable)
-    refused(DataError, "data, column 'day', row 1: expected a date or time", opened.frame, Columns(ds="day", y="sold"))
+    refused(
+        DataError,
+        "data, column 'day', row 1: expected a date or time",
+        opened.frame,
+        Columns(ds="day", y="sold"),
+    )
 
 
 # ---------------------------------------------------------------- no state on the side
@@ -236,4 +282,8 @@ SOURCES = sorted(Path(seqcast.__file__).parent.rglob("*.py"))
 def test_no_module_keeps_anything_in_the_attributes_of_a_frame():
     """pandas copies or drops them as it likes, and no type shows them."""
     assert len(SOURCES) > 200
-    assert [str(path) for path in SOURCES if re.search(r"\.attrs\b|[\"']attrs[\"']", path.read_text("utf-8"))] == []
+    assert [
+        str(path)
+        for path in SOURCES
+        if re.search(r"\.attrs\b|[\"']attrs[\"']", path.read_text("utf-8"))
+    ] == []

@@ -29,11 +29,14 @@ resource = pytest.importorskip("resource")
 
 pytestmark = [
     pytest.mark.processes,
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have no limit on memory"),
+    pytest.mark.skipif(
+        not sys.platform.startswith("linux"), reason="other systems have no limit on memory"
+    ),
 ]
 GIB = 1 << 30
 SECONDS = 10
-ZEROS, OFTEN = np.zeros(30_000_000), hostile_tables.often("x" * 5_000_000)
+ZEROS = np.zeros(30_000_000)
+OFTEN = hostile_tables.often("x" * 5_000_000)
 
 
 def other_lengths():
@@ -93,7 +96,8 @@ def peak():
 def test_a_hostile_file_is_an_error_in_time_without_memory_or_noise(hostile, capfd, name):
     path = hostile(name)
     capfd.readouterr()
-    before, began = peak(), time.perf_counter()
+    before = peak()
+    began = time.perf_counter()
     with pytest.raises(DataError) as caught:
         read_table(path, Columns())
     assert caught.value.path == str(path)
@@ -132,13 +136,17 @@ def test_the_command_line_refuses_it(hostile):
 def test_no_script_runs_twice(tmp_path):
     """A script without `if __name__ == "__main__"`, as people write them; multiprocessing would run it again."""
     pd.DataFrame({"ds": range(5), "y": range(5)}).to_excel(tmp_path / "a.xlsx", index=False)
-    (tmp_path / "random.py").write_text("raise SystemExit('the folder of the script is searched first')")
+    (tmp_path / "random.py").write_text(
+        "raise SystemExit('the folder of the script is searched first')"
+    )
     script = tmp_path / "script.py"
     imports = "import sys; sys.path.append(sys.path.pop(0))\nfrom pathlib import Path\n"
     read = "from seqcast.tables.open_table import read_raw\n"
     read += f"print(len(read_raw(Path({str(tmp_path / 'a.xlsx')!r})).frame))\n"
     script.write_text(f"{imports}print('once', flush=True)\n{read}")
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=120
+    )
     assert (done.stdout, done.stderr) == ("once\n5\n", "")
 
 
@@ -155,7 +163,9 @@ def reader(tmp_path, monkeypatch):
     book.write_bytes(hostile_workbooks.xlsx(hostile_workbooks.FIRST))
 
     def read(body, **settings):
-        (folder / "fastexcel.py").write_text(f"import os, sys, time\n\ndef read_excel(path):\n    {body}\n")
+        (folder / "fastexcel.py").write_text(
+            f"import os, sys, time\n\ndef read_excel(path):\n    {body}\n"
+        )
         return read_raw(book, **settings)
 
     return read
@@ -165,12 +175,18 @@ READERS = [
     ("os.abort()", "at most 1 MB, received more"),
     ("bytearray(1 << 40)", "at most 1 MB, received more"),
     ("return [bytearray(1 << 20) for _ in range(300)]", "at most 1 MB, received more"),
-    ("os.kill(os.getpid(), 11)", "received something else (the process that read it ended with SIGSEGV)"),
+    (
+        "os.kill(os.getpid(), 11)",
+        "received something else (the process that read it ended with SIGSEGV)",
+    ),
     ("os._exit(3)", "received something else (the process that read it ended with exit code 3)"),
     ("os._exit(0)", "received something else ("),
     ("sys.exit('no')", "received something else (no)"),
     ("raise BaseException('panic\\nat line 3')", "received something else (panic)"),
-    ("print('noise'); print('noise', file=sys.stderr); os.write(1, b'noise'); raise OSError('x')", "(x). Check"),
+    (
+        "print('noise'); print('noise', file=sys.stderr); os.write(1, b'noise'); raise OSError('x')",
+        "(x). Check",
+    ),
     ("while True: pass", "expected a file that is read in 3 s, received one that takes longer"),
     ("time.sleep(100)", "expected a file that is read in 3 s, received one that takes longer"),
 ]
@@ -188,11 +204,22 @@ def test_a_reader_that_misbehaves_is_an_error(reader, capfd, body, text):
 def test_a_large_process_is_killed_where_no_limit_holds(reader, monkeypatch):
     monkeypatch.setattr(reader_process, "_HAS_LIMIT", False)  # as on macOS
     with pytest.raises(DataError, match="at most 1 MB, received more"):
-        reader("large = [bytes(1 << 20).replace(b'\\0', b'a') for _ in range(300)]; time.sleep(100)", max_size="1 MB")
+        reader(
+            "large = [bytes(1 << 20).replace(b'\\0', b'a') for _ in range(300)]; time.sleep(100)",
+            max_size="1 MB",
+        )
 
 
 def test_the_reader_alone_is_imported(tmp_path, monkeypatch):
-    for name in ("seqcast", "pandas", "keras", "jax", "multiprocessing", "sitecustomize", "usercustomize"):
+    for name in (
+        "seqcast",
+        "pandas",
+        "keras",
+        "jax",
+        "multiprocessing",
+        "sitecustomize",
+        "usercustomize",
+    ):
         (tmp_path / f"{name}.py").write_text("import os; os._exit(7)")
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "a.xlsx").write_bytes(hostile_workbooks.xlsx(hostile_workbooks.TWO_ROWS))
@@ -214,7 +241,9 @@ PROGRAMS = [
 
 
 @pytest.mark.parametrize(("executable", "message"), PROGRAMS)
-def test_a_program_that_embeds_python_is_not_started_again(tmp_path, monkeypatch, executable, message):
+def test_a_program_that_embeds_python_is_not_started_again(
+    tmp_path, monkeypatch, executable, message
+):
     pd.DataFrame({"y": [1.0]}).to_parquet(tmp_path / "a.parquet")
     monkeypatch.setattr(sys, "frozen", executable == "frozen", raising=False)
     monkeypatch.setattr(sys, "executable", executable)
@@ -226,5 +255,7 @@ def test_no_process_and_no_thread_stays(hostile):
         read_raw(hostile("plain.xlsx"))
     assert not [thread for thread in threading.enumerate() if "seqcast-reader" in thread.name]
     children = [path.read_text().split() for path in Path("/proc/self/task").glob("*/children")]
-    commands = [Path("/proc", child, "cmdline").read_text() for of_thread in children for child in of_thread]
+    commands = [
+        Path("/proc", child, "cmdline").read_text() for of_thread in children for child in of_thread
+    ]
     assert not [command for command in commands if "reader_script" in command]

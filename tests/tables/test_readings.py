@@ -9,11 +9,26 @@ import pytest
 
 from seqcast.tables import readings
 from seqcast.tables.profiles import TableProfile
-from seqcast.tables.readings import CLEARLY, WEIGHTS, Reading, best_of, series_readings, time_readings, value_readings
+from seqcast.tables.readings import (
+    CLEARLY,
+    WEIGHTS,
+    Reading,
+    best_of,
+    series_readings,
+    time_readings,
+    value_readings,
+)
 
 DAYS = pd.date_range("2024-01-01", periods=30).strftime("%Y-%m-%d")
 WAVE = np.round(10 + np.sin(np.arange(30)), 2)
-KINDS = ["dates", "a clock", "text with years", "a year and its part", "numbers named as times", "counted steps"]
+KINDS = [
+    "dates",
+    "a clock",
+    "text with years",
+    "a year and its part",
+    "numbers named as times",
+    "counted steps",
+]
 
 
 def test_each_weight_has_a_reason_and_is_the_evidence_of_some_reading():
@@ -30,7 +45,9 @@ def test_a_name_never_outweighs_what_the_values_are():
 
 
 def test_of_equal_readings_the_first_column_is_taken():
-    assert best_of([Reading(("b",), {"dates": 1}, 1), Reading(("a",), {"dates": 1}, 0)]).columns == ("a",)
+    assert best_of(
+        [Reading(("b",), {"dates": 1}, 1), Reading(("a",), {"dates": 1}, 0)]
+    ).columns == ("a",)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +55,14 @@ def test_of_equal_readings_the_first_column_is_taken():
     [
         ({"when": DAYS, "n": range(30)}, ("when",)),
         ({"n": range(30), "v": WAVE}, ("n",)),
-        ({"year": [2000 + n // 12 for n in range(30)], "m": [n % 12 + 1 for n in range(30)], "v": WAVE}, ("year", "m")),
+        (
+            {
+                "year": [2000 + n // 12 for n in range(30)],
+                "m": [n % 12 + 1 for n in range(30)],
+                "v": WAVE,
+            },
+            ("year", "m"),
+        ),
         ({"day": np.repeat(DAYS[:2], 15), "hour": [*range(15)] * 2, "v": WAVE}, ("day", "hour")),
         ({"v": WAVE}, ()),
     ],
@@ -52,7 +76,10 @@ def test_times(columns, time):
     [
         ({"shop": ["a", "b"] * 15}, ("shop",)),
         ({"code": [1, 2] * 15, "shop": ["a", "b"] * 15}, ("shop",)),
-        ({"shop": ["a", "a", "b", "b"] * 7 + ["a", "a"], "item": ["x", "y"] * 15}, ("item", "shop")),
+        (
+            {"shop": ["a", "a", "b", "b"] * 7 + ["a", "a"], "item": ["x", "y"] * 15},
+            ("item", "shop"),
+        ),
         ({"reported": DAYS}, ()),
     ],
 )
@@ -67,7 +94,10 @@ def test_series(keys, series):
     [
         ({"sales": WAVE, "rain": WAVE}, ["sales"]),
         ({"load": WAVE, "temperature": WAVE}, ["load"]),
-        ({"load": WAVE, "temperature": WAVE, "humidity": WAVE}, ["load", "temperature", "humidity"]),
+        (
+            {"load": WAVE, "temperature": WAVE, "humidity": WAVE},
+            ["load", "temperature", "humidity"],
+        ),
         ({"in": WAVE, "out": WAVE}, ["in", "out"]),
         ({"orders": WAVE, "revenue": WAVE}, ["orders", "revenue"]),
         ({"total_cases": np.cumsum(WAVE), "beds": WAVE}, ["total_cases", "beds"]),

@@ -19,10 +19,14 @@ FORMULA = '=HYPERLINK("http://example.org","here")'
 
 
 def frame(ids, **columns):
-    return pd.DataFrame({"unique_id": ids, "ds": DAYS[: len(ids)], "seqcast": [-1.5, 2.0][: len(ids)], **columns})
+    return pd.DataFrame(
+        {"unique_id": ids, "ds": DAYS[: len(ids)], "seqcast": [-1.5, 2.0][: len(ids)], **columns}
+    )
 
 
-@pytest.mark.parametrize(("kind", "text"), [("str", FORMULA), ("object", "-5"), ("category", "＝1+1")])
+@pytest.mark.parametrize(
+    ("kind", "text"), [("str", FORMULA), ("object", "-5"), ("category", "＝1+1")]
+)
 def test_text_is_defused(tmp_path, kind, text):
     table = frame([text, "plain"]).astype({"unique_id": kind})
     write_table(table, tmp_path / "a.csv", safe_formulas=True)
@@ -69,5 +73,8 @@ def test_no_character_of_data_is_replaced(monkeypatch):
     monkeypatch.setattr(sys, "stdout", output)
     write_table(frame(["Zürich", "b"]), None)
     assert "Zürich" in output.buffer.getvalue().decode("cp1252")
-    with pytest.raises(SaveError, match="standard output: expected an encoding that has '東京', such as UTF-8, receiv"):
+    with pytest.raises(
+        SaveError,
+        match="standard output: expected an encoding that has '東京', such as UTF-8, receiv",
+    ):
         write_table(frame(["東京", "b"]), None)

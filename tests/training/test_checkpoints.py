@@ -21,20 +21,25 @@ from seqcast.training import CheckpointFolder, Checkpoints, fingerprint
 from tests.refusals import refused
 
 RNG = np.random.default_rng(0)
-PAST, FUTURE = RNG.normal(size=(40, 6, 1)), RNG.normal(size=(40, 3, 1))
+PAST = RNG.normal(size=(40, 6, 1))
+FUTURE = RNG.normal(size=(40, 3, 1))
 WINDOW = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
 NETWORK = NetworkSpec(encoder_units=(3,), decoder_units=(3,))
 TRAINING = TrainingSpec(epochs=3, learning_rate=0.05)
 TWO_LAYERS = {"encoder_units": (5, 3), "decoder_units": (5, 3)}
 AT_EACH_STEP = {"minutes": 1e-9, "keep": 10**6}
 DATES = pd.date_range("2024-01-01", periods=80)
-FRAME = pd.concat([pd.DataFrame({"unique_id": name, "ds": DATES, "y": RNG.normal(size=80)}) for name in "ab"])
+FRAME = pd.concat(
+    [pd.DataFrame({"unique_id": name, "ds": DATES, "y": RNG.normal(size=80)}) for name in "ab"]
+)
 
 
 def train(network=NETWORK, training=TRAINING, validated=True, **options):
     """Return an engine and the history of its training of five steps an epoch."""
     engine = Engine(network, training, seed=0)
-    windows = ArrayWindows({"past": PAST}, FUTURE, batch_size=8, seed=0, teacher_forcing=network.uses_teacher_forcing)
+    windows = ArrayWindows(
+        {"past": PAST}, FUTURE, batch_size=8, seed=0, teacher_forcing=network.uses_teacher_forcing
+    )
     validation = ArrayWindows({"past": PAST[:9]}, FUTURE[:9], batch_size=16) if validated else None
     return engine, engine.fit(windows, window=WINDOW, validation=validation, verbose=0, **options)
 
@@ -65,16 +70,32 @@ def ends_of_epochs(monkeypatch):
 
 
 TRAININGS = [  # in the first epoch, at its end, in the middle of another, at the end of the training
-    ({"dropout": 0.3, **TWO_LAYERS}, {"metrics": ("mae",), "early_stopping": 1, "epochs": 9}, True, (1, 4, 7, -1)),
+    (
+        {"dropout": 0.3, **TWO_LAYERS},
+        {"metrics": ("mae",), "early_stopping": 1, "epochs": 9},
+        True,
+        (1, 4, 7, -1),
+    ),
     ({"decoder_input": "scheduled"}, {}, True, (7,)),
-    ({"head": "normal"}, {"optimizer": keras.optimizers.AdamW(0.01, use_ema=True, ema_momentum=0.8)}, True, (9,)),
+    (
+        {"head": "normal"},
+        {"optimizer": keras.optimizers.AdamW(0.01, use_ema=True, ema_momentum=0.8)},
+        True,
+        (9,),
+    ),
     ({"cell": "lstm"}, {"optimizer": "muon", "micro_batches": 2}, False, (4, 7)),
 ]
 
 
 @pytest.mark.parametrize(("network", "training", "validated", "places"), TRAININGS)
-def test_from_each_checkpoint_it_ends_with_the_same_bits(network, training, validated, places, tmp_path):
-    specs = dataclasses.replace(NETWORK, **network), dataclasses.replace(TRAINING, **training), validated
+def test_from_each_checkpoint_it_ends_with_the_same_bits(
+    network, training, validated, places, tmp_path
+):
+    specs = (
+        dataclasses.replace(NETWORK, **network),
+        dataclasses.replace(TRAINING, **training),
+        validated,
+    )
     unbroken = train(*specs)
     assert unbroken[1].stopped_early == ("early_stopping" in training)
     every = Checkpoints(tmp_path / "all", {"data": "these"}, **AT_EACH_STEP)
@@ -93,7 +114,9 @@ def test_the_number_of_micro_batches_goes_along(monkeypatch, tmp_path):
     whole = train(checkpoints=Checkpoints(tmp_path / "all", {}, keep=9))
     monkeypatch.setattr(jax_training, "threads", lambda: 1)
     assert (whole[1].micro_batches, train()[1].micro_batches) == (2, 1)
-    assert_equal(train(checkpoints=Checkpoints(left_at(tmp_path / "all", 5), {}, resume=True)), whole)
+    assert_equal(
+        train(checkpoints=Checkpoints(left_at(tmp_path / "all", 5), {}, resume=True)), whole
+    )
 
 
 OTHERS = [
@@ -113,7 +136,9 @@ def test_a_state_stays_as_it_is_and_is_for_one_training(tmp_path, change):
     train(state=state)
     assert state.history == before.history
     assert all(map(np.array_equal, to_payload(state)[1].values(), to_payload(before)[1].values()))
-    with pytest.raises(SpecError, match=r"state: expected \d+ (trainable|non_trainable|optimizer) variables"):
+    with pytest.raises(
+        SpecError, match=r"state: expected \d+ (trainable|non_trainable|optimizer) variables"
+    ):
         train(state=state, **change)
 
 
@@ -127,11 +152,20 @@ def test_metrics_of_another_training_are_refused(tmp_path):
     train(training=training, state=state)
     first, *others = state.metrics
     for metrics in ([], others, [*state.metrics, first], [np.zeros(3, "float32"), *others]):
-        with pytest.raises(SpecError, match=rf"state: expected {len(state.metrics)} metrics variables of the shapes"):
+        with pytest.raises(
+            SpecError,
+            match=rf"state: expected {len(state.metrics)} metrics variables of the shapes",
+        ):
             train(training=training, state=dataclasses.replace(state, metrics=metrics))
 
 
-IMPOSSIBLE = [{"epoch": -1}, {"step": 2**31}, {"epoch_step": 2**31}, {"epoch_step": 8}, {"micro_batches": 10**30}]
+IMPOSSIBLE = [
+    {"epoch": -1},
+    {"step": 2**31},
+    {"epoch_step": 2**31},
+    {"epoch_step": 8},
+    {"micro_batches": 10**30},
+]
 
 
 @pytest.mark.parametrize("counts", IMPOSSIBLE)
@@ -139,7 +173,9 @@ def test_counts_that_no_training_reaches_are_refused(tmp_path, rewrite_archive, 
     checkpoints = Checkpoints(tmp_path / "all", {}, **AT_EACH_STEP)
     train(training=dataclasses.replace(TRAINING, epochs=2), checkpoints=checkpoints)
     folder = left_at(checkpoints.folder, 7)
-    rewrite_archive(states(folder)[0], change_index=lambda content: content["header"]["state"].update(counts))
+    rewrite_archive(
+        states(folder)[0], change_index=lambda content: content["header"]["state"].update(counts)
+    )
     with pytest.raises(FileFormatError, match=r"a state of .* steps"):
         Checkpoints(folder, {}, resume=True).newest()
 
@@ -149,7 +185,13 @@ def test_counts_that_no_training_reaches_are_refused(tmp_path, rewrite_archive, 
 
 def forecaster(**options):
     training = {"epochs": 2, "batch_size": 32, "early_stopping": None}
-    given = {"context_length": 6, "level": (), "preset": NETWORK, "training": training, "calendar": "none"}
+    given = {
+        "context_length": 6,
+        "level": (),
+        "preset": NETWORK,
+        "training": training,
+        "calendar": "none",
+    }
     return Forecaster(4, **{**given, "scale": "standard", "verbose": 0, **options})
 
 
@@ -158,7 +200,9 @@ def regressor(**options):
 
 
 def test_a_forecaster_with_members_and_a_drawn_seed_goes_on(tmp_path):
-    whole = forecaster(members=2).fit(FRAME, checkpoint=CheckpointSpec(tmp_path / "all", **AT_EACH_STEP))
+    whole = forecaster(members=2).fit(
+        FRAME, checkpoint=CheckpointSpec(tmp_path / "all", **AT_EACH_STEP)
+    )
     # One of the two had finished, the other had not begun an epoch.
     shutil.copytree(tmp_path / "all", tmp_path / "killed")
     for path in states(tmp_path / "killed" / "network-2")[1:]:
@@ -166,7 +210,9 @@ def test_a_forecaster_with_members_and_a_drawn_seed_goes_on(tmp_path):
     again = forecaster(members=2).fit(FRAME, checkpoint=tmp_path / "killed", resume=True)
     assert again.seed_ == whole.seed_
     pd.testing.assert_frame_equal(again.predict(), whole.predict())
-    assert [history.epochs for history in again.histories_] == [history.epochs for history in whole.histories_]
+    assert [history.epochs for history in again.histories_] == [
+        history.epochs for history in whole.histories_
+    ]
     # Two remain unless another number is given.
     assert len(states(tmp_path / "killed" / "network-2")) <= 3
 
@@ -175,7 +221,9 @@ def test_a_backtest_with_refits_goes_on(tmp_path):
     model = forecaster(random_state=0)
     expected = model.backtest(FRAME, n_windows=2, refit=True)
     spec = CheckpointSpec(tmp_path, **AT_EACH_STEP)
-    pd.testing.assert_frame_equal(model.backtest(FRAME, n_windows=2, refit=True, checkpoint=spec), expected)
+    pd.testing.assert_frame_equal(
+        model.backtest(FRAME, n_windows=2, refit=True, checkpoint=spec), expected
+    )
     shutil.rmtree(tmp_path / "training-2-network-1")
     for path in states(tmp_path / "training-1-network-1")[2:]:
         path.unlink()
@@ -193,7 +241,9 @@ def test_a_regressor_goes_on(tmp_path):
         ({}, FUTURE + 1, "other data"),
         ({"dropout": 0.5}, FUTURE, "other network: dropout="),
     ):
-        with pytest.raises(SpecError, match=f"resume: expected a checkpoint of this training; .* has {what}"):
+        with pytest.raises(
+            SpecError, match=f"resume: expected a checkpoint of this training; .* has {what}"
+        ):
             regressor(**options).fit(PAST, future, checkpoint=spec, resume=True)
 
 
@@ -235,7 +285,9 @@ def test_of_a_damaged_checkpoint_the_one_before_is_taken(tmp_path, rewrite_archi
         newest.write_bytes(newest.read_bytes()[:-100])
     else:
         rewrite_archive(newest, first={"state/trainable/0": value})
-    with pytest.warns(SeqcastWarning, match=f"{newest.name} is damaged, so training goes on from {before.name}"):
+    with pytest.warns(
+        SeqcastWarning, match=f"{newest.name} is damaged, so training goes on from {before.name}"
+    ):
         assert_equal(train(checkpoints=resumed), expected)
     for path in states(tmp_path):
         path.write_bytes(b"PK")
@@ -244,26 +296,42 @@ def test_of_a_damaged_checkpoint_the_one_before_is_taken(tmp_path, rewrite_archi
 
 def test_what_cannot_be_written_does_not_stop_the_training(tmp_path):
     (tmp_path / "f").write_text("a file where the folder should be")
-    with pytest.warns(SeqcastWarning, match="a checkpoint could not be written, training goes on without it") as told:
+    with pytest.warns(
+        SeqcastWarning, match="a checkpoint could not be written, training goes on without it"
+    ) as told:
         trained = train(checkpoints=Checkpoints(tmp_path / "f", {}, **AT_EACH_STEP))
     assert len(told) == 1
     assert_equal(trained, train())
-    refused(SaveError, "expected a folder to write to", regressor().fit, PAST, FUTURE, checkpoint=tmp_path / "f")
+    refused(
+        SaveError,
+        "expected a folder to write to",
+        regressor().fit,
+        PAST,
+        FUTURE,
+        checkpoint=tmp_path / "f",
+    )
 
 
 def test_a_folder_is_for_one_fit_and_one_process(tmp_path):
     spec = CheckpointSpec(tmp_path / "f", max_size=1000)
     first = regressor(random_state=0).fit(PAST, FUTURE, checkpoint=spec)
     assert not (tmp_path / "f" / "fit.json").exists()  # only a seed that was drawn is written
-    with pytest.raises(SpecError, match=r"checkpoint: expected a folder without a training, or resume=True"):
+    with pytest.raises(
+        SpecError, match=r"checkpoint: expected a folder without a training, or resume=True"
+    ):
         regressor(random_state=0).fit(PAST, FUTURE, checkpoint=spec)
-    with FileLock(tmp_path / "f" / ".lock"), pytest.raises(SpecError, match="a folder that no other training uses"):
+    with (
+        FileLock(tmp_path / "f" / ".lock"),
+        pytest.raises(SpecError, match="a folder that no other training uses"),
+    ):
         regressor(random_state=0).fit(PAST, FUTURE, checkpoint=spec, resume=True)
     (network,) = (tmp_path / "f").glob("*/")
     (network / ".0123.part").write_bytes(b"half a checkpoint")
     with CheckpointFolder.opened(spec, resume=True):
         assert not (network / ".0123.part").exists()
-    with pytest.raises(FileFormatError, match=r"expected at most 0.001 MB, received .* allow more: max_size='8GB'"):
+    with pytest.raises(
+        FileFormatError, match=r"expected at most 0.001 MB, received .* allow more: max_size='8GB'"
+    ):
         regressor(random_state=0).fit(PAST, FUTURE, checkpoint=spec, resume=True)
     # Where there is nothing yet, resume begins the training.
     again = regressor(random_state=0).fit(PAST, FUTURE, checkpoint=tmp_path / "new", resume=True)
@@ -271,14 +339,25 @@ def test_a_folder_is_for_one_fit_and_one_process(tmp_path):
 
 
 def test_what_cannot_be_resumed_is_refused(tmp_path):
-    stop, windows = keras.callbacks.TerminateOnNaN(), ArrayWindows({"past": PAST}, FUTURE, batch_size=8)
-    arrays, path = (PAST, FUTURE), tmp_path / "f"
+    stop = keras.callbacks.TerminateOnNaN()
+    windows = ArrayWindows({"past": PAST}, FUTURE, batch_size=8)
+    arrays = (PAST, FUTURE)
+    path = tmp_path / "f"
     for fit, match in (
-        (lambda: regressor().fit(*arrays, callbacks=[stop], checkpoint=path), "observers only with checkpoint"),
+        (
+            lambda: regressor().fit(*arrays, callbacks=[stop], checkpoint=path),
+            "observers only with checkpoint",
+        ),
         (lambda: regressor().fit(windows, checkpoint=path), "None with batches of one's own in X"),
         (lambda: regressor().fit(*arrays, validation=windows, checkpoint=path), "in validation"),
-        (lambda: regressor(loss=lambda y, z: y - z).fit(*arrays, checkpoint=path), "training that can be written"),
-        (lambda: forecaster().fit(FRAME, checkpoint=7), "checkpoint: expected the path of a folder"),
+        (
+            lambda: regressor(loss=lambda y, z: y - z).fit(*arrays, checkpoint=path),
+            "training that can be written",
+        ),
+        (
+            lambda: forecaster().fit(FRAME, checkpoint=7),
+            "checkpoint: expected the path of a folder",
+        ),
         (lambda: forecaster().fit(FRAME, resume=True), "resume: expected False without checkpoint"),
         (lambda: CheckpointSpec(path, minutes=0), "minutes"),
         (lambda: CheckpointSpec(path, max_size="much"), "max_size: expected a size"),
@@ -290,7 +369,9 @@ WRONG_SEEDS = [f'{{"seed": {seed}}}' for seed in ('"7"', "-1", "1e400", "true")]
 TOO_LONG = '{"seed": 7}' + " " * 5000
 
 
-@pytest.mark.parametrize("text", ["", "[" * 2000 + "]" * 2000, "null", "[]", "{}", TOO_LONG, *WRONG_SEEDS])
+@pytest.mark.parametrize(
+    "text", ["", "[" * 2000 + "]" * 2000, "null", "[]", "{}", TOO_LONG, *WRONG_SEEDS]
+)
 def test_a_seed_that_cannot_be_read_is_drawn_again(tmp_path, text):
     (tmp_path / "fit.json").write_text(text)
     with CheckpointFolder.opened(tmp_path, resume=True) as folder:

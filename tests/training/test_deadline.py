@@ -17,13 +17,24 @@ from seqcast.training.deadline import Timekeeper
 
 RNG = np.random.default_rng(0)
 DATES = pd.date_range("2024-01-01", periods=80)
-FRAME = pd.concat([pd.DataFrame({"unique_id": name, "ds": DATES, "y": RNG.normal(size=80)}) for name in "ab"])
-PAST, FUTURE = RNG.normal(size=(60, 6, 1)), RNG.normal(size=(60, 3, 1))
+FRAME = pd.concat(
+    [pd.DataFrame({"unique_id": name, "ds": DATES, "y": RNG.normal(size=80)}) for name in "ab"]
+)
+PAST = RNG.normal(size=(60, 6, 1))
+FUTURE = RNG.normal(size=(60, 3, 1))
 # What a loaded machine may add to a limit.
 ALLOWANCE = 5.0
 
 
-TIMES = [(90, 90), (1.5, 1.5), ("90", 90), ("90 s", 90), ("10 min", 600), (np.float64(2), 2), ("1h 30min", 5400)]
+TIMES = [
+    (90, 90),
+    (1.5, 1.5),
+    ("90", 90),
+    ("90 s", 90),
+    ("10 min", 600),
+    (np.float64(2), 2),
+    ("1h 30min", 5400),
+]
 
 
 @pytest.mark.parametrize(("limit", "seconds"), TIMES)
@@ -53,11 +64,15 @@ def test_others_are_refused(limit):
 
 def model():
     """Return what a timekeeper needs of a model."""
-    return types.SimpleNamespace(stop_training=False, optimizer=types.SimpleNamespace(learning_rate=0.0))
+    return types.SimpleNamespace(
+        stop_training=False, optimizer=types.SimpleNamespace(learning_rate=0.0)
+    )
 
 
 def test_the_rate_is_laid_over_the_time_from_the_first_step_on(monkeypatch):
-    clock = iter(np.arange(130.0, 202.0, 0.5))  # the first step ends after thirty seconds of compilation
+    clock = iter(
+        np.arange(130.0, 202.0, 0.5)
+    )  # the first step ends after thirty seconds of compilation
     monkeypatch.setattr(module.time, "monotonic", lambda: float(next(clock)))
     keeper = Timekeeper(Deadline(100.0, 200.0), 0.01, warmup=0.1)
     keeper.validation = 0.0
@@ -70,9 +85,11 @@ def test_the_rate_is_laid_over_the_time_from_the_first_step_on(monkeypatch):
         rates.append(keeper.model.optimizer.learning_rate)
     # It stops two seconds before the end.
     assert len(rates) == 137
-    whole, expected = 198.0 - 130.0, []
+    whole = 198.0 - 130.0
+    expected = []
     for passed in np.arange(0.0, 68.0, 0.5) / whole + 0.5 / module.CHANGES:
-        rising, falling = passed / 0.1, (1 + np.cos(np.pi * (passed - 0.1) / 0.9)) / 2
+        rising = passed / 0.1
+        falling = (1 + np.cos(np.pi * (passed - 0.1) / 0.9)) / 2
         expected.append(0.01 * max(rising if passed < 0.1 else falling, 1e-6))
     np.testing.assert_allclose(rates[:-1], expected)
 
@@ -85,7 +102,8 @@ def test_the_last_validation_comes_before_the_end(monkeypatch):
     now[0] = 196.1  # nothing is known of the first one, so two seconds are reserved for it
     keeper.on_train_batch_end(0)
     assert keeper.model.stop_training
-    keeper.model.stop_training, now[0] = False, 100.0
+    keeper.model.stop_training = False
+    now[0] = 100.0
     keeper.on_test_begin()
     now[0] = 130.0
     keeper.on_test_end()
@@ -103,7 +121,11 @@ def test_a_rate_of_ones_own_is_left_alone():
 
 
 def forecaster(**options):
-    given = {"preset": NetworkSpec(encoder_units=(3,), decoder_units=(3,)), "context_length": 6, "level": ()}
+    given = {
+        "preset": NetworkSpec(encoder_units=(3,), decoder_units=(3,)),
+        "context_length": 6,
+        "level": (),
+    }
     return Forecaster(4, **given, calendar="none", random_state=0, verbose=0, **options)
 
 
@@ -114,7 +136,11 @@ def fit_forecaster(limit):
 
 
 def fit_regressor(limit):
-    return Seq2SeqRegressor(encoder_units=3, verbose=0, epochs=1).fit(PAST, FUTURE, time_limit=limit).history_
+    return (
+        Seq2SeqRegressor(encoder_units=3, verbose=0, epochs=1)
+        .fit(PAST, FUTURE, time_limit=limit)
+        .history_
+    )
 
 
 @pytest.mark.parametrize("fit", [fit_forecaster, fit_regressor])
@@ -135,12 +161,16 @@ def test_the_trainings_of_a_fit_and_of_a_backtest_share_the_time():
     assert time.perf_counter() - began < 1 + ALLOWANCE
     assert len(table) == 2 * 2 * 4
     # A limit that is too short for anything still gives a model.
-    assert [len(history) for history in forecaster(members=2).fit(FRAME, time_limit=1e-3).histories_] == [1, 1]
+    assert [
+        len(history) for history in forecaster(members=2).fit(FRAME, time_limit=1e-3).histories_
+    ] == [1, 1]
 
 
 def test_what_does_not_go_with_a_limit(tmp_path):
     scheduled = Seq2SeqRegressor(encoder_units=3, decoder_input="scheduled", verbose=0)
-    with pytest.raises(SpecError, match="time_limit: expected sampling_steps with decoder_input='scheduled'"):
+    with pytest.raises(
+        SpecError, match="time_limit: expected sampling_steps with decoder_input='scheduled'"
+    ):
         scheduled.fit(PAST, FUTURE, time_limit=3)
     with pytest.raises(SpecError, match="time_limit: expected None with checkpoint, received 5"):
         forecaster().fit(FRAME, time_limit=5, checkpoint=tmp_path)

@@ -14,14 +14,20 @@ from seqcast.errors import TrainingError
 
 NETWORK = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
 WINDOW = WindowSpec(horizon=3, features=2, targets=1, target_features=(0,))
-ROWS, BATCH = 40, 8
-TRAINING = TrainingSpec(epochs=3, batch_size=BATCH, learning_rate_schedule="constant", early_stopping=None)
+ROWS = 40
+BATCH = 8
+TRAINING = TrainingSpec(
+    epochs=3, batch_size=BATCH, learning_rate_schedule="constant", early_stopping=None
+)
 
 
 class Poisoned(ArrayWindows):
     """Windows of which one gets another number from a batch of the training on, in a column of the past or in y."""
 
-    poison, value, column, since = None, np.inf, None, 0
+    poison = None
+    value = np.inf
+    column = None
+    since = 0
 
     def gather(self, windows):
         inputs, y, weight = super().gather(windows)
@@ -35,7 +41,8 @@ class Poisoned(ArrayWindows):
 
 def windows(**poison):
     rng = np.random.default_rng(0)
-    past, future = rng.normal(size=(ROWS, 8, 2)), rng.normal(size=(ROWS, 3, 1))
+    past = rng.normal(size=(ROWS, 8, 2))
+    future = rng.normal(size=(ROWS, 3, 1))
     made = Poisoned({"past": past}, future, batch_size=BATCH, seed=5)
     vars(made).update(poison)
     return made
@@ -53,13 +60,17 @@ def place_of(window, epoch):
     """Return the batch of an epoch, from 1, that a window is in."""
     order = windows().order
     batches = [order.batch(epoch * order.steps + step) for step in range(order.steps)]
-    return next(step for step, (numbers, counts) in enumerate(batches, 1) if window in numbers[counts])
+    return next(
+        step for step, (numbers, counts) in enumerate(batches, 1) if window in numbers[counts]
+    )
 
 
 @pytest.mark.parametrize("window", [3, 17])
 @pytest.mark.parametrize("micro_batches", [1, 2])
 def test_the_batch_and_its_window_are_named(window, micro_batches):
-    error, _ = diverged(dataclasses.replace(TRAINING, micro_batches=micro_batches), poison=window, since=5)
+    error, _ = diverged(
+        dataclasses.replace(TRAINING, micro_batches=micro_batches), poison=window, since=5
+    )
     batch = place_of(window, 1)
     assert (error.epoch, error.batch) == (2, batch)
     assert error.where == f"training, epoch 2, batch {batch}"
@@ -71,7 +82,11 @@ def test_the_batch_and_its_window_are_named(window, micro_batches):
 
 EXPLODING = "a loss below 1e+09 times that of the first batch"
 POISONS = [
-    ({"column": 1, "value": np.nan}, "a finite loss", "nan in X[9], with nan in X[..., 1] (scaled)"),
+    (
+        {"column": 1, "value": np.nan},
+        "a finite loss",
+        "nan in X[9], with nan in X[..., 1] (scaled)",
+    ),
     ({"value": 1e12, "since": 5}, EXPLODING, "in X[9], with 1e+12 in y[..., 0] (scaled)"),
 ]
 
@@ -98,11 +113,18 @@ def test_a_large_learning_rate():
 def test_the_weights_before_the_batch_are_restored(micro_batches):
     """They are those of a training that ends before that batch."""
     batch = place_of(17, 1)
-    error, engine = diverged(dataclasses.replace(TRAINING, micro_batches=micro_batches), poison=17, since=5)
+    error, engine = diverged(
+        dataclasses.replace(TRAINING, micro_batches=micro_batches), poison=17, since=5
+    )
 
     # After the first epoch's five steps, and those of the second before that batch.
-    last, steps = 5 + batch - 1, itertools.count(1)
-    ends = {"on_train_batch_end": lambda step, logs: setattr(stop.model, "stop_training", next(steps) == last)}
+    last = 5 + batch - 1
+    steps = itertools.count(1)
+    ends = {
+        "on_train_batch_end": lambda step, logs: setattr(
+            stop.model, "stop_training", next(steps) == last
+        )
+    }
     stop = keras.callbacks.LambdaCallback(**ends)
     stopped = Engine(NETWORK, dataclasses.replace(TRAINING, micro_batches=micro_batches), seed=0)
     stopped.fit(windows(), window=WINDOW, callbacks=[stop], verbose=0)
@@ -131,12 +153,17 @@ def test_steps_do_not_write_the_weights_into_their_variables(monkeypatch):
     """On JAX that takes as long as a small step."""
     if keras.backend.backend() != "jax":
         pytest.skip("other backends compute in the variables")
-    written, write = [], keras.Model.jax_state_sync
-    monkeypatch.setattr(keras.Model, "jax_state_sync", lambda model: (written.append(model), write(model))[1])
+    written = []
+    write = keras.Model.jax_state_sync
+    monkeypatch.setattr(
+        keras.Model, "jax_state_sync", lambda model: (written.append(model), write(model))[1]
+    )
     counts = []
     for rows in (BATCH, ROWS):
         rng = np.random.default_rng(0)
-        made = ArrayWindows({"past": rng.normal(size=(rows, 8, 2))}, rng.normal(size=(rows, 3, 1)), batch_size=BATCH)
+        made = ArrayWindows(
+            {"past": rng.normal(size=(rows, 8, 2))}, rng.normal(size=(rows, 3, 1)), batch_size=BATCH
+        )
         written.clear()
         Engine(NETWORK, TRAINING, seed=0).fit(made, window=WINDOW, verbose=0)
         counts.append(len(written))

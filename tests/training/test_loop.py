@@ -21,13 +21,17 @@ from seqcast.training.loop import BY_CLOCK
 
 WINDOW = WindowSpec(horizon=2, features=1, targets=1)
 NETWORK = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
-PLAIN = TrainingSpec(learning_rate_schedule="constant", learning_rate=0.01, epochs=2, early_stopping=None)
+PLAIN = TrainingSpec(
+    learning_rate_schedule="constant", learning_rate=0.01, epochs=2, early_stopping=None
+)
 
 
 def windows_of(level, *, cls=ArrayWindows, **options):
     """24 windows whose targets all have one value, in three batches."""
     past = np.random.default_rng(0).normal(size=(24, 5, 1))
-    return cls({"past": past}, np.full((24, 2, 1), float(level)), **{"batch_size": 8, "seed": 1, **options})
+    return cls(
+        {"past": past}, np.full((24, 2, 1), float(level)), **{"batch_size": 8, "seed": 1, **options}
+    )
 
 
 def opposite():
@@ -47,7 +51,9 @@ def equal(first, second):
 
 def watching(event, do):
     """Return a callback that does something with its model, and the number of the epoch or step, at an event."""
-    callback = keras.callbacks.LambdaCallback(**{event: lambda number, logs: do(callback.model, number)})
+    callback = keras.callbacks.LambdaCallback(
+        **{event: lambda number, logs: do(callback.model, number)}
+    )
     return callback
 
 
@@ -75,20 +81,30 @@ def test_best_weights_are_restored_at_the_end(recorded, patience, epochs):
     validation = opposite()
     training = dataclasses.replace(PLAIN, epochs=4, early_stopping=patience, metrics=("mae",))
     engine, history = fitted(training, validation=validation, callbacks=recorded[1:])
-    assert {len(history[name]) for name in ("loss", "mae", "val_loss", "val_mae")} == {len(history)} == {epochs}
+    assert (
+        {len(history[name]) for name in ("loss", "mae", "val_loss", "val_mae")}
+        == {len(history)}
+        == {epochs}
+    )
     assert history.stopped_early is (patience is not None)
     assert history.best_epoch == 1 == 1 + int(np.argmin(history["val_loss"]))
     assert equal(weights_of(engine.model), recorded[0][0])
     assert not equal(weights_of(engine.model), recorded[0][-1])
-    np.testing.assert_allclose(engine.model.evaluate(validation, verbose=0)[0], min(history["val_loss"]), rtol=1e-6)
+    np.testing.assert_allclose(
+        engine.model.evaluate(validation, verbose=0)[0], min(history["val_loss"]), rtol=1e-6
+    )
 
 
 # ---------------------------------------------------------------- interruptions
 
 
-@pytest.mark.parametrize(("event", "call", "epochs"), [("on_train_batch_end", 5, 1), ("on_epoch_end", 2, 2)])
+@pytest.mark.parametrize(
+    ("event", "call", "epochs"), [("on_train_batch_end", 5, 1), ("on_epoch_end", 2, 2)]
+)
 def test_interrupted_in_the_second_epoch(event, call, epochs):
-    calls, closed, validation = itertools.count(1), [], opposite()
+    calls = itertools.count(1)
+    closed = []
+    validation = opposite()
 
     def interrupt(*_):
         if next(calls) == call:
@@ -98,12 +114,16 @@ def test_interrupted_in_the_second_epoch(event, call, epochs):
     callback.close = lambda: closed.append(True)
     engine = Engine(NETWORK, dataclasses.replace(PLAIN, epochs=5), seed=0)
     with pytest.raises(KeyboardInterrupt) as caught:
-        engine.fit(windows_of(1), window=WINDOW, validation=validation, callbacks=[callback], verbose=0)
+        engine.fit(
+            windows_of(1), window=WINDOW, validation=validation, callbacks=[callback], verbose=0
+        )
     history = caught.value.history
     assert (len(history), history.best_epoch, closed) == (epochs, 1, [True])
     assert (history.interrupted, history.stopped_early) == (True, False)
     # The best weights are in the network, and it can be used and trained on.
-    np.testing.assert_allclose(engine.model.evaluate(validation, verbose=0), history["val_loss"][0], rtol=1e-6)
+    np.testing.assert_allclose(
+        engine.model.evaluate(validation, verbose=0), history["val_loss"][0], rtol=1e-6
+    )
     past = windows_of(1)[0][0]["past"]
     assert np.isfinite(engine.predict({"past": past}, horizon=3)).all()
     assert len(engine.fit(windows_of(1), window=WINDOW, verbose=0)) == 5
@@ -230,12 +250,17 @@ def test_cosine(rate, warmup, steps):
     assert got.max() <= rate * (1 + 1e-6)
 
 
-@pytest.mark.parametrize("read", [lambda spec: spec, lambda spec: TrainingSpec.from_dict(spec.to_dict())])
+@pytest.mark.parametrize(
+    "read", [lambda spec: spec, lambda spec: TrainingSpec.from_dict(spec.to_dict())]
+)
 def test_a_schedule_of_the_users(read):
-    own, steps = keras.optimizers.schedules.ExponentialDecay(0.5, decay_steps=10, decay_rate=0.25), np.arange(20)
+    own = keras.optimizers.schedules.ExponentialDecay(0.5, decay_steps=10, decay_rate=0.25)
+    steps = np.arange(20)
     schedule = learning_rate(read(TrainingSpec(learning_rate_schedule=own)), 99)
     assert schedule is not own
-    np.testing.assert_allclose([float(schedule(k)) for k in steps], 0.5 * 0.25 ** (steps / 10), rtol=1e-5)
+    np.testing.assert_allclose(
+        [float(schedule(k)) for k in steps], 0.5 * 0.25 ** (steps / 10), rtol=1e-5
+    )
 
 
 # ---------------------------------------------------------------- the optimiser
@@ -244,8 +269,12 @@ def test_a_schedule_of_the_users(read):
 @pytest.mark.parametrize(("name", "clip_norm"), [("adam", 0.5), ("sgd", None)])
 def test_rate_and_clipping_arrive(name, clip_norm):
     training = {"learning_rate_schedule": "cosine", "learning_rate": 0.125, "warmup": 0.5}
-    rates, training = [], dataclasses.replace(PLAIN, optimizer=name, clip_norm=clip_norm, **training)
-    rate = watching("on_epoch_end", lambda model, _: rates.append(float(to_numpy(model.optimizer.learning_rate))))
+    rates = []
+    training = dataclasses.replace(PLAIN, optimizer=name, clip_norm=clip_norm, **training)
+    rate = watching(
+        "on_epoch_end",
+        lambda model, _: rates.append(float(to_numpy(model.optimizer.learning_rate))),
+    )
     engine, _ = fitted(training, callbacks=[rate])
     assert type(engine.model.optimizer).__name__.lower() == name
     assert engine.model.optimizer.global_clipnorm == clip_norm
@@ -260,7 +289,8 @@ def weights_after_one_step(**training):
 
 def test_one_clipped_step_is_as_long_as_the_norm():
     before, after = (
-        weights_after_one_step(optimizer="sgd", clip_norm=0.1, learning_rate=rate) for rate in (1e-30, 1.0)
+        weights_after_one_step(optimizer="sgd", clip_norm=0.1, learning_rate=rate)
+        for rate in (1e-30, 1.0)
     )
     squares = [((a.numpy() - b.numpy()) ** 2).sum() for a, b in zip(after, before, strict=True)]
     np.testing.assert_allclose(math.sqrt(sum(squares)), 0.1, rtol=1e-2)
@@ -268,7 +298,9 @@ def test_one_clipped_step_is_as_long_as_the_norm():
 
 def test_muon_leaves_biases_and_the_last_layer_to_adam():
     """Adam's first step is the learning rate in every weight whose gradient is not nothing; Muon's is not."""
-    start, end = (weights_after_one_step(optimizer="muon", learning_rate=rate) for rate in (1e-30, 0.01))
+    start, end = (
+        weights_after_one_step(optimizer="muon", learning_rate=rate) for rate in (1e-30, 0.01)
+    )
     for before, after in zip(start, end, strict=True):
         step = np.abs(after.numpy() - before.numpy())
         by_adam = "bias" in after.path or "output" in after.path
@@ -292,14 +324,20 @@ def test_an_object_or_its_configuration_keeps_its_own_rate_and_clipping():
 
 def test_a_fit_leaves_no_trace_in_the_users_objects():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.05, decay_steps=10, decay_rate=0.5)
-    adam, metric = keras.optimizers.Adam(schedule), keras.metrics.MeanAbsoluteError(name="deviation")
-    own = {"optimizer": adam, "loss": keras.losses.Huber(delta=2.0), "learning_rate_schedule": schedule}
+    adam = keras.optimizers.Adam(schedule)
+    metric = keras.metrics.MeanAbsoluteError(name="deviation")
+    own = {
+        "optimizer": adam,
+        "loss": keras.losses.Huber(delta=2.0),
+        "learning_rate_schedule": schedule,
+    }
 
     def state():
         variables = [to_numpy(each.value).tolist() for each in (*adam.variables, *metric.variables)]
         return [one.get_config() for one in (*own.values(), metric)], variables, adam.built
 
-    before, training = state(), dataclasses.replace(PLAIN, epochs=1, metrics=(metric,), **own)
+    before = state()
+    training = dataclasses.replace(PLAIN, epochs=1, metrics=(metric,), **own)
     first, history = fitted(training)
     assert state() == before
     assert first.model.optimizer is not adam
@@ -312,7 +350,8 @@ def test_a_fit_leaves_no_trace_in_the_users_objects():
 
 
 def test_a_network_errs_less_at_steps_that_count_more():
-    # Both steps see the same past and want opposite values of one bias: what is learnt is what counts.
+    # Both steps see the same past and want opposite values of one bias: what is learnt is what
+    # counts.
     past = np.random.default_rng(0).normal(size=(64, 5, 1))
     future = np.stack([np.ones((64, 1)), -np.ones((64, 1))], axis=1)
     errors = {}
@@ -341,7 +380,9 @@ def test_round_trip_through_json(epochs, seconds, flag, micro_batches):
 def test_numbers_that_are_not_finite_go_through_json_that_has_no_such():
     history = History({"val_loss": [math.nan, 1.0, math.inf]})
     text = json.dumps(history.to_dict(), allow_nan=False)
-    np.testing.assert_array_equal(History.from_dict(json.loads(text))["val_loss"], [math.nan, 1.0, math.nan])
+    np.testing.assert_array_equal(
+        History.from_dict(json.loads(text))["val_loss"], [math.nan, 1.0, math.nan]
+    )
 
 
 WRONG = {
@@ -355,7 +396,9 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
+)
 def test_what_is_no_history_is_refused(name, value):
     values = {**History({"loss": [2.0, 1.0]}, best_epoch=2).to_dict(), name: value}
     with pytest.raises(ValueError, match="history"):
@@ -364,10 +407,12 @@ def test_what_is_no_history_is_refused(name, value):
 
 def reference(losses, patience):
     """Return the best epoch, from 1, the number of epochs, and whether training stopped early."""
-    best, best_epoch = math.inf, None
+    best = math.inf
+    best_epoch = None
     for epoch, loss in enumerate(losses, start=1):
         if loss < best:
-            best, best_epoch = loss, epoch
+            best = loss
+            best_epoch = epoch
         elif patience is not None and epoch - (best_epoch or 0) >= patience:
             return best_epoch, epoch, True
     return best_epoch, len(losses), False

@@ -29,7 +29,8 @@ class Keep(Observer):
 
     def __init__(self, every_n_steps=None):
         super().__init__(every_n_steps)
-        self.records, self.closed = [], 0
+        self.records = []
+        self.closed = 0
 
     def record(self, record):
         self.records.append((self.network, record))
@@ -40,7 +41,9 @@ class Keep(Observer):
 
 
 def forecaster(**options):
-    return Forecaster(12, **{"preset": TINY, "training": SHORT, "random_state": 0, "verbose": 0, **options})
+    return Forecaster(
+        12, **{"preset": TINY, "training": SHORT, "random_state": 0, "verbose": 0, **options}
+    )
 
 
 # ---------------------------------------------------------------- what they hear
@@ -49,8 +52,11 @@ def forecaster(**options):
 @pytest.mark.parametrize("every", [None, 1, 2, 3])
 def test_steps_are_counted_over_epochs_whose_values_are_those_of_the_history(every):
     keep = Keep(every)
-    model = Seq2SeqRegressor(**{**SMALL, "batch_size": 12}, epochs=2).fit(PAST, FUTURE, callbacks=[keep])
-    records, expected = [record for _, record in keep.records], []
+    model = Seq2SeqRegressor(**{**SMALL, "batch_size": 12}, epochs=2).fit(
+        PAST, FUTURE, callbacks=[keep]
+    )
+    records = [record for _, record in keep.records]
+    expected = []
     per_epoch = records[-1].step // 2
     assert per_epoch > 3
     for epoch in (1, 2):
@@ -70,19 +76,29 @@ def test_steps_are_counted_over_epochs_whose_values_are_those_of_the_history(eve
 def test_the_learning_rate_is_that_of_the_schedule():
     keep = Keep(1)
     schedule = keras.optimizers.schedules.PolynomialDecay(0.1, decay_steps=4, end_learning_rate=0.0)
-    Seq2SeqRegressor(**SMALL, epochs=2, learning_rate_schedule=schedule).fit(PAST, FUTURE, callbacks=[keep])
+    Seq2SeqRegressor(**SMALL, epochs=2, learning_rate_schedule=schedule).fit(
+        PAST, FUTURE, callbacks=[keep]
+    )
     rates = {record.step: record.learning_rate for _, record in keep.records}
     assert rates == pytest.approx({1: 0.075, 2: 0.05, 3: 0.025, 4: 0.0})
 
 
 def test_each_plain_keras_fit_begins_and_closes_its_log(tmp_path):
-    keep, log = Keep(), TrainingLog(tmp_path / "log.csv")
-    network = Seq2Seq(WindowSpec(horizon=3, features=1, targets=1), NetworkSpec(encoder_units=(4,), decoder_units=(4,)))
+    keep = Keep()
+    log = TrainingLog(tmp_path / "log.csv")
+    network = Seq2Seq(
+        WindowSpec(horizon=3, features=1, targets=1),
+        NetworkSpec(encoder_units=(4,), decoder_units=(4,)),
+    )
     network.compile("adam", "mse")
     for epochs in (2, 1):
-        network.fit({"past": PAST}, FUTURE, batch_size=32, epochs=epochs, verbose=0, callbacks=[keep, log])
+        network.fit(
+            {"past": PAST}, FUTURE, batch_size=32, epochs=epochs, verbose=0, callbacks=[keep, log]
+        )
         assert log.model is None
-        assert [row["epoch"] for row in read_log(tmp_path / "log.csv")] == list(range(1, epochs + 1))
+        assert [row["epoch"] for row in read_log(tmp_path / "log.csv")] == list(
+            range(1, epochs + 1)
+        )
     assert [record.step for _, record in keep.records] == [2, 4, 2]
     # They can be pickled and copied after a training too.
     assert pickle.loads(pickle.dumps(log)).path == log.path
@@ -100,15 +116,20 @@ def test_each_of_several_networks_has_a_name():
 
 @pytest.mark.processes
 def test_worker_processes_have_copies(tmp_path, monkeypatch):
-    monkeypatch.setattr("seqcast.engine.training_jobs.choose_executor", lambda jobs: LokyExecutor(2))
-    model = forecaster(members=2).fit(load("elnino"), callbacks=[TrainingLog(tmp_path / "log.jsonl")])
+    monkeypatch.setattr(
+        "seqcast.engine.training_jobs.choose_executor", lambda jobs: LokyExecutor(2)
+    )
+    model = forecaster(members=2).fit(
+        load("elnino"), callbacks=[TrainingLog(tmp_path / "log.jsonl")]
+    )
     for number, history in enumerate(model.histories_, 1):
         rows = read_log(tmp_path / f"log-network-{number}.jsonl")
         assert [row["val_loss"] for row in rows] == history["val_loss"]
 
 
 def test_next_to_a_fine_tuning_other_callbacks_hear_the_network_that_is_trained_on_the_data():
-    keep, epochs = Keep(), []
+    keep = Keep()
+    epochs = []
     other = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epochs.append(epoch))
     model = forecaster(preset="auto", effort="balanced")
     model.fit(load("elnino").tail(240), callbacks=[keep, other])
@@ -125,10 +146,13 @@ class Break(Observer):
 
 
 def test_a_resumed_training_goes_on_with_its_log(tmp_path):
-    path, model, state = tmp_path / "log.csv", Seq2SeqRegressor(**SMALL, epochs=4), tmp_path / "state"
+    path = tmp_path / "log.csv"
+    model = Seq2SeqRegressor(**SMALL, epochs=4)
+    state = tmp_path / "state"
     with pytest.raises(InterruptedError):
         model.fit(PAST, FUTURE, callbacks=[TrainingLog(path, 1), Break(1)], checkpoint=state)
-    # The fifth step came after the checkpoint at the end of the second epoch, and is taken once more.
+    # The fifth step came after the checkpoint at the end of the second epoch, and is taken once
+    # more.
     assert [row["step"] for row in read_log(path) if row["event"] == "step"] == [1, 2, 3, 4, 5]
     model.fit(PAST, FUTURE, callbacks=[TrainingLog(path, 1)], checkpoint=state, resume=True)
     rows = read_log(path)
@@ -141,17 +165,26 @@ def test_a_resumed_training_goes_on_with_its_log(tmp_path):
 # ---------------------------------------------------------------- what is refused
 
 
-STOP, HERE = keras.callbacks.TerminateOnNaN(), Keep()
+STOP = keras.callbacks.TerminateOnNaN()
+HERE = Keep()
 HERE.in_workers = False  # of no use in another process
 COPIES = "callbacks: expected copies for worker processes, of 2 networks"
 DEAF = [
     ({}, {"callbacks": STOP}, "callbacks: expected a list of keras.callbacks.Callback"),
     ({}, {"callbacks": [3]}, "callbacks: expected a list of keras.callbacks.Callback"),
-    ({}, {"callbacks": [STOP], "checkpoint": "state"}, "callbacks: expected observers only with checkpoint"),
+    (
+        {},
+        {"callbacks": [STOP], "checkpoint": "state"},
+        "callbacks: expected observers only with checkpoint",
+    ),
     ({"members": 2}, {"callbacks": [STOP]}, COPIES),
     ({"members": 2}, {"callbacks": [HERE]}, COPIES),
     # Before anything is read.
-    ({}, {"callbacks": [Keep()], "on": RayCluster(workers=2), "df": "no.parquet"}, "callbacks: expected none with"),
+    (
+        {},
+        {"callbacks": [Keep()], "on": RayCluster(workers=2), "df": "no.parquet"},
+        "callbacks: expected none with",
+    ),
 ]
 
 
@@ -167,7 +200,9 @@ def test_a_log_that_would_replace_another_file_is_refused_before_training(tmp_pa
     for name in ("sales.csv", "log-network-2.csv"):
         (tmp_path / name).write_text("ds,y\n")
     with pytest.raises(FileFormatError, match="expected a log of training, or no file"):
-        forecaster().fit(tmp_path / "not there.parquet", callbacks=[TrainingLog(tmp_path / "sales.csv")])
+        forecaster().fit(
+            tmp_path / "not there.parquet", callbacks=[TrainingLog(tmp_path / "sales.csv")]
+        )
     with pytest.raises(FileFormatError, match=r"log-network-2\.csv"):
         forecaster(members=2).fit(load("elnino"), callbacks=[TrainingLog(tmp_path / "log.csv")])
     assert not (tmp_path / "log-network-1.csv").exists()
@@ -181,11 +216,23 @@ def test_steps_between_records(every):
 # ---------------------------------------------------------------- logs
 
 
-COLUMNS = ["event", "epoch", "step", "seconds", "learning_rate", "loss", "mae", "val_loss", "val_mae"]
+COLUMNS = [
+    "event",
+    "epoch",
+    "step",
+    "seconds",
+    "learning_rate",
+    "loss",
+    "mae",
+    "val_loss",
+    "val_mae",
+]
 
 
 def train(path, every=None, **options):
-    return Seq2SeqRegressor(**{**SMALL, "epochs": 2, **options}).fit(PAST, FUTURE, callbacks=[TrainingLog(path, every)])
+    return Seq2SeqRegressor(**{**SMALL, "epochs": 2, **options}).fit(
+        PAST, FUTURE, callbacks=[TrainingLog(path, every)]
+    )
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
@@ -200,7 +247,11 @@ def test_the_file_holds_the_history(suffix, every, tmp_path):
     for name in ("loss", "val_loss", "mae", "val_mae"):
         assert [row[name] for row in epochs] == model.history_[name]
     # Other programs read them too.
-    table = pd.read_csv(path) if suffix == "csv" else pd.DataFrame(map(json.loads, path.read_text().splitlines()))
+    table = (
+        pd.read_csv(path)
+        if suffix == "csv"
+        else pd.DataFrame(map(json.loads, path.read_text().splitlines()))
+    )
     assert list(table.columns) == COLUMNS
     assert table["val_loss"].notna().tolist() == ([False, False, True] if every else [True]) * 2
 
@@ -228,7 +279,9 @@ def test_a_line_that_a_killed_process_left_unfinished_is_left_out(suffix, tmp_pa
     assert path.read_text() == "".join(whole.splitlines(keepends=True)[:-1])
 
 
-@pytest.mark.parametrize(("name", "text"), [("sales.csv", "unique_id,ds,y\na,1,2\n"), ("rows.jsonl", '{"y": 1}\n')])
+@pytest.mark.parametrize(
+    ("name", "text"), [("sales.csv", "unique_id,ds,y\na,1,2\n"), ("rows.jsonl", '{"y": 1}\n')]
+)
 def test_a_file_that_is_no_log_is_left_alone(name, text, tmp_path):
     path = tmp_path / name
     path.write_text(text)

@@ -27,7 +27,9 @@ def run(callback, losses, validation=None, *, epochs=None, steps=4, end=True):
     for epoch, loss in enumerate(losses):
         for step in range(steps):
             callback.on_train_batch_end(step, {"loss": loss})
-        callback.on_epoch_end(epoch, {"loss": loss} | ({"val_loss": validation[epoch]} if validation else {}))
+        callback.on_epoch_end(
+            epoch, {"loss": loss} | ({"val_loss": validation[epoch]} if validation else {})
+        )
     if end:
         callback.on_train_end()
 
@@ -71,7 +73,8 @@ def test_a_file_gets_plain_lines(monkeypatch, color):
 
 @given(st.integers(1, 1000), st.integers(1, 1000))
 def test_a_file_gets_few_lines_the_last_epoch_among_them(epochs, trained):
-    trained, width = min(epochs, trained), len(str(epochs))
+    trained = min(epochs, trained)
+    width = len(str(epochs))
     *_, before, last = lines = plain([1.0] * trained, epochs=epochs, steps=1).splitlines()
     assert len(lines) <= 21
     assert lines[0].startswith(f"epoch {1:>{width}}/{epochs} ")
@@ -97,7 +100,9 @@ def test_a_terminal_gets_a_bar_and_a_line_that_stays(terminal, every_update):
     # The cursor is hidden and comes back; the bar's line is erased before the one that stays.
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1
     last = text.splitlines()[-1]
-    assert re.search(r"\x1b\[2K.*trained 2 epochs in \d\.\d s, best epoch 2 with validation loss 2.5$", last)
+    assert re.search(
+        r"\x1b\[2K.*trained 2 epochs in \d\.\d s, best epoch 2 with validation loss 2.5$", last
+    )
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
@@ -121,7 +126,9 @@ def test_interrupted(kind, terminal):
     run(callback, [2.0, 1.0], [2.0, 3.0], epochs=5, end=False)
     callback.close()
     text = console.file.getvalue()
-    assert re.search(r"stopped after 2 of 5 epochs in .* s, best epoch 1 with validation loss 2\n$", text)
+    assert re.search(
+        r"stopped after 2 of 5 epochs in .* s, best epoch 1 with validation loss 2\n$", text
+    )
     assert text.count("\x1b[?25h") == (kind == "terminal")
     # Steps that other threads report late, and closing again, change nothing.
     callback.on_train_batch_end(3, {"loss": 1.0})
@@ -179,7 +186,8 @@ def test_a_notebook_gets_the_lines_of_a_log():
 
 
 def test_a_log_and_a_bar_say_the_time_that_is_left(every_update):
-    log, bar = Console(file=io.StringIO()), Console(file=io.StringIO(), force_terminal=True, width=100)
+    log = Console(file=io.StringIO())
+    bar = Console(file=io.StringIO(), force_terminal=True, width=100)
     for console in (log, bar):
         run(Progress(console, Deadline.of(90)), [0.5, 0.25], [0.4, 0.3], epochs=10**9)
     first, *_, last = log.file.getvalue().splitlines()
@@ -203,7 +211,14 @@ def test_what_callbacks_print_stays_on_standard_output(capsys, terminal):
 
 def trained(**options):
     past, future = random_sines(96, past=8, future=3, seed=1)
-    settings = {"encoder_units": (4,), "batch_size": 16, "epochs": 4, "random_state": 0, "verbose": 0, **options}
+    settings = {
+        "encoder_units": (4,),
+        "batch_size": 16,
+        "epochs": 4,
+        "random_state": 0,
+        "verbose": 0,
+        **options,
+    }
     return Seq2SeqRegressor(**settings).fit(past, future), past
 
 
@@ -217,7 +232,8 @@ def test_what_is_heard_is_what_is_recorded_and_changes_nothing():
     assert {event.title for event in heard} == {"training"}
     shares = [event.share for event in heard]  # and nothing is heard of the third training
     second = len(shares) - shares[::-1].index(0.0) - 1
-    first, shares = heard[:second], shares[:second]
+    first = heard[:second]
+    shares = shares[:second]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1], heard[-1].share) == (0.0, 1.0, 1.0)
     assert (first[0].seconds_left, first[-1].seconds_left) == (None, 0.0)
@@ -251,4 +267,6 @@ def test_a_finished_training_that_is_resumed_counts_its_epochs():
     callback.set_params({"epochs": 2, "steps": 1})
     callback.on_train_begin()
     callback.on_train_end()
-    assert re.match(r"trained 2 epochs in .*, best epoch 2 with validation loss 0\.5", file.getvalue())
+    assert re.match(
+        r"trained 2 epochs in .*, best epoch 2 with validation loss 0\.5", file.getvalue()
+    )

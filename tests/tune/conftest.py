@@ -16,7 +16,13 @@ def waves(rows=60, series=2, seed=0):
     random = np.random.default_rng(seed)
     days = pd.date_range("2024-01-01", periods=rows)
     tables = [
-        pd.DataFrame({"unique_id": f"s{k}", "ds": days, "y": 5.0 + k + np.sin(np.arange(rows) * 2 * np.pi / 7)})
+        pd.DataFrame(
+            {
+                "unique_id": f"s{k}",
+                "ds": days,
+                "y": 5.0 + k + np.sin(np.arange(rows) * 2 * np.pi / 7),
+            }
+        )
         for k in range(series)
     ]
     frame = pd.concat(tables, ignore_index=True)
@@ -34,7 +40,14 @@ def search():
     """Return a function that searches in this process, with some arguments changed."""
 
     def run(df, **changes):
-        usual = {"preset": TINY, "training": QUICK, "level": (), "space": SPACE, "trials": 3, "context_length": 8}
+        usual = {
+            "preset": TINY,
+            "training": QUICK,
+            "level": (),
+            "space": SPACE,
+            "trials": 3,
+            "context_length": 8,
+        }
         usual |= {"workers": 1, "ensemble": 1, "random_state": 0, "verbose": 0, "pruner": "none"}
         return tune(df, 4, **{**usual, **changes})
 

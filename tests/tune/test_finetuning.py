@@ -15,7 +15,13 @@ SPACE = {"learning_rate": [0.0005, 0.005], "freeze": [(), ("encoder", "head")]}
 
 @pytest.fixture(scope="module")
 def tuned(search, frame):
-    changes = {"preset": "pretrained", "space": SPACE, "level": 80, "context_length": None, "ensemble": None}
+    changes = {
+        "preset": "pretrained",
+        "space": SPACE,
+        "level": 80,
+        "context_length": None,
+        "ensemble": None,
+    }
     return search(frame, **changes)
 
 
@@ -38,13 +44,21 @@ def test_the_forecaster_is_one_that_finetune_makes(tuned, frame):
     pd.testing.assert_frame_equal(ours.predict(), tuned.forecaster.predict())
     names = {"__name__": "script"}
     exec(compile(tuned.script, "fit_best.py", "exec"), names)
-    pd.testing.assert_frame_equal(names["fit"](frame).predict(), tuned.forecaster.predict(), rtol=1e-6)
+    pd.testing.assert_frame_equal(
+        names["fit"](frame).predict(), tuned.forecaster.predict(), rtol=1e-6
+    )
 
 
 def test_with_covariates_which_the_network_has_to_learn_nothing_is_frozen(search):
     frame = waves()
     frame["price"] = np.cos(np.arange(len(frame)))
-    changes = {"preset": "pretrained", "space": None, "trials": 1, "level": 80, "context_length": None}
+    changes = {
+        "preset": "pretrained",
+        "space": None,
+        "trials": 1,
+        "level": 80,
+        "context_length": None,
+    }
     found = search(frame, **changes, past_covariates=["price"])
     assert "freeze" not in found.trials[0].parameters
     assert found.forecaster.predict().shape[0] == 8

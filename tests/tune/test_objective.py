@@ -14,11 +14,14 @@ from tests.refusals import refused
 
 from .conftest import QUICK, TINY, waves
 
-WINDOWS, HORIZON = 2, 4
+WINDOWS = 2
+HORIZON = 4
 
 
 def objective(frame, **changes):
-    options = Forecaster(HORIZON, preset=TINY, training=QUICK, level=(), context_length=8).get_params(deep=False)
+    options = Forecaster(
+        HORIZON, preset=TINY, training=QUICK, level=(), context_length=8
+    ).get_params(deep=False)
     options |= changes
     how = {"n_windows": WINDOWS, "step_size": None}
     return Objective.of(read_rows(RowOptions.of(options), frame), options, 0, **how)
@@ -32,14 +35,18 @@ def test_the_loss_is_that_of_the_equation():
     assert probabilities == (0.5,)
     losses = []
     values = frame.pivot(index="unique_id", columns="ds", values="y").to_numpy()
-    for place, (series, stop) in enumerate(zip(judge.origins.series, judge.origins.stops, strict=True)):
+    for place, (series, stop) in enumerate(
+        zip(judge.origins.series, judge.origins.stops, strict=True)
+    ):
         first = values[series, : 60 - WINDOWS * HORIZON]
         scale = np.nanmean(np.abs(first[7:] - first[:-7]))
         error = np.abs(values[series, stop : stop + HORIZON] - forecast[place, :, 0, 0])
         losses.append(np.nanmean(error) / scale)
     assert judge.loss_of(forecast, probabilities) == pytest.approx(np.mean(losses), rel=1e-6)
     larger = objective(frame.assign(y=1000.0 * frame["y"]))
-    assert larger.loss_of(1000.0 * forecast, probabilities) == pytest.approx(np.mean(losses), rel=1e-6)
+    assert larger.loss_of(1000.0 * forecast, probabilities) == pytest.approx(
+        np.mean(losses), rel=1e-6
+    )
     refused(DataError, "2 windows of 4 steps", objective, waves(rows=8))
 
 
@@ -52,10 +59,14 @@ def test_the_future_reaches_neither_training_nor_forecasts():
     days = np.sort(frame["ds"].unique())
     for window in range(WINDOWS):
         first = days[60 - (WINDOWS - window) * HORIZON]
-        changed = frame.assign(y=frame["y"].where(frame["ds"] < first, 1e4 + 77.0 * np.arange(len(frame))))
+        changed = frame.assign(
+            y=frame["y"].where(frame["ds"] < first, 1e4 + 77.0 * np.arange(len(frame)))
+        )
         other = objective(changed)
         other_state = other.fit(other.untuned)
-        for ours, theirs in zip(state.networks[0].weights, other_state.networks[0].weights, strict=True):
+        for ours, theirs in zip(
+            state.networks[0].weights, other_state.networks[0].weights, strict=True
+        ):
             np.testing.assert_array_equal(ours, theirs)
         known = judge.origins.cutoff <= window
         np.testing.assert_array_equal(other.forecast(other_state)[0][known], forecast[known])

@@ -14,7 +14,10 @@ TRIALS = [
 
 
 def result(trials=(), importance=None):
-    trials = [Trial(place, "complete", loss, parameters) for place, (parameters, loss) in enumerate(trials)]
+    trials = [
+        Trial(place, "complete", loss, parameters)
+        for place, (parameters, loss) in enumerate(trials)
+    ]
     return TuningResult(None, (), tuple(trials), "", importance or {})
 
 
@@ -26,15 +29,25 @@ def test_the_best_trial_is_bold_and_named(tmp_path):
     assert len(lines) == 3
     assert [line.get_label() for line in bold] == ["best, loss 0.5"]
     assert bold[0].get_color() == MODELS[0]
-    # Widths by size, a rate by its order of magnitude, what never changes in the middle, the least loss lowest.
+    # Widths by size, a rate by its order of magnitude, what never changes in the middle, the least
+    # loss lowest.
     assert list(bold[0].get_ydata()) == pytest.approx([0.5, 0.0, 0.5, 0.0])
-    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["units", "rate", "dropout", "loss"]
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == [
+        "units",
+        "rate",
+        "dropout",
+        "loss",
+    ]
     save_figure(figure, tmp_path / "trials.png")
 
 
 def test_the_most_important_is_on_top():
     figure = result(importance={"a": 0.1, "learning_rate": 0.6, "b": 0.3}).importance_figure()
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b", "learning rate"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [
+        "a",
+        "b",
+        "learning rate",
+    ]
     few = result(TRIALS[:1])
     for draw in (few.importance_figure, few.parallel_figure):
         with pytest.raises(DataError, match="expected at least two complete trials"):

@@ -21,7 +21,9 @@ def test_a_script_runs_on_a_file(found, frame, tmp_path):
     found.save_script(tmp_path / "fit_best.py")
     command = [sys.executable, "fit_best.py", "data.csv", "model.seqcast"]
     environment = {**os.environ, "SEQCAST_THREADS": "1"}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     made = Forecaster.load(tmp_path / "model.seqcast").predict()
     np.testing.assert_allclose(made["seqcast"], found.forecaster.predict()["seqcast"], rtol=1e-6)

@@ -36,7 +36,11 @@ def test_a_trial_that_is_taken_for_dead_does_not_end_the_search(search, frame, m
         return score(self, setting, callbacks)
 
     monkeypatch.setattr(Objective, "score", take_the_first)
-    assert [trial.state for trial in search(frame, trials=2).trials] == ["failed", "complete", "complete"]
+    assert [trial.state for trial in search(frame, trials=2).trials] == [
+        "failed",
+        "complete",
+        "complete",
+    ]
 
 
 @pytest.mark.parametrize("hours", [5, -5])
@@ -76,7 +80,10 @@ def test_where_the_others_are_worse_the_best_is_trained_with_several_seeds(searc
 def test_a_study_goes_on_with_the_trials_that_are_left(search, frame, found, tmp_path):
     place = tmp_path / "study.db"
     search(frame, trials=2, storage=place)
-    with pytest.raises(SpecError, match="expected one without a study, or resume=True, received a study with 2 trials"):
+    with pytest.raises(
+        SpecError,
+        match="expected one without a study, or resume=True, received a study with 2 trials",
+    ):
         search(frame, trials=4, storage=place)
     both = search(frame, trials=4, ensemble=2, storage=place, resume=True)
     assert len(both.trials) == 4
@@ -84,10 +91,14 @@ def test_a_study_goes_on_with_the_trials_that_are_left(search, frame, found, tmp
     # Nothing is left to search: one worker and a seed make the same forecaster.
     again = search(frame, trials=4, ensemble=2, storage=place, resume=True)
     assert parameters(again) == parameters(both)
-    np.testing.assert_array_equal(again.forecaster.predict()["seqcast"], both.forecaster.predict()["seqcast"])
+    np.testing.assert_array_equal(
+        again.forecaster.predict()["seqcast"], both.forecaster.predict()["seqcast"]
+    )
 
 
-def test_an_interrupted_search_goes_on_with_the_trial_that_it_was_at(search, frame, found, tmp_path, monkeypatch):
+def test_an_interrupted_search_goes_on_with_the_trial_that_it_was_at(
+    search, frame, found, tmp_path, monkeypatch
+):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
@@ -96,7 +107,10 @@ def test_an_interrupted_search_goes_on_with_the_trial_that_it_was_at(search, fra
         with pytest.raises(KeyboardInterrupt):
             search(frame, trials=1, storage=tmp_path / "study.db")
     again = search(frame, trials=1, storage=tmp_path / "study.db", resume=True)
-    assert [(trial.state, trial.untuned) for trial in again.trials] == [("failed", True), ("complete", True)]
+    assert [(trial.state, trial.untuned) for trial in again.trials] == [
+        ("failed", True),
+        ("complete", True),
+    ]
     assert again.untuned_loss == found.untuned_loss
 
 
@@ -114,7 +128,10 @@ def test_a_study_of_something_else_is_refused(search, frame, tmp_path_factory, c
     if not place.exists():
         search(frame, trials=1, storage=place)
     df = changes.pop("df", frame)
-    with pytest.raises(SpecError, match=f"resume: expected the study of this search; that in the storage has {part}"):
+    with pytest.raises(
+        SpecError,
+        match=f"resume: expected the study of this search; that in the storage has {part}",
+    ):
         search(df, trials=1, storage=place, resume=True, **changes)
 
 
@@ -126,16 +143,28 @@ REFUSED = [
     ({"storage": "nowhere://me:secret@host/x"}, r"nowhere://me:\*\*\*@host/x"),
     ({"resume": True}, "resume: expected storage as well"),
     ({"pruner": "sharp"}, "unknown pruner 'sharp'|pruner"),
-    ({"space": {"horizon_decay": [0.0]}, "pruner": "median"}, "expected 'none' where horizon_decay is searched"),
     (
-        {"space": {"goal": Choice({"a": {"horizon_decay": 0.1}, "b": {"horizon_decay": 0.5}})}, "pruner": "median"},
+        {"space": {"horizon_decay": [0.0]}, "pruner": "median"},
+        "expected 'none' where horizon_decay is searched",
+    ),
+    (
+        {
+            "space": {"goal": Choice({"a": {"horizon_decay": 0.1}, "b": {"horizon_decay": 0.5}})},
+            "pruner": "median",
+        },
         "expected 'none' where horizon_decay is searched",
     ),
     ({"members": 2}, "members: expected 1 in a search, received 2. Give ensemble=5"),
     ({"preset": "auto", "effort": "best"}, "effort: expected 'auto' in a search"),
-    ({"preset": EnsembleSpec([MemberSpec(TINY, TrainingSpec())]), "training": None}, "preset: expected auto, cl"),
+    (
+        {"preset": EnsembleSpec([MemberSpec(TINY, TrainingSpec())]), "training": None},
+        "preset: expected auto, cl",
+    ),
     ({"preset": "pretrained", "ensemble": 2}, "ensemble: expected 1 with preset='pretrained'"),
-    ({"preset": "pretrained", "space": {"dropout": [0.0]}}, "expected one of .*freeze.*, received 'dropout'"),
+    (
+        {"preset": "pretrained", "space": {"dropout": [0.0]}},
+        "expected one of .*freeze.*, received 'dropout'",
+    ),
     ({"space": {"freeze": [()]}}, "field of space: expected one of .*, received 'freeze'"),
     ({"colour": "red"}, "colour: expected an argument of tune or of Forecaster"),
 ]
@@ -153,32 +182,46 @@ def test_settings_that_cannot_be_trained_are_left_out(search, frame):
     found = search(frame, trials=3, space={"segment": [1, 9]}, random_state=1)
     bad = [trial for trial in found.trials if trial.parameters.get("segment") == "9"]
     assert bad
-    assert all(trial.state == "pruned" and "at most the horizon, 4" in trial.reason for trial in bad)
+    assert all(
+        trial.state == "pruned" and "at most the horizon, 4" in trial.reason for trial in bad
+    )
     assert len(found.trials) == 3
 
 
 def test_a_worse_validation_loss_ends_a_trial(search, frame):
     """At a rate of nothing the loss stays where it is; six epochs at a good one make it smaller."""
     training = {"epochs": 6, "steps_per_epoch": 8, "batch_size": 16, "early_stopping": 6}
-    how = {"space": {"learning_rate": [1e-6]}, "pruner": "median", "training": training, "random_state": 3}
+    how = {
+        "space": {"learning_rate": [1e-6]},
+        "pruner": "median",
+        "training": training,
+        "random_state": 3,
+    }
     found = search(frame, trials=9, **how)
     pruned = [trial for trial in found.trials if trial.state == "pruned"]
     assert pruned
     assert {trial.parameters["learning_rate"] for trial in pruned} == {"1e-06"}
-    assert all(trial.epochs < 6 and trial.reason == "others had a smaller validation loss" for trial in pruned)
+    assert all(
+        trial.epochs < 6 and trial.reason == "others had a smaller validation loss"
+        for trial in pruned
+    )
     assert len(found.trials) == 9
 
 
 def test_a_search_without_a_complete_trial_fits_nothing(search, frame, monkeypatch):
     monkeypatch.setattr(Forecaster, "fit", None)
-    with pytest.raises(SpecError, match=r"time_limit: expected more time, received 0\.01 s, in which no trial"):
+    with pytest.raises(
+        SpecError, match=r"time_limit: expected more time, received 0\.01 s, in which no trial"
+    ):
         search(frame, trials=None, time_limit=0.01)
 
     def prune(*_):
         raise TrialPruned("others had a smaller validation loss")
 
     monkeypatch.setattr(Objective, "score", prune)
-    with pytest.raises(SpecError, match="trials: expected a trial that can be trained, received none"):
+    with pytest.raises(
+        SpecError, match="trials: expected a trial that can be trained, received none"
+    ):
         search(frame, trials=1)
 
 
@@ -192,7 +235,9 @@ def test_a_time_limit_ends_search_and_fit(search, frame):
 def test_trials_are_a_frame_and_json(found):
     table = found.to_frame()
     assert list(table.columns)[:3] == ["number", "state", "loss"]
-    assert table["learning_rate"].tolist() == [trial.parameters["learning_rate"] for trial in found.trials]
+    assert table["learning_rate"].tolist() == [
+        trial.parameters["learning_rate"] for trial in found.trials
+    ]
     told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert told["trials"] == {"complete": 4, "pruned": 0, "failed": 0}
     assert told["best"]["loss"] == found.best.loss
@@ -201,16 +246,41 @@ def test_trials_are_a_frame_and_json(found):
 
 
 def test_what_is_found_has_the_share_that_the_untuned_network_would_have():
-    untuned, other = MemberSpec(TINY, TrainingSpec()), MemberSpec(TINY, TrainingSpec(epochs=3))
-    for preset, members, judge in (("auto", [other], untuned), ("auto", [untuned], None), ("classic", [other], None)):
-        arguments = {"preset": preset, "training": {"epochs": 2, "learning_rate": 0.1}, "verbose": 0, "level": 80}
+    untuned = MemberSpec(TINY, TrainingSpec())
+    other = MemberSpec(TINY, TrainingSpec(epochs=3))
+    for preset, members, judge in (
+        ("auto", [other], untuned),
+        ("auto", [untuned], None),
+        ("classic", [other], None),
+    ):
+        arguments = {
+            "preset": preset,
+            "training": {"epochs": 2, "learning_rate": 0.1},
+            "verbose": 0,
+            "level": 80,
+        }
         final = final_options(arguments, members, untuned, 3)
-        expected = EnsembleSpec(members, alone=preset != "auto", finetuning={"epochs": 2}, judge=judge)
-        assert final == {"preset": expected, "training": None, "context_length": None, "random_state": 3, "level": 80}
+        expected = EnsembleSpec(
+            members, alone=preset != "auto", finetuning={"epochs": 2}, judge=judge
+        )
+        assert final == {
+            "preset": expected,
+            "training": None,
+            "context_length": None,
+            "random_state": 3,
+            "level": 80,
+        }
 
 
 @pytest.mark.filterwarnings("ignore::seqcast.forecaster.candidates.last_season.FallbackWarning")
 def test_without_a_named_preset_the_last_season_may_share_the_forecast(search, frame):
-    found = search(frame, preset="auto", trials=1, level=(80,), point="mean", space={"dropout": Range(0.0, 0.1)})
+    found = search(
+        frame,
+        preset="auto",
+        trials=1,
+        level=(80,),
+        point="mean",
+        space={"dropout": Range(0.0, 0.1)},
+    )
     assert set(found.forecaster.choice_.losses) >= {"seasonal_naive", "trained"}
     assert not found.forecaster.preset.alone

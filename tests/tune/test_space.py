@@ -29,13 +29,18 @@ class Recorded:
 
     def __init__(self, last):
         self.suggest_categorical = lambda name, labels: labels[-1 if last else 0]
-        self.suggest_int = self.suggest_float = lambda name, low, high, log=False: high if last else low
+        self.suggest_int = self.suggest_float = lambda name, low, high, log=False: (
+            high if last else low
+        )
 
 
 REFUSED = [
     ({}, "space: expected values by the name of a field"),
     ({"drop": [0.1]}, "field of space: expected one of .*received 'drop'. Did you mean 'dropout'"),
-    ({"head": ["normal"]}, "fields that members of an ensemble may have for themselves, received 'head'"),
+    (
+        {"head": ["normal"]},
+        "fields that members of an ensemble may have for themselves, received 'head'",
+    ),
     ({"mine": {"a": {"quantiles": (0.5,)}}}, "received 'quantiles'"),
     ({"mine": {"a": 3}}, "expected fields for each label"),
     ({"dropout": []}, "expected a list of values"),
@@ -50,15 +55,27 @@ def test_spaces_that_are_refused(space, message):
 def test_ranges_that_are_refused():
     for low, high, log in ((2, 1, False), (0.0, 1.0, True), (float("nan"), 1.0, False)):
         refused(SpecError, "the smaller first", Range, low, high, log=log)
-    refused(SpecError, "expected a Choice for normalise, which is 'last'", widened, {"normalise": Range(0, 1)}, CLASSIC)
-    assert Choice({"35": {"encoder_units": [35, 35]}}).value_of("units", CLASSIC.values) == "35"  # lists are tuples
+    refused(
+        SpecError,
+        "expected a Choice for normalise, which is 'last'",
+        widened,
+        {"normalise": Range(0, 1)},
+        CLASSIC,
+    )
+    assert (
+        Choice({"35": {"encoder_units": [35, 35]}}).value_of("units", CLASSIC.values) == "35"
+    )  # lists are tuples
 
 
 @pytest.mark.parametrize("untuned", SETTINGS)
 def test_a_space_holds_the_untuned_setting(untuned):
     spaces = [
         default_space(untuned, sizes(untuned)),
-        {"warmup": Range(0.7, 0.8), "optimizer": Choice(["sgd"]), "w": Choice({"9": {"batch_size": 9, "epochs": 2}})},
+        {
+            "warmup": Range(0.7, 0.8),
+            "optimizer": Choice(["sgd"]),
+            "w": Choice({"9": {"batch_size": 9, "epochs": 2}}),
+        },
     ]
     given = untuned.values
     for space in spaces:
@@ -72,7 +89,8 @@ def test_a_space_holds_the_untuned_setting(untuned):
 
 @pytest.mark.parametrize("untuned", SETTINGS)
 def test_the_ends_of_the_default_space_can_be_built(untuned):
-    space, before = widened(default_space(untuned, sizes(untuned)), untuned), untuned.values
+    space = widened(default_space(untuned, sizes(untuned)), untuned)
+    before = untuned.values
     for last in (False, True):
         chosen = {}
         for name, parameter in space.items():
@@ -109,4 +127,10 @@ def test_a_fine_tuning_that_learns_covariates_freezes_nothing():
     assert "freeze" in default_space(FINETUNING, sizes(FINETUNING))
     assert "freeze" not in default_space(FINETUNING, sizes(FINETUNING), covariates=True)
     check_space({"freeze": [(), ("encoder",)]}, finetuned=True)
-    refused(SpecError, "encoder_units", check_space, {"size": {"small": {"encoder_units": (9,)}}}, finetuned=True)
+    refused(
+        SpecError,
+        "encoder_units",
+        check_space,
+        {"size": {"small": {"encoder_units": (9,)}}},
+        finetuned=True,
+    )

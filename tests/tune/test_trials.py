@@ -71,7 +71,8 @@ def test_neighbours_come_after_the_untuned_setting_and_what_is_given_up_before_t
 def test_the_sampler_learns_and_its_seed_decides(make_study):
     """The loss is the dropout: what is proposed after the first trials is smaller than what is drawn."""
     drawn = [each["dropout"] for each in asked(make_study(1), 40)]
-    first, later = drawn[3 : FIRST_TRIALS + 1], drawn[-15:]
+    first = drawn[3 : FIRST_TRIALS + 1]
+    later = drawn[-15:]
     assert sum(later) / len(later) < sum(first) / len(first)
     again = [[each["dropout"] for each in asked(make_study(seed), 6)] for seed in (1, 4)]
     assert drawn[:6] == again[0]
@@ -87,12 +88,17 @@ def test_the_search_gets_half_at_least_and_leaves_what_the_fit_needs():
         usual = {"workers": 2, "members": 5, "compared": False}
         return Clock(Deadline(now + left - 100.0, now + left), **{**usual, **changes})
 
-    watch, endless = clock(100.0), Clock(None, 2, 5, compared=True)
+    watch = clock(100.0)
+    endless = Clock(None, 2, 5, compared=True)
     began = watch.deadline.began
     ends = [watch.search_ends(seconds) - began for seconds in ([], [500.0], [10.0], [1.0])]
     assert ends[:2] == pytest.approx([47.0, 47.0])
     assert 47.0 < ends[2] < ends[3] < 97.0
-    assert [each.fits_another([20.0]) for each in (watch, clock(60.0), endless)] == [True, False, True]
+    assert [each.fits_another([20.0]) for each in (watch, clock(60.0), endless)] == [
+        True,
+        False,
+        True,
+    ]
     # The fit has as many networks as there is time for.
     counts = [clock(left).affordable(10.0) for left in (1.0, 17.0, 23.0, 200.0)]
     assert (counts[0], counts[-1], endless.affordable(1e9)) == (0, 5, 5)
@@ -116,7 +122,9 @@ def test_a_late_trial_says_how_long_one_takes(monkeypatch):
         watch.on_train_batch_begin(3)
     late = Clock(Deadline(930.0, 1029.9), 2, 5, compared=False)
     error = none_complete(late, [trial, SimpleNamespace(user_attrs={})])
-    assert str(error).startswith("time_limit: expected about 163 s: one trial takes 80 s, received 99.9 s, in which no")
+    assert str(error).startswith(
+        "time_limit: expected about 163 s: one trial takes 80 s, received 99.9 s, in which no"
+    )
     assert "expected more time" in str(none_complete(late, []))
     for deadline in (None, Deadline.of(100.0)):
         error = none_complete(Clock(deadline, 2, 5, compared=False), [trial])
@@ -142,8 +150,12 @@ print(json.dumps([[trial.number, trial.state] for trial in found.trials]))
 
 
 def begin(storage, workers, grace=3):
-    code = JOB.format(tests=os.path.dirname(__file__), storage=str(storage), workers=workers, grace=grace)
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    code = JOB.format(
+        tests=os.path.dirname(__file__), storage=str(storage), workers=workers, grace=grace
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def trials_of(storage):
@@ -152,7 +164,8 @@ def trials_of(storage):
 
 
 def wait_until_it_trains(storage, process, seconds=240):
-    until, begun = time.time() + seconds, []
+    until = time.time() + seconds
+    begun = []
     while not any(trial.state.name == "RUNNING" and trial.intermediate_values for trial in begun):
         assert process.poll() is None, process.stderr.read()
         assert time.time() < until
@@ -196,7 +209,11 @@ def test_a_search_survives_the_death_of_a_worker(tmp_path):
         wait_until_it_trains(storage, parent)
         children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
         commands = {child: Path(f"/proc/{child}/cmdline").read_text() for child in children}
-        workers = [child for child, command in commands.items() if "loky" in command and "tracker" not in command]
+        workers = [
+            child
+            for child, command in commands.items()
+            if "loky" in command and "tracker" not in command
+        ]
         os.kill(int(workers[0]), signal.SIGKILL)
         check_end(parent, storage)
     finally:
@@ -215,7 +232,9 @@ def test_a_storage_is_opened_by_its_address_and_closed(tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage")
 def test_two_workers_that_ask_at_once_get_different_trials(tmp_path):
-    url, together, asked = url_of(tmp_path / "a.db"), threading.Barrier(2), []
+    url = url_of(tmp_path / "a.db")
+    together = threading.Barrier(2)
+    asked = []
 
     def ask():
         with quiet(), open_study(url) as study:
@@ -240,7 +259,9 @@ def test_of_two_workers_that_ask_for_the_last_trial_at_once_one_runs_it(tmp_path
     from optuna.trial import TrialState, create_trial
 
     distributions = {"dropout": FloatDistribution(0.0, 0.2)}
-    others = create_trial(state=TrialState.RUNNING, params={"dropout": 0.1}, distributions=distributions)
+    others = create_trial(
+        state=TrialState.RUNNING, params={"dropout": 0.1}, distributions=distributions
+    )
 
     class OtherWorker:
         workers = 2
@@ -253,8 +274,12 @@ def test_of_two_workers_that_ask_for_the_last_trial_at_once_one_runs_it(tmp_path
             return True
 
     url = url_of(tmp_path / "a.db")
-    objective = SimpleNamespace(seed=0, untuned=MemberSpec(NetworkSpec(), TrainingSpec()), score=None)
-    task = Task(url, objective, {"dropout": Range(0.0, 0.1)}, trials=1, clock=OtherWorker(), pruner="none")
+    objective = SimpleNamespace(
+        seed=0, untuned=MemberSpec(NetworkSpec(), TrainingSpec()), score=None
+    )
+    task = Task(
+        url, objective, {"dropout": Range(0.0, 0.1)}, trials=1, clock=OtherWorker(), pruner="none"
+    )
     with quiet(), open_study(url) as study:
         run_trials(task, worker=1)
         states = [(trial.state.name, has_run(trial)) for trial in study.get_trials()]
@@ -263,7 +288,8 @@ def test_of_two_workers_that_ask_for_the_last_trial_at_once_one_runs_it(tmp_path
 
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage")
 def test_processes_that_create_a_storage_at_once_share_it(tmp_path):
-    url, together = url_of(tmp_path / "a.db"), threading.Barrier(4)
+    url = url_of(tmp_path / "a.db")
+    together = threading.Barrier(4)
 
     def create(_):
         together.wait()

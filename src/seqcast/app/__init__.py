@@ -1,8 +1,8 @@
 """The page of `seqcast app`, built on NiceGUI: forecasts without programming, next to the server's API.
 
-In reading order: `settings`; `job_queue` and `computations` run functions in other processes; `visitor_table`,
-`visitors` and `recipes` are a visitor's work without a browser; `charts`, `theme`, `panels` and `webpage` show it;
-`startup` serves it.
+In reading order: `settings`; `job_queue` and `computations` run functions in other processes;
+`visitor_table`, `visitors` and `recipes` are a visitor's work without a browser; `charts`, `theme`,
+`panels` and `webpage` show it; `startup` serves it.
 
 Stability: experimental.
 """

@@ -1,7 +1,8 @@
 """Charts of the page, as options of ECharts: plain values, so that they can be tested without a browser.
 
-Colours are those of `seqcast.plots`, by Okabe and Ito; lines, dashes and symbols differ too. Lines of more than a few
-thousand points are thinned where they are drawn (largest triangle three buckets), which keeps their peaks.
+Colours are those of `seqcast.plots`, by Okabe and Ito; lines, dashes and symbols differ too. Lines
+of more than a few thousand points are thinned where they are drawn (largest triangle three
+buckets), which keeps their peaks.
 """
 
 import math
@@ -16,9 +17,11 @@ from seqcast.runtime import json_number
 
 RED, GREEN, PURPLE, ORANGE, *_ = MODELS
 COLOURS = (TRUTH, ORANGE, GREEN, PURPLE, RED, GUIDE)
-SYMBOLS, DASHES = ("circle", "rect", "triangle", "diamond"), ("solid", "dashed", "dotted")
+SYMBOLS = ("circle", "rect", "triangle", "diamond")
+DASHES = ("solid", "dashed", "dotted")
 # Past that is shown before a forecast: a number of horizons, and a least number of steps.
-HORIZONS_BEFORE, LEAST_BEFORE = 8, 60
+HORIZONS_BEFORE = 8
+LEAST_BEFORE = 60
 # Most points of a series that are sent to the browser: a screen has fewer columns.
 MOST_POINTS = 20_000
 
@@ -53,8 +56,8 @@ def fan_chart(
     if ahead is None:
         return chart
     for place, (label, (low, high)) in enumerate(bounds.items()):
-        # An interval is an area on top of an invisible line, also where that is below zero: by itself, ECharts stacks
-        # only values of one sign.
+        # An interval is an area on top of an invisible line, also where that is below zero: by
+        # itself, ECharts stacks only values of one sign.
         area = {"color": TRUTH, "opacity": 0.18 + 0.12 * place}
         legend = {"color": TRUTH, "opacity": 0.25 + 0.25 * place}
         hidden: Options = {"width": 0, "stack": label, "stackStrategy": "all", "silent": True}
@@ -63,21 +66,29 @@ def fan_chart(
         chart["series"].append(_line(f"{label} from", _pairs(ahead[0], low), TRUTH, **hidden))
         chart["series"].append(_line(label, _pairs(ahead[0], high - low), TRUTH, **shade))
     if before is not None:
-        chart["series"].append(_line("forecast before the change", _pairs(*before), ORANGE, dash="dashed"))
+        chart["series"].append(
+            _line("forecast before the change", _pairs(*before), ORANGE, dash="dashed")
+        )
     # The forecast is joined to the past, unless the actual values are drawn as well.
     joins = len(past[0]) > 0 and past[0][-1] < ahead[0][0] and not math.isnan(past[1][-1])
     joined = _pairs(*(each[-1:] for each in past)) if joins else []
     chart["series"].append(_line("forecast", joined + _pairs(*ahead), TRUTH, width=3))
     hidden_names = {f"{label} from" for label in bounds}
-    chart["legend"]["data"] = [each["name"] for each in chart["series"] if each["name"] not in hidden_names]
+    chart["legend"]["data"] = [
+        each["name"] for each in chart["series"] if each["name"] not in hidden_names
+    ]
     # Of a long past the end is shown, and the rest by the slider.
     shown = max(LEAST_BEFORE, HORIZONS_BEFORE * len(ahead[0]))
     if len(past[0]) > shown:
-        chart["dataZoom"] = [{**each, "startValue": _stamp(past[0][-shown])} for each in chart["dataZoom"]]
+        chart["dataZoom"] = [
+            {**each, "startValue": _stamp(past[0][-shown])} for each in chart["dataZoom"]
+        ]
     return chart
 
 
-def line_chart(lines: Mapping[str, Sequence[float]], *, x: Sequence[Any], x_name: str, y_name: str) -> Options:
+def line_chart(
+    lines: Mapping[str, Sequence[float]], *, x: Sequence[Any], x_name: str, y_name: str
+) -> Options:
     """Return lines over steps, which the wheel enlarges.
 
     Args:
@@ -92,7 +103,9 @@ def line_chart(lines: Mapping[str, Sequence[float]], *, x: Sequence[Any], x_name
     for place, (name, values) in enumerate(lines.items()):
         symbol: Options = {"symbol": SYMBOLS[place % 4], "symbolSize": 5 if len(values) < 60 else 0}
         numbers = [_number(value) for value in values]
-        chart["series"].append(_line(name, numbers, COLOURS[place % len(COLOURS)], dash=DASHES[place % 3], **symbol))
+        chart["series"].append(
+            _line(name, numbers, COLOURS[place % len(COLOURS)], dash=DASHES[place % 3], **symbol)
+        )
     return chart
 
 
@@ -113,12 +126,22 @@ def map_chart(
     chart["tooltip"] = {"trigger": "item", "formatter": "{b}"}
     # From dark to light, so that they differ without colours too.
     shades = {"color": ["#0b2545", "#0072B2", "#56B4E9", "#E69F00"]}
-    scale = {"min": 0, "max": 1, "dimension": 2, "text": [high, low], "calculable": False, "inRange": shades}
+    scale = {
+        "min": 0,
+        "max": 1,
+        "dimension": 2,
+        "text": [high, low],
+        "calculable": False,
+        "inRange": shades,
+    }
     chart["visualMap"] = {**scale, "right": 0, "top": "middle"}
     if lines:
         path = [[_number(x), _number(y)] for x, y, _, _ in points]
         chart["series"].append(_line("", path, GUIDE, width=1, silent=True))
-    data = [{"name": name, "value": [_number(x), _number(y), _number(shade)]} for x, y, shade, name in points]
+    data = [
+        {"name": name, "value": [_number(x), _number(y), _number(shade)]}
+        for x, y, shade, name in points
+    ]
     chart["series"].append({"type": "scatter", "symbolSize": 9, "data": data})
     return chart
 
@@ -132,7 +155,12 @@ def _chart(x_axis: Options, y_name: str) -> Options:
         "tooltip": {"trigger": "axis"},
         "xAxis": x_axis,
         # On one line, or it would cover the legend.
-        "yAxis": {"type": "value", "name": " ".join(y_name.split()), "scale": True, "nameTextStyle": {"align": "left"}},
+        "yAxis": {
+            "type": "value",
+            "name": " ".join(y_name.split()),
+            "scale": True,
+            "nameTextStyle": {"align": "left"},
+        },
         "series": [],
     }
 
@@ -150,8 +178,13 @@ def _axis(kind: str, name: str) -> Options:
     return {"type": kind, "name": name, "nameLocation": "middle", "nameGap": 28}
 
 
-def _line(name: str, data: list[Any], colour: str, *, width: int = 2, dash: str = "solid", **more: Any) -> Options:
-    style = {"lineStyle": {"color": colour, "width": width, "type": dash}, "itemStyle": {"color": colour}}
+def _line(
+    name: str, data: list[Any], colour: str, *, width: int = 2, dash: str = "solid", **more: Any
+) -> Options:
+    style = {
+        "lineStyle": {"color": colour, "width": width, "type": dash},
+        "itemStyle": {"color": colour},
+    }
     return {"name": name, "type": "line", "symbol": "none", **style, "data": data, **more}
 
 

@@ -15,7 +15,9 @@ from seqcast.errors import SpecError
 # Most models that a process keeps loaded.
 LOADED_MODELS = 8
 # Windows of an explanation, the last of them whose sensitivity it takes, and neighbours of each.
-EXPLAINED, SENSITIVE, NEIGHBOURS = 300, 32, 5
+EXPLAINED = 300
+SENSITIVE = 32
+NEIGHBOURS = 5
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class FitOutcome:
 
     Args:
         forecast: The forecast, as from `Forecaster.predict`.
-        choice: Of each candidate its wording, its share of the forecast, and its hold-out loss (`None` if it was not
-            compared), the largest share first.
+        choice: Of each candidate its wording, its share of the forecast, and its hold-out loss
+            (`None` if it was not compared), the largest share first.
         windows: Number of hold-out windows.
         season_length: Steps of a season.
         interrupted: Whether it was stopped, and forecasts with the best so far.
@@ -45,10 +47,12 @@ class Explanation:
     Args:
         network: The network, in words.
         memory: For each step of the forecast, the number of last steps with 95 % of the influence.
-        by_step: The influence of each step of the past, the root mean square over the steps of the forecast.
+        by_step: The influence of each step of the past, the root mean square over the steps of the
+            forecast.
         covariates: The fraction of the influence that each input has.
         nearest: The windows whose states are nearest to those of each window, nearest first.
-        states: The first two principal components of the states, with series, cutoff and the value there.
+        states: The first two principal components of the states, with series, cutoff and the value
+            there.
         explained: The fraction of the variance along each of them.
     """
 
@@ -67,7 +71,12 @@ def warm_up() -> None:
 
 
 def fit(
-    emit: OnEvent, df: Any, ahead: Any, options: Mapping[str, Any], model_file: Path, time_limit: Any
+    emit: OnEvent,
+    df: Any,
+    ahead: Any,
+    options: Mapping[str, Any],
+    model_file: Path,
+    time_limit: Any,
 ) -> FitOutcome:
     """Fit a forecaster, save it and forecast; events of the training are passed on.
 
@@ -97,13 +106,25 @@ def fit(
             raise
         interrupted = True
     model.save(model_file)
-    shares, losses, texts = model.choice_.shares, model.choice_.losses, forecaster.words()
-    ranked = sorted({**losses, **shares}.keys() - {"blend"}, key=lambda each: (-shares.get(each, 0.0), each))
+    shares = model.choice_.shares
+    losses = model.choice_.losses
+    texts = forecaster.words()
+    ranked = sorted(
+        {**losses, **shares}.keys() - {"blend"}, key=lambda each: (-shares.get(each, 0.0), each)
+    )
     choice = [(texts[each], shares.get(each, 0.0), losses.get(each)) for each in ranked]
-    return FitOutcome(model.predict(future=ahead), choice, model.choice_.windows, model.season_length_, interrupted)
+    return FitOutcome(
+        model.predict(future=ahead),
+        choice,
+        model.choice_.windows,
+        model.season_length_,
+        interrupted,
+    )
 
 
-def backtest(emit: OnEvent, df: Any, options: Mapping[str, Any], windows: int, time_limit: Any) -> Any:
+def backtest(
+    emit: OnEvent, df: Any, options: Mapping[str, Any], windows: int, time_limit: Any
+) -> Any:
     """Forecast the rows' own past.
 
     Args:
@@ -117,7 +138,9 @@ def backtest(emit: OnEvent, df: Any, options: Mapping[str, Any], windows: int, t
         A frame as from `Forecaster.backtest`.
     """
     with runtime.listen(emit):
-        return forecaster.Forecaster(**options, verbose=0).backtest(df, n_windows=windows, time_limit=time_limit)
+        return forecaster.Forecaster(**options, verbose=0).backtest(
+            df, n_windows=windows, time_limit=time_limit
+        )
 
 
 def forecast(model_file: Path, df: Any, ahead: Any, level: Sequence[float]) -> Any:
@@ -132,7 +155,9 @@ def forecast(model_file: Path, df: Any, ahead: Any, level: Sequence[float]) -> A
     return _loaded(model_file).predict(df=df, future=ahead, level=level)
 
 
-def write_report(model_file: Path, path: Path, df: Any, ahead: Any, backtested: Any, title: str) -> None:
+def write_report(
+    model_file: Path, path: Path, df: Any, ahead: Any, backtested: Any, title: str
+) -> None:
     """Write the report of a fitted model as an HTML page.
 
     Args:
@@ -143,7 +168,9 @@ def write_report(model_file: Path, path: Path, df: Any, ahead: Any, backtested: 
         backtested: A frame from `backtest`, or `None`.
         title: Title of the page.
     """
-    _loaded(model_file).report(path, df, future=ahead, backtest=backtested, n_windows=0, title=title)
+    _loaded(model_file).report(
+        path, df, future=ahead, backtest=backtested, n_windows=0, title=title
+    )
 
 
 def explain(model_file: Path, df: Any) -> Explanation | None:
@@ -171,11 +198,15 @@ def explain(model_file: Path, df: Any) -> Explanation | None:
     components = inspect.principal_components(inspect.states(windows), 2)
     first, second = components.points.T
     return Explanation(
-        network="network trained on this table" if model.fitted_.trainings else "pretrained network",
+        network="network trained on this table"
+        if model.fitted_.trainings
+        else "pretrained network",
         memory=depends.memory_length().tolist(),
         by_step=np.sqrt(np.square(depends.by_step()).mean(axis=0)).tolist(),
         covariates={name: share / total for name, share in influence.items()},
-        nearest=inspect.nearest(windows, k=min(NEIGHBOURS, len(windows) - 1)) if len(windows) > 1 else None,
+        nearest=inspect.nearest(windows, k=min(NEIGHBOURS, len(windows) - 1))
+        if len(windows) > 1
+        else None,
         states=windows.labels.frame(np.arange(len(windows)), {"first": first, "second": second}),
         explained=components.explained.tolist(),
     )
@@ -200,7 +231,8 @@ DECODERS = {
     "teacher": "the truth while it learns (teacher forcing)",
     "autoregressive": "its own last value (feeding back)",
 }
-WINDOWS, EPOCHS = 12_800, 10
+WINDOWS = 12_800
+EPOCHS = 10
 HORIZON = 15
 # Length of the signal's continuation, in horizons.
 BEYOND = 4
@@ -230,9 +262,10 @@ class SineOutcome:
         past: The signal's past, `[T]`.
         truth: The signal's continuation, `[4 H]`.
         forecasts: Each network's forecast of it, by what its decoder reads.
-        errors: The mean squared error of the trained horizon over many signals, over their variance.
-        tokens: For the first network, the first two principal components of its last layer's states, step by step,
-            `[steps, 2]`: while it reads the past, then while it writes.
+        errors: The mean squared error of the trained horizon over many signals, over their
+            variance.
+        tokens: For the first network, the first two principal components of its last layer's
+            states, step by step, `[steps, 2]`: while it reads the past, then while it writes.
     """
 
     past: list[float]
@@ -242,14 +275,17 @@ class SineOutcome:
     tokens: list[list[float]] = field(default_factory=list)
 
 
-def learn_sines(emit: OnEvent, signals: Mapping[str, Any], decoders: Sequence[str], seed: int = 0) -> SineOutcome:
+def learn_sines(
+    emit: OnEvent, signals: Mapping[str, Any], decoders: Sequence[str], seed: int = 0
+) -> SineOutcome:
     """Train a small network for each kind of decoder on random sines, and continue a signal that none of them saw.
 
     A stopped training keeps its best weights; networks that were not begun are left out.
 
     Args:
         emit: Called with a `Snapshot` after each epoch.
-        signals: Arguments of `seqcast.studies.sine_windows`: `num_signals`, `frequency`, `noise` and `past`.
+        signals: Arguments of `seqcast.studies.sine_windows`: `num_signals`, `frequency`, `noise`
+            and `past`.
         decoders: What the decoder of each network reads.
         seed: Seed of everything random.
 
@@ -260,10 +296,14 @@ def learn_sines(emit: OnEvent, signals: Mapping[str, Any], decoders: Sequence[st
     slowest, fastest = signals["frequency"]
     if not 0 < slowest < fastest:
         received = f"{slowest:g} to {fastest:g}"
-        raise SpecError("frequencies", expected="a slow one above 0 and a faster one", received=received)
+        raise SpecError(
+            "frequencies", expected="a slow one above 0 and a faster one", received=received
+        )
     signals = {**signals, "offset": (0.0, 0.0)}
     past, future, _ = studies.sine_windows(WINDOWS, future=HORIZON, seed=seed, **signals)
-    unseen, beyond, _ = studies.sine_windows(500, future=BEYOND * HORIZON, seed=TEST_SEED + seed, **signals)
+    unseen, beyond, _ = studies.sine_windows(
+        500, future=BEYOND * HORIZON, seed=TEST_SEED + seed, **signals
+    )
     near = beyond[:, :HORIZON]
     outcome = SineOutcome(unseen[0, :, 0].tolist(), beyond[0, :, 0].tolist())
     stopped = False
@@ -276,10 +316,14 @@ def learn_sines(emit: OnEvent, signals: Mapping[str, Any], decoders: Sequence[st
         if hasattr(model, "engine_"):
             forecast = model.predict(unseen[:1], horizon=BEYOND * HORIZON)
             outcome.forecasts[decoder] = forecast[0, :, 0].tolist()
-            outcome.errors[decoder] = float(np.square(model.predict(unseen) - near).mean() / np.square(near).mean())
+            outcome.errors[decoder] = float(
+                np.square(model.predict(unseen) - near).mean() / np.square(near).mean()
+            )
         if not outcome.tokens and outcome.forecasts:
             traced = inspect.trajectories(model.model_inputs(unseen[:1]), horizon=BEYOND * HORIZON)
-            states = np.concatenate([traced.states(submodule, 2)[0] for submodule in ("encoder", "decoder")])
+            states = np.concatenate(
+                [traced.states(submodule, 2)[0] for submodule in ("encoder", "decoder")]
+            )
             outcome.tokens = inspect.principal_components(states, 2).points.tolist()
         if stopped:
             break

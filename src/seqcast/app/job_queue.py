@@ -1,8 +1,9 @@
 """Jobs of the page: they run in turn in a process of their own, report their progress, and can be stopped.
 
-`concurrent.futures` starts the process (spawned, since JAX's threads would not survive a fork) and sends jobs there and
-results back. A pipe takes stops there and events back. A stop raises `KeyboardInterrupt` in the function, as
-Ctrl-C does, so that a training keeps the best weights so far.
+`concurrent.futures` starts the process (spawned, since JAX's threads would not survive a fork) and
+sends jobs there and results back. A pipe takes stops there and events back. A stop raises
+`KeyboardInterrupt` in the function, as Ctrl-C does, so that a training keeps the best weights so
+far.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class Job:
     """
 
     def __init__(self, queue: JobQueue, number: int, future: Future[Any]) -> None:
-        self.queue, self.number, self.future = queue, number, future
+        self.queue = queue
+        self.number = number
+        self.future = future
 
     @property
     def before(self) -> int:
@@ -94,14 +97,16 @@ class JobQueue:
         self._numbers = itertools.count()
         self._pool: ProcessPoolExecutor | None = None
 
-    def submit(self, function: Callable[..., Any], *arguments: Any, on_event: OnEvent | None = None) -> Job:
+    def submit(
+        self, function: Callable[..., Any], *arguments: Any, on_event: OnEvent | None = None
+    ) -> Job:
         """Add a job.
 
         Args:
             function: A function of a module, called in the process as `function(*arguments)`.
             arguments: Its arguments.
-            on_event: Called in the event loop with each event that the job sends. The function then gets one more
-                argument, the first: a function that sends an event.
+            on_event: Called in the event loop with each event that the job sends. The function then
+                gets one more argument, the first: a function that sends an event.
 
         Returns:
             The job.
@@ -112,7 +117,9 @@ class JobQueue:
         if len(self.jobs) > self.max_waiting:
             expected = f"at most {self.max_waiting} computations that wait"
             received = f"{len(self.jobs)} that run or wait"
-            raise QueueFullError("the queue", expected=expected, received=received, hint="Try again in a minute.")
+            raise QueueFullError(
+                "the queue", expected=expected, received=received, hint="Try again in a minute."
+            )
         number = next(self._numbers)
         if on_event is not None:
             self._on_event[number] = asyncio.get_running_loop(), on_event
@@ -151,7 +158,9 @@ class JobQueue:
         self._pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(theirs,))
         future = self._pool.submit(function, *arguments)
         theirs.close()
-        threading.Thread(target=self._read, args=(self._pipe,), name="seqcast-events", daemon=True).start()
+        threading.Thread(
+            target=self._read, args=(self._pipe,), name="seqcast-events", daemon=True
+        ).start()
         return future
 
     def _read(self, pipe: Connection) -> None:
@@ -159,7 +168,9 @@ class JobQueue:
         with contextlib.suppress(EOFError, OSError):
             while True:
                 number, event = pipe.recv()
-                with contextlib.suppress(KeyError, RuntimeError):  # the job has ended, or the event loop
+                with contextlib.suppress(
+                    KeyError, RuntimeError
+                ):  # the job has ended, or the event loop
                     loop, on_event = self._on_event[number]
                     loop.call_soon_threadsafe(on_event, event)
 
@@ -205,11 +216,14 @@ def _run(number: int, has_events: bool, function: Callable[..., Any], *arguments
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            # No stop is missed: `running` is set before `stopped` is read, and `_listen` does both the other way round.
+            # No stop is missed: `running` is set before `stopped` is read, and `_listen` does both
+            # the other way round.
             _Process.running = number
             if number in _Process.stopped:
                 raise KeyboardInterrupt
-            return function(partial(_emit, number), *arguments) if has_events else function(*arguments)
+            return (
+                function(partial(_emit, number), *arguments) if has_events else function(*arguments)
+            )
         finally:
             _Process.running = None
             signal.signal(signal.SIGINT, signal.SIG_IGN)

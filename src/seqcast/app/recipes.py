@@ -8,7 +8,8 @@ from seqcast.app.visitor_table import Table, VisitorFrame
 from seqcast.app.visitors import SEED, Asked
 from seqcast.tune import Code, python_call, python_imports
 
-ROWS, FUTURE = "rows.csv", "future.csv"
+ROWS = "rows.csv"
+FUTURE = "future.csv"
 DATES = {True: ["--day-first"], False: ["--month-first"]}
 COLUMN_OPTIONS = {"unique_id": "--id", "ds": "--time", "y": "--value"}
 
@@ -16,7 +17,8 @@ COLUMN_OPTIONS = {"unique_id": "--id", "ds": "--time", "y": "--value"}
 def needs_rows(table: Table) -> bool:
     """Return whether the recipes read the rows that were forecast from, `rows.csv`, and not the visitor's own file.
 
-    They do where the forecast leaves out some of the file: rows of the known future, or series of a wide table.
+    They do where the forecast leaves out some of the file: rows of the known future, or series of a
+    wide table.
 
     Args:
         table: The visitor's table.
@@ -107,7 +109,9 @@ def _steps(table: Table) -> dict[str, Any]:
 
 def _layout(table: Table) -> dict[str, str]:
     """Return the option of the layout of the file of the recipes, if it is not the usual one."""
-    return {} if table.roles.layout == "long" or needs_rows(table) else {"layout": table.roles.layout}
+    return (
+        {} if table.roles.layout == "long" or needs_rows(table) else {"layout": table.roles.layout}
+    )
 
 
 def _dialect(table: Table) -> dict[str, Any]:

@@ -47,4 +47,6 @@ class AppSettings:
     @property
     def of_api(self) -> ServerSettings:
         """The settings of the API at the same address."""
-        return ServerSettings(host=self.host, port=self.port, allow_open=self.allow_open, allow_host=self.allow_host)
+        return ServerSettings(
+            host=self.host, port=self.port, allow_open=self.allow_open, allow_host=self.allow_host
+        )

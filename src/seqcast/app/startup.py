@@ -38,7 +38,9 @@ def create_page_app(settings: AppSettings | None = None, first: Path | None = No
 
     settings = settings or AppSettings()
     # A form around the file takes some bytes too.
-    application = serve.create_app(settings.of_api, bodies={UPLOADS: (settings.max_upload + 1) << 20})
+    application = serve.create_app(
+        settings.of_api, bodies={UPLOADS: (settings.max_upload + 1) << 20}
+    )
     sessions = Sessions(settings)
     add_page(sessions, first)
     ui.run_with(

@@ -88,7 +88,8 @@ def note(text: str) -> ui.label:
 def named(element: Named, alt: str) -> Named:
     """Give an element a name for screen readers, and return it.
 
-    The name is assigned: in the text of `props`, a column's name could begin another prop, which `:` runs as a script.
+    The name is assigned: in the text of `props`, a column's name could begin another prop, which
+    `:` runs as a script.
 
     Args:
         element: The element.
@@ -113,7 +114,9 @@ def panel_card(title: str = "", text: str = "") -> ui.card:
     return card
 
 
-def show_chart(options: dict[str, Any], alt: str, *, dark: bool, height: str = "24rem") -> ui.echart:
+def show_chart(
+    options: dict[str, Any], alt: str, *, dark: bool, height: str = "24rem"
+) -> ui.echart:
     """Draw a chart, with a text for screen readers.
 
     Args:
@@ -151,7 +154,10 @@ def _inked(options: dict[str, Any], dark: bool) -> dict[str, Any]:
     inked = {**options, "textStyle": {"color": ink}, "backgroundColor": "transparent"}
     names = {**options["legend"].get("textStyle", {}), "color": ink}
     inked["legend"] = {**options["legend"], "textStyle": names, "pageTextStyle": {"color": ink}}
-    lines = {"axisLine": {"lineStyle": {"color": ink}, "onZero": False}, "splitLine": {"lineStyle": {"color": faint}}}
+    lines = {
+        "axisLine": {"lineStyle": {"color": ink}, "onZero": False},
+        "splitLine": {"lineStyle": {"color": faint}},
+    }
     for axis in ("xAxis", "yAxis"):
         inked[axis] = {**options[axis], "axisLabel": {"color": ink, "hideOverlap": True}, **lines}
     if "visualMap" in options:
@@ -159,7 +165,9 @@ def _inked(options: dict[str, Any], dark: bool) -> dict[str, Any]:
     return inked
 
 
-def show_table(names: Sequence[str], rows: Sequence[Sequence[Any]], alt: str, wrong: Any = None) -> None:
+def show_table(
+    names: Sequence[str], rows: Sequence[Sequence[Any]], alt: str, wrong: Any = None
+) -> None:
     """Write a table; one wider than the page scrolls sideways, also by the keyboard.
 
     Args:
@@ -168,7 +176,10 @@ def show_table(names: Sequence[str], rows: Sequence[Sequence[Any]], alt: str, wr
         alt: What the table shows.
         wrong: Row and column of a wrong cell.
     """
-    columns = [{"name": str(place), "label": name, "field": "", "align": "left"} for place, name in enumerate(names)]
+    columns = [
+        {"name": str(place), "label": name, "field": "", "align": "left"}
+        for place, name in enumerate(names)
+    ]
     table = ui.table(columns=columns, rows=[]).classes("seqcast-table")
     table.props("flat bordered dense separator=cell hide-bottom tabindex=0 role=region")
     with named(table, alt), table.add_slot("top-row"):
@@ -207,7 +218,9 @@ def explain_problem(error: BaseException) -> str:
     facts = {"expected": error.expected, "received": error.received}
     text = compose_message(error.where, **facts) if error.expected else str(error)
     path = getattr(error, "path", None)
-    text = text if path is None else text.replace(path, Path(path).name)  # a visitor does not know the folder
+    text = (
+        text if path is None else text.replace(path, Path(path).name)
+    )  # a visitor does not know the folder
     return text[:1].upper() + text[1:]
 
 
@@ -219,7 +232,9 @@ def warn(problem: str | DataError) -> None:
     """
     if isinstance(problem, DataError):
         rows = f" ({len(problem.rows):,} rows)" * (len(problem.rows) > 1)
-        problem = f"{explain_problem(problem).removesuffix('.')}{rows}. {in_page_words(problem.hint)}"
+        problem = (
+            f"{explain_problem(problem).removesuffix('.')}{rows}. {in_page_words(problem.hint)}"
+        )
     with ui.row().classes("items-center no-wrap"):
         ui.icon("warning", color="negative").props("aria-hidden=true")
         ui.label(problem)
@@ -238,7 +253,9 @@ def in_page_words(text: str) -> str:
     """
     fragments = text.fragments if isinstance(text, Phrase) else (text,)
     words = [
-        LABELS.get((each.name, each.value), LABELS.get(each.name, "")) if isinstance(each, Option) else str(each)
+        LABELS.get((each.name, each.value), LABELS.get(each.name, ""))
+        if isinstance(each, Option)
+        else str(each)
         for each in fragments
     ]
     return "".join(words) if all(words) else ""
@@ -251,7 +268,12 @@ def problem_card(error: BaseException, more: Callable[[], Any] | None = None) ->
         error: The error.
         more: Writes more below it and its hint.
     """
-    with panel_card().props("role=alert").classes("border-2").style("border-color: var(--q-negative)"):
+    with (
+        panel_card()
+        .props("role=alert")
+        .classes("border-2")
+        .style("border-color: var(--q-negative)")
+    ):
         with ui.row().classes("items-center no-wrap"):
             ui.icon("error", color="negative", size="md").props("aria-hidden=true")
             ui.label(explain_problem(error)).classes("font-medium")

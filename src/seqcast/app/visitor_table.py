@@ -29,7 +29,8 @@ ROLES: Mapping[str, str] = {
 }
 # The roles of covariates.
 COVARIATES = ("static", "past", "future")
-# Units of frequencies by their names in pandas, without S and E for the start or the end of a period.
+# Units of frequencies by their names in pandas, without S and E for the start or the end of a
+# period.
 OF_CLOCK = {"s": "second", "min": "minute", "h": "hour"}
 OF_MONTHS = {"M": "month", "Q": "quarter", "Y": "year"}
 STEPS = {**OF_CLOCK, "D": "day", "B": "working day", "W": "week", **OF_MONTHS}
@@ -62,7 +63,11 @@ class Roles:
             names: All columns.
         """
         roles = dict.fromkeys(map(str, names), "ignore" if guess.layout == "long" else "value")
-        for role, name in (("time", guess.time), ("unique_id", guess.unique_id), ("value", guess.value)):
+        for role, name in (
+            ("time", guess.time),
+            ("unique_id", guess.unique_id),
+            ("value", guess.value),
+        ):
             roles |= dict.fromkeys(tables.joined_parts(roles, str(name)), role)
         for role in COVARIATES:
             roles |= dict.fromkeys(getattr(guess, role), role)
@@ -97,9 +102,13 @@ class Roles:
             DataError: There is no column of values.
         """
         if not self.names("value"):
-            expected, hint = f"one for {ROLES['value']}", "Choose it in the table."
+            expected = f"one for {ROLES['value']}"
+            hint = "Choose it in the table."
             raise DataError("columns", expected=expected, received="none", hint=hint)
-        ids, time = (",".join(self.names(role)) or own for role, own in (("unique_id", "unique_id"), ("time", "ds")))
+        ids, time = (
+            ",".join(self.names(role)) or own
+            for role, own in (("unique_id", "unique_id"), ("time", "ds"))
+        )
         return Columns(ids, time, self.names("value")[0] if self.layout == "long" else "y")
 
 
@@ -110,7 +119,8 @@ class TableLimits:
     Args:
         rows: Most rows.
         columns: Most columns.
-        text_columns: Most columns that hold no numbers: each is tried as times in many formats, which takes 17 ms.
+        text_columns: Most columns that hold no numbers: each is tried as times in many formats,
+            which takes 17 ms.
         cells: Most cells, 8 bytes each at least.
     """
 
@@ -155,7 +165,9 @@ class TableLimits:
 def _check_count(name: str, noun: str, count: int, most: int) -> None:
     if count > most:
         hint = "Forecast tables of this size with the command line or the library."
-        raise DataError(path=name, expected=f"at most {most:,} {noun}", received=f"{count:,}", hint=hint)
+        raise DataError(
+            path=name, expected=f"at most {most:,} {noun}", received=f"{count:,}", hint=hint
+        )
 
 
 @dataclass(frozen=True)
@@ -181,7 +193,9 @@ class Table:
     limits: TableLimits = field(default_factory=TableLimits)
 
     @classmethod
-    def read(cls, path: Path, dialect: tables.Dialect | None = None, limits: TableLimits = TableLimits()) -> Self:
+    def read(
+        cls, path: Path, dialect: tables.Dialect | None = None, limits: TableLimits = TableLimits()
+    ) -> Self:
         """Read a file and guess its columns.
 
         Args:
@@ -205,7 +219,9 @@ class Table:
         Args:
             layout: The layout.
         """
-        guess = tables.guess_columns(self.raw.frame, {}, layout, day_first=self.raw.dialect.day_first)
+        guess = tables.guess_columns(
+            self.raw.frame, {}, layout, day_first=self.raw.dialect.day_first
+        )
         return replace(self, roles=Roles.of_guess(guess, self.raw.frame.columns))
 
     def frame(self) -> VisitorFrame:
@@ -214,19 +230,25 @@ class Table:
         Raises:
             DataError: Something in the table is wrong; it names column and row.
         """
-        columns, roles = self.roles.columns, self.roles
+        columns = self.roles.columns
+        roles = self.roles
         if roles.layout != "long":  # each cell becomes a row
             self.limits.check_rows(self.path.name, len(self.raw.frame) * len(roles.names("value")))
         steps = None if roles.names("time") else self.steps
         options = {"layout": roles.layout, "steps": steps, "ahead": bool(roles.names("future"))}
-        rows, ahead = tables.read_table(self.path, columns, dialect=self.dialect, **options), None
+        rows = tables.read_table(self.path, columns, dialect=self.dialect, **options)
+        ahead = None
         if roles.layout == "wide":
             is_chosen = rows.frame[columns.unique_id].isin(roles.names("value"))
             rows = replace(rows, frame=rows.frame[is_chosen])
         elif roles.names("future"):
             known, planned = tables.split_ahead(rows.with_ids(), columns)
             rows = replace(rows, frame=known.drop(columns=list(rows.added)))
-            ahead = planned[[columns.unique_id, columns.ds, *roles.names("future")]] if len(planned) else None
+            ahead = (
+                planned[[columns.unique_id, columns.ds, *roles.names("future")]]
+                if len(planned)
+                else None
+            )
         try:
             facts = Description.of(_checked(rows))
         except DataError as error:
@@ -234,13 +256,17 @@ class Table:
             located = rows.locate(error)
             located.row = None if error.row is None else int(rows.frame.index[error.row])
             raise located from error
-        problems = tuple(self._problem(name, error, rows) for name, error in facts.frame.skipped.items())
+        problems = tuple(
+            self._problem(name, error, rows) for name, error in facts.frame.skipped.items()
+        )
         return VisitorFrame(rows, ahead, roles, facts, problems)
 
     def _problem(self, series: Any, error: DataError, rows: tables.ReadTable) -> str:
         """Return a problem of a series in words, with its place in the file."""
         located = rows.locate(error)
-        place = located.where.removeprefix(str(self.path)).removesuffix(f" (series {error.series!r})")
+        place = located.where.removeprefix(str(self.path)).removesuffix(
+            f" (series {error.series!r})"
+        )
         return f"{series}{place}: expected {located.expected}, received {located.received}."
 
 
@@ -315,8 +341,13 @@ class VisitorFrame:
         Args:
             count: The number, or another word in its place.
         """
-        plural, (number, unit) = "s" * (count != 1), _unit(self.facts.frequency)
-        return f"{count} {unit}{plural}" if number == 1 else f"{count} step{plural} of {number} {unit}s"
+        plural = "s" * (count != 1)
+        (number, unit) = _unit(self.facts.frequency)
+        return (
+            f"{count} {unit}{plural}"
+            if number == 1
+            else f"{count} step{plural} of {number} {unit}s"
+        )
 
     def spoken_end(self, horizon: int, last: Any = None) -> str:
         """Return the time at which a forecast ends, such as `, to 8 March 2026`; nothing where steps are irregular.
@@ -328,7 +359,9 @@ class VisitorFrame:
         frequency = self.facts.frame.frequency
         if frequency is None:
             return ""
-        end = frequency.after(pd.Index([self.df[self.columns.ds].max() if last is None else last]), horizon)[0]
+        end = frequency.after(
+            pd.Index([self.df[self.columns.ds].max() if last is None else last]), horizon
+        )[0]
         if isinstance(frequency.name, int):
             return f", to step {end}"
         unit = _unit(frequency.name)[1]
@@ -370,7 +403,8 @@ def assumed_ahead(frame: VisitorFrame, horizon: int) -> Any:
     Returns:
         A pandas frame with the columns that are known in advance; `None` where there are none.
     """
-    names, columns = frame.roles.names("future"), frame.columns
+    names = frame.roles.names("future")
+    columns = frame.columns
     frequency = frame.facts.frame.frequency
     if not names or frequency is None:
         return None
@@ -381,7 +415,9 @@ def assumed_ahead(frame: VisitorFrame, horizon: int) -> Any:
         season = min(max(1, frame.facts.season_length), len(rows))
         places = len(rows) - season + np.arange(horizon) % season
         season_rows = rows[list(names)].ffill().iloc[places].reset_index(drop=True)
-        season_rows.insert(0, columns.ds, frequency.following(pd.Index(rows[columns.ds].iloc[-1:]), horizon))
+        season_rows.insert(
+            0, columns.ds, frequency.following(pd.Index(rows[columns.ds].iloc[-1:]), horizon)
+        )
         season_rows.insert(0, columns.unique_id, name)
         repeated.append(season_rows)
     assumed = pd.concat(repeated, ignore_index=True)
@@ -389,10 +425,16 @@ def assumed_ahead(frame: VisitorFrame, horizon: int) -> Any:
         return assumed
     keys = [columns.unique_id, columns.ds]
     known = frame.ahead.drop_duplicates(keys).set_index(keys)[list(names)]
-    return known.reindex(assumed.set_index(keys).index).combine_first(assumed.set_index(keys)).reset_index()
+    return (
+        known.reindex(assumed.set_index(keys).index)
+        .combine_first(assumed.set_index(keys))
+        .reset_index()
+    )
 
 
-def changed_ahead(ahead: Any, frame: VisitorFrame, series: str, *, step: int, column: str, value: Any) -> Any:
+def changed_ahead(
+    ahead: Any, frame: VisitorFrame, series: str, *, step: int, column: str, value: Any
+) -> Any:
     """Return the steps ahead with one value changed.
 
     Args:

@@ -55,7 +55,12 @@ class Asked:
         Args:
             frame: The series to forecast.
         """
-        options = {"horizon": self.horizon, "level": self.level, "effort": self.effort, "random_state": SEED}
+        options = {
+            "horizon": self.horizon,
+            "level": self.level,
+            "effort": self.effort,
+            "random_state": SEED,
+        }
         options |= {"on_bad_series": "skip"} if frame.problems else {}
         covariates = {f"{role}_covariates": names for role, names in self.covariates(frame).items()}
         return options | {"columns": frame.columns} | covariates
@@ -66,7 +71,11 @@ class Asked:
         Args:
             frame: The series to forecast.
         """
-        return {role: names for role, names in frame.covariates.items() if (role, self.effort) != ("past", "quick")}
+        return {
+            role: names
+            for role, names in frame.covariates.items()
+            if (role, self.effort) != ("past", "quick")
+        }
 
 
 @dataclass(eq=False)
@@ -105,8 +114,8 @@ class Session:
     def begin_fit(self) -> int:
         """Return the number of a new fit.
 
-        Each fit writes a file of its own, because two processes may fit for one visitor, and a fit that was stopped may
-        end after a newer one.
+        Each fit writes a file of its own, because two processes may fit for one visitor, and a fit
+        that was stopped may end after a newer one.
         """
         self.begun += 1
         return self.begun
@@ -156,7 +165,8 @@ class Session:
         Raises:
             DataError: Something in it is wrong; the table stays, without series, to be mended.
         """
-        self.table, self.frame = table, None
+        self.table = table
+        self.frame = None
         self._remove_model()
         self.taken = self.begun  # fits that have begun are those of another table
         self.fitted = self.outcome = self.backtest = self.explanation = None
@@ -176,7 +186,8 @@ class Session:
 
         self._remove_model()
         self.taken = number
-        self.fitted, self.outcome = asked, outcome
+        self.fitted = asked
+        self.outcome = outcome
         self.backtest = self.explanation = None
 
     def _remove_model(self, number: int | None = None) -> None:
@@ -196,8 +207,8 @@ class Session:
 class Sessions:
     """All visitors, and the three processes that work for them.
 
-    One process runs trainings in turn; another one runs forecasts and explanations, which take moments; the third reads
-    files, within limits.
+    One process runs trainings in turn; another one runs forecasts and explanations, which take
+    moments; the third reads files, within limits.
 
     Args:
         settings: Limits of the page.
@@ -224,7 +235,9 @@ class Sessions:
         if len(self._open) >= self.settings.max_sessions:
             expected = f"at most {self.settings.max_sessions} at a time"
             hint = "Close another page of this address, or try again later."
-            raise SessionLimitError("visitors", expected=expected, received=str(len(self._open)), hint=hint)
+            raise SessionLimitError(
+                "visitors", expected=expected, received=str(len(self._open)), hint=hint
+            )
         self._open.append(Session(Path(tempfile.mkdtemp(prefix="seqcast-app-"))))
         return self._open[-1]
 
@@ -255,19 +268,30 @@ class Sessions:
     async def _in_reader(self, name: str, function: Callable[..., Table], *arguments: Any) -> Table:
         if self._readings > self.settings.max_waiting:
             expected = f"at most {self.settings.max_waiting} files that wait to be read"
-            raise QueueFullError("the queue", expected=expected, received="another one", hint="Try again in a minute.")
+            raise QueueFullError(
+                "the queue",
+                expected=expected,
+                received="another one",
+                hint="Try again in a minute.",
+            )
 
         loop = asyncio.get_running_loop()
         hint = "Send fewer rows or columns, or use the command line."
         self._readings += 1
         try:
-            table: Table = await loop.run_in_executor(self._reader_thread, self.reader.run, function, *arguments)
+            table: Table = await loop.run_in_executor(
+                self._reader_thread, self.reader.run, function, *arguments
+            )
         except TimeoutError:
             expected = f"a table that is read in {self.reader.limits.seconds:g} s"
-            raise DataError(path=name, expected=expected, received="one that takes longer", hint=hint) from None
+            raise DataError(
+                path=name, expected=expected, received="one that takes longer", hint=hint
+            ) from None
         except (MemoryError, WorkerDiedError):
             expected = f"a table that is read in {self.reader.limits.memory >> 20} MiB"
-            raise DataError(path=name, expected=expected, received="one that takes more", hint=hint) from None
+            raise DataError(
+                path=name, expected=expected, received="one that takes more", hint=hint
+            ) from None
         finally:
             self._readings -= 1
         return table

@@ -31,7 +31,8 @@ PANELS: dict[str, tuple[str, str, Any]] = {
 }
 
 PREFERS_DARK = 'window.matchMedia("(prefers-color-scheme: dark)").matches'
-# A browser connects within moments of loading the page; a program that only asks for the page never does.
+# A browser connects within moments of loading the page; a program that only asks for the page never
+# does.
 CONNECTING_SECONDS = 15.0
 
 

@@ -1,7 +1,8 @@
 """The command line: `seqcast demo`, `describe`, `fit`, `predict`, `backtest`, `explain`, `report`, `plot` and others.
 
-In reading order: `start`, `main`, `declaration`, `forecaster_options`, `input_files`, `output_files`, `console`,
-and the modules of the commands. Nothing heavy is imported before a command needs it, so that `--help` answers at once.
+In reading order: `start`, `main`, `declaration`, `forecaster_options`, `input_files`,
+`output_files`, `console`, and the modules of the commands. Nothing heavy is imported before a
+command needs it, so that `--help` answers at once.
 
 Stability: stable.
 """

@@ -24,9 +24,10 @@ def anomalies(
 ) -> None:
     """List unusual rows, those outside the intervals of forecasts.
 
-    Each row is judged by a forecast from the rows before it. About one row in a hundred of usual data lies outside at
-    level 99. The first rows of a series, which a forecast needs to read, are not judged. A training can leave out the
-    rows in the file of -o: `seqcast fit --mask`. With `-o -` all judged rows are printed.
+    Each row is judged by a forecast from the rows before it. About one row in a hundred of usual
+    data lies outside at level 99. The first rows of a series, which a forecast needs to read, are
+    not judged. A training can leave out the rows in the file of -o: `seqcast fit --mask`. With `-o
+    -` all judged rows are printed.
 
     For example:
 
@@ -38,7 +39,8 @@ def anomalies(
 
     Args:
         model: File that `seqcast fit` wrote.
-        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is
+            standard input.
         table: Where all judged rows go.
         files: Format of the files.
         level: Level of the intervals in per cent.
@@ -53,11 +55,17 @@ def anomalies(
         if table.output is not None:
             table.write(judged)
         if figure is not None:
-            plots.save_figure(plots.anomaly_frame(judged, columns=fitted.series_state_.schema.columns), figure)
+            plots.save_figure(
+                plots.anomaly_frame(judged, columns=fitted.series_state_.schema.columns), figure
+            )
     unusual = judged[judged["anomaly"]].sort_values("score", ascending=False, kind="stable")
     counts = {"level": level, "rows": len(judged), "unusual": len(unusual)}
     facts = counts | {"most_unusual": as_records(unusual.head(most))}
-    table.report(facts, lambda: _print_unusual(judged, unusual.head(most), fitted, level), [table.path, figure])
+    table.report(
+        facts,
+        lambda: _print_unusual(judged, unusual.head(most), fitted, level),
+        [table.path, figure],
+    )
 
 
 def _print_unusual(judged: Any, unusual: Any, fitted: forecaster.Forecaster, level: float) -> None:
@@ -65,17 +73,30 @@ def _print_unusual(judged: Any, unusual: Any, fitted: forecaster.Forecaster, lev
     columns = fitted.series_state_.schema.columns
     trained = int(judged["trained_on"].sum())
     on = f", {trained} of which were trained on," if trained else ""
-    print_line(f"{int(judged['anomaly'].sum())} of {len(judged)} rows{on} lie outside their {level:g} % interval.")
+    print_line(
+        f"{int(judged['anomaly'].sum())} of {len(judged)} rows{on} lie outside their {level:g} % interval."
+    )
     if not len(unusual):
         return
     names = [name for name in (columns.unique_id, "target", columns.ds) if name in judged.columns]
     low, high = (f"{fitted.alias}-{side}-{intervals.level_text(level)}" for side in ("lo", "hi"))
     rows = []
     for row in unusual.to_dict("records"):
-        numbers = [*(number_text(row[name]) for name in (columns.value, low, high)), f"{row['score']:.2f}"]
-        rows.append([*(frames.stamp_text(row[name]) for name in names), *numbers, "yes" if row["trained_on"] else "no"])
+        numbers = [
+            *(number_text(row[name]) for name in (columns.value, low, high)),
+            f"{row['score']:.2f}",
+        ]
+        rows.append(
+            [
+                *(frames.stamp_text(row[name]) for name in names),
+                *numbers,
+                "yes" if row["trained_on"] else "no",
+            ]
+        )
     title = "The most unusual rows; score: how rare, in standard deviations"
-    print_table(title, [*names, "value", "usual from", "to", "score", "trained on"], rows, names=len(names))
+    print_table(
+        title, [*names, "value", "usual from", "to", "score", "trained on"], rows, names=len(names)
+    )
 
 
 def explain(
@@ -91,8 +112,9 @@ def explain(
 ) -> None:
     """Rank covariates by how much the forecast needs them.
 
-    A covariate counts by the growth of the error when its values belong to another window. The file holds rows that the
-    model was not trained on, and the context before them. Of the file of the fit, only the validation rows count.
+    A covariate counts by the growth of the error when its values belong to another window. The file
+    holds rows that the model was not trained on, and the context before them. Of the file of the
+    fit, only the validation rows count.
 
     For example:
 
@@ -100,7 +122,8 @@ def explain(
 
     Args:
         model: File that `seqcast fit` wrote.
-        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is
+            standard input.
         files: Format of the files.
         metric: Error: mae, mse or rmse, in scaled units.
         repeats: Permutations of each covariate.
@@ -146,10 +169,12 @@ def report(
 
     Args:
         model: File that `seqcast fit` wrote.
-        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is
+            standard input.
         files: Format of the files.
         output: HTML file.
-        future_file: File of the steps ahead, if the model needs it; planned rows at the end of the data do too.
+        future_file: File of the steps ahead, if the model needs it; planned rows at the end of the
+            data do too.
         n_windows: Cutoffs of the backtest, for which a network is trained; 0 for none.
         title: Title of the page.
         unit: Unit of the values.

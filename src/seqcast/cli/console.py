@@ -1,7 +1,8 @@
 """Printing of commands: results to standard output, notes and errors to standard error.
 
-An error is worded for a person at a terminal, who has files and types options. Its place comes from the fields of a
-`DataError`, its options and rows from those that its phrases mention; no message is parsed.
+An error is worded for a person at a terminal, who has files and types options. Its place comes from
+the fields of a `DataError`, its options and rows from those that its phrases mention; no message is
+parsed.
 """
 
 from __future__ import annotations
@@ -25,13 +26,26 @@ from rich.table import Table
 from seqcast import forecaster, tables
 from seqcast.cli.declaration import flags_of
 from seqcast.cli.forecaster_options import ForecasterOptions
-from seqcast.errors import DataError, Fix, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
+from seqcast.errors import (
+    DataError,
+    Fix,
+    Option,
+    Phrase,
+    Row,
+    SeqcastError,
+    SpecError,
+    compose_message,
+    compose_place,
+)
 from seqcast.runtime import writing_out
 from seqcast.specs import Columns
 
-# Characters that control a terminal, or the direction of writing, are shown as codes: names of series may have them.
+# Characters that control a terminal, or the direction of writing, are shown as codes: names of
+# series may have them.
 _CONTROLS = {
-    code: repr(chr(code))[1:-1] for code in range(0x2070) if category(chr(code)) in ("Cc", "Cf") and code not in (9, 10)
+    code: repr(chr(code))[1:-1]
+    for code in range(0x2070)
+    if category(chr(code)) in ("Cc", "Cf") and code not in (9, 10)
 }
 # Text between colons in names of series stays text, and becomes no emoji.
 _OUTPUT = Console(emoji=False)
@@ -40,7 +54,8 @@ _ERRORS = Console(stderr=True, emoji=False)
 # Most skipped series that are listed.
 MOST_SKIPPED = 5
 
-# Options of arguments in Python, where their names differ in more than `columns.`, `dialect.` or `_covariates`.
+# Options of arguments in Python, where their names differ in more than `columns.`, `dialect.` or
+# `_covariates`.
 RENAMED = {
     "columns": "--id, --time, --value",
     "unique_id": "--id",
@@ -86,7 +101,9 @@ def print_json(value: Any) -> None:
     print_line(json.dumps(value, indent=2, allow_nan=False))
 
 
-def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, names: int = 1) -> None:
+def print_table(
+    title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, names: int = 1
+) -> None:
     """Print a table of the result.
 
     Args:
@@ -98,7 +115,9 @@ def print_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str
     table = Table()
     for number, heading in enumerate(headings):
         # In a narrow terminal a number wraps; otherwise it would lose its end.
-        table.add_column(_shown(heading), justify="left" if number < names else "right", overflow="fold")
+        table.add_column(
+            _shown(heading), justify="left" if number < names else "right", overflow="fold"
+        )
     for cells in rows:
         table.add_row(*map(_shown, cells))
     print_line(title)
@@ -116,7 +135,9 @@ def note(text: str) -> None:
     Args:
         text: The note.
     """
-    with contextlib.suppress(OSError):  # standard error may be a file on a full disk; the work goes on
+    with contextlib.suppress(
+        OSError
+    ):  # standard error may be a file on a full disk; the work goes on
         _ERRORS.print(text.translate(_CONTROLS), highlight=False, markup=False, soft_wrap=True)
 
 
@@ -134,8 +155,8 @@ def print_error(text: str) -> None:
 def set_encodings() -> None:
     """Let standard output and error take any character.
 
-    Pipes and files get UTF-8, as files of -o do, unless PYTHONIOENCODING names another encoding. A character that an
-    encoding lacks, as that of a terminal may, is printed as its code.
+    Pipes and files get UTF-8, as files of -o do, unless PYTHONIOENCODING names another encoding. A
+    character that an encoding lacks, as that of a terminal may, is printed as its code.
     """
     for stream in (sys.stdout, sys.stderr):
         if not isinstance(stream, io.TextIOWrapper):  # pythonw of Windows has none
@@ -147,8 +168,8 @@ def set_encodings() -> None:
 
 # ---------------------------------------------------------------- errors
 
-# Texts of errors that say that memory is lacking: of libraries that are loaded, of XLA, of the system, of threads, and
-# of Python.
+# Texts of errors that say that memory is lacking: of libraries that are loaded, of XLA, of the
+# system, of threads, and of Python.
 _OF_MEMORY = (
     "failed to map segment",
     "RESOURCE_EXHAUSTED",
@@ -254,12 +275,21 @@ def word_error(error: SeqcastError, options: Collection[str] = ()) -> str:
         return word_option(mention, options) if isinstance(mention, Option) else str(mention)
 
     where = error.where
-    if isinstance(error, SpecError) or (isinstance(error, DataError) and error.column is None and error.path is None):
+    if isinstance(error, SpecError) or (
+        isinstance(error, DataError) and error.column is None and error.path is None
+    ):
         where = _flag(where, options) or where
-    if isinstance(error, DataError) and error.option is not None and (flag := _flag(error.option, options)):
+    if (
+        isinstance(error, DataError)
+        and error.option is not None
+        and (flag := _flag(error.option, options))
+    ):
         where = compose_place(option=flag, column=error.column, row=error.row, series=error.series)
     texts = {name: getattr(error, name) for name in ("expected", "received", "hint")}
-    worded = {name: text.worded(word) if isinstance(text, Phrase) else text for name, text in texts.items()}
+    worded = {
+        name: text.worded(word) if isinstance(text, Phrase) else text
+        for name, text in texts.items()
+    }
     if isinstance(error, DataError):
         worded["hint"] = _HINTS.get(error.fix, worded["hint"])
     return compose_message(where, **worded)

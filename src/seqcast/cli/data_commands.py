@@ -32,7 +32,8 @@ def describe(
 ) -> None:
     """Describe the series of a file: rows, step, gaps, outliers, season and trend, and all that is wrong.
 
-    It says what would forecast the file, in about what time, and for each fault the option that settles it.
+    It says what would forecast the file, in about what time, and for each fault the option that
+    settles it.
 
     For example:
 
@@ -43,7 +44,8 @@ def describe(
         seqcast describe sales.csv --json > facts.json
 
     Args:
-        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is
+            standard input.
         files: Format of the files.
         options: The file, the network and its training.
         horizon: Describe also the fit for this number of steps.
@@ -65,9 +67,21 @@ def describe(
         print_json(found.to_dict() | {"faults": list(map(word, facts.faults))})
     else:
         names = () if rows.guess is None else rows.guess.unused
-        unread = [f"Not used: {', '.join(names)}. Name covariates with --static, --future, --past."] if names else []
-        others = replace(facts, faults=tuple(each for each in facts.faults if not isinstance(each, AmbiguityError)))
-        lines = [*_ambiguity_lines(facts.faults), *found.lines(), *unread, *others.fault_lines(word)]
+        unread = (
+            [f"Not used: {', '.join(names)}. Name covariates with --static, --future, --past."]
+            if names
+            else []
+        )
+        others = replace(
+            facts,
+            faults=tuple(each for each in facts.faults if not isinstance(each, AmbiguityError)),
+        )
+        lines = [
+            *_ambiguity_lines(facts.faults),
+            *found.lines(),
+            *unread,
+            *others.fault_lines(word),
+        ]
         print_line("\n".join(lines))
     if figure is not None:
         with writing_results():
@@ -100,7 +114,10 @@ def _with_outlook(rows: tables.ReadTable, options: ForecasterOptions) -> forecas
     given = options.forecaster(12, rows.columns).get_params(deep=False)
     facts = forecaster.described(given, rows)
     given |= {"horizon": proposed_horizon(facts)}
-    settings = {"horizon": given["horizon"], **forecaster.outlook(given, facts.frame.source.lengths)}
+    settings = {
+        "horizon": given["horizon"],
+        **forecaster.outlook(given, facts.frame.source.lengths),
+    }
     return forecaster.PlannedFit(facts, settings)
 
 
@@ -121,7 +138,8 @@ def plot(
         seqcast plot sales.csv forecast.csv -o forecast.png
 
     Args:
-        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is
+            standard input.
         forecast: CSV or Parquet file that `predict` or `backtest` wrote.
         columns: The columns of both.
         files: Format of the files.
@@ -132,7 +150,8 @@ def plot(
     """
     check_figures(output, read=[data, forecast], force=force)
     rows = files.guess(data, columns)
-    names, unique_id = rows.columns, rows.columns.unique_id
+    names = rows.columns
+    unique_id = rows.columns.unique_id
     of_forecasts = files.read(forecast, names, value=False)
     forecasts = of_forecasts.with_ids()
     if rows.layout == "wide" and of_forecasts.one_series:
@@ -143,10 +162,19 @@ def plot(
         history, forecasts = (each.astype({unique_id: "str"}) for each in (history, forecasts))
     with tables.in_files(df=rows, forecast_df=of_forecasts):
         if not history[unique_id].isin(ids).any():
-            expected, received = f"series of {data}, such as {history[unique_id].iloc[0]!r}", repr(ids[0])
+            expected = f"series of {data}, such as {history[unique_id].iloc[0]!r}"
+            received = repr(ids[0])
             hint = "Give the file that was forecast from."
-            raise DataError(option="forecast_df", column=unique_id, expected=expected, received=received, hint=hint)
-        figure = plots.forecast_frame(history, forecasts, columns=names, max_series=max_series, last=last)
+            raise DataError(
+                option="forecast_df",
+                column=unique_id,
+                expected=expected,
+                received=received,
+                hint=hint,
+            )
+        figure = plots.forecast_frame(
+            history, forecasts, columns=names, max_series=max_series, last=last
+        )
         with writing_results():
             plots.save_figure(figure, output)
     print_line(f"Wrote {output}")
@@ -160,7 +188,9 @@ def _as_long(wide: Any, columns: Columns, ids: Iterable[str]) -> Any:
     for name in ids:
         bounds = tuple(f"{name}-{side}-" for side in ("lo", "hi"))
         own = [column for column in wide.columns if column == name or column.startswith(bounds)]
-        long = wide[[columns.ds, *own]].rename(columns={each: "seqcast" + each.removeprefix(name) for each in own})
+        long = wide[[columns.ds, *own]].rename(
+            columns={each: "seqcast" + each.removeprefix(name) for each in own}
+        )
         by_series += [long.assign(**{columns.unique_id: name})] * bool(own)
     return pd.concat(by_series, ignore_index=True) if by_series else wide
 
@@ -178,9 +208,8 @@ def partition(
 ) -> None:
     """Sort a table of any size into a folder of Parquet files.
 
-    Each file has whole series, sorted by time. The table may be larger than the memory: rows that do not fit are sorted
-    on the disk.
-    Needs the extra `files`: pip install '.[files]'.
+    Each file has whole series, sorted by time. The table may be larger than the memory: rows that
+    do not fit are sorted on the disk. Needs the extra `files`: pip install '.[files]'.
 
     For example:
 
@@ -195,7 +224,8 @@ def partition(
         output: Folder to write.
         id_column: Column that names the series.
         time_column: Column with the time stamp, or a whole number.
-        time_format: Format of times: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.
+        time_format: Format of times: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that
+            are no times.
         files: Most files to write.
         memory_limit: Memory to sort with, as '4 GB'.
         force: Replace a folder of Parquet files.
@@ -205,7 +235,9 @@ def partition(
 
     columns = ColumnOptions(id_column, time_column, time_format=time_format).columns
     with writing_results():
-        written = write(sources, output, columns=columns, files=files, memory_limit=memory_limit, force=force)
+        written = write(
+            sources, output, columns=columns, files=files, memory_limit=memory_limit, force=force
+        )
     if as_json:
         print_json(asdict(written) | {"folder": str(written.folder)})
         return

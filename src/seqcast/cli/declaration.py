@@ -1,8 +1,9 @@
 """Commands as typer sees them, declared once: options come from the signature of a function, help from its docstring.
 
-A parameter becomes an option of the same name, with its entry under `Args:` as help. A parameter whose type is a
-dataclass becomes an option for each field that is no parameter of the command. In the help, the options of a dataclass
-have a panel, whose title begins its docstring, up to "as typed"; the usual ones come before all panels.
+A parameter becomes an option of the same name, with its entry under `Args:` as help. A parameter
+whose type is a dataclass becomes an option for each field that is no parameter of the command. In
+the help, the options of a dataclass have a panel, whose title begins its docstring, up to "as
+typed"; the usual ones come before all panels.
 """
 
 import contextlib
@@ -25,9 +26,22 @@ _ARGUMENTS |= {"models": "[NAME=]MODEL", "sources": "DATA...", "table": "FILE"}
 _SHORT = {"horizon": ("-H",), "output": ("-o",), "quiet": ("-q",)}
 _OPPOSITE = {"browser": "/--no-browser", "day_first": "/--month-first", "header": "/--no-header"}
 # Options that are needed most days: they come first, with those that only one command has.
-_USUAL = ("horizon", "output", "id_column", "time_column", "value_column", "effort", "level", "time_limit", "as_json")
+_USUAL = (
+    "horizon",
+    "output",
+    "id_column",
+    "time_column",
+    "value_column",
+    "effort",
+    "level",
+    "time_limit",
+    "as_json",
+)
 # Fields that do nothing for a command, or that it refuses.
-_UNUSED = {"describe": ("calibrate", "learning_rate", "quiet", "seed"), "tune": ("effort", "members")}
+_UNUSED = {
+    "describe": ("calibrate", "learning_rate", "quiet", "seed"),
+    "tune": ("effort", "members"),
+}
 # The least value of whole numbers that may be smaller than one.
 _LEAST = {"n_windows": 0, "port": 0, "seed": 0}
 
@@ -36,11 +50,15 @@ def declared(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command as typer should see it.
 
     Args:
-        command: A function whose docstring describes its parameters under `Args:`, after the help of the command.
+        command: A function whose docstring describes its parameters under `Args:`, after the help
+            of the command.
     """
     own = inspect.signature(command, eval_str=True).parameters
-    groups: dict[str, Any] = {name: each.annotation for name, each in own.items() if is_dataclass(each.annotation)}
-    parameters, places = list(_options(command)), {}
+    groups: dict[str, Any] = {
+        name: each.annotation for name, each in own.items() if is_dataclass(each.annotation)
+    }
+    parameters = list(_options(command))
+    places = {}
     for group, kind in reversed(groups.items()):  # the last ones are those of the series
         for parameter in _options(kind):
             if parameter.name not in (*own, *_UNUSED.get(command.__name__, ())):
@@ -90,14 +108,22 @@ def _options(source: Any) -> Iterator[inspect.Parameter]:
             metavar = "PATH" if kind in (Path, Path | None) else "TEXT"
             if kind in (int, int | None):
                 least = _LEAST.get(name, 1)
-                parser, metavar = partial(_parse, int, least, f"a whole number, at least {least}"), "N"
+                parser = partial(_parse, int, least, f"a whole number, at least {least}")
+                metavar = "N"
             elif kind in (float, float | None):
-                parser, metavar = partial(_parse, float, -math.inf, "a number"), "NUMBER"
+                parser = partial(_parse, float, -math.inf, "a number")
+                metavar = "NUMBER"
             info = typer.Option(
-                *_flags(name), help=text, parser=parser, metavar=metavar, rich_help_panel=titles.get(name)
+                *_flags(name),
+                help=text,
+                parser=parser,
+                metavar=metavar,
+                rich_help_panel=titles.get(name),
             )
         kind = list[str] if kind == tuple[str, ...] else kind
-        yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, info])
+        yield parameter.replace(
+            kind=inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, info]
+        )
 
 
 def _docstrings(source: Any) -> tuple[dict[str, str], dict[str, str]]:
@@ -105,7 +131,8 @@ def _docstrings(source: Any) -> tuple[dict[str, str], dict[str, str]]:
 
     The title is that of the dataclass that declares the field.
     """
-    described, titles = dict[str, str](), dict[str, str]()
+    described = dict[str, str]()
+    titles = dict[str, str]()
     for each in (source,) if inspect.isfunction(source) else source.__mro__[:-1]:
         summary, _, section = inspect.cleandoc(each.__doc__ or "").partition("Args:\n")
         entries = re.findall(r"^    (\w+): (.+(?:\n {5,}.+)*)", section, flags=re.MULTILINE)

@@ -9,7 +9,13 @@ from typing import Any
 
 from seqcast import forecaster, tables
 from seqcast.cli.console import note, note_sentinels, note_skipped, print_json, print_line
-from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, given, split_names
+from seqcast.cli.forecaster_options import (
+    ForecasterOptions,
+    MachineOptions,
+    TrainingOptions,
+    given,
+    split_names,
+)
 from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_output
 from seqcast.errors import SpecError, TrainingError
@@ -31,9 +37,10 @@ def fit(
 ) -> None:
     """Train on all series of a file, and write the model to a file.
 
-    Ctrl-C ends the training and writes the best weights so far, with `--members` the finished networks; the exit code
-    is 0. Without any weights, and at a second Ctrl-C, nothing is written and the exit code is 130. A training that
-    diverges after its first epoch writes the same; the exit code is 1.
+    Ctrl-C ends the training and writes the best weights so far, with `--members` the finished
+    networks; the exit code is 0. Without any weights, and at a second Ctrl-C, nothing is written
+    and the exit code is 130. A training that diverges after its first epoch writes the same; the
+    exit code is 1.
 
     For example:
 
@@ -54,7 +61,8 @@ def fit(
         seqcast fit sales.csv -H 28 --static region --future price,promotion -o m.seqcast
 
     Args:
-        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is
+            standard input.
         horizon: Steps to forecast.
         output: File for the fitted model.
         training: Time limit and checkpoints of the training.
@@ -69,7 +77,8 @@ def fit(
     check_output(output, read=[data, mask], force=force)
     callbacks = _log_callbacks(log, machines.ray, output)
     if mask is not None and machines.reads_pieces(data):
-        expected, hint = "none where rows are read piece by piece", "Leave it out."
+        expected = "none where rows are read piece by piece"
+        hint = "Leave it out."
         raise SpecError("mask", expected=expected, received=str(mask), hint=hint)
     model = options.forecaster(horizon, silent=as_json)
     rows, columns = files.read_rows(data, options, machines)
@@ -85,14 +94,27 @@ def fit(
     for words in saved:
         note(f"Interrupted; saved {words}.")
     if as_json:
-        facts = {"file": str(output), "choice": model.choice_.to_dict(), "season_length": model.season_length_}
+        facts = {
+            "file": str(output),
+            "choice": model.choice_.to_dict(),
+            "season_length": model.season_length_,
+        }
         seconds = sum(history.seconds for history in model.histories_)
-        print_json({**facts, "networks": len(model.engines_), "seconds": seconds, "interrupted": bool(saved)})
+        print_json(
+            {
+                **facts,
+                "networks": len(model.engines_),
+                "seconds": seconds,
+                "interrupted": bool(saved),
+            }
+        )
     else:
         print_line(f"Wrote {output}")
 
 
-def update(model: Path, data: Path, files: FileOptions, output: Path | None = None, force: bool = False) -> None:
+def update(
+    model: Path, data: Path, files: FileOptions, output: Path | None = None, force: bool = False
+) -> None:
     """Append newer rows to a fitted model, to forecast from their end.
 
     Nothing is trained.
@@ -147,7 +169,8 @@ def finetune(
     training = given(epochs=epochs, learning_rate=learning_rate)
     with files.opened(model, data) as (fitted, rows):
         if training and learning_rate is None and fitted.training_:
-            # Fields that are absent are those of the fit, whose rate is too large for a fine-tuning.
+            # Fields that are absent are those of the fit, whose rate is too large for a
+            # fine-tuning.
             training["learning_rate"] = fitted.training_[0].learning_rate / 10
         fitted.finetune(rows, freeze=split_names(freeze), training=training or None)
     with writing_results():
@@ -163,7 +186,12 @@ def _log_callbacks(log: Path | None, ray: str | None, output: Path) -> list[Any]
         hint = "Workers write no log: leave it out."
         raise SpecError("log", expected="none with --ray", received=str(log), hint=hint)
     if log.absolute() == output.absolute():
-        raise SpecError("log", expected="a file of its own", received=f"that of -o, {log}", hint="Name another one.")
+        raise SpecError(
+            "log",
+            expected="a file of its own",
+            received=f"that of -o, {log}",
+            hint="Name another one.",
+        )
     from seqcast.training import TrainingLog
 
     callback = TrainingLog(log)
@@ -185,7 +213,9 @@ def _saved_weights(model: forecaster.Forecaster, output: Path) -> Iterator[list[
         if error.best is not None and len(error.history):
             with writing_results():
                 error.best.save(output)
-            note(f"Wrote {output} with {_in_words(error.best)}, from before the training went wrong.")
+            note(
+                f"Wrote {output} with {_in_words(error.best)}, from before the training went wrong."
+            )
         raise
 
 
@@ -198,4 +228,8 @@ def _in_words(model: forecaster.Forecaster) -> str:
     if len(model.engines_) > 1:
         return f"{len(model.engines_)} networks, those that had finished"
     best = model.history_.best_epoch
-    return "the weights of the last step" if best is None else f"the best weights so far, those of epoch {best}"
+    return (
+        "the weights of the last step"
+        if best is None
+        else f"the best weights so far, those of epoch {best}"
+    )

@@ -9,7 +9,12 @@ from typing import Any
 from seqcast import evaluation, forecaster, plots, tables
 from seqcast.cli.console import note, note_sentinels, note_skipped, print_table
 from seqcast.cli.data_commands import proposed_horizon
-from seqcast.cli.forecaster_options import ForecasterOptions, MachineOptions, TrainingOptions, parse_levels
+from seqcast.cli.forecaster_options import (
+    ForecasterOptions,
+    MachineOptions,
+    TrainingOptions,
+    parse_levels,
+)
 from seqcast.cli.input_files import OF_READING, FileOptions, future_of
 from seqcast.cli.output_files import TableOptions, as_records, check_figures
 from seqcast.errors import SpecError, counted
@@ -27,7 +32,8 @@ def forecast(
 ) -> None:
     """Forecast the series of a file with the best candidates.
 
-    A line says which were chosen, and why. Only the forecast is saved; `fit` saves the model for `predict`.
+    A line says which were chosen, and why. Only the forecast is saved; `fit` saves the model for
+    `predict`.
 
     For example:
 
@@ -44,12 +50,14 @@ def forecast(
         seqcast forecast - -H 28 --json < sales.csv > forecast.json
 
     Args:
-        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is
+            standard input.
         table: Where the forecast goes; standard output if no file is named.
         files: Format of the files.
         options: The file, the network and its training.
         horizon: Steps to forecast; a season, or else twelve, if absent.
-        future_file: File of the steps ahead with their known values; the rows after the last value in DATA if absent.
+        future_file: File of the steps ahead with their known values; the rows after the last value
+            in DATA if absent.
         time_limit: Be done in this time: 90, '10 min', 1h; in place of epochs.
     """
     model = options.forecaster(12 if horizon is None else horizon, silent=True)
@@ -69,7 +77,13 @@ def forecast(
     note_skipped(model, rows, OF_READING)
     if not options.quiet:
         note(forecaster.what_was_chosen(model))
-    table.give(result, model, rows.layout, choice=model.choice_.to_dict(), season_length=model.season_length_)
+    table.give(
+        result,
+        model,
+        rows.layout,
+        choice=model.choice_.to_dict(),
+        season_length=model.season_length_,
+    )
 
 
 def predict(
@@ -115,17 +129,21 @@ def predict(
         future_file: File of the steps ahead with their known values.
         level: Levels of the intervals in per cent, with commas; the fit's if absent.
         samples: Sample paths to draw, instead of a point and intervals.
-        total: Sums in place of steps: of all steps, of a number of steps each, or of each period, such as W or M.
+        total: Sums in place of steps: of all steps, of a number of steps each, or of each period,
+            such as W or M.
         total_over: What is summed up: steps of each series, or series too.
     """
-    folder, read = table.folder(in_pieces=machines.reads_pieces(data)), [model, data, future_file]
+    folder = table.folder(in_pieces=machines.reads_pieces(data))
+    read = [model, data, future_file]
     fitted = files.load(model)
     if folder is None:
         table.check(read, column=fitted.alias)
     for name, given in (("samples", samples), ("total", total)):
         if files.layout == "wide" and given is not None:
             hint = "Leave out one of the two."
-            raise SpecError(name, expected="none with --layout wide", received=str(given), hint=hint)
+            raise SpecError(
+                name, expected="none with --layout wide", received=str(given), hint=hint
+            )
     in_pieces = data is not None and machines.reads_pieces(data)
     rows = files.source(data) if data is not None and in_pieces else files.read_for(fitted, data)
     future_file = future_of(rows, fitted, future_file)
@@ -156,8 +174,11 @@ def _total(text: str | None) -> int | str | None:
     try:
         return int(text)
     except ValueError:  # Python reads no more than a few thousand digits
-        expected, received = "a number of steps, all, or a period such as W", f"{len(text):,} digits"
-        raise SpecError("total", expected=expected, received=received, hint="Choose a smaller one.") from None
+        expected = "a number of steps, all, or a period such as W"
+        received = f"{len(text):,} digits"
+        raise SpecError(
+            "total", expected=expected, received=received, hint="Choose a smaller one."
+        ) from None
 
 
 def backtest(
@@ -175,8 +196,8 @@ def backtest(
 ) -> None:
     """Forecast a file's own past, and score it next to naive forecasts.
 
-    Networks are trained up to a cutoff, and the forecasts from there compared with the actual values. With `-o -` the
-    forecasts are printed in place of the scores.
+    Networks are trained up to a cutoff, and the forecasts from there compared with the actual
+    values. With `-o -` the forecasts are printed in place of the scores.
 
     For example:
 
@@ -187,7 +208,8 @@ def backtest(
         seqcast backtest 'sales/*.parquet' -H 28 -o backtest
 
     Args:
-        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is
+            standard input.
         horizon: Steps to forecast.
         table: Where all forecasts go.
         training: Time limit and checkpoints of the training.
@@ -201,9 +223,11 @@ def backtest(
     """
     in_pieces = machines.reads_pieces(data)
     if in_pieces and figure is not None:
-        expected, hint = "none where rows are read piece by piece", "Leave it out."
+        expected = "none where rows are read piece by piece"
+        hint = "Leave it out."
         raise SpecError("--figure", expected=expected, received=str(figure), hint=hint)
-    model, folder = options.forecaster(horizon, silent=table.as_json), table.folder(in_pieces=in_pieces)
+    model = options.forecaster(horizon, silent=table.as_json)
+    folder = table.folder(in_pieces=in_pieces)
     if folder is None:
         table.check([data], column=model.alias, one_of_two=True)
     check_figures(figure, read=[data], force=table.force)
@@ -211,7 +235,9 @@ def backtest(
     model.set_params(columns=columns)
     with tables.in_files(df=rows):
         how = training.arguments(machines, files.max_size)
-        result = model.backtest(rows, n_windows, step_size, refit=refit or False, output=folder, **how)
+        result = model.backtest(
+            rows, n_windows, step_size, refit=refit or False, output=folder, **how
+        )
     if folder is not None:
         table.report_folder(folder)
         return
@@ -221,9 +247,12 @@ def backtest(
         if table.output is not None:
             table.write(result)
         if figure is not None and table_of_rows is not None:
-            plots.save_figure(plots.forecast_frame(table_of_rows.with_ids(), result, columns=columns), figure)
+            plots.save_figure(
+                plots.forecast_frame(table_of_rows.with_ids(), result, columns=columns), figure
+            )
     facts = {"n_windows": n_windows, "horizon": horizon, "scores": as_records(scores)}
-    cutoffs, steps = counted(n_windows, "cutoff"), counted(horizon, "step")
+    cutoffs = counted(n_windows, "cutoff")
+    steps = counted(horizon, "step")
     title = f"Backtest from {cutoffs}, {steps} each; mean over cutoffs and series"
     table.report(facts, lambda: _print_scores(title, scores), [table.path, figure])
 
@@ -244,8 +273,11 @@ def _print_scores(title: str, scores: Any) -> None:
     """Print a row for each metric, and for each target where there are several."""
     rows = []
     for row in scores.to_dict("records"):
-        name, target = evaluation.spoken_metric(row.pop("metric")), row.pop("target", "")
+        name = evaluation.spoken_metric(row.pop("metric"))
+        target = row.pop("target", "")
         # A model without intervals has no score of them.
         numbers = (number_text(number) if number == number else "" for number in row.values())
         rows.append([f"{name} {target}".rstrip(), *numbers])
-    print_table(title, [name.replace("_", " ") for name in scores.columns if name != "target"], rows)
+    print_table(
+        title, [name.replace("_", " ") for name in scores.columns if name != "target"], rows
+    )

@@ -14,7 +14,14 @@ from seqcast.specs import CheckpointSpec, Columns
 if TYPE_CHECKING:
     from seqcast.forecaster import Forecaster
 # Options that are arguments of a forecaster as they are.
-_AS_TYPED: tuple[str, ...] = ("context_length", "season_length", "missing", "on_bad_series", "on_duplicates", "scale")
+_AS_TYPED: tuple[str, ...] = (
+    "context_length",
+    "season_length",
+    "missing",
+    "on_bad_series",
+    "on_duplicates",
+    "scale",
+)
 _AS_TYPED += ("support", "effort", "calibrate", "members")
 
 
@@ -24,9 +31,11 @@ class ColumnOptions:
 
     Args:
         id_column: Column that names the series, or several with commas; guessed if absent.
-        time_column: Column with the time stamp or a whole number, or several with commas; guessed if absent.
+        time_column: Column with the time stamp or a whole number, or several with commas; guessed
+            if absent.
         value_column: Column with the value; several with commas; guessed if absent.
-        time_format: Format of times: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that are no times.
+        time_format: Format of times: %d.%m.%Y, %Y%m%d, unix_s, ...; integer for whole numbers that
+            are no times.
         tz: Time zone of the clock that times were read from, such as Europe/Berlin.
         freq: Step between stamps (h, D, W-SAT, MS, ... or 1); inferred when absent.
     """
@@ -53,7 +62,11 @@ class ColumnOptions:
     @property
     def step(self) -> str | int | None:
         """The step between stamps; a whole number as such."""
-        return int(self.freq) if self.freq is not None and re.fullmatch(r"\d{1,18}", self.freq) else self.freq
+        return (
+            int(self.freq)
+            if self.freq is not None and re.fullmatch(r"\d{1,18}", self.freq)
+            else self.freq
+        )
 
     @property
     def covariates(self) -> tuple[str, ...]:
@@ -99,7 +112,11 @@ class SeriesOptions(ColumnOptions):
     @property
     def covariates(self) -> tuple[str, ...]:
         """The columns of covariates."""
-        return tuple(name for role in ("static", "past", "future") for name in split_names(getattr(self, role)))
+        return tuple(
+            name
+            for role in ("static", "past", "future")
+            for name in split_names(getattr(self, role))
+        )
 
 
 @dataclass(frozen=True)
@@ -108,8 +125,8 @@ class ForecasterOptions(SeriesOptions):
 
     Args:
         preset: Network: auto, classic, segment or pretrained (not trained).
-        effort: How much preset auto tries: quick trains nothing, balanced a network, best as many as help; auto goes by
-            the number of rows.
+        effort: How much preset auto tries: quick trains nothing, balanced a network, best as many
+            as help; auto goes by the number of rows.
         context_length: Steps of past to read; chosen from the data if absent.
         units: Width of each layer of encoder and decoder, instead of the preset's.
         cell: Recurrent cell, instead of gru: lstm or simple_rnn.
@@ -135,7 +152,9 @@ class ForecasterOptions(SeriesOptions):
     seed: int | None = None
     quiet: bool = False
 
-    def forecaster(self, horizon: int, columns: Columns | None = None, *, silent: bool = False) -> Forecaster:
+    def forecaster(
+        self, horizon: int, columns: Columns | None = None, *, silent: bool = False
+    ) -> Forecaster:
         """Return the forecaster of these options, not fitted.
 
         Args:
@@ -145,12 +164,17 @@ class ForecasterOptions(SeriesOptions):
         """
         level = forecaster.interval_levels(parse_levels(self.level))
         same: dict[str, Any] = {name: getattr(self, name) for name in _AS_TYPED}
-        same |= {f"{role}_covariates": split_names(getattr(self, role)) for role in ("static", "past", "future")}
+        same |= {
+            f"{role}_covariates": split_names(getattr(self, role))
+            for role in ("static", "past", "future")
+        }
         return forecaster.Forecaster(
             horizon,
             columns=columns or self.columns,
             freq=self.step,
-            calendar=self.calendar if self.calendar in ("auto", "none") else split_names(self.calendar),
+            calendar=self.calendar
+            if self.calendar in ("auto", "none")
+            else split_names(self.calendar),
             preset=self._network(level),
             level=level,
             # The forecaster's own rules apply to the rest.
@@ -199,9 +223,15 @@ class TrainingOptions:
             machines: Memory and processes.
             max_size: Length of the files of a checkpoint.
         """
-        checkpoint = None if self.checkpoint is None else CheckpointSpec(self.checkpoint, max_size=max_size)
+        checkpoint = (
+            None if self.checkpoint is None else CheckpointSpec(self.checkpoint, max_size=max_size)
+        )
         how = {"checkpoint": checkpoint, "resume": self.resume, "time_limit": self.time_limit}
-        return {**how, "memory_limit": machines.memory_limit, "on": machines.cluster(self.checkpoint)}
+        return {
+            **how,
+            "memory_limit": machines.memory_limit,
+            "on": machines.cluster(self.checkpoint),
+        }
 
 
 @dataclass(frozen=True)
@@ -209,8 +239,9 @@ class MachineOptions:
     """Memory and processes, as typed.
 
     Args:
-        memory_limit: Memory for the rows of Parquet files that are read piece by piece, as '512 MiB'; 1 GiB if absent.
-            A folder or a pattern such as 'sales/*.parquet' is read so in any case. --output may then be a folder.
+        memory_limit: Memory for the rows of Parquet files that are read piece by piece, as '512
+            MiB'; 1 GiB if absent. A folder or a pattern such as 'sales/*.parquet' is read so in any
+            case. --output may then be a folder.
         ray: Work in processes of Ray: local, auto, host:port, ray://host:port.
         workers: Workers of --ray; one a core if absent.
     """

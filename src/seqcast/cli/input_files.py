@@ -11,7 +11,12 @@ from typing import Any
 from seqcast import forecaster, tables
 from seqcast.cli.console import note
 from seqcast.cli.declaration import flags_of
-from seqcast.cli.forecaster_options import ColumnOptions, ForecasterOptions, MachineOptions, split_names
+from seqcast.cli.forecaster_options import (
+    ColumnOptions,
+    ForecasterOptions,
+    MachineOptions,
+    split_names,
+)
 from seqcast.errors import AmbiguityError, DataError, SpecError
 from seqcast.specs import Columns
 
@@ -28,14 +33,18 @@ class FileOptions:
         thousands: Mark between thousands: , or . or ' or a space.
         encoding: Encoding of a text file: utf-8, cp1252, utf-16, ...
         day_first: Whether 01/02/2024 is in February or in January.
-        header: Whether the first line names the columns; they are 1, 2, ... without; inferred if absent.
+        header: Whether the first line names the columns; they are 1, 2, ... without; inferred if
+            absent.
         sheet: Sheet of an Excel file; the first if absent.
-        missing_values: What stands for a missing value, with commas, as -9999,n/a; an empty cell always does. A model
-            reads later files as that of its fit, if absent.
-        max_size: Memory that a file may unpack to, as 8GB; 4GB, and a hundred times the file's size, if absent.
-        layout: Layout of the table: long (a row for each series and time), wide (a series in each column), rows (a
-            series in each row) or grid (the months of a year, or hours of a day, in each row); guessed if absent.
-        start: First time of a table without times, as 2024-01-31, with --freq; steps 1, 2, 3, ... if absent.
+        missing_values: What stands for a missing value, with commas, as -9999,n/a; an empty cell
+            always does. A model reads later files as that of its fit, if absent.
+        max_size: Memory that a file may unpack to, as 8GB; 4GB, and a hundred times the file's
+            size, if absent.
+        layout: Layout of the table: long (a row for each series and time), wide (a series in each
+            column), rows (a series in each row) or grid (the months of a year, or hours of a day,
+            in each row); guessed if absent.
+        start: First time of a table without times, as 2024-01-31, with --freq; steps 1, 2, 3, ...
+            if absent.
     """
 
     sep: str | None = None
@@ -55,7 +64,9 @@ class FileOptions:
         """The dialect of the files, as far as it was typed."""
         sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
         missing = split_names(self.missing_values or "")
-        written = tables.Dialect(sep, self.decimal, self.thousands, self.encoding, self.day_first, self.sheet)
+        written = tables.Dialect(
+            sep, self.decimal, self.thousands, self.encoding, self.day_first, self.sheet
+        )
         return replace(written, header=self.header, missing_values=missing)
 
     def dialect_for(self, model: forecaster.Forecaster) -> tables.Dialect:
@@ -68,22 +79,30 @@ class FileOptions:
             return self.dialect
         return replace(self.dialect, missing_values=model.series_state_.schema.missing_values)
 
-    def guess(self, path: Path, options: ColumnOptions, faults: list[DataError] | None = None) -> tables.ReadTable:
+    def guess(
+        self, path: Path, options: ColumnOptions, faults: list[DataError] | None = None
+    ) -> tables.ReadTable:
         """Read a file, its columns guessed as far as they were not typed, and print a note of what was not typed.
 
         Args:
             path: The file.
             options: The columns, as typed.
-            faults: Takes errors, as for `seqcast.tables.read_leniently`; `None` raises the first one.
+            faults: Takes errors, as for `seqcast.tables.read_leniently`; `None` raises the first
+                one.
         """
-        given, steps = options.given, tables.Steps(self.start, options.step)
+        given = options.given
+        steps = tables.Steps(self.start, options.step)
         keys = [given[role] for role in ("unique_id", "ds") if role in given]
 
         def read(dialect: tables.Dialect, left_out: Collection[int] = ()) -> tables.ReadTable:
             opened = tables.OpenTable.of(path, dialect, self.max_size, keys, left_out)
             return opened.guessed(given, self.layout, options.covariates, steps)
 
-        table = read(self.dialect) if faults is None else tables.read_leniently(faults, read, self.dialect)
+        table = (
+            read(self.dialect)
+            if faults is None
+            else tables.read_leniently(faults, read, self.dialect)
+        )
         is_sure = not any(isinstance(fault, AmbiguityError) for fault in faults or ())
         _note_understood(table, "" if is_sure else ", in one of two ways")
         return table
@@ -96,7 +115,9 @@ class FileOptions:
             columns: Names of its columns.
             options: Other arguments of `seqcast.tables.read_table`.
         """
-        table = tables.read_table(path, columns, dialect=self.dialect, max_size=self.max_size, **options)
+        table = tables.read_table(
+            path, columns, dialect=self.dialect, max_size=self.max_size, **options
+        )
         _note_understood(table)
         return table
 
@@ -134,7 +155,9 @@ class FileOptions:
             if each.name != "max_size" and getattr(self, each.name) != each.default:
                 expected = f"none where {path} is read piece by piece"
                 hint = "Leave it out; seqcast partition makes Parquet files of others."
-                raise SpecError(each.name, expected=expected, received=repr(getattr(self, each.name)), hint=hint)
+                raise SpecError(
+                    each.name, expected=expected, received=repr(getattr(self, each.name)), hint=hint
+                )
         return str(path)
 
     def read_like(self, path: Path, rows: tables.ReadTable) -> tables.ReadTable:
@@ -146,7 +169,9 @@ class FileOptions:
         """
         ids = rows.with_ids()[rows.columns.unique_id]
         only = ids.iloc[0] if ids.nunique() == 1 else None
-        return self.read(path, rows.columns, value=False, series=only, whole_ids=ids.dtype.kind in "iu")
+        return self.read(
+            path, rows.columns, value=False, series=only, whole_ids=ids.dtype.kind in "iu"
+        )
 
     def load(self, model: Path) -> forecaster.Forecaster:
         """Read a model.
@@ -156,7 +181,9 @@ class FileOptions:
         """
         return forecaster.Forecaster.load(model, max_size=self.max_size)
 
-    def read_for(self, model: forecaster.Forecaster, path: Path | None, **options: Any) -> tables.ReadTable | None:
+    def read_for(
+        self, model: forecaster.Forecaster, path: Path | None, **options: Any
+    ) -> tables.ReadTable | None:
         """Read rows for a fitted model, or its known future; return `None` where there is no file.
 
         Args:
@@ -166,16 +193,25 @@ class FileOptions:
         """
         if path is None:
             return None
-        ids, columns, usual = model.series_state_.ids, model.series_state_.schema.columns, Columns()
-        opened = tables.OpenTable.of(path, self.dialect_for(model), self.max_size, columns.names[:2])
+        ids = model.series_state_.ids
+        columns = model.series_state_.schema.columns
+        usual = Columns()
+        opened = tables.OpenTable.of(
+            path, self.dialect_for(model), self.max_size, columns.names[:2]
+        )
         # Rows in a file of any name continue the only series.
-        options |= {"series": ids[0] if len(ids) == 1 else None, "whole_ids": isinstance(ids[0], int)}
+        options |= {
+            "series": ids[0] if len(ids) == 1 else None,
+            "whole_ids": isinstance(ids[0], int),
+        }
         if options.get("value", True):
             # Where the table of the fit had no such columns, newer ones have none either.
             raw = opened.raw.frame
             is_long = columns.y != usual.y or usual.y in raw
             options["layout"] = self.layout or (
-                "long" if is_long else tables.guess_columns(raw, day_first=self.dialect.day_first).layout
+                "long"
+                if is_long
+                else tables.guess_columns(raw, day_first=self.dialect.day_first).layout
             )
             counts = columns.ds == usual.ds and usual.ds not in raw
             options["steps"] = tables.Steps(self.start, model.freq_) if counts else None
@@ -184,7 +220,9 @@ class FileOptions:
         return table
 
     @contextlib.contextmanager
-    def opened(self, model: Path, data: Path) -> Iterator[tuple[forecaster.Forecaster, tables.ReadTable | None]]:
+    def opened(
+        self, model: Path, data: Path
+    ) -> Iterator[tuple[forecaster.Forecaster, tables.ReadTable | None]]:
         """Read a model and newer rows; errors about the rows in the block name their file.
 
         Args:

@@ -11,7 +11,14 @@ import typer
 
 import seqcast
 from seqcast.cli.analysis_commands import anomalies, explain, report
-from seqcast.cli.console import lacks_memory, note, print_error, set_encodings, word_error, word_system_error
+from seqcast.cli.console import (
+    lacks_memory,
+    note,
+    print_error,
+    set_encodings,
+    word_error,
+    word_system_error,
+)
 from seqcast.cli.data_commands import describe, partition, plot
 from seqcast.cli.declaration import declared
 from seqcast.cli.fit_commands import finetune, fit, update
@@ -62,7 +69,9 @@ class _Command(_PlainFlags, typer.core.TyperCommand):
             with showing(not context.params.get("quiet")):
                 return super().invoke(context)
         except SeqcastError as error:
-            message = word_error(error, [name for parameter in self.params for name in parameter.opts])
+            message = word_error(
+                error, [name for parameter in self.params for name in parameter.opts]
+            )
             print_error(" ".join((message, *getattr(error, "__notes__", ()))))
             raise typer.Exit(1) from error
         except BrokenPipeError:  # the reader has seen enough, which typer knows
@@ -106,7 +115,10 @@ def _show_version(value: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     del version  # its callback prints it
@@ -129,7 +141,9 @@ def _note_warnings() -> Iterator[None]:
     """Print the warnings of seqcast as lines, without their place in the code."""
     show = warnings.showwarning
 
-    def show_or_note(message: Warning | str, category: type[Warning], *place: Any, **settings: Any) -> None:
+    def show_or_note(
+        message: Warning | str, category: type[Warning], *place: Any, **settings: Any
+    ) -> None:
         if issubclass(category, SeqcastWarning):
             note(f"Note: {message}")
         else:

@@ -18,7 +18,12 @@ from seqcast.runtime import check_target, file_kind, json_number, suffix_of, wri
 STANDARD_OUTPUT = Path("-")
 
 # Kinds of files whose names say little, in words.
-_IN_WORDS = {"archive": "a model of seqcast", "csv": "text", "other": "something else", "zip": "a zip archive"}
+_IN_WORDS = {
+    "archive": "a model of seqcast",
+    "csv": "text",
+    "other": "something else",
+    "zip": "a zip archive",
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,8 @@ class TableOptions:
     Args:
         output: CSV or Parquet file for the table; - is standard output.
         as_json: Print the result as one JSON document.
-        safe_formulas: Write ' before text that a spreadsheet would take for a formula (= + - @), in CSV.
+        safe_formulas: Write ' before text that a spreadsheet would take for a formula (= + - @), in
+            CSV.
         force: Write also over a file of another kind, or one that was read.
     """
 
@@ -42,12 +48,15 @@ class TableOptions:
         """The file of the table; `None` where there is none, or the table goes to standard output."""
         return None if self.output == STANDARD_OUTPUT else self.output
 
-    def check(self, read: Iterable[Path | None], *, column: str | None = None, one_of_two: bool = False) -> None:
+    def check(
+        self, read: Iterable[Path | None], *, column: str | None = None, one_of_two: bool = False
+    ) -> None:
         """Refuse an output that is impossible, before any work starts.
 
         Args:
             read: The files that the command reads.
-            column: Column of the tables that may be replaced, since the command wrote them; `None` replaces any.
+            column: Column of the tables that may be replaced, since the command wrote them; `None`
+                replaces any.
             one_of_two: Whether standard output takes either the table or the JSON document.
 
         Raises:
@@ -58,9 +67,15 @@ class TableOptions:
             check_output(self.path, tables.TABLES, read=read, force=self.force, column=column)
         if one_of_two and self.as_json and self.output == STANDARD_OUTPUT:
             hint = "Name a file after -o."
-            raise SpecError("--json", expected="a file for the table", received="-o -, which prints it", hint=hint)
+            raise SpecError(
+                "--json",
+                expected="a file for the table",
+                received="-o -, which prints it",
+                hint=hint,
+            )
         if self.safe_formulas and self.path is not None and self.path.suffix.lower() == ".parquet":
-            received, hint = f"{self.path}, whose text is never a formula", "Leave it out, or write CSV."
+            received = f"{self.path}, whose text is never a formula"
+            hint = "Leave it out, or write CSV."
             raise SpecError("safe_formulas", expected="a CSV file", received=received, hint=hint)
 
     def folder(self, *, in_pieces: bool) -> Path | None:
@@ -79,7 +94,9 @@ class TableOptions:
         """
         tables.write_table(tables.split_ids(table), self.path, safe_formulas=self.safe_formulas)
 
-    def give(self, table: Any, model: forecaster.Forecaster, layout: str | None, **facts: Any) -> None:
+    def give(
+        self, table: Any, model: forecaster.Forecaster, layout: str | None, **facts: Any
+    ) -> None:
         """Write a forecast to its file or to standard output: as a table, wide if the files are, or in a JSON document.
 
         Args:
@@ -95,13 +112,19 @@ class TableOptions:
         if self.path is not None or not self.as_json:
             with writing_results():
                 self.write(table)
-        result = {"forecast": as_records(tables.split_ids(table))} if self.path is None else {"file": str(self.path)}
+        result = (
+            {"forecast": as_records(tables.split_ids(table))}
+            if self.path is None
+            else {"file": str(self.path)}
+        )
         if self.as_json:
             print_json({**facts, **result})
         elif self.path is not None:
             print_line(f"Wrote {self.path}")
 
-    def report(self, facts: dict[str, Any], show: Callable[[], None], written: Iterable[Path | None]) -> None:
+    def report(
+        self, facts: dict[str, Any], show: Callable[[], None], written: Iterable[Path | None]
+    ) -> None:
         """Print facts as a JSON document, or a summary; nothing after a table on standard output.
 
         Args:
@@ -136,7 +159,10 @@ def as_records(table: Any) -> list[dict[str, Any]]:
     Args:
         table: A pandas frame.
     """
-    return [{str(name): _as_json(value) for name, value in row.items()} for row in table.to_dict("records")]
+    return [
+        {str(name): _as_json(value) for name, value in row.items()}
+        for row in table.to_dict("records")
+    ]
 
 
 def _as_json(value: Any) -> Any:
@@ -173,7 +199,8 @@ def check_output(
         suffixes: Suffixes that its name may have; none for the file of a model, which may have any.
         read: The files that the command reads.
         force: Whether to replace an input, or a file of another kind.
-        column: Column of the tables that may be replaced, since the command wrote them; `None` replaces any.
+        column: Column of the tables that may be replaced, since the command wrote them; `None`
+            replaces any.
 
     Raises:
         SaveError: The file cannot be written, is one of those that are read, or is of another kind.
@@ -188,16 +215,26 @@ def check_output(
     for source in read:
         if source is not None and source.exists() and path.samefile(source):
             received = "the same" if source == path else f"the same as {source}"
-            expected, hint = "another file than those that are read", "Choose another; --force overwrites it."
+            expected = "another file than those that are read"
+            hint = "Choose another; --force overwrites it."
             raise SaveError(str(path), expected=expected, received=received, hint=hint)
     kind = suffix_of(path, suffixes) if suffixes else "archive"
     kind = "html" if kind == "htm" else kind
-    actual, expected, received = file_kind(path), "", ""
+    actual = file_kind(path)
+    expected = ""
+    received = ""
     if actual not in ("empty", kind):
-        wanted, received = (_IN_WORDS.get(each, f"a file of kind {each.upper()}") for each in (kind, actual))
+        wanted, received = (
+            _IN_WORDS.get(each, f"a file of kind {each.upper()}") for each in (kind, actual)
+        )
         expected = f"no file yet, or {wanted}"
-    elif actual == kind and column is not None and not _is_forecast(_column_names(path, kind), column):
-        expected, received = f"no file yet, or forecasts, with a column {column!r}", "another table"
+    elif (
+        actual == kind
+        and column is not None
+        and not _is_forecast(_column_names(path, kind), column)
+    ):
+        expected = f"no file yet, or forecasts, with a column {column!r}"
+        received = "another table"
     if expected:
         hint = "Choose another name; --force overwrites it."
         raise SaveError(str(path), expected=expected, received=received, hint=hint)

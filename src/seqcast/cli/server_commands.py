@@ -15,11 +15,13 @@ from seqcast.serve import ServerSettings, entry_of, named_models
 from seqcast.serve import new_key as draw_key
 
 
-def serve(settings: ServerSettings, models: list[str] | None = None, new_key: str | None = None) -> None:
+def serve(
+    settings: ServerSettings, models: list[str] | None = None, new_key: str | None = None
+) -> None:
     """Answer forecasts over HTTP, from models and the pretrained network.
 
-    It listens on this machine alone, or at --host, which requires keys; /openapi.json describes the routes. Ctrl-C and
-    SIGTERM stop it.
+    It listens on this machine alone, or at --host, which requires keys; /openapi.json describes the
+    routes. Ctrl-C and SIGTERM stop it.
 
     For example:
 
@@ -29,7 +31,8 @@ def serve(settings: ServerSettings, models: list[str] | None = None, new_key: st
 
         seqcast serve --new-key shop
 
-        seqcast serve sales.seqcast --host 0.0.0.0 --keys keys.txt --certificate cert.pem --private-key key.pem
+        seqcast serve sales.seqcast --host 0.0.0.0 --keys keys.txt --certificate cert.pem
+        --private-key key.pem
 
     Args:
         settings: Address, keys and limits.
@@ -76,7 +79,8 @@ def app(settings: AppSettings, table: Path | None = None, browser: bool = True) 
 def doctor(as_json: bool = False) -> None:
     """Show versions, devices, threads, compiled programs, and missing extras.
 
-    The exit code is 1 where a package that seqcast needs is missing or of a version that does not fit.
+    The exit code is 1 where a package that seqcast needs is missing or of a version that does not
+    fit.
 
     For example:
 
@@ -88,7 +92,8 @@ def doctor(as_json: bool = False) -> None:
         as_json: Print the result as one JSON document.
     """
     system = current_environment()
-    intact, problems = False, system["problems"]
+    intact = False
+    problems = system["problems"]
     if system["backend"]:
         from seqcast.pretrained import weights_are_intact
 
@@ -98,7 +103,9 @@ def doctor(as_json: bool = False) -> None:
     if as_json:
         print_json({"seqcast": seqcast.__version__, **system})
     else:
-        _print_environment(system, "intact" if intact else "damaged" if system["backend"] else "not looked at")
+        _print_environment(
+            system, "intact" if intact else "damaged" if system["backend"] else "not looked at"
+        )
     for problem in problems:
         note(f"Problem: {problem}")
     if problems:
@@ -130,6 +137,10 @@ def _print_environment(system: Mapping[str, Any], weights: str) -> None:
     print_table("Packages", ("package", "version"), versions, names=2)
     extras = []
     for extra, packages in system["extras"].items():
-        installed = ", ".join(f"{name} {version or 'missing'}" for name, version in packages.items())
-        extras.append((extra, installed, install_command(extra) if None in packages.values() else ""))
+        installed = ", ".join(
+            f"{name} {version or 'missing'}" for name, version in packages.items()
+        )
+        extras.append(
+            (extra, installed, install_command(extra) if None in packages.values() else "")
+        )
     print_table("Extras", ("extra", "packages", "to install it in the clone"), extras, names=3)

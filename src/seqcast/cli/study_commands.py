@@ -8,7 +8,11 @@ from seqcast.cli.console import note, print_json, print_line, print_table
 
 
 def demo(
-    output: Path = Path("runs/demo"), quick: bool = False, seed: int = 0, as_json: bool = False, quiet: bool = False
+    output: Path = Path("runs/demo"),
+    quick: bool = False,
+    seed: int = 0,
+    as_json: bool = False,
+    quiet: bool = False,
 ) -> None:
     """Learn sums of two sines as in the post, then a real series.
 
@@ -26,7 +30,8 @@ def demo(
         quiet: Show no progress.
     """
     try:
-        size, shown = studies.QUICK if quick else studies.DemoSize(), not (quiet or as_json)
+        size = studies.QUICK if quick else studies.DemoSize()
+        shown = not (quiet or as_json)
         metrics = studies.run_demo(output, size, seed=seed, verbose=int(shown), say=note)
     except KeyboardInterrupt:
         note(f"The finished files are in {output}.")
@@ -36,7 +41,9 @@ def demo(
         return
     _print_scores(metrics)
     if quick:
-        print_line("The networks were trained for seconds only, to try the command; without --quick they learn.")
+        print_line(
+            "The networks were trained for seconds only, to try the command; without --quick they learn."
+        )
     print_line(f"Done in {metrics['seconds']:.0f} s. Written:")
     for path in metrics["files"]:
         print_line(f"  {output / path}")
@@ -58,7 +65,10 @@ def _print_scores(metrics: dict[str, Any]) -> None:
     print_table(
         f"{series['title']}: backtest from {series['n_windows']} cutoffs, {series['horizon']} steps each",
         ("forecast", "mean absolute error", "root mean squared error"),
-        [[spoken(name), f"{score['mae']:.3f}", f"{score['rmse']:.3f}"] for name, score in series["scores"].items()],
+        [
+            [spoken(name), f"{score['mae']:.3f}", f"{score['rmse']:.3f}"]
+            for name, score in series["scores"].items()
+        ],
     )
 
 
@@ -73,9 +83,9 @@ def study(
 ) -> None:
     """Answer one of the post's open questions.
 
-    Networks are trained, their results are drawn, and the finding is printed. Each run leaves a file, so that an
-    interrupted study goes on where it stopped and a finished one draws at once. A training that was under way goes on
-    from its last checkpoint.
+    Networks are trained, their results are drawn, and the finding is printed. Each run leaves a
+    file, so that an interrupted study goes on where it stopped and a finished one draws at once. A
+    training that was under way goes on from its last checkpoint.
 
     For example:
 
@@ -107,9 +117,15 @@ def study(
     say = (lambda _: None) if quiet else note
     done = []
     for each in studies.NAMES if name == "all" else (name,):
-        outcome = studies.run_study(each, output, quick=quick, seeds=seeds, workers=workers, say=say)
+        outcome = studies.run_study(
+            each, output, quick=quick, seeds=seeds, workers=workers, say=say
+        )
         if as_json:
-            facts = {"finding": outcome.finding, "seconds": outcome.seconds, "files": list(map(str, outcome.files))}
+            facts = {
+                "finding": outcome.finding,
+                "seconds": outcome.seconds,
+                "files": list(map(str, outcome.files)),
+            }
             done.append({"study": each, "question": studies.find_study(each).question, **facts})
             continue
         print_line(f"{studies.find_study(each).question}\n\n{outcome.finding}\n")
@@ -120,4 +136,6 @@ def study(
     if as_json:
         print_json(done)
     elif quick:
-        print_line("The networks were trained for seconds only, to prove the path; the figures above say nothing.")
+        print_line(
+            "The networks were trained for seconds only, to prove the path; the figures above say nothing."
+        )

@@ -63,8 +63,9 @@ def tune(
 ) -> None:
     """Search for the best settings of networks; needs the extra `tune`.
 
-    The best model is written to a file. Each trial is judged by forecasts of rows that it has not seen. With
-    `--storage` a search that was interrupted goes on with `--resume`; several machines share a database.
+    The best model is written to a file. Each trial is judged by forecasts of rows that it has not
+    seen. With `--storage` a search that was interrupted goes on with `--resume`; several machines
+    share a database.
 
     For example:
 
@@ -75,7 +76,8 @@ def tune(
         seqcast tune sales.csv -H 28 -o m.seqcast --script fit_best.py --figure trials.png
 
     Args:
-        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is standard input.
+        data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is
+            standard input.
         horizon: Steps to forecast.
         output: File for the fitted model.
         search: The search.
@@ -103,7 +105,10 @@ def tune(
         result.forecaster.save(output)
         if script is not None:
             result.save_script(script)
-        for picture, drawn in ((figure, result.parallel_figure), (importance, result.importance_figure)):
+        for picture, drawn in (
+            (figure, result.parallel_figure),
+            (importance, result.importance_figure),
+        ):
             if picture is not None:
                 save_figure(drawn(), picture)
     written = [str(path) for path in (output, script, figure, importance) if path is not None]
@@ -119,7 +124,8 @@ def _check_script(path: Path, *, force: bool) -> None:
     """Refuse a script that must not be written."""
     check_target(path, ("py",))
     if path.exists() and not force and not path.read_bytes().startswith(SCRIPT_BEGINS.encode()):
-        expected, hint = "no file yet, or a script of seqcast tune", "Choose another name; --force overwrites it."
+        expected = "no file yet, or a script of seqcast tune"
+        hint = "Choose another name; --force overwrites it."
         raise SaveError(str(path), expected=expected, received="another file", hint=hint)
 
 
@@ -127,10 +133,17 @@ def _print_trials(result: TuningResult, most: int = 10) -> None:
     """Print the best trials, with the loss of the untuned setting."""
     best = result.complete[:most]
     names = list(dict.fromkeys(name for trial in best for name in trial.parameters))
-    rows = [[str(one.number), f"{one.loss:.4f}", *(_text(one.parameters.get(name)) for name in names)] for one in best]
+    rows = [
+        [str(one.number), f"{one.loss:.4f}", *(_text(one.parameters.get(name)) for name in names)]
+        for one in best
+    ]
     untuned = "" if result.untuned_loss is None else f"; untuned {result.untuned_loss:.4f}"
-    counts = ", ".join(f"{count} {state}" for state, count in result.to_dict()["trials"].items() if count)
-    print_table(f"The best trials by their loss{untuned} ({counts})", ["trial", "loss", *names], rows)
+    counts = ", ".join(
+        f"{count} {state}" for state, count in result.to_dict()["trials"].items() if count
+    )
+    print_table(
+        f"The best trials by their loss{untuned} ({counts})", ["trial", "loss", *names], rows
+    )
 
 
 def _text(value: Any) -> str:

@@ -1,6 +1,7 @@
 """A few small real series that come with the package, for examples, tests and first steps.
 
-`samples/catalogue.json` describes them; `samples/SOURCES.md` says where each comes from, and how it was changed.
+`samples/catalogue.json` describes them; `samples/SOURCES.md` says where each comes from, and how it
+was changed.
 """
 
 import csv
@@ -98,8 +99,8 @@ def load(name: str, *, backend: str = "pandas") -> Any:
         backend: `pandas` or `polars`: the kind of frame.
 
     Returns:
-        A frame with the columns `unique_id` (the name), `ds` (time stamp) and `y` (value, in the series'
-        units), the oldest row first, without gaps.
+        A frame with the columns `unique_id` (the name), `ds` (time stamp) and `y` (value, in the
+        series' units), the oldest row first, without gaps.
 
     Raises:
         SpecError: There is no such series, or the backend's name is unknown.

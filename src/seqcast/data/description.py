@@ -19,8 +19,10 @@ from seqcast.specs import Columns, check_int
 
 # Series with errors that are listed.
 LISTED = 10
-# A longer season that forecasts use stands for others from a tenth less on that are not stronger by more than this.
-_NEAR, _LESS_CLEAR = 0.1, 0.05
+# A longer season that forecasts use stands for others from a tenth less on that are not stronger by
+# more than this.
+_NEAR = 0.1
+_LESS_CLEAR = 0.05
 # Days of a table from which its closed days of the week can be told.
 _FEWEST_DAYS = 28
 
@@ -36,7 +38,8 @@ class SeriesFacts:
         end: Last stamp, as text.
         missing_steps: Steps without a row.
         missing_values: Rows without a value.
-        outliers: Values beyond the quartiles by more than three times their distance (Tukey 1977, "far out").
+        outliers: Values beyond the quartiles by more than three times their distance (Tukey 1977,
+            "far out").
         zeros: Fraction of values that are zero.
         constant: Longest stretch of values that are the same.
         mean: Mean of the values.
@@ -45,7 +48,8 @@ class SeriesFacts:
         most: Their largest.
         trend: Strength of the trend, 0 to 1; see `strengths`.
         season: Strength of the season, 0 to 1; NaN without two whole seasons.
-        longer_season: That of the longest season that was detected beyond it; NaN where there is none.
+        longer_season: That of the longest season that was detected beyond it; NaN where there is
+            none.
     """
 
     name: str
@@ -110,7 +114,8 @@ class Description:
             season = main_season(detected)
         detected = as_used(detected, season, _some_series(frame))
         longer = max((steps for steps in detected if steps > season), default=None)
-        facts, inferred = tuple(_facts(frame, season, longer)), frequency is not None and frequency.inferred
+        facts = tuple(_facts(frame, season, longer))
+        inferred = frequency is not None and frequency.inferred
         return cls(facts, name, inferred, season, detected, faults=faults, frame=frame)
 
     @property
@@ -121,7 +126,9 @@ class Description:
     def to_dict(self) -> dict[str, Any]:
         """Return all facts as JSON types."""
         own = {name: getattr(self, name) for name in ("frequency", "inferred", "season_length")}
-        totals = {name: self._total(name) for name in ("missing_steps", "missing_values", "outliers")}
+        totals = {
+            name: self._total(name) for name in ("missing_steps", "missing_values", "outliers")
+        }
         return {
             "series_count": len(self.series),
             "rows": self._total("rows"),
@@ -145,7 +152,9 @@ class Description:
         Args:
             word: Returns an error as text.
         """
-        left_out = " (the lines above are about the rows without)" * any(error.rows for error in self.faults)
+        left_out = " (the lines above are about the rows without)" * any(
+            error.rows for error in self.faults
+        )
         if self.faults:
             yield f"\nWrong, or perhaps not meant{left_out}:"
         listed = len(self.faults) - max(0, len(self.frame.skipped) - LISTED)
@@ -161,11 +170,19 @@ class Description:
         """Yield the facts, a line each."""
         count = len(self.series)
         lengths = [facts.rows for facts in self.series]
-        rows = f"{lengths[0]} rows" if min(lengths) == max(lengths) else f"{min(lengths)} to {max(lengths)} rows each"
+        rows = (
+            f"{lengths[0]} rows"
+            if min(lengths) == max(lengths)
+            else f"{min(lengths)} to {max(lengths)} rows each"
+        )
         yield f"{counted(count, 'series')}, {rows}, {sum(lengths)} in all"
         ends = pd.Series(self.frame.last_stamps)
         earlier = ends[ends < ends.max()]
-        early = f"; {len(earlier)} of {count} end earlier, from {stamp_text(earlier.min())} on" if len(earlier) else ""
+        early = (
+            f"; {len(earlier)} of {count} end earlier, from {stamp_text(earlier.min())} on"
+            if len(earlier)
+            else ""
+        )
         yield f"time      {' to '.join(self.span)}{early}"
         step = "no step that all rows keep to" if self.frequency is None else f"{self.frequency}"
         yield f"step      {step}{' (inferred)' if self.inferred else ''}"
@@ -195,7 +212,9 @@ class Description:
         longer = max((steps for steps in self.detected if steps > self.season_length), default=1)
         names = {self.season_length: "season", longer: "longer_season"}
         for steps, name in names.items():
-            known = [strength for facts in self.series if (strength := getattr(facts, name)) == strength]
+            known = [
+                strength for facts in self.series if (strength := getattr(facts, name)) == strength
+            ]
             strength = f", strength {np.median(known):.2f}" if known else ""
             if steps > 1:
                 yield f"{steps} steps{' (detected)' * (steps in self.detected)}{strength}"
@@ -214,8 +233,8 @@ def describe(
         df: A frame as for `Forecaster.fit`.
         columns: Names of its columns.
         freq: Step between the stamps; `None` infers it.
-        season_length: Steps of a season; `None` takes the usual one of the frequency, and where that has none the one
-            that is detected.
+        season_length: Steps of a season; `None` takes the usual one of the frequency, and where
+            that has none the one that is detected.
 
     Returns:
         The facts.
@@ -229,16 +248,20 @@ def describe(
         >>> facts.frequency, facts.season_length, facts.series[0].rows, round(facts.series[0].season, 1)
         ('MS', 12, 732, 0.9)
 
-    Source: Hyndman and Athanasopoulos 2021, Forecasting: principles and practice, sections 3.4 and 4.3.
+    Source: Hyndman and Athanasopoulos 2021, Forecasting: principles and practice, sections 3.4 and
+        4.3.
     """
     if season_length is not None:
         check_int("season_length", season_length)
-    frame = read_frame(df, columns, freq=freq, missing="fill", on_bad_series="skip", on_bad_rows="skip")
+    frame = read_frame(
+        df, columns, freq=freq, missing="fill", on_bad_series="skip", on_bad_rows="skip"
+    )
     return Description.of(frame, season_length)
 
 
 def _facts(frame: LongFrame, season_length: int, longer: int | None) -> Iterator[SeriesFacts]:
-    starts, ends = frame.source.starts, frame.source.ends
+    starts = frame.source.starts
+    ends = frame.source.ends
     counts = np.add.reduceat((frame.rows >= 0).astype(np.int64), starts)
     names = frame.schema.columns.targets
     stamps = [list(map(stamp_text, index)) for index in (frame.first_stamps, frame.last_stamps)]
@@ -248,7 +271,10 @@ def _facts(frame: LongFrame, season_length: int, longer: int | None) -> Iterator
             values = column[starts[place] : ends[place]]
             observed = values[~np.isnan(values)]
             # A longer season is no trend.
-            (trend, longest), season = strengths(values, longer or season_length), strengths(values, season_length)[1]
+            (trend, longest), season = (
+                strengths(values, longer or season_length),
+                strengths(values, season_length)[1],
+            )
             some = observed if len(observed) else np.array([np.nan])
             missing_steps = len(values) - int(counts[place])
             yield SeriesFacts(
@@ -274,8 +300,9 @@ def _facts(frame: LongFrame, season_length: int, longer: int | None) -> Iterator
 def as_used(seasons: Sequence[int], season_length: int, series: Sequence[Array]) -> tuple[int, ...]:
     """Return detected seasons by the lengths that forecasts use.
 
-    A year of days may be detected as 360 or 375 steps, and a week of half hours also as three weeks. Forecasts use
-    `Season.of(season_length).longer` in place of each longer season that is not clearly stronger.
+    A year of days may be detected as 360 or 375 steps, and a week of half hours also as three
+    weeks. Forecasts use `Season.of(season_length).longer` in place of each longer season that is
+    not clearly stronger.
 
     Args:
         seasons: Steps of the detected seasons.
@@ -305,7 +332,11 @@ def _some_series(frame: LongFrame) -> list[Array]:
     """Return series evenly from all, `[T]` each."""
     source = frame.source
     chosen = np.unique(np.linspace(0, len(source) - 1, MOST_SERIES).astype(int))
-    return [values for place in chosen for values in frame.targets[source.starts[place] : source.ends[place]].T]
+    return [
+        values
+        for place in chosen
+        for values in frame.targets[source.starts[place] : source.ends[place]].T
+    ]
 
 
 def is_outlier(values: Array) -> Array:

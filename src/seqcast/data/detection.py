@@ -1,14 +1,16 @@
 r"""Detection of seasons, from the values of all series together.
 
-Stamps that are whole numbers tell no season. Each series is whitened: an autoregression removes walks and cycles that
-change, and its spectrum is divided by its running median, so that only lines that stand out of it are left. The
-waves of a season of `m` steps then explain a share of the values, which is their power in the spectrum:
+Stamps that are whole numbers tell no season. Each series is whitened: an autoregression removes
+walks and cycles that change, and its spectrum is divided by its running median, so that only lines
+that stand out of it are left. The waves of a season of `m` steps then explain a share of the
+values, which is their power in the spectrum:
 
 .. math:: R^2 = \frac{\sum_{k \le h} I(k / m)}{\sum_t e_t^2}, \quad
     R^2 \sim \mathrm{Beta}\Big(h N_e, \frac{N_e}{N} \frac{n}{2} - h N_e\Big) \text{ by chance}
 
-for `n` values of `N` series. `N_e` is the number of independent ones, smaller than `N` where they move together. The
-season and the number of waves `h` with the least probability are taken, and removed before the next season.
+for `n` values of `N` series. `N_e` is the number of independent ones, smaller than `N` where they
+move together. The season and the number of waves `h` with the least probability are taken, and
+removed before the next season.
 """
 
 import math
@@ -21,35 +23,48 @@ from seqcast.data.synthetic import Season
 from seqcast.runtime import Array
 
 # Series that are read, evenly from all, and their last rows.
-MOST_SERIES, MOST_ROWS = 200, 4096
+MOST_SERIES = 200
+MOST_ROWS = 4096
 # Fewest known values of a series.
 LEAST_VALUES = 12
 # Seasons that a series has at least; fewer in a panel of this number of series.
-LEAST_SEASONS, LEAST_IN_PANELS, PANEL = 3.0, 1.7, 20
+LEAST_SEASONS = 3.0
+LEAST_IN_PANELS = 1.7
+PANEL = 20
 # Probability of a season in series that have none.
 LEVEL = 0.0003
 # Seasons that are detected at most, one after another.
 MOST_SEASONS = 3
-# A fraction of a season is a season of its own if it explains this much of it: at least, almost all, and otherwise some
-# deviations more than of a random pattern.
-LEAST_SHARE, NEARLY, DEVIATIONS = 0.25, 0.9, 3.0
+# A fraction of a season is a season of its own if it explains this much of it: at least, almost
+# all, and otherwise some deviations more than of a random pattern.
+LEAST_SHARE = 0.25
+NEARLY = 0.9
+DEVIATIONS = 3.0
 # Logarithm of probabilities within which a fraction of a season is taken for the season.
 WITHIN = 3.0
-# Lengths of a season that are tried before it is removed, from half a step less to half a step more.
+# Lengths of a season that are tried before it is removed, from half a step less to half a step
+# more.
 FRACTIONS = 11
-# Order of the autoregression, and the largest modulus of roots that swing: a season would be a root of modulus 1.
-ORDER, LARGEST_ROOT = 2, 0.95
-# Frequencies on each side over which the median of the spectrum is taken: at the lowest ones, and the most.
-LEAST_NEIGHBOURS, MOST_NEIGHBOURS = 6, 16
+# Order of the autoregression, and the largest modulus of roots that swing: a season would be a root
+# of modulus 1.
+ORDER = 2
+LARGEST_ROOT = 0.95
+# Frequencies on each side over which the median of the spectrum is taken: at the lowest ones, and
+# the most.
+LEAST_NEIGHBOURS = 6
+MOST_NEIGHBOURS = 16
 # Numbers of waves of a season that are tried: a sine is one, and a spike has half as many as steps.
-NUMBERS = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024])
-# Most waves of a season on each of the ways to seek one season after another. Two sines are nearly a longer season with
-# two waves, which a way with one does not see.
-MOST_WAVES, FEW_WAVES = (1, 4, 1024), 4
+NUMBERS = np.array(
+    [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024]
+)
+# Most waves of a season on each of the ways to seek one season after another. Two sines are nearly
+# a longer season with two waves, which a way with one does not see.
+MOST_WAVES = (1, 4, 1024)
+FEW_WAVES = 4
 # Seasons that are compared with one of few waves, as a fraction of it.
 NEAR = 0.06
-# Least share of chance variation that series have in common: whitening errs alike in all, so that a panel counts as 14
-# independent series at most.
+# Least share of chance variation that series have in common: whitening errs alike in all, so that a
+# panel counts as 14 independent series at most.
 LEAST_SHARED = 0.07
 # Frequencies of the spectrum for each that is independent.
 FINER = 8
@@ -62,7 +77,8 @@ LEAST_POWER = 1e-6
 def detect_seasons(frame: AnyFrame, stops: Array, beyond: int = 1) -> list[int]:
     """Return the seasons that the first rows of series show; see `seasons_of`.
 
-    One that differs by less than a fiftieth from the longer season of the known one is taken for it.
+    One that differs by less than a fiftieth from the longer season of the known one is taken for
+    it.
 
     Args:
         frame: The series.
@@ -76,7 +92,10 @@ def detect_seasons(frame: AnyFrame, stops: Array, beyond: int = 1) -> list[int]:
             start = shard.source.starts[place]
             series += list(shard.targets[start : start + stops[numbers[place]]].T)
     longer = Season.of(beyond).longer or 0
-    return [longer if 50 * abs(steps - longer) < longer else steps for steps in seasons_of(series, beyond)]
+    return [
+        longer if 50 * abs(steps - longer) < longer else steps
+        for steps in seasons_of(series, beyond)
+    ]
 
 
 def main_season(seasons: Sequence[int]) -> int:
@@ -95,7 +114,8 @@ def main_season(seasons: Sequence[int]) -> int:
 def seasons_of(series: Sequence[Array], beyond: int = 1) -> list[int]:
     """Return the seasons that all series together show, the strongest first.
 
-    A series counts where it has three of them; in panels of 20 series half of these have more than one and a half.
+    A series counts where it has three of them; in panels of 20 series half of these have more than
+    one and a half.
 
     Args:
         series: The series, `[T]` each; NaN is missing, and is interpolated.
@@ -109,15 +129,18 @@ def seasons_of(series: Sequence[Array], beyond: int = 1) -> list[int]:
         >>> seasons_of([noise]), seasons_of([noise + np.resize([3.0, -1.0, 0.0, 1.0, -2.0, 2.0, -3.0], 120)])
         ([], [7])
 
-    Source: Percival and Walden 1993, Spectral analysis for physical applications, sections 6.5 and 10.9, for whitening
-    and tests of lines; Quinn and Thomson 1991, Estimating the frequency of a periodic function, Biometrika 78(1), for
-    sums over waves.
+    Source: Percival and Walden 1993, Spectral analysis for physical applications, sections 6.5 and
+        10.9, for whitening
+    and tests of lines; Quinn and Thomson 1991, Estimating the frequency of a periodic function,
+    Biometrika 78(1), for sums over waves.
     """
     white = [whitened(values) for values in map(_filled, series) if len(values)]
     if not white:
         return []
     white = _without(white, beyond)
-    return min((_path(white, beyond, most_waves) for most_waves in MOST_WAVES), key=lambda path: path[0])[1]
+    return min(
+        (_path(white, beyond, most_waves) for most_waves in MOST_WAVES), key=lambda path: path[0]
+    )[1]
 
 
 def _filled(values: Array) -> Array:
@@ -150,7 +173,9 @@ def whitened(values: Array) -> Array:
     # At low frequencies spectra are steeper, so that fewer neighbours are alike.
     for place in range(min(MOST_NEIGHBOURS, len(power))):
         width = max(place, LEAST_NEIGHBOURS)
-        around[place] = np.median(np.pad(power[: place + width + 1], (max(0, width - place), 0), mode="symmetric"))
+        around[place] = np.median(
+            np.pad(power[: place + width + 1], (max(0, width - place), 0), mode="symmetric")
+        )
     around += LEAST_POWER * power.mean() + np.finfo(float).tiny
     around = np.exp(gaussian_filter1d(np.log(around), SMOOTH))
     return _of_variance_1(np.fft.irfft(spectrum / np.sqrt(around), len(values) - ORDER))
@@ -167,8 +192,13 @@ def _without(white: Sequence[Array], season: int, waves: int | None = None) -> l
     The latter are of steps and up to half a step more or less: a year has 52.2 weeks.
     """
     if waves is not None and waves <= FEW_WAVES:
-        bases = {length: _waves(length, season, waves) for length in {len(values) for values in white}}
-        return [_of_variance_1(values - (own := bases[len(values)]) @ (own.T @ values)) for values in white]
+        bases = {
+            length: _waves(length, season, waves) for length in {len(values) for values in white}
+        }
+        return [
+            _of_variance_1(values - (own := bases[len(values)]) @ (own.T @ values))
+            for values in white
+        ]
     lengths = np.unique(season + np.linspace(-0.5, 0.5, FRACTIONS) * (season > 1))
     means = [[_mean_season(values, season, length) for values in white] for length in lengths]
     best = max(means, key=lambda each: sum(float(np.square(mean).sum()) for mean in each))
@@ -178,7 +208,11 @@ def _without(white: Sequence[Array], season: int, waves: int | None = None) -> l
 def _mean_season(values: Array, season: int, length: float) -> Array:
     """Return the mean of all values in the same of the steps of a season, at each place."""
     phase = (np.arange(len(values)) % length * season / length).astype(int) % season
-    return np.asarray((np.bincount(phase, values, season) / np.maximum(np.bincount(phase, minlength=season), 1))[phase])
+    return np.asarray(
+        (np.bincount(phase, values, season) / np.maximum(np.bincount(phase, minlength=season), 1))[
+            phase
+        ]
+    )
 
 
 def _path(white: Sequence[Array], beyond: int, most_waves: int) -> tuple[float, list[int]]:
@@ -189,17 +223,25 @@ def _path(white: Sequence[Array], beyond: int, most_waves: int) -> tuple[float, 
         beyond: As for `seasons_of`.
         most_waves: Most waves of a season that are looked at.
     """
-    most = int(np.median([*map(len, white)]) / (LEAST_IN_PANELS if len(white) >= PANEL else LEAST_SEASONS))
-    evidence, known = 0.0, [beyond]
+    most = int(
+        np.median([*map(len, white)]) / (LEAST_IN_PANELS if len(white) >= PANEL else LEAST_SEASONS)
+    )
+    evidence = 0.0
+    known = [beyond]
     while len(known) <= MOST_SEASONS:
-        allowed = [m for m in range(2, most + 1) if all(abs(m - each) >= each / 10 for each in known)]
+        allowed = [
+            m for m in range(2, most + 1) if all(abs(m - each) >= each / 10 for each in known)
+        ]
         chance, season, waves = _next_season(white, np.array(allowed, dtype=int), most_waves)
         if chance > math.log(LEVEL):
             break
         white = _without(white, season, waves)
-        evidence, known = evidence + chance, [*known, season]
+        evidence = evidence + chance
+        known = [*known, season]
     # Waves of a smooth season that were removed after it are no seasons.
-    return evidence, [season for place, season in enumerate(known[1:], 1) if not _is_wave(season, known[1:place])]
+    return evidence, [
+        season for place, season in enumerate(known[1:], 1) if not _is_wave(season, known[1:place])
+    ]
 
 
 def _is_wave(season: int, before: Sequence[int]) -> bool:
@@ -212,14 +254,19 @@ def _next_season(white: Sequence[Array], allowed: Array, most_waves: int) -> tup
     if not len(allowed):
         return 0.0, 1, 0
     waves, chances, explained = _chances(white, allowed, most_waves)
-    best, least = np.argmin(chances, axis=1), chances.min(axis=1)
+    best = np.argmin(chances, axis=1)
+    least = chances.min(axis=1)
     place = own = int(np.argmin(least))
     if waves[place, best[place]] <= FEW_WAVES:
         own = _exact(white, allowed, place, int(waves[place, best[place]]))
     else:
         own = _fraction_of(place, allowed, explained)
     own = _shortest(own, allowed, least)
-    return float(least[place]) + math.log(chances.size), int(allowed[own]), int(waves[own, best[own]])
+    return (
+        float(least[place]) + math.log(chances.size),
+        int(allowed[own]),
+        int(waves[own, best[own]]),
+    )
 
 
 def _chances(white: Sequence[Array], seasons: Array, most_waves: int) -> tuple[Array, Array, Array]:
@@ -234,13 +281,16 @@ def _chances(white: Sequence[Array], seasons: Array, most_waves: int) -> tuple[A
     """
     from scipy.special import betaln
 
-    length, values = max(map(len, white)), sum(map(len, white))
+    length = max(map(len, white))
+    values = sum(map(len, white))
     power = np.zeros(FINER * length // 2 + 1)
     for each in white:
         power += np.abs(np.fft.rfft(each, FINER * length)) ** 2 * (2 / len(each))
-    # All waves of all seasons, one season after another. A wave of two steps has a sign, but no phase.
+    # All waves of all seasons, one season after another. A wave of two steps has a sign, but no
+    # phase.
     most = np.minimum(seasons // 2, most_waves)
-    firsts, season = np.cumsum(most) - most, np.repeat(seasons, most)
+    firsts = np.cumsum(most) - most
+    season = np.repeat(seasons, most)
     number = 1 + np.arange(most.sum()) - np.repeat(firsts, most)
     places = np.minimum(np.rint(number * FINER * length / season).astype(int), len(power) - 1)
     sums = np.pad(np.cumsum(power[places] * np.where(2 * number == season, 0.5, 1.0)), (1, 0))
@@ -252,8 +302,14 @@ def _chances(white: Sequence[Array], seasons: Array, most_waves: int) -> tuple[A
     explained = np.clip(explained, ours / (ours + rest), 1 - 1e-12)
     # The first term of the tail of a beta variable, and the ratio of the next one to it.
     ratio = (1 - explained) * (ours + rest) / (rest + 1)
-    first = rest * np.log1p(-explained) + ours * np.log(explained) - np.log(rest) - betaln(ours, rest)
-    return waves, np.minimum(first - np.log1p(-ratio), 0.0), (explained - ours / (ours + rest))[:, -1]
+    first = (
+        rest * np.log1p(-explained) + ours * np.log(explained) - np.log(rest) - betaln(ours, rest)
+    )
+    return (
+        waves,
+        np.minimum(first - np.log1p(-ratio), 0.0),
+        (explained - ours / (ours + rest))[:, -1],
+    )
 
 
 def _exact(white: Sequence[Array], seasons: Array, place: int, waves: int) -> int:
@@ -274,18 +330,23 @@ def _fraction_of(place: int, seasons: Array, explained: Array) -> int:
     The fraction of a random pattern explains of it as much as it has steps.
     """
     steps = seasons[place] - 1
-    shares, by_chance = explained / max(explained[place], LEAST_POWER), np.minimum((seasons - 1) / steps, 1.0)
+    shares = explained / max(explained[place], LEAST_POWER)
+    by_chance = np.minimum((seasons - 1) / steps, 1.0)
     needed = by_chance + DEVIATIONS * np.sqrt(2 * by_chance * (1 - by_chance) / steps)
     counts = np.maximum(np.rint(seasons[place] / seasons), 1)
     is_fraction = (counts > 1) & (np.rint(seasons[place] / counts) == seasons)
     is_season = is_fraction & (shares >= np.clip(needed, LEAST_SHARE, NEARLY))
-    return int(np.argmax(np.where(is_season, shares - by_chance, 0.0))) if is_season.any() else place
+    return (
+        int(np.argmax(np.where(is_season, shares - by_chance, 0.0))) if is_season.any() else place
+    )
 
 
 def _shortest(place: int, seasons: Array, chances: Array) -> int:
     """Return the place of the shortest fraction of a season that is nearly as improbable; its own without one."""
     counts = np.rint(seasons[place] / seasons)
-    near = (chances < chances[place] + WITHIN) & (np.abs(seasons * counts - seasons[place]) <= counts / 2)
+    near = (chances < chances[place] + WITHIN) & (
+        np.abs(seasons * counts - seasons[place]) <= counts / 2
+    )
     return int(np.argmax(near))
 
 
@@ -298,8 +359,11 @@ def _waves(length: int, season: int, waves: int) -> Array:
 
 def _independent(white: Sequence[Array]) -> float:
     """Return the number of independent series that have as much chance variation together, by their last values."""
-    count, shortest = len(white), min(map(len, white))
-    together = np.stack([_of_variance_1(values[-shortest:] - values[-shortest:].mean()) for values in white])
+    count = len(white)
+    shortest = min(map(len, white))
+    together = np.stack(
+        [_of_variance_1(values[-shortest:] - values[-shortest:].mean()) for values in white]
+    )
     if count == 1:
         return 1.0
     squares = float(np.sum((together @ together.T / shortest) ** 2)) - count

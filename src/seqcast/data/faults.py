@@ -11,14 +11,33 @@ from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import Array, number_text
 from seqcast.specs import Columns
 
-# Numbers that programs write where a value is missing: nines, large powers of ten, and the ends of whole numbers.
-SENTINELS = (-99.0, -999.9, *(sign * (10.0**digits - 1) for digits in range(3, 11) for sign in (1, -1)))
-SENTINELS += (1e20, -1e20, 1e30, -1e30, 32767.0, -32768.0, 65535.0, 2.0**31 - 1, -(2.0**31), 2.0**32 - 1)
-# Values beyond the quartiles by more than this multiple of their distance are far from the rest, "far out" with Tukey.
+# Numbers that programs write where a value is missing: nines, large powers of ten, and the ends of
+# whole numbers.
+SENTINELS = (
+    -99.0,
+    -999.9,
+    *(sign * (10.0**digits - 1) for digits in range(3, 11) for sign in (1, -1)),
+)
+SENTINELS += (
+    1e20,
+    -1e20,
+    1e30,
+    -1e30,
+    32767.0,
+    -32768.0,
+    65535.0,
+    2.0**31 - 1,
+    -(2.0**31),
+    2.0**32 - 1,
+)
+# Values beyond the quartiles by more than this multiple of their distance are far from the rest,
+# "far out" with Tukey.
 FAR_OUT = 3.0
-# Any other whole number stands for missing values in this many rows at least, this fraction of all, and this many
-# times as many as any other number has.
-LEAST_ROWS, LEAST_SHARE, OFTENER = 5, 0.01, 3.0
+# Any other whole number stands for missing values in this many rows at least, this fraction of all,
+# and this many times as many as any other number has.
+LEAST_ROWS = 5
+LEAST_SHARE = 0.01
+OFTENER = 3.0
 # Rows of one error that are listed.
 ROWS_LISTED = 5
 # Fewest values of a series that is constant, or equal to another one.
@@ -41,7 +60,8 @@ def beyond_quartiles(values: Array, others: Array) -> Array:
     known = others[~np.isnan(others)]
     if len(known) < 4:
         return np.zeros(np.shape(values), dtype=bool)
-    low, high = np.quantile(known, 0.25, method="lower"), np.quantile(known, 0.75, method="higher")
+    low = np.quantile(known, 0.25, method="lower")
+    high = np.quantile(known, 0.75, method="higher")
     margin = FAR_OUT * (high - low)
     # Where half of the values are equal the quartiles may be too, and their distance says nothing.
     far = (values < low - margin) | (values > high + margin)
@@ -51,18 +71,24 @@ def beyond_quartiles(values: Array, others: Array) -> Array:
 def without_sentinels(frame: LongFrame) -> tuple[LongFrame, list[DataError]]:
     """Return a frame without values such as -9999 that stand for missing ones, and an error for each such value.
 
-    They are less or more than all others of each series that has them: numbers that programs write for missing values,
-    far from the others; or another whole number in many rows, which is also negative where no other is.
+    They are less or more than all others of each series that has them: numbers that programs write
+    for missing values, far from the others; or another whole number in many rows, which is also
+    negative where no other is.
 
     Args:
         frame: The series.
     """
-    source, values, faults = frame.source, frame.source.values.copy(), list[DataError]()
+    source = frame.source
+    values = frame.source.values.copy()
+    faults = list[DataError]()
     for target, name in enumerate(frame.schema.columns.targets):
         column = values[:, target]
         for value in _suspects(column):
             places = np.flatnonzero(column == value)
-            own = [column[source.starts[each] : source.ends[each]] for each in np.unique(frame.owners(places))]
+            own = [
+                column[source.starts[each] : source.ends[each]]
+                for each in np.unique(frame.owners(places))
+            ]
             if _stands_for_missing(value, own):
                 column[places] = np.nan
                 faults.append(_sentinel(frame, name, places, value, column))
@@ -79,7 +105,9 @@ def sentinels_of(df: Any, columns: Columns, freq: Any = None) -> list[DataError]
     """
     if not any(_suspects(df[name].to_numpy(float)) for name in columns.targets):
         return []
-    frame = read_frame(df, columns, freq=freq, missing="fill", on_bad_series="skip", on_bad_rows="skip")
+    frame = read_frame(
+        df, columns, freq=freq, missing="fill", on_bad_series="skip", on_bad_rows="skip"
+    )
     return without_sentinels(frame)[1]
 
 
@@ -87,7 +115,9 @@ def _suspects(values: Array) -> list[float]:
     """Return the numbers that may stand for missing values, the largest first: the ends may be in many rows."""
     known = values[~np.isnan(values)]
     ends = {known.min(), known.max()} if len(known) else set[float]()
-    many = {end for end in ends if end and end % 1 == 0 and np.count_nonzero(known == end) >= LEAST_ROWS}
+    many = {
+        end for end in ends if end and end % 1 == 0 and np.count_nonzero(known == end) >= LEAST_ROWS
+    }
     return sorted(many.union(known[np.isin(known, SENTINELS)]), key=abs, reverse=True)
 
 
@@ -99,10 +129,13 @@ def _stands_for_missing(value: float, own: Sequence[Array]) -> bool:
     far = [bool(beyond_quartiles(np.array(value), each)) for each in others]
     if all(far) and value in SENTINELS:
         return True
-    known, count = np.concatenate(others), sum(int(np.count_nonzero(each == value)) for each in own)
+    known = np.concatenate(others)
+    count = sum(int(np.count_nonzero(each == value)) for each in own)
     most = np.unique(known, return_counts=True)[1].max()
     is_often = count >= max(LEAST_ROWS, LEAST_SHARE * (count + len(known)), OFTENER * most)
-    is_apart = all(is_far or value < 0 <= each.min() for is_far, each in zip(far, others, strict=True))
+    is_apart = all(
+        is_far or value < 0 <= each.min() for is_far, each in zip(far, others, strict=True)
+    )
     return value % 1 == 0 and is_often and is_apart
 
 
@@ -122,7 +155,9 @@ def _sentinel(frame: LongFrame, name: str, places: Array, value: float, others: 
     code = f'df["{name}"] = df["{name}"].mask(df["{name}"] == {number})'
     if frame.schema.kind == "polars":
         code = f'df = df.with_columns(pl.col("{name}").replace({number}, None))'
-    hint = Phrase("If it means a missing value: ", Option("dialect.missing_values", (number,), code), ".")
+    hint = Phrase(
+        "If it means a missing value: ", Option("dialect.missing_values", (number,), code), "."
+    )
     expected = f"values such as the others, from {number_text(np.nanmin(others))} to {number_text(np.nanmax(others))}"
     error = frame.error(name, int(places[0]), expected=expected, received=number, hint=hint)
     error.missing_values = (number,)
@@ -136,8 +171,11 @@ def odd_series(frame: LongFrame) -> Iterator[DataError]:
     Args:
         frame: The series.
     """
-    source, stamps = frame.source, frame.first_stamps
-    constant, equal, seen = list[Any](), dict[Any, Any](), dict[Any, Any]()
+    source = frame.source
+    stamps = frame.first_stamps
+    constant = list[Any]()
+    equal = dict[Any, Any]()
+    seen = dict[Any, Any]()
     for place, name in enumerate(source.ids):
         values = frame.targets[source.starts[place] : source.ends[place]]
         if np.count_nonzero(~np.isnan(values).any(axis=1)) < LEAST_VALUES:
@@ -150,11 +188,16 @@ def odd_series(frame: LongFrame) -> Iterator[DataError]:
         hint = "Forecasts repeat the value. Leave such series out if they are not in use."
         yield _about(frame, constant, "values that change", "one value in all rows", hint)
     for first in list(equal.values())[:1]:
-        received, hint = f"those of {first!r} at the same times", "Leave one out if it is there by mistake."
+        received = f"those of {first!r} at the same times"
+        hint = "Leave one out if it is there by mistake."
         yield _about(frame, list(equal), "values of its own", received, hint)
 
 
-def _about(frame: LongFrame, names: Sequence[Any], expected: str, received: str, hint: str) -> DataError:
-    others = f"; so in {len(names) - 1:,} other series, such as {names[1]!r}" if len(names) > 1 else ""
+def _about(
+    frame: LongFrame, names: Sequence[Any], expected: str, received: str, hint: str
+) -> DataError:
+    others = (
+        f"; so in {len(names) - 1:,} other series, such as {names[1]!r}" if len(names) > 1 else ""
+    )
     where = {"column": frame.schema.columns.targets[0], "series": names[0]}
     return DataError(**where, expected=expected, received=received + others, hint=hint)

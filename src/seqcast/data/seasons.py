@@ -16,7 +16,8 @@ def strengths(values: Array, season_length: int) -> tuple[float, float]:
         F_T = \max\Big(0, 1 - \frac{Var(R)}{Var(T + R)}\Big), \quad
         F_S = \max\Big(0, 1 - \frac{Var(R)}{Var(S + R)}\Big)
 
-    with the trend `T`, a moving average over a season, the season `S`, the mean of each of its steps, and the rest `R`.
+    with the trend `T`, a moving average over a season, the season `S`, the mean of each of its
+    steps, and the rest `R`.
 
     Args:
         values: The series, `[T]`; NaN is missing, and is interpolated.
@@ -36,11 +37,16 @@ def strengths(values: Array, season_length: int) -> tuple[float, float]:
     known = np.flatnonzero(~np.isnan(values))
     if len(known) < 4:
         return 0.0, float("nan")
-    filled = values if len(known) == len(values) else np.interp(np.arange(len(values)), known, values[known])
+    filled = (
+        values
+        if len(known) == len(values)
+        else np.interp(np.arange(len(values)), known, values[known])
+    )
     seasonal = season_length > 1 and len(filled) >= 3 * season_length
     window = season_length if seasonal else max(3, len(filled) // 10)
     # Where a window does not fit, at both ends, there is no trend.
-    trend, half = _moving_average(filled, window), window // 2
+    trend = _moving_average(filled, window)
+    half = window // 2
     rest = filled[half : half + len(trend)] - trend
     season = np.zeros_like(rest)
     if seasonal:
@@ -79,7 +85,8 @@ def seasonal_naive_errors(
         squared: Whether errors are squared before their mean is taken.
 
     Returns:
-        The errors, `[N]` or `[N, D]`; 0 also where no known value has another one a season before it.
+        The errors, `[N]` or `[N, D]`; 0 also where no known value has another one a season before
+        it.
 
     Example:
         >>> seasonal_naive_errors(np.array([1.0, 2.0, 4.0, 1.0, np.nan]), np.array([0, 2]), np.array([4, 5]), 1)
@@ -97,7 +104,8 @@ def seasonal_naive_errors(
 def naive_errors(store: SeriesStore, stops: Array, season_length: int) -> Array:
     """Return the mean absolute error of the seasonal naive forecast in the first rows of each series, `[N, D]`.
 
-    A series that is shorter than two seasons has the error of the last value; one that does not change has NaN.
+    A series that is shorter than two seasons has the error of the last value; one that does not
+    change has NaN.
 
     Args:
         store: The series.

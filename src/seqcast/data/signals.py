@@ -1,8 +1,8 @@
 """Synthetic signals whose future is known exactly: sums of random sines, and Chevalier's denoising exercise.
 
-Everything is drawn from a NumPy `SeedSequence`, never from global generators. The parameters of window `i` depend on
-the seed and on `i` alone: more windows, a longer past or a longer future extend the same signals. Nothing here imports
-Keras.
+Everything is drawn from a NumPy `SeedSequence`, never from global generators. The parameters of
+window `i` depend on the seed and on `i` alone: more windows, a longer past or a longer future
+extend the same signals. Nothing here imports Keras.
 """
 
 import math
@@ -25,7 +25,8 @@ Seed = int | np.random.SeedSequence | None
 # Steps in which a sine of frequency 1 turns once.
 PERIOD = 30
 # Keys of the independent streams of a seed: the noise must not change the signal.
-PARAMETERS, NOISE = 0, 1
+PARAMETERS = 0
+NOISE = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +88,8 @@ def sine_parameters(
     Args:
         n: Number of windows, `N`.
         num_signals: Sines in a sum.
-        amplitude: `(low, high)` for all sines, or one such pair for each of them; in the signal's unit.
+        amplitude: `(low, high)` for all sines, or one such pair for each of them; in the signal's
+            unit.
         frequency: The same, in turns per 30 steps; above 15 a sine looks like a slower one.
         phase: The same, in radians.
         offset: The same, in the signal's unit; the offsets of a window's sines add up.
@@ -104,7 +106,8 @@ def sine_parameters(
         >>> bool(drawn.frequency[:, 0].max() < 1.0 < 5.0 < drawn.frequency[:, 1].min())
         True
     """
-    n, num_signals = check_int("n", n), check_int("num_signals", num_signals)
+    n = check_int("n", n)
+    num_signals = check_int("num_signals", num_signals)
     given = {"amplitude": amplitude, "frequency": frequency, "phase": phase, "offset": offset}
     ranges = [_checked_range(where, value, num_signals) for where, value in given.items()]
     low, high = np.stack(ranges, axis=1).transpose(2, 0, 1)  # both [num_signals, 4]
@@ -123,16 +126,22 @@ def _checked_range(where: str, value: Any, num_signals: int) -> Array:
     if not fits or (ranges[..., 0] > ranges[..., 1]).any():
         pairs = f", or one such pair for each of {num_signals} sines" if num_signals > 1 else ""
         hint = "Give two finite numbers; equal ones hold the value fixed."
-        raise SpecError(where, expected=f"(low, high) with low <= high{pairs}", received=repr(value), hint=hint)
+        raise SpecError(
+            where, expected=f"(low, high) with low <= high{pairs}", received=repr(value), hint=hint
+        )
     return np.broadcast_to(ranges, (num_signals, 2))
 
 
 def _generator(seed: Seed, *key: int) -> np.random.Generator:
     """Return the generator of one of a seed's streams; the same seed and key always give the same one."""
     if not isinstance(seed, np.random.SeedSequence):
-        seed = np.random.SeedSequence(None if seed is None else check_int("seed", seed, at_least=0, at_most=MOST_SEED))
+        seed = np.random.SeedSequence(
+            None if seed is None else check_int("seed", seed, at_least=0, at_most=MOST_SEED)
+        )
     # Not `spawn`: that counts in the caller's object, and a second call would give other signals.
-    return np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *key)))
+    return np.random.default_rng(
+        np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *key))
+    )
 
 
 def random_sines(
@@ -151,21 +160,22 @@ def random_sines(
 ) -> tuple[Array, Array]:
     """Draw windows of sums of random sines, `x(t) = Σ A sin(2π f t / 30 + φ) + c` at `t = 0, 1, …`.
 
-    `t` runs on from the past into the future, and `f` counts turns per 30 steps at any length of the two. The code
-    published with Tonin's post draws the offset and leaves it out of the sum; here it is added, and `offset=(0, 0)`
-    gives the distribution of the published data.
+    `t` runs on from the past into the future, and `f` counts turns per 30 steps at any length of
+    the two. The code published with Tonin's post draws the offset and leaves it out of the sum;
+    here it is added, and `offset=(0, 0)` gives the distribution of the published data.
 
     Args:
         n: Number of windows, `N`.
         past: Steps of the past, `T`.
         future: Steps of the future, `H`. A longer future continues the same signals.
         num_signals: Sines in a sum.
-        amplitude: `(low, high)` for all sines, or one such pair for each of them; in the signal's unit.
+        amplitude: `(low, high)` for all sines, or one such pair for each of them; in the signal's
+            unit.
         frequency: The same, in turns per 30 steps.
         phase: The same, in radians.
         offset: The same, in the signal's unit.
-        noise: Standard deviation of Gaussian noise on the past, in the signal's unit, or the `(low, high)`
-            from which each window draws its own. The future stays clean.
+        noise: Standard deviation of Gaussian noise on the past, in the signal's unit, or the `(low,
+            high)` from which each window draws its own. The future stays clean.
         seed: A whole number, a `SeedSequence`, or `None` for a new one each time.
         dtype: Floating type of the result.
 
@@ -173,7 +183,8 @@ def random_sines(
         Past `[N, T, 1]` and future `[N, H, 1]`.
 
     Raises:
-        SpecError: A size is not a positive whole number, a range is none, or the type is not a floating one.
+        SpecError: A size is not a positive whole number, a range is none, or the type is not a
+            floating one.
 
     Example:
         >>> past, future = random_sines(102_400, seed=1969)
@@ -183,12 +194,20 @@ def random_sines(
         >>> bool((longer[:, :15] == future[:8]).all())
         True
 
-    Source: L. Tonin, "Keras implementation of an encoder-decoder for time series prediction" (2019).
+    Source: L. Tonin, "Keras implementation of an encoder-decoder for time series prediction"
+        (2019).
     """
     parameters = sine_parameters(
-        n, num_signals=num_signals, amplitude=amplitude, frequency=frequency, phase=phase, offset=offset, seed=seed
+        n,
+        num_signals=num_signals,
+        amplitude=amplitude,
+        frequency=frequency,
+        phase=phase,
+        offset=offset,
+        seed=seed,
     )
-    past, future = check_int("past", past), check_int("future", future)
+    past = check_int("past", past)
+    future = check_int("future", future)
     signals = parameters.values(np.arange(past + future))[:, :, None].astype(_floating(dtype))
     return _with_noise(signals[:, :past], noise, seed), signals[:, past:]
 
@@ -206,10 +225,10 @@ def noisy_past(
 ) -> tuple[Array, Array]:
     """Draw sums of two sines, `x(t) = Σ A sin(2π f t / 30 + φ)`, with noise on the past and a clean future.
 
-    The past is `x(t) + σ ε`, `ε ~ N(0, 1)`. The default ranges are the exercise's, in our units. A negative
-    frequency is the positive one at another phase; the range makes slow sines twice as frequent as the fastest.
-    There is no offset. The exercise draws one noise level a batch and scales each batch; here each window draws its own
-    level, and scaling is left to the model.
+    The past is `x(t) + σ ε`, `ε ~ N(0, 1)`. The default ranges are the exercise's, in our units. A
+    negative frequency is the positive one at another phase; the range makes slow sines twice as
+    frequent as the fastest. There is no offset. The exercise draws one noise level a batch and
+    scales each batch; here each window draws its own level, and scaling is left to the model.
 
     Args:
         n: Number of windows, `N`.
@@ -225,7 +244,8 @@ def noisy_past(
         Past `[N, T, 1]` and future `[N, H, 1]`.
 
     Raises:
-        SpecError: A size is not a positive whole number, a range is none, or the type is not a floating one.
+        SpecError: A size is not a positive whole number, a range is none, or the type is not a
+            floating one.
 
     Example:
         >>> noisy, clean = noisy_past(3, seed=0), noisy_past(3, noise=0.0, seed=0)
@@ -254,13 +274,18 @@ def _floating(dtype: npt.DTypeLike) -> np.dtype[Any]:
     except TypeError:
         kind = np.dtype(object)
     if kind.kind != "f":
-        raise SpecError("dtype", expected="a floating type", received=repr(dtype), hint="Give 'float32'.")
+        raise SpecError(
+            "dtype", expected="a floating type", received=repr(dtype), hint="Give 'float32'."
+        )
     return kind
 
 
 def _with_noise(past: Array, noise: float | tuple[float, float], seed: Seed) -> Array:
     levels = (noise, noise) if np.ndim(noise) == 0 else noise
-    low, high = (check_number("noise", float(level), low=0.0) for level in _checked_range("noise", levels, 1)[0])
+    low, high = (
+        check_number("noise", float(level), low=0.0)
+        for level in _checked_range("noise", levels, 1)[0]
+    )
     if high == 0.0:
         return past
     # Two streams, so that a window keeps its level and its noise when there are more windows.

@@ -1,9 +1,10 @@
 """Training on several processes or machines, by Ray.
 
-In reading order: `ray_cluster` (the connection to Ray, and the jobs of single workers), `shared_training` (one training
-that all workers share).
+In reading order: `ray_cluster` (the connection to Ray, and the jobs of single workers),
+`shared_training` (one training that all workers share).
 
-Names are imported at their first use: a worker has to join JAX's collectives before seqcast uses JAX.
+Names are imported at their first use: a worker has to join JAX's collectives before seqcast uses
+JAX.
 
 Stability: experimental.
 """

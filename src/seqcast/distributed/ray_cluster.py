@@ -19,7 +19,8 @@ from seqcast.specs import TrainingSpec, check_int
 from seqcast.training import History
 
 LOCAL = "local"
-# Least number of micro-batches of a batch, with which one, two and four workers give the same training.
+# Least number of micro-batches of a batch, with which one, two and four workers give the same
+# training.
 LEAST_MICRO_BATCHES = 4
 # Seconds to wait for the end of stopped workers.
 STOP_SECONDS = 30
@@ -33,24 +34,25 @@ _started_cpus = 0
 class RayCluster:
     """Worker processes that Ray starts, on this machine or on a cluster.
 
-    Give it as `on` to `fit`, `predict` or `backtest` of a `Forecaster`, or to `seqcast.tune.tune`. All workers train
-    one network together: each computes some of the `micro_batches` of a batch from its own rows, and gradients and
-    losses are summed over the workers. With the same `micro_batches`, any number of workers gives the same training,
-    up to the order of sums. Several networks are trained in one worker each, with the same bits as in a worker process
-    of this machine. Each file of a forecast is also written by one worker.
+    Give it as `on` to `fit`, `predict` or `backtest` of a `Forecaster`, or to `seqcast.tune.tune`.
+    All workers train one network together: each computes some of the `micro_batches` of a batch
+    from its own rows, and gradients and losses are summed over the workers. With the same
+    `micro_batches`, any number of workers gives the same training, up to the order of sums. Several
+    networks are trained in one worker each, with the same bits as in a worker process of this
+    machine. Each file of a forecast is also written by one worker.
 
     Args:
         workers: Number of workers; `None` is one a core of this machine.
-        address: Address of the cluster: `local` starts Ray on this machine; `auto`, `host:port` and `ray://host:port`
-            are a running cluster. `None` takes the variable `RAY_ADDRESS`, or else this machine. A Ray session of this
-            process takes precedence.
+        address: Address of the cluster: `local` starts Ray on this machine; `auto`, `host:port` and
+            `ray://host:port` are a running cluster. `None` takes the variable `RAY_ADDRESS`, or
+            else this machine. A Ray session of this process takes precedence.
         cpus_per_worker: CPUs and threads of each worker.
-        storage: A folder that all workers can read and write, for checkpoints and Ray's files; `None` is a temporary
-            one, for one machine.
-        micro_batches: Number of equal micro-batches of a batch, a multiple of `workers`; `None` takes that of the
-            `TrainingSpec`, or the smallest one from 4 on.
-        min_workers: Fewest workers with which a shared training begins, or goes on without lost machines; `None` waits
-            for all. A training always waits for busy CPUs.
+        storage: A folder that all workers can read and write, for checkpoints and Ray's files;
+            `None` is a temporary one, for one machine.
+        micro_batches: Number of equal micro-batches of a batch, a multiple of `workers`; `None`
+            takes that of the `TrainingSpec`, or the smallest one from 4 on.
+        min_workers: Fewest workers with which a shared training begins, or goes on without lost
+            machines; `None` waits for all. A training always waits for busy CPUs.
         max_failures: Largest number of resumptions of a shared training after a worker has died.
 
     Raises:
@@ -80,14 +82,23 @@ class RayCluster:
         self.address = address
         self.cpus_per_worker = check_int("cpus_per_worker", cpus_per_worker)
         self.storage = None if storage is None else Path(storage).absolute()
-        self.micro_batches = None if micro_batches is None else check_int("micro_batches", micro_batches)
-        self.min_workers = self.workers if min_workers is None else check_int("min_workers", min_workers)
+        self.micro_batches = (
+            None if micro_batches is None else check_int("micro_batches", micro_batches)
+        )
+        self.min_workers = (
+            self.workers if min_workers is None else check_int("min_workers", min_workers)
+        )
         self.max_failures = check_int("max_failures", max_failures, at_least=0)
         if micro_batches is not None:
             self._check_micro_batches(micro_batches)
         if self.min_workers > self.workers:
             expected = f"at most workers={self.workers}"
-            raise SpecError("min_workers", expected=expected, received=repr(min_workers), hint="Choose a smaller one.")
+            raise SpecError(
+                "min_workers",
+                expected=expected,
+                received=repr(min_workers),
+                hint="Choose a smaller one.",
+            )
 
     def __enter__(self) -> Self:
         self.connect()
@@ -118,7 +129,9 @@ class RayCluster:
             _started_cpus = cpus if address == LOCAL else 0
         if self.storage is None and sum(node["Alive"] for node in ray.nodes()) > 1:
             expected = "a folder that all machines of the cluster can read and write"
-            hint = "Name one on a shared file system; at the command line it is that of --checkpoint."
+            hint = (
+                "Name one on a shared file system; at the command line it is that of --checkpoint."
+            )
             raise SpecError("storage of RayCluster", expected=expected, received="None", hint=hint)
         return ray
 
@@ -131,7 +144,10 @@ class RayCluster:
     @property
     def variables(self) -> dict[str, str]:
         """The environment of a worker: the variables of this process for seqcast, and one thread for each CPU."""
-        return {**runtime.inherited_environment(), **runtime.worker_environment(self.cpus_per_worker)}
+        return {
+            **runtime.inherited_environment(),
+            **runtime.worker_environment(self.cpus_per_worker),
+        }
 
     def executor(self, retries: int = 2) -> RayExecutor:
         """Return the executor that runs one job at a time in each worker.
@@ -141,7 +157,9 @@ class RayCluster:
         """
         return RayExecutor(self, retries=retries)
 
-    def write(self, table: Callable[[Any], Any], items: Sequence[Any], folder: OutputFolder) -> None:
+    def write(
+        self, table: Callable[[Any], Any], items: Sequence[Any], folder: OutputFolder
+    ) -> None:
         """Write the missing output file of each item, in the workers.
 
         Args:
@@ -156,7 +174,8 @@ class RayCluster:
         missing = [number for number in range(len(items)) if not folder.file(number).exists()]
         if not missing:
             return
-        ray, data = self.connect(), runtime.require("ray.data", extra="ray")
+        ray = self.connect()
+        data = runtime.require("ray.data", extra="ray")
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         data.DataContext.get_current().enable_progress_bars = False
         # In a list it stays a reference, which each worker resolves once.
@@ -180,14 +199,20 @@ class RayCluster:
             training: Options of the training.
 
         Raises:
-            SpecError: The number of the training differs from the cluster's, or is no multiple of the workers.
+            SpecError: The number of the training differs from the cluster's, or is no multiple of
+                the workers.
         """
         given = None if training is None else training.micro_batches
         if given is None or given == self.micro_batches:
             return self.micro_batches or self.workers * -(-LEAST_MICRO_BATCHES // self.workers)
         if self.micro_batches is not None:
             expected = f"that of the RayCluster, {self.micro_batches}, or none in the TrainingSpec"
-            raise SpecError("micro_batches", expected=expected, received=repr(given), hint="Leave out one of the two.")
+            raise SpecError(
+                "micro_batches",
+                expected=expected,
+                received=repr(given),
+                hint="Leave out one of the two.",
+            )
         self._check_micro_batches(given)
         return given
 
@@ -195,7 +220,9 @@ class RayCluster:
         if micro_batches % self.workers:
             expected = f"a multiple of workers={self.workers}, so that each worker has as many"
             hint = "Choose other micro-batches or workers."
-            raise SpecError("micro_batches", expected=expected, received=repr(micro_batches), hint=hint)
+            raise SpecError(
+                "micro_batches", expected=expected, received=repr(micro_batches), hint=hint
+            )
 
     def train(self, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
         """Train one network in all workers together.
@@ -213,7 +240,8 @@ class RayCluster:
             MissingPackageError: Ray is not installed.
             ClusterError: Workers died more often than `max_failures`.
             TrainingError: The loss is not finite; the engine has the best weights so far.
-            KeyboardInterrupt: The user interrupted; the engine has the best weights of the last checkpoint, if any.
+            KeyboardInterrupt: The user interrupted; the engine has the best weights of the last
+                checkpoint, if any.
         """
         return train_together(self, job, engine, verbose=verbose)
 
@@ -230,7 +258,9 @@ def _begin(ray: Any, address: str, cpus: int) -> None:
     except (ConnectionError, RuntimeError, ValueError) as error:
         expected = "a running cluster of Ray"
         hint = "Start one with `ray start --head`, or leave the address out for this machine."
-        raise ClusterError("address", expected=expected, received=f"{address!r}: {error}", hint=hint) from error
+        raise ClusterError(
+            "address", expected=expected, received=f"{address!r}: {error}", hint=hint
+        ) from error
 
 
 class RayExecutor:
@@ -248,10 +278,16 @@ class RayExecutor:
     """
 
     def __init__(self, cluster: RayCluster, *, retries: int = 2) -> None:
-        self.cluster, self.retries, self.workers = cluster, retries, cluster.workers
+        self.cluster = cluster
+        self.retries = retries
+        self.workers = cluster.workers
 
     def map(
-        self, function: Callable[..., Any], jobs: runtime.Jobs, *, finished: runtime.Finished | None = None
+        self,
+        function: Callable[..., Any],
+        jobs: runtime.Jobs,
+        *,
+        finished: runtime.Finished | None = None,
     ) -> list[Any]:
         """Call `function(*job)` for each job; see `Executor.map`.
 
@@ -267,9 +303,13 @@ class RayExecutor:
         if not waiting:
             return []
         ray = self.cluster.connect()
-        options = {"num_cpus": self.cluster.cpus_per_worker, "runtime_env": {"env_vars": self.cluster.variables}}
+        options = {
+            "num_cpus": self.cluster.cpus_per_worker,
+            "runtime_env": {"env_vars": self.cluster.variables},
+        }
         task = ray.remote(max_retries=self.retries, **options)(runtime.run_job)
-        types, called = ray.put(runtime.NumberTypes.current()), ray.put(function)
+        types = ray.put(runtime.NumberTypes.current())
+        called = ray.put(function)
         results: dict[int, Any] = {}
         running: dict[Any, int] = {}
         try:
@@ -305,7 +345,8 @@ class _Writer:
     """The writer of output files in a worker, which loads the forecaster once.
 
     Args:
-        work: Ray's reference to number types, the folder, and the function that returns the frame of an item.
+        work: Ray's reference to number types, the folder, and the function that returns the frame
+            of an item.
     """
 
     def __init__(self, work: Sequence[Any]) -> None:

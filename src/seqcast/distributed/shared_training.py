@@ -1,7 +1,7 @@
 """A training that all workers of Ray share: the process that starts it, and the worker of each share.
 
-A worker imports this module before it joins the others. So modules that create tensors are imported inside functions,
-after `join`.
+A worker imports this module before it joins the others. So modules that create tensors are imported
+inside functions, after `join`.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _SETTINGS = {
 def train_together(cluster: Any, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
     """Train one network in all workers together; errors and results as for `seqcast.distributed.RayCluster.train`.
 
-    The first worker writes checkpoints: to those of the job, or else every two minutes to `storage`. If a worker dies,
-    Ray Train stops the others, which wait for it. It then starts all workers for which there are CPUs from the last
-    checkpoint.
+    The first worker writes checkpoints: to those of the job, or else every two minutes to
+    `storage`. If a worker dies, Ray Train stops the others, which wait for it. It then starts all
+    workers for which there are CPUs from the last checkpoint.
 
     Args:
         cluster: The workers.
@@ -53,19 +53,26 @@ def train_together(cluster: Any, job: TrainingJob, engine: Engine, *, verbose: i
     if runtime.keras.backend.backend() != "jax":
         expected = "the JAX backend, whose collectives add up gradients"
         hint = Phrase("Set KERAS_BACKEND=jax, or leave out ", Option("on"), ".")
-        raise SpecError("on", expected=expected, received=runtime.keras.backend.backend(), hint=hint)
+        raise SpecError(
+            "on", expected=expected, received=runtime.keras.backend.backend(), hint=hint
+        )
     ray = cluster.connect()
     train = require("ray.train", extra="ray")
     training = replace(job.training, micro_batches=micro_batches)
     if verbose:
-        say(f"seqcast: {cluster.workers} workers share each batch, in {micro_batches} micro-batches")
+        say(
+            f"seqcast: {cluster.workers} workers share each batch, in {micro_batches} micro-batches"
+        )
     if cluster.storage is not None:
         make_folder(cluster.storage)
     with temporary_folder(cluster.storage) as folder:
         written = job.checkpoints or Checkpoints(folder / "network", {})
         written = replace(written, resume=True)
         shared = replace(job, training=training, checkpoints=None).with_own_series()
-        work = {"work": ray.put((runtime.NumberTypes.current(), shared, written)), "micro_batches": micro_batches}
+        work = {
+            "work": ray.put((runtime.NumberTypes.current(), shared, written)),
+            "micro_batches": micro_batches,
+        }
         try:
             with _settings(), _own_interrupts():
                 outcome = _trainer(cluster, work, str(folder)).fit().return_value
@@ -92,12 +99,14 @@ def _trainer(cluster: Any, work: dict[str, Any], folder: str) -> Any:
     train = require("ray.train", extra="ray")
     # Ray's JaxTrainer joins processes on TPUs and GPUs only.
     trainer = require("ray.train.v2.api.data_parallel_trainer", extra="ray").DataParallelTrainer
-    least, most = cluster.min_workers, cluster.workers
+    least = cluster.min_workers
+    most = cluster.workers
     return trainer(
         train_share,
         train_loop_config=work,
         scaling_config=train.ScalingConfig(
-            num_workers=most if least == most else (least, most), resources_per_worker={"CPU": cluster.cpus_per_worker}
+            num_workers=most if least == most else (least, most),
+            resources_per_worker={"CPU": cluster.cpus_per_worker},
         ),
         run_config=train.RunConfig(
             name=f"seqcast-{uuid.uuid4().hex[:8]}",
@@ -177,16 +186,20 @@ def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
     """Compute a worker's share of a training; Ray Train calls it in each of them.
 
     Args:
-        config: `work`, Ray's reference to number types, job and checkpoints, and `micro_batches`, the number of
-            equal micro-batches of a batch.
+        config: `work`, Ray's reference to number types, job and checkpoints, and `micro_batches`,
+            the number of equal micro-batches of a batch.
 
     Returns:
         In the first worker the result of `train_processes`.
     """
-    ray, train = require("ray", extra="ray"), require("ray.train", extra="ray")
+    ray = require("ray", extra="ray")
+    train = require("ray.train", extra="ray")
     broadcast = require("ray.train.collective", extra="ray").broadcast_from_rank_zero
-    rank, workers = train.get_context().get_world_rank(), train.get_context().get_world_size()
-    processes = Processes(rank, processes_among(workers, config["micro_batches"]), config["micro_batches"])
+    rank = train.get_context().get_world_rank()
+    workers = train.get_context().get_world_size()
+    processes = Processes(
+        rank, processes_among(workers, config["micro_batches"]), config["micro_batches"]
+    )
     joins = rank < processes.count
     address = broadcast(f"{ray.util.get_node_ip_address()}:{_free_port()}" if rank == 0 else None)
     if joins:
@@ -196,7 +209,9 @@ def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
     step = None if state is None else state.step
     first_step = broadcast(step)
     if step != first_step:
-        raise RuntimeError(f"worker {rank} sees the checkpoint of step {step}, the first worker that of {first_step}")
+        raise RuntimeError(
+            f"worker {rank} sees the checkpoint of step {step}, the first worker that of {first_step}"
+        )
     if not joins:
         return None
     number_types.apply()
@@ -204,7 +219,10 @@ def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def train_processes(
-    processes: Processes, job: TrainingJob, state: TrainState | None = None, checkpoints: Checkpoints | None = None
+    processes: Processes,
+    job: TrainingJob,
+    state: TrainState | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> dict[str, Any] | None:
     """Train together with other processes, which have joined.
 
@@ -215,7 +233,8 @@ def train_processes(
         checkpoints: The checkpoints, which the first process writes.
 
     Returns:
-        In the first process `engine` (its state), `history`, and `error`, which ended the training, or `None`.
+        In the first process `engine` (its state), `history`, and `error`, which ended the training,
+        or `None`.
     """
     from seqcast.training import History
 
@@ -228,8 +247,11 @@ def train_processes(
         history = replace(job, checkpoints=writes).train(engine, state=state, processes=processes)
     except (SpecError, TrainingError) as ours:
         # All processes reach it at the same step. Ray would retry after a raised error.
-        history, error = getattr(ours, "history", None) or History(), ours
-    trained = {"engine": engine.__getstate__(), "history": history, "error": error} if first else None
+        history = getattr(ours, "history", None) or History()
+        error = ours
+    trained = (
+        {"engine": engine.__getstate__(), "history": history, "error": error} if first else None
+    )
     runtime.leave()
     return trained
 

@@ -14,9 +14,9 @@ Value = TypeVar("Value")
 class LearningEstimator(BaseEstimator, Generic[Value]):
     """The base of estimators with one fitted value.
 
-    A fit completes the value and publishes it by a single assignment, `self._learnt = fitted`. A method reads it once,
-    from `fitted_`. A thread that predicts during a fit sees the whole old value or the whole new one. A fit that fails
-    leaves the old one.
+    A fit completes the value and publishes it by a single assignment, `self._learnt = fitted`. A
+    method reads it once, from `fitted_`. A thread that predicts during a fit sees the whole old
+    value or the whole new one. A fit that fails leaves the old one.
 
     Example:
         >>> class Mean(LearningEstimator[float]):
@@ -44,7 +44,8 @@ class LearningEstimator(BaseEstimator, Generic[Value]):
     def _published(self) -> Value:
         learnt = self._learnt
         if learnt is None:
-            this, hint = f"this {type(self).__name__} instance", "Call fit before using this estimator."
+            this = f"this {type(self).__name__} instance"
+            hint = "Call fit before using this estimator."
             raise NotFittedError(f"{this} is not fitted yet", hint=hint)
         return learnt
 

@@ -1,7 +1,8 @@
 """The built network, with its forecasts: one value, which an engine publishes by one assignment.
 
-A decoder that reads none of its own outputs forecasts the parameters of each step. Another one draws sample paths, each
-of which reads its own draws. So does a decoder beyond its trained horizon if the states read its forecast.
+A decoder that reads none of its own outputs forecasts the parameters of each step. Another one
+draws sample paths, each of which reads its own draws. So does a decoder beyond its trained horizon
+if the states read its forecast.
 """
 
 from __future__ import annotations
@@ -19,7 +20,16 @@ import numpy as np
 from seqcast import network as networks
 from seqcast.engine.compiled import CompiledNetwork, lengthened, row_count, written_steps
 from seqcast.errors import DataError, SpecError
-from seqcast.runtime import Array, check_json, copies, digest, free_gaps, keras, to_numpy, weights_of
+from seqcast.runtime import (
+    Array,
+    check_json,
+    copies,
+    digest,
+    free_gaps,
+    keras,
+    to_numpy,
+    weights_of,
+)
 from seqcast.specs import NetworkSpec, WindowSpec
 
 Inputs = dict[str, Any]
@@ -27,7 +37,8 @@ Inputs = dict[str, Any]
 # Default number of paths, and most paths at once, over all rows of a block.
 PATHS = 100
 MOST_PATHS = 8192
-# Number of built networks between two searches for dropped ones, each of which takes a tenth of a second.
+# Number of built networks between two searches for dropped ones, each of which takes a tenth of a
+# second.
 BETWEEN_SEARCHES = 16
 # The arrays of states that grow with each block.
 MEMORY = ("memory", "memory_valid")
@@ -37,9 +48,9 @@ _built = itertools.count(1)
 def _free_dropped() -> None:
     """Free dropped networks and the gaps that they leave in memory, once in `BETWEEN_SEARCHES` built networks.
 
-    Keras's layers refer to themselves, in the closures around their `build`. So a dropped network and its compiled
-    programs stay in memory until the garbage collector looks for cycles: the more objects a process has, the less
-    often.
+    Keras's layers refer to themselves, in the closures around their `build`. So a dropped network
+    and its compiled programs stay in memory until the garbage collector looks for cycles: the more
+    objects a process has, the less often.
     """
     if next(_built) % BETWEEN_SEARCHES == 0:
         gc.collect()
@@ -50,14 +61,15 @@ def _free_dropped() -> None:
 class BuiltNetwork:
     """A network with its compiled programs.
 
-    Forecasts take `inputs`: `past` `[N, T, F]` with `observed` and `static`, without gaps, or the arrays of `States` as
-    `states`; and `future` `[N, H, F']` if the network reads it.
+    Forecasts take `inputs`: `past` `[N, T, F]` with `observed` and `static`, without gaps, or the
+    arrays of `States` as `states`; and `future` `[N, H, F']` if the network reads it.
 
     Args:
         model: The network.
         compiled: Its compiled programs.
         seed: Seed of the network.
-        micro_batches: Number of micro-batches of each batch of its training; `None` before a training.
+        micro_batches: Number of micro-batches of each batch of its training; `None` before a
+            training.
 
     Example:
         >>> network = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
@@ -75,7 +87,14 @@ class BuiltNetwork:
     micro_batches: int | None = None
 
     @classmethod
-    def build(cls, window: WindowSpec, network: NetworkSpec, *, seed: int, micro_batches: int | None = None) -> Self:
+    def build(
+        cls,
+        window: WindowSpec,
+        network: NetworkSpec,
+        *,
+        seed: int,
+        micro_batches: int | None = None,
+    ) -> Self:
         """Create a network.
 
         Args:
@@ -96,8 +115,12 @@ class BuiltNetwork:
     def copy(self) -> BuiltNetwork:
         """Return an independent copy of the network."""
         options = self.model.network
-        network = BuiltNetwork.build(self.window, options, seed=self.seed, micro_batches=self.micro_batches)
-        for variable, values in zip(network.model.variables, copies(self.model.variables), strict=True):
+        network = BuiltNetwork.build(
+            self.window, options, seed=self.seed, micro_batches=self.micro_batches
+        )
+        for variable, values in zip(
+            network.model.variables, copies(self.model.variables), strict=True
+        ):
             variable.assign(values)
         return network
 
@@ -109,7 +132,9 @@ class BuiltNetwork:
         }
 
     @classmethod
-    def from_payload(cls, header: Mapping[str, Any], arrays: Mapping[str, Any], *, seed: int) -> Self:
+    def from_payload(
+        cls, header: Mapping[str, Any], arrays: Mapping[str, Any], *, seed: int
+    ) -> Self:
         """Build the network from the result of `to_payload`.
 
         Args:
@@ -118,15 +143,21 @@ class BuiltNetwork:
             seed: The seed.
 
         Raises:
-            ValueError: The weights do not fit the network; checked before anything is built or read.
+            ValueError: The weights do not fit the network; checked before anything is built or
+                read.
         """
         check_json(header["micro_batches"], int | None, "micro_batches")
-        window, network = WindowSpec.from_dict(header["window"]), NetworkSpec.from_dict(header["built_network"])
+        window = WindowSpec.from_dict(header["window"])
+        network = NetworkSpec.from_dict(header["built_network"])
         weights = [values for name, values in arrays.items() if name.startswith("weight/")]
         check_weights(weights, window, network)
         read = [np.asarray(values) for values in weights]
-        if not all(float(np.abs(values).max(initial=0.0)) < networks.LARGEST_WEIGHT for values in read):
-            raise ValueError(f"weights of {networks.LARGEST_WEIGHT:g} and more, which no training returns")
+        if not all(
+            float(np.abs(values).max(initial=0.0)) < networks.LARGEST_WEIGHT for values in read
+        ):
+            raise ValueError(
+                f"weights of {networks.LARGEST_WEIGHT:g} and more, which no training returns"
+            )
         built = cls.build(window, network, seed=seed, micro_batches=header["micro_batches"])
         built.model.set_weights(read)
         return built
@@ -148,17 +179,28 @@ class BuiltNetwork:
         hint = "Encode the past with this network; every training changes it."
         if not isinstance(states, networks.States):
             expected = "states from encode"
-            raise DataError("states", expected=expected, received=type(states).__name__, hint="Or call predict(X).")
+            raise DataError(
+                "states",
+                expected=expected,
+                received=type(states).__name__,
+                hint="Or call predict(X).",
+            )
         widths = [tuple(int(state.shape[-1]) for state in layer) for layer in states.layers]
         if widths != list(self.model.encoder.stack.state_widths):
             expected = f"layer states of widths {self.model.encoder.stack.state_widths}"
             raise DataError("states", expected=expected, received=str(widths), hint=hint)
         if states.mark is None:
-            hint = "States that you change keep their mark in dataclasses.replace(states, layers=...)."
-            raise DataError("states", expected="states from encode", received="states without a mark", hint=hint)
+            hint = (
+                "States that you change keep their mark in dataclasses.replace(states, layers=...)."
+            )
+            raise DataError(
+                "states", expected="states from encode", received="states without a mark", hint=hint
+            )
         if states.mark != self.mark:
             expected = "states that this network has encoded"
-            raise DataError("states", expected=expected, received="states of other weights", hint=hint)
+            raise DataError(
+                "states", expected=expected, received="states of other weights", hint=hint
+            )
         return states
 
     def states(self, inputs: Inputs) -> dict[str, Any]:
@@ -183,7 +225,9 @@ class BuiltNetwork:
             return self.distribution(inputs, horizon, PATHS).median().astype(np.float32)
         return self._parameters(inputs, horizon)
 
-    def distribution(self, inputs: Inputs, horizon: int, paths: int) -> networks.Parametric | networks.Sampled:
+    def distribution(
+        self, inputs: Inputs, horizon: int, paths: int
+    ) -> networks.Parametric | networks.Sampled:
         """Return a distribution.
 
         Args:
@@ -197,7 +241,9 @@ class BuiltNetwork:
         if not self.model.network.is_probabilistic:
             expected = "a head that forecasts a distribution"
             hint = "Fit with head='quantile', 'normal', 'student_t', 'negative_binomial' or 'log_normal'."
-            raise SpecError("head", expected=expected, received=repr(self.model.network.head), hint=hint)
+            raise SpecError(
+                "head", expected=expected, received=repr(self.model.network.head), hint=hint
+            )
         distribution = networks.distribution_of(self.model.network)
         if self.model.network.feeds_back or self._is_long(inputs, horizon):
             return networks.Sampled(self._paths(inputs, horizon, paths), whole=distribution.whole)
@@ -224,7 +270,8 @@ class BuiltNetwork:
     def _lengthened(self, inputs: Inputs, horizon: int) -> tuple[Inputs, int]:
         """Return the inputs of a forecast in one block, and the number of steps that its program writes.
 
-        The first steps of a longer forecast equal a shorter one, so horizons that differ little share a program.
+        The first steps of a longer forecast equal a shorter one, so horizons that differ little
+        share a program.
         """
         networks.check_future(inputs.get("future"), horizon, self.window.future)
         steps = written_steps(horizon, self.window.horizon)
@@ -235,11 +282,14 @@ class BuiltNetwork:
     def _is_long(self, inputs: Inputs, horizon: int) -> bool:
         return self.model.writes_in_blocks(horizon, inputs.get("future"))
 
-    def _block_by_block(self, inputs: Inputs, horizon: int, noise: Array | None = None) -> tuple[Array, Any]:
+    def _block_by_block(
+        self, inputs: Inputs, horizon: int, noise: Array | None = None
+    ) -> tuple[Array, Any]:
         """Return the forecast, block after block, each reading the points before, and the attention's weights.
 
-        With noise, `[B, steps, D, k]`, the forecast is a draw, which later blocks read. All blocks have the length of
-        the trained horizon, and steps beyond the forecast are cut, so that all take the same programs.
+        With noise, `[B, steps, D, k]`, the forecast is a draw, which later blocks read. All blocks
+        have the length of the trained horizon, and steps beyond the forecast are cut, so that all
+        take the same programs.
         """
         length = self.window.horizon
         along = {} if noise is None else {"noise": noise}
@@ -248,18 +298,27 @@ class BuiltNetwork:
 
         def decode(states: Any, start: int, steps: int) -> tuple[Any, Any]:
             block = {name: each[:, start : start + length] for name, each in along.items()}
-            written = self.compiled("block", {"states": _with_free_memory(states), **block}, horizon=length)
+            written = self.compiled(
+                "block", {"states": _with_free_memory(states), **block}, horizon=length
+            )
             weights = written.get("weights")
             if weights is not None:
                 weights = weights[:, :steps, : states["memory"].shape[1]]
             return written["forecast"][:, :steps], weights
 
         def append(states: Any, forecast: Any) -> Any:
-            values = to_numpy(self.model.decoder.head.point(forecast)) if noise is None else forecast
-            # The encoder goes on without its memory, whose growth would take a program for each number of blocks.
+            values = (
+                to_numpy(self.model.decoder.head.point(forecast)) if noise is None else forecast
+            )
+            # The encoder goes on without its memory, whose growth would take a program for each
+            # number of blocks.
             own = {name: each for name, each in states.items() if name not in MEMORY}
             after = self.compiled("append", {"states": own, "values": values})
-            memory = {name: np.concatenate([states[name], after[name]], axis=1) for name in MEMORY if name in states}
+            memory = {
+                name: np.concatenate([states[name], after[name]], axis=1)
+                for name in MEMORY
+                if name in states
+            }
             return {**after, **memory}
 
         sizes = {"horizon": horizon, "trained": length, "segment": self.model.network.segment}
@@ -284,21 +343,29 @@ class BuiltNetwork:
 
     def _paths_in_blocks(self, inputs: Inputs, horizon: int, paths: int) -> Array:
         """Draw paths, each from its own states, a few rows at a time."""
-        own = {name: values for name, values in inputs.items() if name == "future"} | {"states": self.states(inputs)}
-        rows, at_once = row_count(own), max(1, MOST_PATHS // paths)
+        own = {name: values for name, values in inputs.items() if name == "future"} | {
+            "states": self.states(inputs)
+        }
+        rows = row_count(own)
+        at_once = max(1, MOST_PATHS // paths)
         noise = np.moveaxis(self._noise(horizon + self.window.horizon, paths), 0, 1)
         drawn = [np.zeros((0, horizon, self.window.targets), np.float32)]
         for first in range(0, rows, at_once):
             some = slice(first, first + at_once)
-            each_path = keras.tree.map_structure(lambda values, some=some: np.repeat(values[some], paths, axis=0), own)
+            each_path = keras.tree.map_structure(
+                lambda values, some=some: np.repeat(values[some], paths, axis=0), own
+            )
             tiled = np.tile(noise, (row_count(each_path) // paths, 1, 1, 1))
             drawn.append(self._block_by_block(each_path, horizon, tiled)[0])
         return np.concatenate(drawn).reshape(rows, paths, horizon, self.window.targets)
 
     def _noise(self, steps: int, paths: int) -> Array:
         """Return the noise of draws, `[steps, paths, D, k]`."""
-        head, seed = self.model.decoder.head, networks.child_seeds(self.seed, 2)[1]
-        numbers = networks.uniforms(seed, horizon=steps, paths=paths, targets=self.window.targets, count=head.uniforms)
+        head = self.model.decoder.head
+        seed = networks.child_seeds(self.seed, 2)[1]
+        numbers = networks.uniforms(
+            seed, horizon=steps, paths=paths, targets=self.window.targets, count=head.uniforms
+        )
         return np.asarray(head.noise(numbers), dtype=np.float32)
 
 
@@ -326,7 +393,9 @@ def check_precision() -> None:
     if policy.variable_dtype in ("float16", "bfloat16"):
         expected = "weights of float32 or float64"
         hint = "Half precision rounds small updates away; 'mixed_bfloat16' keeps the weights in float32."
-        raise SpecError("keras.config.dtype_policy()", expected=expected, received=repr(policy.name), hint=hint)
+        raise SpecError(
+            "keras.config.dtype_policy()", expected=expected, received=repr(policy.name), hint=hint
+        )
 
 
 def check_weights(weights: Sequence[Any], window: WindowSpec, network: NetworkSpec) -> None:
@@ -344,14 +413,19 @@ def check_weights(weights: Sequence[Any], window: WindowSpec, network: NetworkSp
         Traceback (most recent call last):
         ValueError: weight 0 of shape (5, 12) and type float64, but the network has (2, 12)
     """
-    # Each layer has weights, and each column a number in them. More layers would take time even without values.
+    # Each layer has weights, and each column a number in them. More layers would take time even
+    # without values.
     layers = len(network.encoder_units) + len(network.decoder_units)
     columns = window.features + window.targets + window.static + window.future
     numbers = sum(math.prod(values.shape) for values in weights)
     if layers > len(weights) or columns > numbers:
-        raise ValueError(f"{layers} layers and {columns} columns, but only {len(weights)} weights of {numbers} numbers")
+        raise ValueError(
+            f"{layers} layers and {columns} columns, but only {len(weights)} weights of {numbers} numbers"
+        )
     expected = networks.weight_shapes(window, network)
     for place, (values, shape) in enumerate(itertools.zip_longest(weights, expected)):
         if values is None or shape is None or values.shape != shape or values.dtype.kind != "f":
             given = "none" if values is None else f"shape {values.shape} and type {values.dtype}"
-            raise ValueError(f"weight {place} of {given}, but the network has {'none' if shape is None else shape}")
+            raise ValueError(
+                f"weight {place} of {given}, but the network has {'none' if shape is None else shape}"
+            )

@@ -9,28 +9,41 @@ import numpy.typing as npt
 
 from seqcast.engine.shared import MOST_SHARED, kind_of, network_of
 from seqcast.network import Seq2Seq, decode_paths, trace_decoder, trace_encoder
-from seqcast.runtime import Programs, compile_call, derivatives, in_threads, jax_stateless, keras, platform, to_numpy
+from seqcast.runtime import (
+    Programs,
+    compile_call,
+    derivatives,
+    in_threads,
+    jax_stateless,
+    keras,
+    platform,
+    to_numpy,
+)
 
 Inputs = dict[str, Any]
 
-# Sizes to which batches are padded, so that a new number of rows rarely compiles another program. Blocks of 32 divide
-# few rows among cores; the largest, which is a few per cent faster, is worth its compilation from MANY_ROWS on.
-BUCKETS, MANY_ROWS = (1, 8, 32, 128), 512
+# Sizes to which batches are padded, so that a new number of rows rarely compiles another program.
+# Blocks of 32 divide few rows among cores; the largest, which is a few per cent faster, is worth
+# its compilation from MANY_ROWS on.
+BUCKETS = (1, 8, 32, 128)
+MANY_ROWS = 512
 
-# Horizons of fewer steps share one program, because a compilation takes longer than thousands of such forecasts.
+# Horizons of fewer steps share one program, because a compilation takes longer than thousands of
+# such forecasts.
 LEAST_STEPS = 16
 
 
 class CompiledNetwork:
     """A network whose functions are compiled at their first call and run on all cores of a CPU.
 
-    Any number of threads may call it at once, also for the first time: one of them compiles a program, while the others
-    wait for it. The last `MOST_PROGRAMS` programs stay: each function, number of rows, context, number of paths and
-    number of written steps (`written_steps`) takes one.
+    Any number of threads may call it at once, also for the first time: one of them compiles a
+    program, while the others wait for it. The last `MOST_PROGRAMS` programs stay: each function,
+    number of rows, context, number of paths and number of written steps (`written_steps`) takes
+    one.
 
     Args:
-        model: A built network. On JAX, whose programs take the weights as an argument, networks of equal sizes and
-            options share them.
+        model: A built network. On JAX, whose programs take the weights as an argument, networks of
+            equal sizes and options share them.
 
     Example:
         >>> from seqcast.specs.network import NetworkSpec
@@ -75,10 +88,16 @@ class CompiledNetwork:
         buckets = [bucket for bucket in BUCKETS if bucket <= most] or BUCKETS[:1]
         size = next((bucket for bucket in buckets if bucket >= rows), buckets[-1])
         values = [variable.value for variable in self._variables]
-        program = self._programs.find(name, size, tuple(static.items()), tuple(leaf.shape[1:] for leaf in leaves))
+        program = self._programs.find(
+            name, size, tuple(static.items()), tuple(leaf.shape[1:] for leaf in leaves)
+        )
 
         def run(start: int) -> Any:
-            block = inputs if rows == size else map_structure(lambda array: array[start : start + size], inputs)
+            block = (
+                inputs
+                if rows == size
+                else map_structure(lambda array: array[start : start + size], inputs)
+            )
             if rows - start < size:
                 # Repeat the last row, or add zeros if there is none.
                 block = map_structure(lambda array: _filled(array, size), block)
@@ -87,7 +106,8 @@ class CompiledNetwork:
         starts = range(0, max(1, rows), size)
         blocks = []
         if not program.called:
-            blocks, starts = [run(starts[0])], starts[1:]
+            blocks = [run(starts[0])]
+            starts = starts[1:]
         # Other devices run one program after another, also if several threads start them.
         blocks += in_threads(run, starts) if platform() == "cpu" else map(run, starts)
         if len(blocks) == 1:
@@ -108,7 +128,9 @@ def programs_of(kind: str) -> Programs:
 def _programs(model: Seq2Seq) -> Programs:
     """Return the programs of a network: functions of the values of its variables and of inputs."""
 
-    def make(name: str, _size: int, static: tuple[tuple[str, Any], ...], _shapes: Any) -> Callable[..., Any]:
+    def make(
+        name: str, _size: int, static: tuple[tuple[str, Any], ...], _shapes: Any
+    ) -> Callable[..., Any]:
         function = functools.partial(FUNCTIONS[name], model, **dict(static))
         if keras.backend.backend() == "jax":
             return jax_stateless(_variables(model), function)
@@ -141,13 +163,19 @@ def _block(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
 
 def _paths(model: Seq2Seq, inputs: Inputs, *, horizon: int, paths: int) -> Any:
     """Return sample paths, `[B, paths, H, D]`, from `noise`, `[tokens · s, paths, D, k]`."""
-    decode_inputs = model.decoder.decode_inputs(_states(model, inputs), horizon, inputs.get("future"))
-    return decode_paths(model.decoder, decode_inputs, paths=paths, noise=inputs["noise"])[:, :, :horizon]
+    decode_inputs = model.decoder.decode_inputs(
+        _states(model, inputs), horizon, inputs.get("future")
+    )
+    return decode_paths(model.decoder, decode_inputs, paths=paths, noise=inputs["noise"])[
+        :, :, :horizon
+    ]
 
 
 def _trace_decoder(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
     """Return states and gates of all layers while the forecast is written."""
-    return trace_decoder(model, _states(model, inputs), horizon=horizon, future=inputs.get("future"))
+    return trace_decoder(
+        model, _states(model, inputs), horizon=horizon, future=inputs.get("future")
+    )
 
 
 def _sensitivity(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
@@ -157,22 +185,29 @@ def _sensitivity(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
 
     def point(changed: Inputs) -> Any:
         whole = {**inputs, **changed}
-        forecast, _ = model.unroll(_encode(model, whole), horizon=horizon, future=whole.get("future"))
+        forecast, _ = model.unroll(
+            _encode(model, whole), horizon=horizon, future=whole.get("future")
+        )
         return keras.ops.reshape(model.decoder.head.point(forecast), (-1, size))
 
-    return {name: keras.ops.swapaxes(values, 0, 1) for name, values in derivatives(point, varied, size).items()}
+    return {
+        name: keras.ops.swapaxes(values, 0, 1)
+        for name, values in derivatives(point, varied, size).items()
+    }
 
 
 def _unrolled(model: Seq2Seq, inputs: Inputs, horizon: int) -> tuple[Any, Any]:
-    return model.decoder.unroll(_states(model, inputs), horizon=horizon, future=inputs.get("future"), training=False)
+    return model.decoder.unroll(
+        _states(model, inputs), horizon=horizon, future=inputs.get("future"), training=False
+    )
 
 
 def _states(model: Seq2Seq, inputs: Inputs) -> Any:
     return inputs["states"] if "states" in inputs else _encode(model, inputs)
 
 
-# Functions to compile, of a network and nested arrays: `inputs` has `past` with `observed` and `static`, or the arrays
-# of `States` as `states`; and `future` if it is known.
+# Functions to compile, of a network and nested arrays: `inputs` has `past` with `observed` and
+# `static`, or the arrays of `States` as `states`; and `future` if it is known.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "encode": _encode,
     # The arrays of `States` after the `new` steps, or after `values` of the targets, `[B, n, D]`.
@@ -191,8 +226,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 def written_steps(horizon: int, trained: int) -> int:
     """Return the number of steps that a program writes for a horizon, of which the first ones are the forecast.
 
-    It is the trained horizon, halved or doubled several times: less than twice the horizon from `LEAST_STEPS` on. So a
-    network has at most eight programs for all horizons up to 1,000.
+    It is the trained horizon, halved or doubled several times: less than twice the horizon from
+    `LEAST_STEPS` on. So a network has at most eight programs for all horizons up to 1,000.
 
     Args:
         horizon: Number of steps of the forecast.
@@ -220,7 +255,8 @@ def written_steps(horizon: int, trained: int) -> int:
 def lengthened(values: npt.NDArray[Any], steps: int) -> npt.NDArray[Any]:
     """Return a future, `[B, H, f]`, with its last step repeated up to a number of steps.
 
-    A decoder never reads a later token before an earlier one, so the first steps of the forecast stay.
+    A decoder never reads a later token before an earlier one, so the first steps of the forecast
+    stay.
 
     Args:
         values: The steps.
@@ -230,7 +266,9 @@ def lengthened(values: npt.NDArray[Any], steps: int) -> npt.NDArray[Any]:
         >>> lengthened(np.array([[[1.0], [2.0]]]), 4).ravel().tolist()
         [1.0, 2.0, 2.0, 2.0]
     """
-    return np.concatenate([values, np.repeat(values[:, -1:], steps - values.shape[1], axis=1)], axis=1)
+    return np.concatenate(
+        [values, np.repeat(values[:, -1:], steps - values.shape[1], axis=1)], axis=1
+    )
 
 
 def row_count(inputs: Any) -> int:

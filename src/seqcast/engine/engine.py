@@ -39,8 +39,8 @@ MOST_NUMBERS = 2**24
 class Engine:
     """One network: train it on windows, forecast, encode, decode, and inspect it.
 
-    Any number of threads may forecast at once. Each call reads the network once, so it forecasts with the old or the
-    new one while another is published.
+    Any number of threads may forecast at once. Each call reads the network once, so it forecasts
+    with the old or the new one while another is published.
 
     Args:
         network: Options of the network.
@@ -61,12 +61,15 @@ class Engine:
         (6, 8, 1)
     """
 
-    def __init__(self, network: specs.NetworkSpec, training: specs.TrainingSpec, *, seed: int) -> None:
+    def __init__(
+        self, network: specs.NetworkSpec, training: specs.TrainingSpec, *, seed: int
+    ) -> None:
         specs.check_loss(network.head, training.loss)
         self.network = network
         self.training = training
         self.seed = seed
-        # Set by one assignment, so other threads see the network before a training or the one after it.
+        # Set by one assignment, so other threads see the network before a training or the one after
+        # it.
         self._built: BuiltNetwork | None = None
         # The network that `continue_fit` has compiled, whose optimiser goes on.
         self._continued: Seq2Seq | None = None
@@ -74,7 +77,9 @@ class Engine:
         self._trainer: Engine | None = None
 
     def __repr__(self) -> str:
-        micro_batches = "" if self.micro_batches is None else f", micro_batches={self.micro_batches}"
+        micro_batches = (
+            "" if self.micro_batches is None else f", micro_batches={self.micro_batches}"
+        )
         return f"Engine({self.network!r}, {self.training!r}, seed={self.seed}{micro_batches})"
 
     def fit(
@@ -101,19 +106,21 @@ class Engine:
             callbacks: Keras callbacks.
             verbose: 0 is silent, 1 shows progress.
             weights: Initial weights, from a network of the same sizes; `None` draws them.
-            freeze: Submodules that are not trained: `encoder`, `decoder` (all but its head), `head`.
+            freeze: Submodules that are not trained: `encoder`, `decoder` (all but its head),
+                `head`.
             state: The state of an interrupted training with the same arguments, which is resumed.
             checkpoints: The checkpoints to write, and, without `state`, to resume from.
-            deadline: The end of the training. The learning rate follows the time in place of the epochs, and training
-                goes on until the end.
-            processes: The processes that share each batch, whose rows of this process are the windows; `None` is this
-                process alone.
+            deadline: The end of the training. The learning rate follows the time in place of the
+                epochs, and training goes on until the end.
+            processes: The processes that share each batch, whose rows of this process are the
+                windows; `None` is this process alone.
 
         Returns:
             The history of the training.
 
         Raises:
-            SpecError: A submodule does not exist, all are frozen, or the state is that of another training.
+            SpecError: A submodule does not exist, all are frozen, or the state is that of another
+                training.
             FileFormatError: No checkpoint can be read.
             TrainingError: The loss is not finite; the engine has the best weights so far.
             KeyboardInterrupt: The user interrupted; the engine has the best weights so far.
@@ -152,20 +159,26 @@ class Engine:
                 raise
             finally:
                 model.freeze(())
-                # These functions and the model refer to each other, so their programs would stay in memory until the
-                # garbage collector looks for cycles.
+                # These functions and the model refer to each other, so their programs would stay in
+                # memory until the garbage collector looks for cycles.
                 model.train_function = model.test_function = model.step_programs = None
         self._built = replace(built, micro_batches=history.micro_batches)
         return history
 
     def _check_deadline(self, deadline: Deadline | None) -> None:
         """Refuse scheduled sampling with a deadline and without `sampling_steps`."""
-        if deadline is not None and self.network.decoder_input == "scheduled" and self.network.sampling_steps is None:
+        if (
+            deadline is not None
+            and self.network.decoder_input == "scheduled"
+            and self.network.sampling_steps is None
+        ):
             expected = "sampling_steps with decoder_input='scheduled': the number of training steps is not known"
             hint = "Give the steps after which the decoder reads only its own outputs, or leave out time_limit."
             raise SpecError("time_limit", expected=expected, received="None", hint=hint)
 
-    def continue_fit(self, windows: Any, *, window: specs.WindowSpec, callbacks: Sequence[Any] = ()) -> History:
+    def continue_fit(
+        self, windows: Any, *, window: specs.WindowSpec, callbacks: Sequence[Any] = ()
+    ) -> History:
         """Train the present network for one pass over the windows, at the constant learning rate.
 
         The network cannot be used meanwhile: publish a `snapshot`.
@@ -180,7 +193,8 @@ class Engine:
         """
         if self._built is None:
             self.build(window, steps=self._steps_per_epoch(windows))
-        model, constant = self.built.model, replace(self.training, learning_rate_schedule="constant", epochs=1)
+        model = self.built.model
+        constant = replace(self.training, learning_rate_schedule="constant", epochs=1)
         if self._continued is not model:
             compile_network(model, constant, learning_rate(constant, 1))
             self._continued = model
@@ -205,8 +219,8 @@ class Engine:
     def trainer(self) -> Engine:
         """Return an engine that continues the training, while this one does not change.
 
-        The first call returns the engine that this one is a `snapshot` of, with its optimiser. Later calls return a
-        copy, since the weights of that engine have changed.
+        The first call returns the engine that this one is a `snapshot` of, with its optimiser.
+        Later calls return a copy, since the weights of that engine have changed.
         """
         trainer = vars(self).pop("_trainer", None)  # two threads get two engines
         return self.copy() if trainer is None else trainer
@@ -219,7 +233,9 @@ class Engine:
             NotFittedError: Neither `fit` nor `build` was called.
         """
         if self._built is None:
-            raise NotFittedError("the network", expected="a fitted one", received="none", hint="Call fit first.")
+            raise NotFittedError(
+                "the network", expected="a fitted one", received="none", hint="Call fit first."
+            )
         return self._built
 
     @property
@@ -245,7 +261,11 @@ class Engine:
     @property
     def weight_count(self) -> int:
         """Number of trainable weights, number by number; 0 before the network is built."""
-        return 0 if self._built is None else sum(math.prod(w.shape) for w in self._built.model.trainable_weights)
+        return (
+            0
+            if self._built is None
+            else sum(math.prod(w.shape) for w in self._built.model.trainable_weights)
+        )
 
     def build(self, window: specs.WindowSpec, *, steps: int) -> None:
         """Create the network.
@@ -256,7 +276,9 @@ class Engine:
         """
         self._built = self._new(window, steps)
 
-    def _new(self, window: specs.WindowSpec, steps: int, weights: Sequence[Array] | None = None) -> BuiltNetwork:
+    def _new(
+        self, window: specs.WindowSpec, steps: int, weights: Sequence[Array] | None = None
+    ) -> BuiltNetwork:
         check_precision()
         if platform() == "cpu":
             keep_scratch_memory()
@@ -286,8 +308,9 @@ class Engine:
         """Forecast.
 
         Args:
-            inputs: `past` `[N, T, F]`, with NaN if the network takes gaps; `static`, `future` if it was trained with
-                them. `states` from `encode` or `update` of this network may replace `past` and `static`.
+            inputs: `past` `[N, T, F]`, with NaN if the network takes gaps; `static`, `future` if it
+                was trained with them. `states` from `encode` or `update` of this network may
+                replace `past` and `static`.
             horizon: Number of steps, any.
 
         Returns:
@@ -296,17 +319,21 @@ class Engine:
         Raises:
             NotFittedError: Neither `fit` nor `build` was called.
             SpecError: The network cannot write a horizon of this length.
-            DataError: Known-future inputs do not cover the horizon, or the states are those of other weights.
+            DataError: Known-future inputs do not cover the horizon, or the states are those of
+                other weights.
         """
         built, prepared = self._ready(inputs)
         return built.point(prepared, horizon)
 
-    def distribution(self, inputs: dict[str, Any], horizon: int, *, paths: int = PATHS) -> Parametric | Sampled:
+    def distribution(
+        self, inputs: dict[str, Any], horizon: int, *, paths: int = PATHS
+    ) -> Parametric | Sampled:
         """Forecast a distribution, with its mean, median, quantiles and probabilities.
 
-        A network that reads none of its own outputs forecasts the parameters of each step. For another network the
-        distribution is that of sample paths, each of which reads its own draws. All rows have the same random numbers,
-        from the seed of the engine, so a row's paths do not depend on other rows.
+        A network that reads none of its own outputs forecasts the parameters of each step. For
+        another network the distribution is that of sample paths, each of which reads its own draws.
+        All rows have the same random numbers, from the seed of the engine, so a row's paths do not
+        depend on other rows.
 
         Args:
             inputs: As for `predict`.
@@ -323,7 +350,9 @@ class Engine:
         built, prepared = self._ready(inputs)
         return built.distribution(prepared, horizon, paths)
 
-    def quantiles(self, inputs: dict[str, Any], horizon: int, probabilities: Sequence[float]) -> Array:
+    def quantiles(
+        self, inputs: dict[str, Any], horizon: int, probabilities: Sequence[float]
+    ) -> Array:
         """Forecast quantiles, `[N, H, D, Qs]`, which do not cross.
 
         Quantiles beyond those that a quantile head was trained with lie on exponential tails.
@@ -367,22 +396,25 @@ class Engine:
 
         Args:
             states: The result of `encode` or `update`.
-            inputs: New steps in whole segments, `past` `[N, n, F]`, with NaN if the network takes gaps.
+            inputs: New steps in whole segments, `past` `[N, n, F]`, with NaN if the network takes
+                gaps.
 
         Returns:
             The states after the new steps.
 
         Raises:
             SpecError: The encoder also reads backwards, so it cannot go on.
-            DataError: The new steps are no whole segments, or not one row for each of the states, or the states are
-                those of other weights.
+            DataError: The new steps are no whole segments, or not one row for each of the states,
+                or the states are those of other weights.
         """
         built, prepared = self._ready({**inputs, "states": states})
         before = prepared.pop("states")
         if len(inputs["past"]) != len(states):
             expected = f"new steps for each of the {len(states)} rows of the states"
             hint = "Choose rows of states by indexing, states[rows]."
-            raise DataError("past", expected=expected, received=f"{len(inputs['past'])} rows", hint=hint)
+            raise DataError(
+                "past", expected=expected, received=f"{len(inputs['past'])} rows", hint=hint
+            )
         after = built.compiled("update", {"states": before, "new": prepared})
         return States.from_dict({**after, "mark": built.mark})
 
@@ -397,7 +429,9 @@ class Engine:
         Raises:
             DataError: The states are those of other weights.
         """
-        return self.predict({"states": states, **({} if future is None else {"future": future})}, horizon)
+        return self.predict(
+            {"states": states, **({} if future is None else {"future": future})}, horizon
+        )
 
     def attention(self, inputs: dict[str, Any], horizon: int) -> Array:
         """Return the attention's weights over the tokens of the past, `[N, H, T]`.
@@ -414,7 +448,9 @@ class Engine:
         if self.network.attention == "none":
             kinds = "attention='additive', 'dot' or 'multi_head'"
             hint = f"Fit with {kinds}; a Forecaster takes preset=NetworkSpec(attention='dot')."
-            raise SpecError("attention", expected="a network with attention", received="'none'", hint=hint)
+            raise SpecError(
+                "attention", expected="a network with attention", received="'none'", hint=hint
+            )
         built, prepared = self._ready(inputs)
         return built.attention(prepared, horizon)
 
@@ -423,11 +459,13 @@ class Engine:
 
         Args:
             inputs: As for `predict`, with `past`.
-            horizon: Number of steps; at most the trained one of a decoder that writes block by block.
+            horizon: Number of steps; at most the trained one of a decoder that writes block by
+                block.
 
         Returns:
-            `encoder` and `decoder`: for each layer a dict of `states`, after each token `[N, tokens, n]` each, and
-            of `gates` by name; and `valid`, `[N, tokens]`, if not all tokens of the past count.
+            `encoder` and `decoder`: for each layer a dict of `states`, after each token `[N,
+            tokens, n]` each, and of `gates` by name; and `valid`, `[N, tokens]`, if not all tokens
+            of the past count.
 
         Raises:
             SpecError: The horizon is written block by block.
@@ -446,15 +484,16 @@ class Engine:
     def sensitivity(self, inputs: dict[str, Any], horizon: int) -> dict[str, Array]:
         """Return the derivatives of the forecast with respect to its inputs, in scaled units.
 
-        For a distribution the derivatives are those of its point; a decoder that reads its own outputs reads points.
+        For a distribution the derivatives are those of its point; a decoder that reads its own
+        outputs reads points.
 
         Args:
             inputs: As for `predict`, with `past`.
             horizon: Number of steps.
 
         Returns:
-            `past`, the derivatives with respect to the past, `[N, H, D, T, F]`, and, if the network reads known-future
-            inputs, `future`, `[N, H, D, H, F']`.
+            `past`, the derivatives with respect to the past, `[N, H, D, T, F]`, and, if the network
+            reads known-future inputs, `future`, `[N, H, D, H, F']`.
         """
         built, prepared = self._ready(inputs)
         targets = built.window.targets
@@ -470,7 +509,9 @@ class Engine:
         """Return the network, and its inputs as arrays without gaps."""
         built = self.built
         prepared: dict[str, Any] = {
-            name: built.check_states(values).arrays() if name == "states" else np.asarray(values, dtype=np.float32)
+            name: built.check_states(values).arrays()
+            if name == "states"
+            else np.asarray(values, dtype=np.float32)
             for name, values in inputs.items()
         }
         if built.window.observed and "past" in prepared:
@@ -479,7 +520,11 @@ class Engine:
 
     def to_payload(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return the payload of the engine without the optimiser's moments: JSON types and arrays."""
-        header = {"network": self.network.to_dict(), "training": self.training.to_dict(), "seed": self.seed}
+        header = {
+            "network": self.network.to_dict(),
+            "training": self.training.to_dict(),
+            "seed": self.seed,
+        }
         if self._built is None:
             return header, {}
         built, weights = self._built.to_payload()
@@ -499,16 +544,24 @@ class Engine:
         network = specs.NetworkSpec.from_dict(header["network"])
         training = specs.TrainingSpec.from_dict(header["training"])
         engine = cls(
-            network, training, seed=specs.check_int("seed", header["seed"], at_least=0, at_most=specs.MOST_SEED)
+            network,
+            training,
+            seed=specs.check_int("seed", header["seed"], at_least=0, at_most=specs.MOST_SEED),
         )
         if "window" in header:
             engine._built = BuiltNetwork.from_payload(header, arrays, seed=engine.seed)
         return engine
 
     def __getstate__(self) -> dict[str, Any]:
-        # Specs keep the user's own objects (to_payload would need them to be JSON); weights travel as arrays.
+        # Specs keep the user's own objects (to_payload would need them to be JSON); weights travel
+        # as arrays.
         built = None if self._built is None else self._built.to_payload()
-        return {"network": self.network, "training": self.training, "seed": self.seed, "built": built}
+        return {
+            "network": self.network,
+            "training": self.training,
+            "seed": self.seed,
+            "built": built,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         Engine.__init__(self, state["network"], state["training"], seed=state["seed"])

@@ -1,7 +1,7 @@
 """The inputs of a network: windows in its own units, with names for their rows and columns.
 
-`Seq2SeqRegressor.model_inputs` and `Forecaster.model_inputs` return them. `seqcast.inspect` takes them, and knows
-neither arrays nor frames.
+`Seq2SeqRegressor.model_inputs` and `Forecaster.model_inputs` return them. `seqcast.inspect` takes
+them, and knows neither arrays nor frames.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ class SeriesLabels:
             values: Columns by name.
             near: Number of a second window of each row.
         """
-        times, named = {"cutoff": self.cutoffs[rows]}, {}
+        times = {"cutoff": self.cutoffs[rows]}
+        named = {}
         if near is not None:
             times["near_cutoff"] = self.cutoffs[near]
             named[f"near_{self.schema.columns.unique_id}"] = self.ids[near].tolist()
@@ -115,14 +116,15 @@ class ModelInputs:
 
     Args:
         engine: The network.
-        inputs: `past` `[N, T, F]`, with NaN if the network takes gaps; `static` and `future` if it reads them; all in
-            the network's units.
+        inputs: `past` `[N, T, F]`, with NaN if the network takes gaps; `static` and `future` if it
+            reads them; all in the network's units.
         horizon: Steps to forecast, `H`.
         labels: Labels of the windows.
         features: Name of each feature of the past, `F`.
         known_future: Name of each feature of the known future, `F'`.
         targets: Name of each target, `D`.
-        truth: True values of the horizon, `[N, H, D]`, in the network's units, if known; NaN is missing.
+        truth: True values of the horizon, `[N, H, D]`, in the network's units, if known; NaN is
+            missing.
         static: Name of each static feature, `S`.
 
     Example:

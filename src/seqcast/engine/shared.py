@@ -1,7 +1,8 @@
 """What networks of equal options share in a process: the compiled programs of their training steps and forecasts.
 
-Tracing and reading a program from JAX's cache take as long as a short training. A refit, a member of an ensemble or the
-next point of a grid does neither, because one network before it had the same options.
+Tracing and reading a program from JAX's cache take as long as a short training. A refit, a member
+of an ensemble or the next point of a grid does neither, because one network before it had the same
+options.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from seqcast.training import clone_config, learning_rate, optimizer
 if TYPE_CHECKING:
     from seqcast.network import StepPrograms
 
-# Kinds of networks and of trainings whose programs stay in memory without a model: those that were used last. A search
-# combines five networks and their judge, which a backtest fits in turn.
-MOST_SHARED, MOST_TRAININGS = 8, 6
+# Kinds of networks and of trainings whose programs stay in memory without a model: those that were
+# used last. A search combines five networks and their judge, which a backtest fits in turn.
+MOST_SHARED = 8
+MOST_TRAININGS = 6
 # Options of a training that its steps are compiled for.
 OF_STEPS = ("loss", "horizon_decay", "optimizer", "clip_norm", "metrics", "micro_batches")
 
@@ -63,8 +65,11 @@ def compile_network(model: Seq2Seq, training: TrainingSpec, rate: Any) -> None:
         training: Options of the training.
         rate: The learning rate, a number or a Keras schedule.
     """
-    loss, model.rates = clone_config(training.loss), getattr(rate, "rates", ())
-    model.micro_batches, model.resumed_micro_batches, model.skipped_steps = training.micro_batches, None, 0
+    loss = clone_config(training.loss)
+    model.rates = getattr(rate, "rates", ())
+    model.micro_batches = training.micro_batches
+    model.resumed_micro_batches = None
+    model.skipped_steps = 0
     model.compile(
         optimizer=optimizer(training, rate),
         loss=model.decoder.head.loss(loss, horizon_decay=training.horizon_decay),
@@ -72,7 +77,9 @@ def compile_network(model: Seq2Seq, training: TrainingSpec, rate: Any) -> None:
     )
 
 
-def step_programs(model: Seq2Seq, training: TrainingSpec, freeze: Sequence[str]) -> StepPrograms | None:
+def step_programs(
+    model: Seq2Seq, training: TrainingSpec, freeze: Sequence[str]
+) -> StepPrograms | None:
     """Return the programs of the training steps of a network, as another of equal options may have compiled them.
 
     Args:
@@ -98,7 +105,8 @@ def step_programs_of(kind: str) -> StepPrograms:
     """Return the programs that all trainings of a kind share.
 
     Args:
-        kind: The result of `kind_of`, with training, frozen submodules and whether the rate follows a schedule.
+        kind: The result of `kind_of`, with training, frozen submodules and whether the rate follows
+            a schedule.
     """
     from seqcast.network import StepPrograms  # which imports JAX
 

@@ -14,7 +14,14 @@ from seqcast.engine.engine import Engine
 from seqcast.errors import DataError, SpecError, TrainingError
 from seqcast.runtime import Array, Executor, Processes, choose_executor, digest, say, task
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.training import CheckpointFolder, Checkpoints, Deadline, History, TrainState, fingerprint
+from seqcast.training import (
+    CheckpointFolder,
+    Checkpoints,
+    Deadline,
+    History,
+    TrainState,
+    fingerprint,
+)
 
 
 @dataclass(frozen=True)
@@ -84,11 +91,18 @@ class TrainingJob:
     def _fingerprint(self) -> dict[str, Any]:
         """Return the fingerprint of the training, by name."""
         reader = self.reader
-        stores = [store for store in (reader.targets, reader.features, reader.weight) if store is not None]
+        stores = [
+            store for store in (reader.targets, reader.features, reader.weight) if store is not None
+        ]
         rows = (values for store in stores for _, values in store.batches())
         scaling = [reader.scaler.loc, reader.scaler.scale, reader.scaler.unit]
         kind = {name: str(value) for name, value in self.kind.items()}
-        of_windows = {"weighting": self.weighting, "read": reader.context_length, "to": self.horizon, **kind}
+        of_windows = {
+            "weighting": self.weighting,
+            "read": reader.context_length,
+            "to": self.horizon,
+            **kind,
+        }
         return fingerprint(
             itertools.chain(rows, [reader.lengths, reader.static, *scaling, self.starts]),
             self.network,
@@ -110,7 +124,11 @@ class TrainingJob:
         """
         for name, ours, theirs in (
             ("preset", self.network, engine.network),
-            ("inputs", _shaping(self.window), None if engine.window is None else _shaping(engine.window)),
+            (
+                "inputs",
+                _shaping(self.window),
+                None if engine.window is None else _shaping(engine.window),
+            ),
         ):
             if ours != theirs:
                 expected = f"the same {name} as before, {theirs}"
@@ -143,11 +161,17 @@ class TrainingJob:
             return count
         longest = int(np.argmax(self.starts))
         # A network without `observed` cannot read a padded context.
-        least, read = (1, "one to read") if self.reader.observed else (self.window.context_length, "the context")
+        least, read = (
+            (1, "one to read")
+            if self.reader.observed
+            else (self.window.context_length, "the context")
+        )
         rows = f"at least {least} + {self._horizon} rows, {read} and the horizon"
         expected = f"{rows}, with a known value among the last"
         hint = "Give longer series, or choose a smaller horizon."
-        received = f"{self.starts[longest]} rows up to {frame.last_stamps[longest]} in the longest series"
+        received = (
+            f"{self.starts[longest]} rows up to {frame.last_stamps[longest]} in the longest series"
+        )
         name = frame.source.ids[longest]
         raise DataError(option="df", series=name, expected=expected, received=received, hint=hint)
 
@@ -200,7 +224,8 @@ class TrainingJob:
             seed=self.seeds[1],
             steps=self.training.steps_per_epoch,
             teacher_forcing=self.network.uses_teacher_forcing,
-            # The rows of a micro-batch depend only on the number of micro-batches, not on the processes.
+            # The rows of a micro-batch depend only on the number of micro-batches, not on the
+            # processes.
             processes=processes or Processes(micro_batches=self.training.micro_batches or 1),
             **self.kind,
         )
@@ -226,7 +251,8 @@ class TrainingJob:
         Args:
             weights: The trained weights.
 
-        Source: Wortsman et al. 2022, Robust fine-tuning of zero-shot models, arXiv:2109.01903, section 3.
+        Source: Wortsman et al. 2022, Robust fine-tuning of zero-shot models, arXiv:2109.01903,
+            section 3.
         """
         if self.share == 1:
             return list(weights)
@@ -270,12 +296,17 @@ class DivergedJobsError(Exception):
 
     def __init__(self, error: TrainingError, trained: dict[int, Outcome]) -> None:
         super().__init__()
-        self.error, self.trained = error, trained
+        self.error = error
+        self.trained = trained
 
 
 def _shaping(window: WindowSpec) -> dict[str, Any]:
     """Return the sizes of a window on which the shapes of weights depend."""
-    return {name: value for name, value in window.to_dict().items() if name not in ("horizon", "context_length")}
+    return {
+        name: value
+        for name, value in window.to_dict().items()
+        if name not in ("horizon", "context_length")
+    }
 
 
 def run_jobs(
@@ -288,7 +319,8 @@ def run_jobs(
 ) -> list[Outcome]:
     """Run training jobs in parallel, one a core.
 
-    Progress bars of several trainings would overwrite each other, so each training prints one line at its end.
+    Progress bars of several trainings would overwrite each other, so each training prints one line
+    at its end.
 
     Args:
         jobs: The training jobs.
@@ -301,7 +333,8 @@ def run_jobs(
         The outcome of each job, the same as from one training after another on one core.
 
     Raises:
-        DivergedJobsError: A training diverged; the others are stopped. It has the outcomes of finished trainings.
+        DivergedJobsError: A training diverged; the others are stopped. It has the outcomes of
+            finished trainings.
         InterruptedJobs: The user interrupted; it has the outcomes of finished trainings.
     """
     done: dict[int, Outcome] = {}
@@ -318,7 +351,8 @@ def run_jobs(
         rounds = math.ceil(len(jobs) / workers)
         own = callbacks or [()] * len(jobs)
         work = [
-            (job.with_own_series(), deadline, rounds - place // workers, own[place]) for place, job in enumerate(jobs)
+            (job.with_own_series(), deadline, rounds - place // workers, own[place])
+            for place, job in enumerate(jobs)
         ]
         with task("training networks", len(jobs)) as advance:
             executor.map(_train, work, finished=finished)
@@ -342,8 +376,8 @@ def _train(
 def _outcome(job: TrainingJob, state: dict[str, Any], history: History) -> Outcome:
     """Return the outcome of a training from the state of its engine.
 
-    The engine takes the job's own specs: a function in them, such as a loss, would return from another process as a
-    copy, which is not registered with Keras.
+    The engine takes the job's own specs: a function in them, such as a loss, would return from
+    another process as a copy, which is not registered with Keras.
     """
     engine = job.engine()
     engine.__setstate__({**state, "network": job.network, "training": job.training})

@@ -1,25 +1,22 @@
 """Exceptions of seqcast, as one tree.
 
-```
-SeqcastError
-├── SpecError                 (ValueError)        an option: unknown name, impossible value or combination
-├── DataError                 (ValueError)        arrays or frames: NaN, shape, stamps, lengths
-│   ├── DataTypeError         (TypeError)         arrays or frames: values that are no numbers at all
-│   └── AmbiguityError        (ValueError)        a table can be read in two ways
-├── NotFittedError            (scikit-learn's)    a result was asked for before `fit`
-├── FileFormatError           (ValueError)        a file is damaged, foreign or written by a newer version
-├── MissingFileError          (FileNotFoundError) a file to read does not exist
-├── TrainingError             (ArithmeticError)   training diverged
-├── SaveError                 (OSError)           a file could not be written; an older one is intact
-├── ClusterError              (RuntimeError)      a cluster does not answer, or its workers die
-├── WorkerDiedError           (BrokenExecutor)    a process that computes has ended, perhaps for want of memory
-└── MissingPackageError       (ImportError)       an optional package is not installed
-```
+``` SeqcastError ├── SpecError                 (ValueError)        an option: unknown name,
+impossible value or combination ├── DataError                 (ValueError)        arrays or frames:
+NaN, shape, stamps, lengths │   ├── DataTypeError         (TypeError)         arrays or frames:
+values that are no numbers at all │   └── AmbiguityError        (ValueError)        a table can be
+read in two ways ├── NotFittedError            (scikit-learn's)    a result was asked for before
+`fit` ├── FileFormatError           (ValueError)        a file is damaged, foreign or written by a
+newer version ├── MissingFileError          (FileNotFoundError) a file to read does not exist ├──
+TrainingError             (ArithmeticError)   training diverged ├── SaveError
+(OSError)           a file could not be written; an older one is intact ├── ClusterError
+(RuntimeError)      a cluster does not answer, or its workers die ├── WorkerDiedError
+(BrokenExecutor)    a process that computes has ended, perhaps for want of memory └──
+MissingPackageError       (ImportError)       an optional package is not installed ```
 
-Every message says where (argument, or column and row), what was expected, what came, and how to mend it. It is worded
-once, for those who call from Python. A `DataError` also has the place and the `Fix` as fields, and a `Phrase` has the
-options and rows that it mentions. So another speaker, such as the command line, need not parse a message, and no code
-decides by its words.
+Every message says where (argument, or column and row), what was expected, what came, and how to
+mend it. It is worded once, for those who call from Python. A `DataError` also has the place and the
+`Fix` as fields, and a `Phrase` has the options and rows that it mentions. So another speaker, such
+as the command line, need not parse a message, and no code decides by its words.
 
 Stability: stable.
 """
@@ -41,7 +38,13 @@ from seqcast.errors.phrases import Row as Row
 _LONGEST_NAME = 100
 
 # What people write for names of options that do not look alike.
-_MEANT = {"quick": "fast none", "best": "slow full high", "skip": "ignore drop", "raise": "error", "normal": "gaussian"}
+_MEANT = {
+    "quick": "fast none",
+    "best": "slow full high",
+    "skip": "ignore drop",
+    "raise": "error",
+    "normal": "gaussian",
+}
 
 
 class SeqcastError(Exception):
@@ -58,13 +61,18 @@ class SeqcastError(Exception):
         X, row 3: expected finite numbers, received nan. Drop the row.
     """
 
-    def __init__(self, where: str, *, expected: str = "", received: str = "", hint: str = "") -> None:
-        self.where, self.expected, self.received, self.hint = where, expected, received, hint
+    def __init__(
+        self, where: str, *, expected: str = "", received: str = "", hint: str = ""
+    ) -> None:
+        self.where = where
+        self.expected = expected
+        self.received = received
+        self.hint = hint
         super().__init__(compose_message(where, expected=expected, received=received, hint=hint))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Workers return their exceptions pickled, and keyword arguments are lost on that way. What was attached since
-        # (a history, notes) travels as the state.
+        # Workers return their exceptions pickled, and keyword arguments are lost on that way. What
+        # was attached since (a history, notes) travels as the state.
         facts = {"expected": self.expected, "received": self.received, "hint": self.hint}
         return partial(type(self), self.where, **facts), (), self.__dict__
 
@@ -105,17 +113,20 @@ class DataError(SeqcastError, ValueError):
         received: The received value, in words.
         hint: How to fix it, in words.
         fix: How to fix it, for code; `None` where none of these does.
-        option: The argument that is at fault, or that holds the data. A column without it is one of the call's frame,
-            which is `df` as a rule.
+        option: The argument that is at fault, or that holds the data. A column without it is one of
+            the call's frame, which is `df` as a rule.
         column: Name of the column.
         row: Number of the row, from 0, in the frame's own order.
         series: Name of the series.
         path: The file that the data came from; `where` then names a place in it.
-        missing_values: Values that may stand for missing ones, as they are written: a reader can take them as missing.
+        missing_values: Values that may stand for missing ones, as they are written: a reader can
+            take them as missing.
 
     Attributes:
-        by_series: The first such error of each series that has one, by name; empty where it is not about single series.
-        rows: Numbers of all rows that are at fault, each by itself; empty where it is not about single rows.
+        by_series: The first such error of each series that has one, by name; empty where it is not
+            about single series.
+        rows: Numbers of all rows that are at fault, each by itself; empty where it is not about
+            single rows.
 
     Example:
         >>> error = DataError(column="y", row=3, series="a", expected="a finite number", received="nan")
@@ -157,7 +168,11 @@ class DataError(SeqcastError, ValueError):
         where = where or path or compose_place(option=option, column=column, row=row, series=series)
         super().__init__(where, expected=expected, received=received, hint=hint)
         self.fix = fix
-        self.option, self.column, self.row, self.series, self.path = option, column, row, series, path
+        self.option = option
+        self.column = column
+        self.row = row
+        self.series = series
+        self.path = path
         self.missing_values = tuple(missing_values)
         self.by_series: dict[Any, DataError] = {}
         self.rows: Sequence[int] = ()
@@ -174,7 +189,9 @@ class DataError(SeqcastError, ValueError):
         return error
 
     @classmethod
-    def first_of(cls, places: Sequence[int], names: Sequence[Any], at: Callable[[int], DataError]) -> DataError:
+    def first_of(
+        cls, places: Sequence[int], names: Sequence[Any], at: Callable[[int], DataError]
+    ) -> DataError:
         """Return the error of the first of some places, in order, which has that of each series by `names`.
 
         Args:
@@ -238,8 +255,8 @@ class TrainingError(SeqcastError, ArithmeticError):
         series: The series whose windows made it diverge.
         columns: The columns whose values stand out in them.
         history: The records of the epochs before.
-        best: The trained estimator with the best weights so far, or without validation with those before the batch;
-            `None` where there is none, as in a backtest.
+        best: The trained estimator with the best weights so far, or without validation with those
+            before the batch; `None` where there is none, as in a backtest.
     """
 
     epoch: int | None = None
@@ -292,7 +309,11 @@ class SeqcastWarning(UserWarning):
 
 
 def compose_place(
-    *, option: str | None = None, column: str | None = None, row: int | None = None, series: object = None
+    *,
+    option: str | None = None,
+    column: str | None = None,
+    row: int | None = None,
+    series: object = None,
 ) -> str:
     """Put the fields of a `DataError` together to the place that its message names.
 
@@ -326,7 +347,9 @@ def compose_message(where: str, *, expected: str = "", received: str = "", hint:
         >>> compose_message("horizon", expected="a whole number >= 1", received="0", hint="Choose a larger one.")
         'horizon: expected a whole number >= 1, received 0. Choose a larger one.'
     """
-    middle = ", ".join(f"{verb} {text}" for verb, text in (("expected", expected), ("received", received)) if text)
+    middle = ", ".join(
+        f"{verb} {text}" for verb, text in (("expected", expected), ("received", received)) if text
+    )
     message = f"{where}: {middle}" if middle else where
     return f"{message}. {hint}".rstrip() if middle or hint else message
 
@@ -361,8 +384,14 @@ def unknown_name(where: str, name: object, known: Iterable[str]) -> SpecError:
         cell: expected one of 'gru', 'lstm', received 'grru'. Did you mean 'gru'?
     """
     names = [str(item) for item in known]
-    received, hint = repr(name), suggest_name(name, names) or "Choose one of them."
-    return SpecError(where, expected="one of " + ", ".join(repr(item) for item in names), received=received, hint=hint)
+    received = repr(name)
+    hint = suggest_name(name, names) or "Choose one of them."
+    return SpecError(
+        where,
+        expected="one of " + ", ".join(repr(item) for item in names),
+        received=received,
+        hint=hint,
+    )
 
 
 def suggest_name(name: object, known: Iterable[str]) -> str:
@@ -397,14 +426,23 @@ def nearest_name(name: object, known: Iterable[str]) -> str | None:
         name: The user's text.
         known: The names that exist.
     """
-    near = [each for each in known if len(each) <= _LONGEST_NAME] if len(str(name)) <= _LONGEST_NAME else []
+    near = (
+        [each for each in known if len(each) <= _LONGEST_NAME]
+        if len(str(name)) <= _LONGEST_NAME
+        else []
+    )
     text = str(name).strip().casefold()
-    close = [each for each in near if each.strip().casefold() == text or text in _MEANT.get(each, "").split()]
+    close = [
+        each
+        for each in near
+        if each.strip().casefold() == text or text in _MEANT.get(each, "").split()
+    ]
     close += difflib.get_close_matches(str(name), near, n=1, cutoff=0.5)
     return next(iter(close), None)
 
 
-# ---------------------------------------------------------------- an exception that is scikit-learn's too
+# ---------------------------------------------------------------- an exception that is
+# scikit-learn's too
 
 if TYPE_CHECKING:
 

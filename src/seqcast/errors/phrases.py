@@ -15,7 +15,8 @@ class Option:
 
     Args:
         name: The argument's name; `columns.y` is the field `y` of the argument `columns`.
-        value: The value to give it; `None` only names the option, and `...` leaves the value to the reader.
+        value: The value to give it; `None` only names the option, and `...` leaves the value to the
+            reader.
         code: A line of Python that does the same where there is no such argument.
 
     Example:
@@ -90,7 +91,9 @@ class Phrase(str):
         Args:
             word: Returns the words for an option or a row.
         """
-        return "".join(fragment if isinstance(fragment, str) else word(fragment) for fragment in self.fragments)
+        return "".join(
+            fragment if isinstance(fragment, str) else word(fragment) for fragment in self.fragments
+        )
 
     def with_rows(self, name: Callable[[Row], str | Row]) -> Phrase:
         """Return the phrase with its rows named otherwise.
@@ -102,4 +105,9 @@ class Phrase(str):
             >>> Phrase("as in ", Row(3)).with_rows(lambda row: Row(row.number + 1))
             'as in row 4'
         """
-        return Phrase(*(name(fragment) if isinstance(fragment, Row) else fragment for fragment in self.fragments))
+        return Phrase(
+            *(
+                name(fragment) if isinstance(fragment, Row) else fragment
+                for fragment in self.fragments
+            )
+        )

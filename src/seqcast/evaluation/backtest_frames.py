@@ -31,8 +31,8 @@ class Backtest:
         forecasts: Each model's forecast, `[rows, models]`.
 
     Raises:
-        DataError: A column is missing or of the wrong type, or a row is repeated; a truth is infinite, none is known,
-            or a forecast is missing where one is.
+        DataError: A column is missing or of the wrong type, or a row is repeated; a truth is
+            infinite, none is known, or a forecast is missing where one is.
         SpecError: There is no such model.
 
     Example:
@@ -43,7 +43,9 @@ class Backtest:
         (array([1., 3.]), array([1, 3]))
     """
 
-    def __init__(self, df: Any, columns: Columns | None = None, *, models: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, df: Any, columns: Columns | None = None, *, models: Sequence[str] | None = None
+    ) -> None:
         rows = FrameRows("df", df, columns)
         rows.need(rows.columns.value)
         self.models = rows.models(models)
@@ -51,7 +53,10 @@ class Backtest:
         truth = rows.numbers(rows.columns.value)
         if np.isinf(truth).any():
             raise rows.column(rows.columns.value).error(
-                row=first(np.isinf(truth)), expected="a finite number, or none", received="inf", hint="Drop or fill it."
+                row=first(np.isinf(truth)),
+                expected="a finite number, or none",
+                received="inf",
+                hint="Drop or fill it.",
             )
         observed = np.flatnonzero(~np.isnan(truth))
         if not len(observed):
@@ -71,10 +76,13 @@ class Backtest:
         values = self.rows.numbers(name)
         missing = np.isnan(values)
         if missing.any():
-            row, expected = int(self._places[first(missing)]), "a forecast wherever the truth is known"
+            row = int(self._places[first(missing)])
+            expected = "a forecast wherever the truth is known"
             received = f"none ({missing.sum()} such rows)"
             hint = "Leave the model out with models=[...], or drop such rows for all models."
-            raise self.rows.column(name).error(row=row, expected=expected, received=received, hint=hint)
+            raise self.rows.column(name).error(
+                row=row, expected=expected, received=received, hint=hint
+            )
         return values
 
     def levels(self, level: Sequence[float] | float | None = None) -> tuple[float, ...]:
@@ -86,7 +94,9 @@ class Backtest:
         Raises:
             SpecError: No model has intervals of a level.
         """
-        return chosen_levels(level, {each for name in self.models for each in self.rows.bounds(name)}, self.models[0])
+        return chosen_levels(
+            level, {each for name in self.models for each in self.rows.bounds(name)}, self.models[0]
+        )
 
     def interval(self, model: str, level: float) -> tuple[Array, Array] | None:
         """Return a model's lower and upper bounds, `[rows]` each; `None` if it has none of that level.
@@ -102,12 +112,14 @@ class Backtest:
 def count_steps(df: IntoDataFrameT, freq: Any, *, columns: Columns | None = None) -> IntoDataFrameT:
     """Return a backtest with a column `step`: the number of steps of `freq` from a row's cutoff to its stamp.
 
-    It is needed where the stamps do not show their frequency, or where a library numbers its steps otherwise: without
-    the column, steps are counted by the frequency that is inferred from the stamps.
+    It is needed where the stamps do not show their frequency, or where a library numbers its steps
+    otherwise: without the column, steps are counted by the frequency that is inferred from the
+    stamps.
 
     Args:
         df: `unique_id`, `ds`, `cutoff` and other columns.
-        freq: The step: a pandas alias, one of Polars' durations, or a whole number for integer stamps.
+        freq: The step: a pandas alias, one of Polars' durations, or a whole number for integer
+            stamps.
         columns: Names of the columns.
 
     Returns:
@@ -125,14 +137,18 @@ def count_steps(df: IntoDataFrameT, freq: Any, *, columns: Columns | None = None
     """
     rows = FrameRows("df", df, columns)
     rows.need(CUTOFF)
-    times, cutoffs = rows.index(rows.columns.ds), rows.index(CUTOFF)
+    times = rows.index(rows.columns.ds)
+    cutoffs = rows.index(CUTOFF)
     frequency = resolve(freq, cutoffs)
     steps = steps_between(frequency, cutoffs, times)
     if (steps < 1).any():
         place = first(steps < 1)
         expected = f"a stamp some steps of {frequency.name!r} after the cutoff {cutoffs[place]}"
         raise rows.column(rows.columns.ds).error(
-            row=place, expected=expected, received=str(times[place]), hint="Give the frequency of the series."
+            row=place,
+            expected=expected,
+            received=str(times[place]),
+            hint="Give the frequency of the series.",
         )
     column = nw.new_series(STEP, steps, backend=rows.frame.implementation)
     result: IntoDataFrameT = rows.frame.with_columns(column).to_native()
@@ -150,15 +166,16 @@ def join_forecasts(
     """Return a backtest with the forecasts of other models joined, row by row.
 
     `other` may come from any library that writes the ecosystem's format, such as statsforecast's
-    `cross_validation`. Rows belong together when `unique_id`, `ds`, `cutoff` (and `target`) are the same.
+    `cross_validation`. Rows belong together when `unique_id`, `ds`, `cutoff` (and `target`) are the
+    same.
 
     Args:
         df: The backtest.
-        other: `unique_id`, `ds`, `cutoff`, perhaps `y`, and one column a model, with its intervals. Rows that the
-            backtest does not have are left out.
+        other: `unique_id`, `ds`, `cutoff`, perhaps `y`, and one column a model, with its intervals.
+            Rows that the backtest does not have are left out.
         models: Models to take; `None` takes all.
-        missing: `raise` refuses an `other` that lacks a row of the backtest. `drop` leaves such rows out, so that all
-            models are scored on the same ones.
+        missing: `raise` refuses an `other` that lacks a row of the backtest. `drop` leaves such
+            rows out, so that all models are scored on the same ones.
         columns: Names of the columns, of both frames.
 
     Returns:
@@ -178,26 +195,36 @@ def join_forecasts(
     import pandas as pd
 
     check_choice("missing", missing, MISSING)
-    rows, other_rows = FrameRows("df", df, columns), FrameRows("other", other, columns)
+    rows = FrameRows("df", df, columns)
+    other_rows = FrameRows("other", other, columns)
     for each in (rows, other_rows):
         each.need(CUTOFF, *((TARGET,) if rows.has(TARGET) else ()))
         _check_once(each)
     added = other_rows.models(models)
-    added += [name for model in list(added) for pair in other_rows.bounds(model).values() for name in pair]
+    added += [
+        name for model in list(added) for pair in other_rows.bounds(model).values() for name in pair
+    ]
     for name in filter(rows.has, added):
-        expected, hint = "models that the backtest does not have", "Rename it in one of the frames, or leave it out."
+        expected = "models that the backtest does not have"
+        hint = "Rename it in one of the frames, or leave it out."
         raise SpecError("models", expected=expected, received=repr(name), hint=hint)
     keys = (*rows.window, rows.columns.ds)
-    ours, theirs = (pd.MultiIndex.from_arrays([each.labels(key) for key in keys]) for each in (rows, other_rows))
+    ours, theirs = (
+        pd.MultiIndex.from_arrays([each.labels(key) for key in keys]) for each in (rows, other_rows)
+    )
     places = np.asarray(theirs.get_indexer(ours))  # -1 where there is none
     matched = np.flatnonzero(places >= 0)
     if len(matched) < len(rows):
         if missing == "raise" or not len(matched):
             raise _unmatched(rows, keys, first(places < 0), len(rows) - len(matched))
-        rows, places = rows.take(matched), places[matched]
+        rows = rows.take(matched)
+        places = places[matched]
     _check_same_truth(rows, other_rows, places)
     new = {name: other_rows.numbers(name)[places] for name in added}
-    series = [nw.new_series(name, values, backend=rows.frame.implementation) for name, values in new.items()]
+    series = [
+        nw.new_series(name, values, backend=rows.frame.implementation)
+        for name, values in new.items()
+    ]
     result: IntoDataFrameT = nw.maybe_reset_index(rows.frame).with_columns(*series).to_native()
     return result
 
@@ -210,7 +237,9 @@ def _check_once(rows: FrameRows) -> None:
         expected = f"one row a {', '.join((*rows.window, rows.columns.ds))}"
         received = Phrase("the same as in ", Row(int(leaders[place])))
         hint = "Drop one of the two, or add the column in which they differ."
-        raise DataError(option=rows.where, row=place, expected=expected, received=received, hint=hint)
+        raise DataError(
+            option=rows.where, row=place, expected=expected, received=received, hint=hint
+        )
 
 
 def _unmatched(rows: FrameRows, keys: Sequence[str], place: int, count: int) -> DataError:
@@ -228,7 +257,8 @@ def _check_same_truth(rows: FrameRows, others: FrameRows, places: Array) -> None
     name = rows.columns.value
     if name not in rows.frame.columns or name not in others.frame.columns:
         return
-    ours, theirs = rows.numbers(name), others.numbers(name)[places]
+    ours = rows.numbers(name)
+    theirs = others.numbers(name)[places]
     known = ~(np.isnan(ours) | np.isnan(theirs))
     # Values may have passed through single precision.
     size = float(np.abs(ours[known]).max(initial=0.0))
@@ -238,4 +268,6 @@ def _check_same_truth(rows: FrameRows, others: FrameRows, places: Array) -> None
         received = f"{theirs[place]:g} ({differ.sum()} such rows)"
         expected = f"the same truth as in df, {ours[place]:g}"
         hint = "Forecast the same data, or drop the column from one of the frames."
-        raise others.column(name).error(row=int(places[place]), expected=expected, received=received, hint=hint)
+        raise others.column(name).error(
+            row=int(places[place]), expected=expected, received=received, hint=hint
+        )

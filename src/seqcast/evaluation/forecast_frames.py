@@ -1,8 +1,9 @@
 """Long frames of truth and forecasts, read column by column, for scores and plots.
 
-Names are those of Nixtla's libraries: a forecast stands in the column of its model, its intervals in `<model>-lo-80`
-and `<model>-hi-80`. Like `unique_id`, `ds` and `y`, three columns are no forecasts: `cutoff` (the last known stamp),
-`step` (of the forecast, from 1) and `target` (the name of one of several).
+Names are those of Nixtla's libraries: a forecast stands in the column of its model, its intervals
+in `<model>-lo-80` and `<model>-hi-80`. Like `unique_id`, `ds` and `y`, three columns are no
+forecasts: `cutoff` (the last known stamp), `step` (of the forecast, from 1) and `target` (the name
+of one of several).
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ CUTOFF, STEP, TARGET = KEYS = "cutoff", "step", "target"
 _BOUND = re.compile(r"^(.*)-(lo|hi)-(\d+(?:\.\d+)?)$")
 
 
-def chosen_levels(level: Sequence[float] | float | None, known: Collection[float], model: str) -> tuple[float, ...]:
+def chosen_levels(
+    level: Sequence[float] | float | None, known: Collection[float], model: str
+) -> tuple[float, ...]:
     """Return interval levels, in per cent, the narrowest first.
 
     Args:
@@ -51,7 +54,9 @@ def chosen_levels(level: Sequence[float] | float | None, known: Collection[float
     Raises:
         SpecError: There are no intervals of a level.
     """
-    levels = sorted(known) if level is None else check_levels(sorted(set(np.atleast_1d(level).tolist())))
+    levels = (
+        sorted(known) if level is None else check_levels(sorted(set(np.atleast_1d(level).tolist())))
+    )
     for each in levels:
         if each not in known:
             words = ", ".join(map(level_text, sorted(known)))
@@ -84,7 +89,12 @@ class Groups:
         """
         import pandas as pd
 
-        means = pd.DataFrame(values.reshape(len(values), -1)).groupby(self.codes).mean().reindex(range(len(self)))
+        means = (
+            pd.DataFrame(values.reshape(len(values), -1))
+            .groupby(self.codes)
+            .mean()
+            .reindex(range(len(self)))
+        )
         return means.to_numpy(copy=True).reshape(len(self), *values.shape[1:])
 
 
@@ -138,7 +148,9 @@ class FrameRows:
         Args:
             name: The column.
         """
-        return name in self.frame.columns and (name not in KEYS or name not in self.columns.to_dict().values())
+        return name in self.frame.columns and (
+            name not in KEYS or name not in self.columns.to_dict().values()
+        )
 
     def need(self, *names: str) -> None:
         """Refuse a frame that lacks one of the columns.
@@ -147,7 +159,9 @@ class FrameRows:
             names: The columns.
         """
         fields = {name: field for field, name in self.user_columns.named()}
-        check_columns(self.frame, [(fields.get(name), name) for name in names], self.where, self._added)
+        check_columns(
+            self.frame, [(fields.get(name), name) for name in names], self.where, self._added
+        )
 
     def take(self, places: Array) -> FrameRows:
         """Return some of the rows, at least one; their steps are those that they have here.
@@ -191,12 +205,21 @@ class FrameRows:
 
         Args:
             name: The column.
-            local: Whether zoned stamps show their own clock, for people, or UTC, in which none repeats.
+            local: Whether zoned stamps show their own clock, for people, or UTC, in which none
+                repeats.
         """
-        stamps = read_stamps(self.column(name), self.columns, objects=("date", "datetime", "datetime64")).stamps
+        stamps = read_stamps(
+            self.column(name), self.columns, objects=("date", "datetime", "datetime64")
+        ).stamps
         if stamps.dtype.kind in "iu":
             return np.asarray(stamps)
-        plain = stamps.tz_localize(None) if local else stamps.tz_convert(None) if stamps.tz is not None else stamps
+        plain = (
+            stamps.tz_localize(None)
+            if local
+            else stamps.tz_convert(None)
+            if stamps.tz is not None
+            else stamps
+        )
         return np.asarray(plain, dtype="datetime64[us]")
 
     def index(self, name: str) -> Stamps:
@@ -247,7 +270,11 @@ class FrameRows:
     def names(self) -> Array:
         """Name of each row's series for people: `a`, or `a, price` of several targets; `[rows]`, objects."""
         first, *rest = (self.frame[name].to_list() for name in self.series)
-        labels = [f"{name}, {target}" for name, target in zip(first, rest[0], strict=True)] if rest else first
+        labels = (
+            [f"{name}, {target}" for name, target in zip(first, rest[0], strict=True)]
+            if rest
+            else first
+        )
         return np.fromiter(labels, dtype=object)
 
     def labels(self, name: str) -> Array:
@@ -275,7 +302,9 @@ class FrameRows:
             name_codes, unique = pd.factorize(self.labels(name), sort=True)
             if (name_codes < 0).any():
                 hint = "Fill it in or drop the row."
-                raise self.column(name).error(row=first(name_codes < 0), expected="a name", received="none", hint=hint)
+                raise self.column(name).error(
+                    row=first(name_codes < 0), expected="a name", received="none", hint=hint
+                )
             _, codes = np.unique(codes * len(unique) + name_codes, return_inverse=True)
         _, leaders = np.unique(codes, return_index=True)
         return Groups(codes, leaders)
@@ -284,11 +313,12 @@ class FrameRows:
     def steps(self) -> Array:
         """Step of each row's forecast, from 1: the column `step`, or the number of steps after the cutoff.
 
-        Without the column, steps are counted by the frequency of the stamps, so missing rows change none of them.
-        Without cutoffs, the first row of each window is step 1.
+        Without the column, steps are counted by the frequency of the stamps, so missing rows change
+        none of them. Without cutoffs, the first row of each window is step 1.
 
         Raises:
-            DataError: The column has other values, or there is none and the stamps have no frequency.
+            DataError: The column has other values, or there is none and the stamps have no
+                frequency.
         """
         if self._whole is not None:
             rows, places = self._whole
@@ -302,14 +332,18 @@ class FrameRows:
         steps = self.numbers(STEP)
         invalid = ~((steps >= 1) & (steps == np.round(steps)))
         if invalid.any():
-            place, expected = first(invalid), "the step of the forecast, a whole number from 1"
+            place = first(invalid)
+            expected = "the step of the forecast, a whole number from 1"
             hint = "Rename the column if it is something else."
-            raise self.column(STEP).error(row=place, expected=expected, received=f"{steps[place]:g}", hint=hint)
+            raise self.column(STEP).error(
+                row=place, expected=expected, received=f"{steps[place]:g}", hint=hint
+            )
         return steps.astype(np.int64)
 
     def _counted_steps(self) -> Array:
         """Return the steps from each row's cutoff, counted by the longest step that all rows keep to."""
-        times, least = self.times(self.columns.ds), int(self.has(CUTOFF))
+        times = self.times(self.columns.ds)
+        least = int(self.has(CUTOFF))
         origins = self.times(CUTOFF) if self.has(CUTOFF) else self._first_times
         if len(np.unique(np.concatenate([times, origins]))) <= 2:
             # The only distance between two stamps is a step.
@@ -323,9 +357,12 @@ class FrameRows:
         row = first(counts[0] < least) if counts else 0
         expected = f"a column {STEP!r}, or stamps some steps of one frequency after {self._origin}"
         hint = "Add the column, 1 for the first step after the cutoff; seqcast.evaluation.count_steps counts them."
-        stamp, origin = self._index(times[[row]])[0], self._index(origins[[row]])[0]
+        stamp = self._index(times[[row]])[0]
+        origin = self._index(origins[[row]])[0]
         received = f"{stamp} after {origin}"
-        raise self.column(self.columns.ds).error(row=row, expected=expected, received=received, hint=hint)
+        raise self.column(self.columns.ds).error(
+            row=row, expected=expected, received=received, hint=hint
+        )
 
     @property
     def _origin(self) -> str:
@@ -346,7 +383,8 @@ class FrameRows:
         Args:
             origins: A stamp of each row, `[rows]`.
         """
-        times, codes = self.times(self.columns.ds), self.groups(*self.series).codes
+        times = self.times(self.columns.ds)
+        codes = self.groups(*self.series).codes
         longest = np.argsort(-np.bincount(codes), kind="stable")[:SERIES_TRIED]
         found: dict[Any, Frequency] = {}
         for rows in (*(codes == series for series in longest), np.ones(len(codes), dtype=bool)):
@@ -365,17 +403,28 @@ class FrameRows:
             models: The columns; `None` takes all numbers that are neither keys nor interval bounds.
         """
         keys = (*self.columns.to_dict().values(), CUTOFF, STEP, TARGET)
-        values = [name for name in self.frame.columns if name not in keys and self.frame[name].dtype.is_numeric()]
+        values = [
+            name
+            for name in self.frame.columns
+            if name not in keys and self.frame[name].dtype.is_numeric()
+        ]
         forecasts = [name for name in values if not _BOUND.match(name)]
         for name in models or ():
             if name not in values:
                 raise unknown_name("models", name, forecasts)
         if not forecasts and not models:
             received = f"the columns {', '.join(map(repr, self.frame.columns))}"
-            raise DataError(self.where, expected="a column of forecasts", received=received, hint="Add one a model.")
+            raise DataError(
+                self.where,
+                expected="a column of forecasts",
+                received=received,
+                hint="Add one a model.",
+            )
         return list(models or forecasts)
 
-    def bounds(self, model: str, level: Sequence[float] | None = None) -> dict[float, tuple[str, str]]:
+    def bounds(
+        self, model: str, level: Sequence[float] | None = None
+    ) -> dict[float, tuple[str, str]]:
         """Return the columns of a model's intervals by level in per cent, the narrowest first.
 
         Args:
@@ -402,7 +451,10 @@ class FrameRows:
         """
         backend = self.frame.implementation
         present = [name for name in keys if self.has(name)]
-        new = {**{name: self.labels(name)[places] for name in keys if name not in present}, **values}
+        new = {
+            **{name: self.labels(name)[places] for name in keys if name not in present},
+            **values,
+        }
         if not present:
             return nw.from_dict(new, backend=backend).to_native()
         frame = nw.maybe_reset_index(self.frame.select(*present)[places])

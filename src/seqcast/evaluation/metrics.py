@@ -19,12 +19,13 @@ class Metric:
 
     Args:
         loss: Name of the loss in `utilsforecast.losses`, or a function like those.
-        of: The forecasts that it scores: `point`; `quantile` (each bound of the intervals alone), `quantiles` (all of
-            them together) or `interval` (each level alone).
-        scale: The scaled loss of utilsforecast whose scale truth and forecasts are divided by first: `mase`, the mean
-            absolute error of the seasonal naive forecast in training, or `rmsse`, its root mean squared error; `None`
-            does not divide them.
-        over_truth: Whether the loss is divided by the size of the truth, so that it is missing where that is 0.
+        of: The forecasts that it scores: `point`; `quantile` (each bound of the intervals alone),
+            `quantiles` (all of them together) or `interval` (each level alone).
+        scale: The scaled loss of utilsforecast whose scale truth and forecasts are divided by
+            first: `mase`, the mean absolute error of the seasonal naive forecast in training, or
+            `rmsse`, its root mean squared error; `None` does not divide them.
+        over_truth: Whether the loss is divided by the size of the truth, so that it is missing
+            where that is 0.
         lower_is_better: Whether models can be ranked by it.
     """
 
@@ -76,7 +77,9 @@ def find_metric(metric: str | Loss) -> tuple[str, Metric]:
     return metric, METRICS[metric]
 
 
-def loss_functions(metric: Metric, levels: Sequence[float]) -> dict[str, tuple[tuple[float, ...], Loss]]:
+def loss_functions(
+    metric: Metric, levels: Sequence[float]
+) -> dict[str, tuple[tuple[float, ...], Loss]]:
     """Return the functions that compute a metric.
 
     Args:
@@ -84,18 +87,21 @@ def loss_functions(metric: Metric, levels: Sequence[float]) -> dict[str, tuple[t
         levels: Levels of the intervals, in per cent.
 
     Returns:
-        By the ending of the score's name, the levels that a model needs for it, and a function of a table and
-        models. The table has the columns `group` and `y`, and for each model its own and those of its bounds: `m`,
-        `m-lo-80`, `m-hi-80`.
+        By the ending of the score's name, the levels that a model needs for it, and a function of a
+        table and models. The table has the columns `group` and `y`, and for each model its own and
+        those of its bounds: `m`, `m-lo-80`, `m-hi-80`.
 
     Raises:
         SpecError: The installed utilsforecast is so old that it lacks the loss.
     """
     from utilsforecast import losses
 
-    loss: Loss | None = getattr(losses, metric.loss, None) if isinstance(metric.loss, str) else metric.loss
+    loss: Loss | None = (
+        getattr(losses, metric.loss, None) if isinstance(metric.loss, str) else metric.loss
+    )
     if loss is None:  # autogluon.timeseries wants a utilsforecast without two of them
-        expected, hint = "a loss of the installed utilsforecast", "pip install 'utilsforecast>=0.2.17' adds it."
+        expected = "a loss of the installed utilsforecast"
+        hint = "pip install 'utilsforecast>=0.2.17' adds it."
         raise SpecError("metrics", expected=expected, received=str(metric.loss), hint=hint)
     call = partial(loss, id_col="group", target_col="y")
     if metric.of == "point":
@@ -103,7 +109,10 @@ def loss_functions(metric: Metric, levels: Sequence[float]) -> dict[str, tuple[t
     if metric.of == "interval":
         # utilsforecast writes the level into the column's name.
         whole = {level: int(level) if level == int(level) else level for level in levels}
-        return {f"_level{level_text(level)}": ((level,), partial(call, level=whole[level])) for level in levels}
+        return {
+            f"_level{level_text(level)}": ((level,), partial(call, level=whole[level]))
+            for level in levels
+        }
     # The lower bound of the level 80 is the quantile 0.1.
     bounds = [(level, -1, "lo") for level in sorted(levels, reverse=True)]
     bounds += [(level, 1, "hi") for level in sorted(levels)]
@@ -123,7 +132,11 @@ def _of_bounds(call: Loss, endings: str | list[str], **options: Any) -> Loss:
     def score(table: Any, models: list[str]) -> Any:
         if isinstance(endings, str):
             return call(table, models={model: model + endings for model in models}, **options)
-        return call(table, models={model: [model + ending for ending in endings] for model in models}, **options)
+        return call(
+            table,
+            models={model: [model + ending for ending in endings] for model in models},
+            **options,
+        )
 
     return score
 
@@ -144,5 +157,7 @@ def spoken_metric(name: str) -> str:
     if name.startswith("relative_"):
         return f"relative {spoken_metric(name.removeprefix('relative_'))}"
     name, _, level = name.partition("_level")
-    words = _SPOKEN.get(name, name.upper() if "_" not in name and len(name) <= 5 else name.replace("_", " "))
+    words = _SPOKEN.get(
+        name, name.upper() if "_" not in name and len(name) <= 5 else name.replace("_", " ")
+    )
     return f"{words} {level} %" if level else words

@@ -33,22 +33,24 @@ def evaluate(
 ) -> IntoDataFrameT:
     """Return the scores of each model of a backtest frame, such as `Forecaster.backtest` returns.
 
-    A score is computed for each window (series and cutoff) over its steps, then averaged over cutoffs, then over
-    series, each series the same weight. By step it is computed for each series and step over the cutoffs. Rows
-    without truth are left out; a forecast that is missing where the truth is known is refused, since models would
-    be scored on different rows.
+    A score is computed for each window (series and cutoff) over its steps, then averaged over
+    cutoffs, then over series, each series the same weight. By step it is computed for each series
+    and step over the cutoffs. Rows without truth are left out; a forecast that is missing where the
+    truth is known is refused, since models would be scored on different rows.
 
     Args:
-        df: `unique_id`, `ds`, `y`, perhaps `cutoff`, `step`, `target`, and one column a model, with bounds such as
-            `model-lo-80` and `model-hi-80`.
-        metrics: Names from `METRICS`, or functions with the arguments of utilsforecast's point losses; `smape` is a
-            fraction up to 1. `None` is `mae`, `rmse`, `smape`, `mase` if `train_df` shows a season, and `scaled_crps`
-            and `coverage` if there are intervals. Undefined scores are missing (NaN): those of intervals for models
-            without them, scaled ones of series that are constant or shorter than a season; `nd` and `scaled_crps`
-            where all truth is 0.
-        train_df: Rows from which scaled metrics take their scale, the seasonal naive forecast's error; with `cutoff`,
-            only rows up to the cutoff are read.
-        season_length: Steps of that naive forecast's season; `None` takes the usual one of `train_df`'s frequency.
+        df: `unique_id`, `ds`, `y`, perhaps `cutoff`, `step`, `target`, and one column a model, with
+            bounds such as `model-lo-80` and `model-hi-80`.
+        metrics: Names from `METRICS`, or functions with the arguments of utilsforecast's point
+            losses; `smape` is a fraction up to 1. `None` is `mae`, `rmse`, `smape`, `mase` if
+            `train_df` shows a season, and `scaled_crps` and `coverage` if there are intervals.
+            Undefined scores are missing (NaN): those of intervals for models without them, scaled
+            ones of series that are constant or shorter than a season; `nd` and `scaled_crps` where
+            all truth is 0.
+        train_df: Rows from which scaled metrics take their scale, the seasonal naive forecast's
+            error; with `cutoff`, only rows up to the cutoff are read.
+        season_length: Steps of that naive forecast's season; `None` takes the usual one of
+            `train_df`'s frequency.
         level: Levels of the intervals, in per cent; `None` takes all.
         models: Columns to score; `None` takes all that are no interval bounds.
         by: Keys with scores of their own: the column of the ids, `target`, `cutoff`, `step`.
@@ -73,13 +75,23 @@ def evaluate(
         1     2    mae    2.0
     """
     scorer = Scorer(
-        df, metrics, train_df=train_df, season_length=season_length, level=level, models=models, columns=columns
+        df,
+        metrics,
+        train_df=train_df,
+        season_length=season_length,
+        level=level,
+        models=models,
+        columns=columns,
     )
-    backtest, keys = scorer.backtest, scorer.keys(by)
+    backtest = scorer.backtest
+    keys = scorer.keys(by)
     groups, scores = scorer.scores(keys)
     names = np.repeat(np.array([*scores], dtype=object), len(groups))
     values = np.concatenate([*scores.values()])
-    table = {"metric": names.tolist(), **{name: values[:, i] for i, name in enumerate(backtest.models)}}
+    table = {
+        "metric": names.tolist(),
+        **{name: values[:, i] for i, name in enumerate(backtest.models)},
+    }
     result: IntoDataFrameT = backtest.rows.lay_out(keys, np.tile(groups.first, len(scores)), table)
     return result
 
@@ -127,10 +139,17 @@ class Scorer:
         names = [name for name, _ in chosen]
         if twice := [name for name in names if names.count(name) > 1]:
             hint = "Give each function a __name__ of its own."
-            raise SpecError("metrics", expected="different names", received=f"{twice[0]!r} twice", hint=hint)
+            raise SpecError(
+                "metrics", expected="different names", received=f"{twice[0]!r} twice", hint=hint
+            )
         self.metrics: dict[str, Metric] = dict(chosen)
         if not self.metrics:
-            raise SpecError("metrics", expected="at least one metric", received="none", hint="None takes the usual.")
+            raise SpecError(
+                "metrics",
+                expected="at least one metric",
+                received="none",
+                hint="None takes the usual.",
+            )
         self._check_intervals()
         if season_length is not None:
             check_int("season_length", season_length)
@@ -152,9 +171,13 @@ class Scorer:
             expected = f"intervals, which {of_intervals[0]!r} scores"
             raise DataError("df", expected=expected, received=received, hint=hint)
 
-    def _naive_scales(self, train_df: Any, season: Callable[[], int]) -> dict[str | None, Array | float]:
+    def _naive_scales(
+        self, train_df: Any, season: Callable[[], int]
+    ) -> dict[str | None, Array | float]:
         """Return the divisors of truth and forecasts, by the name of the metric's scale."""
-        scaled = {metric.scale: name for name, metric in self.metrics.items() if metric.scale is not None}
+        scaled = {
+            metric.scale: name for name, metric in self.metrics.items() if metric.scale is not None
+        }
         scales: dict[str | None, Array | float] = {None: 1.0}
         for scale, name in scaled.items():
             if train_df is None:
@@ -192,7 +215,8 @@ class Scorer:
         # By step a score pools the cutoffs, otherwise the steps.
         pooled = STEP in keys and CUTOFF not in keys
         windows = rows.groups(*dict.fromkeys([*keys, *(rows.series if pooled else rows.window)]))
-        series, groups = rows.groups(*dict.fromkeys([*keys, *rows.series])), rows.groups(*keys)
+        series = rows.groups(*dict.fromkeys([*keys, *rows.series]))
+        groups = rows.groups(*keys)
         over_cutoffs = Groups(series.codes[windows.first], series.first)
         over_series = Groups(groups.codes[series.first], groups.first)
         scores = {
@@ -253,29 +277,34 @@ def usual_season(backtest: Backtest, train_df: Any) -> int:
 
     rows = FrameRows("train_df", train_df, backtest.rows.user_columns)
     codes = rows.groups(*rows.series).codes
-    stamps = np.unique(rows.times(rows.columns.ds, local=True)[codes == np.argmax(np.bincount(codes))])
+    stamps = np.unique(
+        rows.times(rows.columns.ds, local=True)[codes == np.argmax(np.bincount(codes))]
+    )
     try:
         return infer(Index(stamps), "train_df").season_length
     except DataError as error:
         expected = "stamps from which the frequency, and so the season, can be read"
-        raise DataError("train_df", expected=expected, received=error.received, hint="Give season_length.") from error
+        raise DataError(
+            "train_df", expected=expected, received=error.received, hint="Give season_length."
+        ) from error
 
 
 def naive_scale(backtest: Backtest, train_df: Any, season_length: int, scale: str) -> Array:
     """Return the seasonal naive forecast's error in training, up to the cutoff, for each row of a backtest.
 
-    It is the scale of utilsforecast's `mase` and `rmsse`. Each window has training rows of its own, sorted by time,
-    so that one call serves several cutoffs and targets.
+    It is the scale of utilsforecast's `mase` and `rmsse`. Each window has training rows of its own,
+    sorted by time, so that one call serves several cutoffs and targets.
 
     Args:
         backtest: The backtest.
-        train_df: Training rows of its series, in any order. Rows after a window's cutoff are not read; a missing
-            value leaves out its two differences.
+        train_df: Training rows of its series, in any order. Rows after a window's cutoff are not
+            read; a missing value leaves out its two differences.
         season_length: Steps of a season.
         scale: `mase` for the mean absolute error, `rmsse` for the root mean squared one.
 
     Returns:
-        The scale of each row, `[rows]`; NaN where the training rows are constant or shorter than a season.
+        The scale of each row, `[rows]`; NaN where the training rows are constant or shorter than a
+        season.
 
     Raises:
         DataError: A series has no training rows.
@@ -289,18 +318,23 @@ def naive_scale(backtest: Backtest, train_df: Any, season_length: int, scale: st
     """
     values, windows, starts, stops = _training_rows(backtest, train_df)
     with np.errstate(over="ignore"):
-        errors = seasonal_naive_errors(values, starts, stops, season_length, squared=scale == "rmsse")
+        errors = seasonal_naive_errors(
+            values, starts, stops, season_length, squared=scale == "rmsse"
+        )
     scales = np.sqrt(errors) if scale == "rmsse" else errors
     return np.asarray(np.where((scales > 0) & np.isfinite(scales), scales, np.nan)[windows.codes])
 
 
 def _training_rows(backtest: Backtest, train_df: Any) -> tuple[Array, Groups, Array, Array]:
     """Return the training values by series and time, the windows, and where each window's values start and stop."""
-    rows, train = backtest.rows, FrameRows("train_df", train_df, backtest.rows.user_columns)
+    rows = backtest.rows
+    train = FrameRows("train_df", train_df, backtest.rows.user_columns)
     train.need(train.columns.value, *((TARGET,) if rows.has(TARGET) else ()))
-    series, times = train.groups(*train.series), train.times(train.columns.ds)
+    series = train.groups(*train.series)
+    times = train.times(train.columns.ds)
     order = np.lexsort((times, series.codes))
-    times, edges = times[order], np.searchsorted(series.codes[order], np.arange(len(series) + 1))
+    times = times[order]
+    edges = np.searchsorted(series.codes[order], np.arange(len(series) + 1))
     places = {name: place for place, name in enumerate(train.names[series.first])}
     windows = rows.groups(*rows.window)
     cutoffs = rows.times(CUTOFF) if rows.has(CUTOFF) else None
@@ -310,14 +344,17 @@ def _training_rows(backtest: Backtest, train_df: Any) -> tuple[Array, Groups, Ar
         if place is None:
             expected = f"rows of each series, such as {rows.names[row]!r}"
             raise DataError("train_df", expected=expected, received="none", hint=_TRAINING_ROWS)
-        starts[window], stops[window] = edges[place], edges[place + 1]
+        starts[window] = edges[place]
+        stops[window] = edges[place + 1]
         if cutoffs is not None:
             known = times[edges[place] : edges[place + 1]]
             stops[window] = starts[window] + np.searchsorted(known, cutoffs[row], side="right")
     return train.numbers(train.columns.value)[order], windows, starts, stops
 
 
-_TRAINING_ROWS = "Give the whole frame when df has a cutoff column, otherwise the rows before the forecast."
+_TRAINING_ROWS = (
+    "Give the whole frame when df has a cutoff column, otherwise the rows before the forecast."
+)
 
 
 # The model that others are compared with.
@@ -344,8 +381,10 @@ def leaderboard(
     Args:
         df: The backtest, as `evaluate` takes it.
         metrics: Metrics as `evaluate` takes them.
-        baseline: Model that the others are compared with; `None` takes `seasonal_naive` if there is one.
-        sort_by: The score that ranks, such as `mae`, lower being better; `None` takes the first metric.
+        baseline: Model that the others are compared with; `None` takes `seasonal_naive` if there is
+            one.
+        sort_by: The score that ranks, such as `mae`, lower being better; `None` takes the first
+            metric.
         train_df: Rows for scaled metrics.
         season_length: Season of scaled metrics.
         level: Levels of the intervals; `None` takes all.
@@ -353,10 +392,11 @@ def leaderboard(
         columns: Names of the columns.
 
     Returns:
-        A frame of the kind that came in, the best model first: `model`, one column a score, with a baseline
-        `relative_<sort_by>`, then `series` and `points`, the numbers that were scored. `relative_<sort_by>` is the
-        geometric mean over series of the model's score over the baseline's, so that no series weighs more for its
-        size. Each ratio counts as 0.01 at least and 100 at most.
+        A frame of the kind that came in, the best model first: `model`, one column a score, with a
+        baseline `relative_<sort_by>`, then `series` and `points`, the numbers that were scored.
+        `relative_<sort_by>` is the geometric mean over series of the model's score over the
+        baseline's, so that no series weighs more for its size. Each ratio counts as 0.01 at least
+        and 100 at most.
 
     Raises:
         SpecError: There is no such metric, baseline or score, or a lower one is not better.
@@ -370,14 +410,21 @@ def leaderboard(
         0  model  0.75           0.5       1       2
         1  naive  1.50           1.0       1       2
 
-    Source of the relative score: Davydenko and Fildes, Measuring forecasting accuracy, International Journal of
-    Forecasting 29 (2013).
+    Source of the relative score: Davydenko and Fildes, Measuring forecasting accuracy,
+    International Journal of Forecasting 29 (2013).
     """
     scorer = Scorer(
-        df, metrics, train_df=train_df, season_length=season_length, level=level, models=models, columns=columns
+        df,
+        metrics,
+        train_df=train_df,
+        season_length=season_length,
+        level=level,
+        models=models,
+        columns=columns,
     )
     backtest = scorer.backtest
-    rows, count = backtest.rows, len(backtest.models)
+    rows = backtest.rows
+    count = len(backtest.models)
     if baseline is not None and baseline not in backtest.models:
         raise unknown_name("baseline", baseline, backtest.models)
     baseline = baseline or (BASELINE if BASELINE in backtest.models else None)
@@ -408,7 +455,9 @@ def _ranking(scorer: Scorer, sort_by: str | None) -> str:
         raise unknown_name("sort_by", ranked, scores)
     if not scores[ranked].lower_is_better:
         hint = "Bias is best at 0 and coverage at its level: choose another, such as 'mae'."
-        raise SpecError("sort_by", expected="a score of which less is better", received=repr(ranked), hint=hint)
+        raise SpecError(
+            "sort_by", expected="a score of which less is better", received=repr(ranked), hint=hint
+        )
     return ranked
 
 

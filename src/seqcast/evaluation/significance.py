@@ -25,22 +25,26 @@ LOSSES: dict[str, Loss] = {
 }
 
 
-def dm_test(differences: Any, horizon: int = 1, *, alternative: str = "two-sided") -> tuple[float, float]:
+def dm_test(
+    differences: Any, horizon: int = 1, *, alternative: str = "two-sided"
+) -> tuple[float, float]:
     """Test whether the mean of loss differences is zero, for forecasts of one horizon made one step after another.
 
     With `d̄` the mean of the `n` differences and `γ_k` their autocovariances (sums divided by `n`),
-    `DM = d̄ / √((γ_0 + 2 Σ_{k<h} γ_k) / n)`: forecasts of `h` steps from cutoffs less than `h` steps from each other
-    have correlated errors. `DM · √((n + 1 − 2h + h(h−1)/n) / n)` is compared with Student's t of `n − 1` degrees of
-    freedom. If the variance is zero or less, the `γ_k` are weighted by `1 − k/h`, which makes it positive.
+    `DM = d̄ / √((γ_0 + 2 Σ_{k<h} γ_k) / n)`: forecasts of `h` steps from cutoffs less than `h`
+    steps from each other have correlated errors. `DM · √((n + 1 − 2h + h(h−1)/n) / n)` is compared
+    with Student's t of `n − 1` degrees of freedom. If the variance is zero or less, the `γ_k` are
+    weighted by `1 − k/h`, which makes it positive.
 
     Args:
         differences: Loss of model a minus loss of model b, in the order of time, `[n]`.
-        horizon: Step of the forecasts, `h`, when they were made at each step; 1 for independent differences.
+        horizon: Step of the forecasts, `h`, when they were made at each step; 1 for independent
+            differences.
         alternative: `two-sided`; `less`: a loses less than b; `greater`: a loses more.
 
     Returns:
-        The statistic, below zero when a is the better, and the p-value. Equal losses give 0 and 1, a constant
-        difference an infinite statistic, and an `n` of `horizon` or less NaN.
+        The statistic, below zero when a is the better, and the p-value. Equal losses give 0 and 1,
+        a constant difference an infinite statistic, and an `n` of `horizon` or less NaN.
 
     Raises:
         SpecError: An option is impossible.
@@ -51,16 +55,19 @@ def dm_test(differences: Any, horizon: int = 1, *, alternative: str = "two-sided
         >>> round(statistic, 4), round(p_value, 4)
         (-2.4905, 0.0551)
 
-    Source: Harvey, Leybourne and Newbold, Testing the equality of prediction mean squared errors, International
-    Journal of Forecasting 13 (1997), equations 3 to 9; Diebold and Mariano, Comparing predictive accuracy, Journal of
-    Business & Economic Statistics 13 (1995).
+    Source: Harvey, Leybourne and Newbold, Testing the equality of prediction mean squared errors,
+        International
+    Journal of Forecasting 13 (1997), equations 3 to 9; Diebold and Mariano, Comparing predictive
+    accuracy, Journal of Business & Economic Statistics 13 (1995).
     """
     check_int("horizon", horizon)
     check_choice("alternative", alternative, ALTERNATIVES)
     values = as_array("differences", differences, (1,)).astype(np.float64)
     for place in np.flatnonzero(~np.isfinite(values)):
         received = str(values[place])
-        raise DataError(f"differences, {place}", expected="finite numbers", received=received, hint="Drop it.")
+        raise DataError(
+            f"differences, {place}", expected="finite numbers", received=received, hint="Drop it."
+        )
     count = len(values)
     if count <= horizon:
         return math.nan, math.nan
@@ -82,7 +89,9 @@ def dm_test(differences: Any, horizon: int = 1, *, alternative: str = "two-sided
 def _long_run_variance(values: Array, horizon: int) -> float:
     deviations = values - values.mean()
     count = len(values)
-    covariances = np.array([deviations[lag:] @ deviations[: count - lag] / count for lag in range(horizon)])
+    covariances = np.array(
+        [deviations[lag:] @ deviations[: count - lag] / count for lag in range(horizon)]
+    )
     if covariances[0] <= 1e-30:  # rounding: the values are divided by the largest
         return 0.0
     variance = covariances[0] + 2 * covariances[1:].sum()
@@ -113,23 +122,25 @@ def diebold_mariano(
     """Compare models of a backtest pair by pair, at each step and over all of them.
 
     Args:
-        df: The backtest: `unique_id`, `ds`, `cutoff`, `y`, perhaps `step` and `target`, and one column a model. Rows
-            without truth are left out.
+        df: The backtest: `unique_id`, `ds`, `cutoff`, `y`, perhaps `step` and `target`, and one
+            column a model. Rows without truth are left out.
         models: Models to compare; `None` takes all.
         baseline: Model that the others are compared with; `None` compares all pairs.
-        loss: `absolute`, `squared`, or a function of truth and forecast, `[rows]` each, that returns losses.
+        loss: `absolute`, `squared`, or a function of truth and forecast, `[rows]` each, that
+            returns losses.
         alternative: `two-sided`; `less`: model a loses less than model b; `greater`: it loses more.
-        over: The samples of the test. `cutoffs`: the differences are averaged over series first, and those of
-            forecasts that overlap in time are taken to be correlated; for few series and many cutoffs. `series`: they
-            are averaged over cutoffs first, and series are taken to be independent of each other; for many series and
-            few cutoffs.
+        over: The samples of the test. `cutoffs`: the differences are averaged over series first,
+            and those of forecasts that overlap in time are taken to be correlated; for few series
+            and many cutoffs. `series`: they are averaged over cutoffs first, and series are taken
+            to be independent of each other; for many series and few cutoffs.
         columns: Names of the columns.
 
     Returns:
-        A frame of the kind that came in, with a row for each pair and step: `model_a`, `model_b`, `step` (0 is all
-        steps together), `statistic` (below zero when a is the better), `p_value` and `n`, the number of
-        differences. Statistic and p-value are NaN where `n` is too small. With several series the losses of each are
-        divided by their mean over both models, so that none weighs more for its size.
+        A frame of the kind that came in, with a row for each pair and step: `model_a`, `model_b`,
+        `step` (0 is all steps together), `statistic` (below zero when a is the better), `p_value`
+        and `n`, the number of differences. Statistic and p-value are NaN where `n` is too small.
+        With several series the losses of each are divided by their mean over both models, so that
+        none weighs more for its size.
 
     Raises:
         SpecError: An option is impossible, or there are fewer than two models.
@@ -157,9 +168,17 @@ def diebold_mariano(
     draws, spacing = _draws(backtest, over)
     losses = {name: _losses(loss, backtest, place) for place, name in enumerate(backtest.models)}
     rows = [
-        (model, rival, step, *dm_test(differences, horizon, alternative=alternative), len(differences))
+        (
+            model,
+            rival,
+            step,
+            *dm_test(differences, horizon, alternative=alternative),
+            len(differences),
+        )
         for model, rival in pairs
-        for step, differences, horizon in _tests(backtest, draws, spacing, losses[model], losses[rival])
+        for step, differences, horizon in _tests(
+            backtest, draws, spacing, losses[model], losses[rival]
+        )
     ]
     names = ("model_a", "model_b", "step", "statistic", "p_value", "n")
     table = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
@@ -175,7 +194,8 @@ def _pairs(models: Sequence[str], baseline: str | None) -> list[tuple[str, str]]
     if baseline is not None and baseline not in models:
         raise unknown_name("baseline", baseline, models)
     if len(models) < 2:
-        received, hint = f"{list(models)}", "Join another's forecasts."
+        received = f"{list(models)}"
+        hint = "Join another's forecasts."
         raise SpecError("models", expected="at least two models", received=received, hint=hint)
     if baseline is None:
         return list(itertools.combinations(models, 2))
@@ -185,7 +205,8 @@ def _pairs(models: Sequence[str], baseline: str | None) -> list[tuple[str, str]]
 def _losses(loss: Loss, backtest: Backtest, place: int) -> Array:
     values = np.asarray(loss(backtest.truth, backtest.forecasts[:, place]), dtype=np.float64)
     if values.shape != backtest.truth.shape or not np.isfinite(values).all():
-        where, expected = f"loss of {backtest.models[place]!r}", f"a finite number a row, {len(backtest.truth)}"
+        where = f"loss of {backtest.models[place]!r}"
+        expected = f"a finite number a row, {len(backtest.truth)}"
         received = f"shape {values.shape}, {int((~np.isfinite(values)).sum())} of them not finite"
         hint = "Return one loss a row; leave out a model with infinite forecasts."
         raise DataError(where, expected=expected, received=received, hint=hint)
@@ -196,7 +217,8 @@ def _tests(
     backtest: Backtest, draws: Groups, spacing: int, ours: Array, theirs: Array
 ) -> Iterator[tuple[int, Array, int]]:
     """Yield step, differences and the horizon of the test for each step, and for all steps as step 0."""
-    steps, series = backtest.rows.steps, backtest.rows.groups(*backtest.rows.series)
+    steps = backtest.rows.steps
+    series = backtest.rows.groups(*backtest.rows.series)
     size = series.mean((ours + theirs) / 2)
     size[size == 0] = 1.0
     differences = (ours - theirs) / size[series.codes]
@@ -215,7 +237,8 @@ def _draws(backtest: Backtest, over: str) -> tuple[Groups, int]:
     if over == "series":
         return rows.groups(*rows.series), int(rows.steps.max())
     rows.need(CUTOFF)
-    cutoffs, times = rows.groups(CUTOFF), rows.times(CUTOFF)
+    cutoffs = rows.groups(CUTOFF)
+    times = rows.times(CUTOFF)
     following = np.append(times[cutoffs.first], times[cutoffs.first][-1:])[cutoffs.codes + 1]
     reached = rows.times(rows.columns.ds) == following
     # When no forecast reaches the next cutoff, none overlap.

@@ -1,7 +1,7 @@
 """Calendar features as operators, see `seqcast.data.features.calendar`.
 
-Stamps are seconds since 1970 on the wall clock, in double precision, which holds them exactly. Days are whole numbers:
-ONNX has their remainder, and their quotient unless they are negative.
+Stamps are seconds since 1970 on the wall clock, in double precision, which holds them exactly. Days
+are whole numbers: ONNX has their remainder, and their quotient unless they are negative.
 """
 
 from collections.abc import Sequence
@@ -61,7 +61,9 @@ class _Clock:
         since = self.days + 719_468
         day = since % 146_097
         year = over(day - over(day, 1460) + over(day, 36_524) - over(day, 146_096), 365)
-        return year + 400 * over(since, 146_097), day - (365 * year + over(year, 4) - over(year, 100))
+        return year + 400 * over(since, 146_097), day - (
+            365 * year + over(year, 4) - over(year, 100)
+        )
 
     @cached_property
     def month(self) -> Array:

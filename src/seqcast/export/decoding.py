@@ -1,8 +1,8 @@
 """The decoder as operators: from the encoder's states to a forecast's columns, see `seqcast.network.decoder`.
 
-The columns of a forecast are a point and quantiles. A quantile head sums its numbers; a normal head has `μ + σ z`. The
-weights of both are known when the file is written. So a head is a dense layer, a softplus and a product. Units and
-season are added to all columns alike.
+The columns of a forecast are a point and quantiles. A quantile head sums its numbers; a normal head
+has `μ + σ z`. The weights of both are known when the file is written. So a head is a dense layer, a
+softplus and a product. Units and season are added to all columns alike.
 """
 
 import functools
@@ -16,7 +16,14 @@ from scipy import special
 
 from seqcast.export import operators as op
 from seqcast.export.encoding import Normalisation, Read, fold, token_count, whole_on_right
-from seqcast.network import LARGEST_LOGARITHM, SMALLEST_SCALE, Decoder, Head, Quantiles, quantile_weights
+from seqcast.network import (
+    LARGEST_LOGARITHM,
+    SMALLEST_SCALE,
+    Decoder,
+    Head,
+    Quantiles,
+    quantile_weights,
+)
 from seqcast.runtime import to_numpy
 from seqcast.specs import NetworkSpec
 
@@ -39,7 +46,9 @@ class ForecastColumns:
     probabilities: tuple[float, ...] = ()
 
 
-def head_columns(head: Head, network: NetworkSpec, outputs: op.Array, columns: ForecastColumns) -> op.Array:
+def head_columns(
+    head: Head, network: NetworkSpec, outputs: op.Array, columns: ForecastColumns
+) -> op.Array:
     """Return the columns of a forecast.
 
     Args:
@@ -49,38 +58,52 @@ def head_columns(head: Head, network: NetworkSpec, outputs: op.Array, columns: F
         columns: The columns.
 
     Returns:
-        The columns in normalised units, `[B, tokens, s · D, columns]`; of a point head there is one.
+        The columns in normalised units, `[B, tokens, s · D, columns]`; of a point head there is
+        one.
     """
     if network.head == "point":
         return op.dense(outputs, head.dense)[..., None]
     kernel, bias = (to_numpy(weight.value) for weight in (head.dense.kernel, head.dense.bias))
-    # The head writes a number of all targets after another; here the numbers of a target stand together.
+    # The head writes a number of all targets after another; here the numbers of a target stand
+    # together.
     order = np.arange(len(bias)).reshape(head.size, -1).T.ravel()
-    numbers = op.reshape(op.linear(outputs, kernel[:, order], bias[order]), 0, 0, len(bias) // head.size, head.size)
+    numbers = op.reshape(
+        op.linear(outputs, kernel[:, order], bias[order]), 0, 0, len(bias) // head.size, head.size
+    )
     if network.head == "quantile":
         return _of_quantiles(numbers, head.quantiles, columns)
     return _of_normal(numbers, columns, logarithm=network.head == "log_normal")
 
 
-def _of_quantiles(numbers: op.Array, quantiles: Sequence[float], columns: ForecastColumns) -> op.Array:
+def _of_quantiles(
+    numbers: op.Array, quantiles: Sequence[float], columns: ForecastColumns
+) -> op.Array:
     """Return columns that are sums of the median and of distances between neighbours."""
-    middle, count = quantiles.index(0.5), len(quantiles)
-    # The weight of each number in each quantile, [numbers, quantiles]: those above the median add up, those below too.
+    middle = quantiles.index(0.5)
+    count = len(quantiles)
+    # The weight of each number in each quantile, [numbers, quantiles]: those above the median add
+    # up, those below too.
     number, quantile = np.indices((count, count))
-    above, below = (number > middle) & (quantile >= number), (number < middle) & (quantile <= number)
+    above = (number > middle) & (quantile >= number)
+    below = (number < middle) & (quantile <= number)
     sums = np.where(number == middle, 1.0, above - 1.0 * below)
     of_point = quantile_weights(quantiles, np.array([0.5]))
     if columns.point == "mean":
         # The mean is a sum of quantiles, so that the means of unit vectors are its weights.
         of_point = Quantiles(tuple(quantiles)).mean(np.eye(count))[None]
-    weights = np.concatenate([of_point, quantile_weights(quantiles, np.array(columns.probabilities))])
+    weights = np.concatenate(
+        [of_point, quantile_weights(quantiles, np.array(columns.probabilities))]
+    )
     is_median = op.ndx.asarray(np.arange(count) == middle)
-    return op.linear(op.ndx.where(is_median, numbers, op.apply(op.op.softplus, numbers)), sums @ weights.T)
+    return op.linear(
+        op.ndx.where(is_median, numbers, op.apply(op.op.softplus, numbers)), sums @ weights.T
+    )
 
 
 def _of_normal(numbers: op.Array, columns: ForecastColumns, *, logarithm: bool) -> op.Array:
     """Return `μ + σ z` for the `z` of each column, or its exponential."""
-    location, scale = numbers[..., :1], op.apply(op.op.softplus, numbers[..., 1:]) + SMALLEST_SCALE
+    location = numbers[..., :1]
+    scale = op.apply(op.op.softplus, numbers[..., 1:]) + SMALLEST_SCALE
     z = special.ndtri(np.array([0.5, *columns.probabilities])).astype(np.float32)
     moved = location + scale * op.ndx.asarray(z)
     if not logarithm:
@@ -99,9 +122,14 @@ class DecoderGraph:
         columns: The columns of the forecast.
     """
 
-    def __init__(self, decoder: Decoder, normalisation: Normalisation, columns: ForecastColumns) -> None:
-        self.decoder, self.normalisation, self.columns = decoder, normalisation, columns
-        self.window, self.network = decoder.window, decoder.network
+    def __init__(
+        self, decoder: Decoder, normalisation: Normalisation, columns: ForecastColumns
+    ) -> None:
+        self.decoder = decoder
+        self.normalisation = normalisation
+        self.columns = columns
+        self.window = decoder.window
+        self.network = decoder.network
         self.stack = op.Stack(decoder.stack)
         self.attention = None if decoder.attention is None else op.AttentionLayer(decoder.attention)
 
@@ -117,14 +145,18 @@ class DecoderGraph:
             The columns of the forecast in the network's units, `[B, H, D, columns]`.
         """
         segment = self.network.segment
-        layers, tokens = self._bridge(read), token_count(horizon, segment)
-        known, season = self._known(layers, tokens, horizon, future), self._season(read, tokens)
+        layers = self._bridge(read)
+        tokens = token_count(horizon, segment)
+        known = self._known(layers, tokens, horizon, future)
+        season = self._season(read, tokens)
         prepared = None
         if self.attention is not None and read.memory is not None:
             prepared = self.attention.prepare(read.memory)
         written = functools.partial(self._written, read, prepared)
         if self.network.feeds_back and read.last_targets is not None:
-            forecast = self._stepwise([(read.last_targets,), *layers], tokens, known, season, written)
+            forecast = self._stepwise(
+                [(read.last_targets,), *layers], tokens, known, season, written
+            )
         else:
             forecast = written(self._outputs(layers, tokens, known), season)
         if segment > 1:
@@ -143,31 +175,43 @@ class DecoderGraph:
             sources.append(read.static)
         joined = op.ndx.concat(sources, axis=1)
         mapped = [(op.dense(joined, layer), layer.activation.__name__) for layer in bridge.dense]
-        states = iter([op.ndx.tanh(state) if activation == "tanh" else state for state, activation in mapped])
+        states = iter(
+            [op.ndx.tanh(state) if activation == "tanh" else state for state, activation in mapped]
+        )
         return [tuple(next(states) for _ in widths) for widths in bridge.decoder_widths]
 
     def _known(
-        self, layers: op.LayerStates, tokens: int | op.Array, horizon: int | op.Array, future: op.Array | None
+        self,
+        layers: op.LayerStates,
+        tokens: int | op.Array,
+        horizon: int | op.Array,
+        future: op.Array | None,
     ) -> op.Array | None:
         """Return the inputs of tokens that do not depend on outputs, `[B, tokens, p + f]`."""
-        inputs, segment = [], self.network.segment
+        inputs = []
+        segment = self.network.segment
         if self.decoder.position is not None:
             # Positions are those of a known number of tokens, see `check_network`.
             positions = to_numpy(self.decoder.position.value)[None, :tokens].astype(np.float32)
             inputs.append(op.expand(op.ndx.asarray(positions), op.length(layers[0][0], 0), 1, 1))
         if future is not None:
-            inputs.append(fold(whole_on_right(future, segment, horizon), segment, self.window.future))
+            inputs.append(
+                fold(whole_on_right(future, segment, horizon), segment, self.window.future)
+            )
         return op.ndx.concat(inputs, axis=2) if inputs else None
 
     def _season(self, read: Read, tokens: int | op.Array) -> op.Array | None:
         """Return the last season, repeated over the tokens, `[B, tokens, s · D]`."""
-        segment, season = self.network.segment, self.window.season_length
+        segment = self.network.segment
+        season = self.window.season_length
         if read.season is None or season is None:
             return None
         places = op.steps_to(tokens * segment) % season
         return fold(op.ndx.take(read.season, places, axis=1), segment, self.window.targets)
 
-    def _outputs(self, layers: op.LayerStates, tokens: int | op.Array, known: op.Array | None) -> op.Array:
+    def _outputs(
+        self, layers: op.LayerStates, tokens: int | op.Array, known: op.Array | None
+    ) -> op.Array:
         """Return the stack's outputs when no input depends on an output, `[B, tokens, n]`."""
         if known is None:
             return self.stack.without_input(tokens, layers)
@@ -194,7 +238,8 @@ class DecoderGraph:
     ) -> op.Array:
         """Write token after token, each reading the previous one, `[B, tokens, s · D, 1]`.
 
-        A step reads the last targets, and then the states of each layer; `written` makes forecasts of its outputs.
+        A step reads the last targets, and then the states of each layer; `written` makes forecasts
+        of its outputs.
         """
         widths = [(self.network.segment * self.window.targets,), *self.decoder.stack.state_widths]
 
@@ -204,9 +249,14 @@ class DecoderGraph:
             return [op.reshape(state, -1, n).unwrap_spox() for state, n in pairs]
 
         def token(number: Any, condition: Any, *flat: Any) -> list[Any]:
-            place, values = op.ndx.reshape(op.ndx.asarray(number), (1,)), map(op.ndx.asarray, flat)
+            place = op.ndx.reshape(op.ndx.asarray(number), (1,))
+            values = map(op.ndx.asarray, flat)
             (last,), *own = [tuple(itertools.islice(values, len(layer))) for layer in widths]
-            inputs = [last] if known is None else [last, op.entry(op.ndx.take(known, place, axis=1), 0, 1)]
+            inputs = (
+                [last]
+                if known is None
+                else [last, op.entry(op.ndx.take(known, place, axis=1), 0, 1)]
+            )
             output, after = self.stack.step(op.ndx.concat(inputs, axis=1), own)
             own_season = None if season is None else op.ndx.take(season, place, axis=1)
             forecast = op.entry(op.entry(written(output[:, None, ...], own_season), 0, 3), 0, 1)
@@ -217,7 +267,11 @@ class DecoderGraph:
         return op.ndx.permute_dims(op.ndx.asarray(forecasts), (1, 0, 2))[..., None]
 
     def _written(
-        self, read: Read, prepared: tuple[op.Array, op.Array] | None, outputs: op.Array, season: op.Array | None
+        self,
+        read: Read,
+        prepared: tuple[op.Array, op.Array] | None,
+        outputs: op.Array,
+        season: op.Array | None,
     ) -> op.Array:
         """Attend, apply the head and add the season: `[B, tokens, n]` to `[B, tokens, s · D, columns]`."""
         if self.attention is not None and prepared is not None:

@@ -31,7 +31,8 @@ class Normalisation:
     """
 
     def __init__(self, normaliser: Normaliser, name: str) -> None:
-        self.normaliser, self.name = normaliser, name
+        self.normaliser = normaliser
+        self.name = name
         self.features = len(normaliser.untouched)
 
     def targets(self, past: op.Array) -> op.Array:
@@ -41,7 +42,11 @@ class Normalisation:
             past: All columns, `[B, T, F]`.
         """
         columns = self.normaliser.target_features
-        return past if columns == list(range(self.features)) else op.ndx.take(past, op.ndx.asarray(columns), axis=2)
+        return (
+            past
+            if columns == list(range(self.features))
+            else op.ndx.take(past, op.ndx.asarray(columns), axis=2)
+        )
 
     def statistics(self, past: op.Array, observed: op.Array | None) -> Statistics:
         """Return each window's loc and scale.
@@ -130,7 +135,9 @@ def token_count(steps: int | op.Array, segment: int) -> Any:
     """
     if segment == 1:
         return steps
-    return -(-steps // segment) if isinstance(steps, int) else op.over(steps + (segment - 1), segment)
+    return (
+        -(-steps // segment) if isinstance(steps, int) else op.over(steps + (segment - 1), segment)
+    )
 
 
 def fold(x: op.Array, segment: int, width: int) -> op.Array:
@@ -199,7 +206,9 @@ class EncoderGraph:
     """
 
     def __init__(self, encoder: Encoder) -> None:
-        self.encoder, self.window, self.network = encoder, encoder.window, encoder.network
+        self.encoder = encoder
+        self.window = encoder.window
+        self.network = encoder.network
         self.normalisation = Normalisation(encoder.normaliser, encoder.network.normalise)
         self.stack = op.Stack(encoder.stack)
 
@@ -230,12 +239,17 @@ class EncoderGraph:
             past = op.ndx.where(op.ndx.asarray(ours > 0), past, before.last_features)
         observed = None
         if self.window.observed:
-            observed = op.expand(op.ndx.asarray(ours[None, None]), op.length(past, 0), op.length(past, 1), 1)
+            observed = op.expand(
+                op.ndx.asarray(ours[None, None]), op.length(past, 0), op.length(past, 1), 1
+            )
         return self._read(past, observed, before, on=True)
 
-    def _read(self, past: op.Array, observed: op.Array | None, before: Read, *, on: bool = False) -> Read:
+    def _read(
+        self, past: op.Array, observed: op.Array | None, before: Read, *, on: bool = False
+    ) -> Read:
         """Read a normalised past, from the start or on from earlier states."""
-        network, segment = self.network, self.network.segment
+        network = self.network
+        segment = self.network.segment
         # A forecast has no padding.
         valid = None if observed is None or on else _is_no_padding(observed)
         read = replace(before, last_features=past[:, -1:, ...] if network.in_blocks else None)
@@ -246,7 +260,9 @@ class EncoderGraph:
             past = op.ndx.where(valid, past, 0.0)
         whole = whole_on_left(past, segment, repeat=observed is None)
         if network.feeds_back:
-            last = fold(self.normalisation.targets(whole[:, -segment:, ...]), segment, self.window.targets)
+            last = fold(
+                self.normalisation.targets(whole[:, -segment:, ...]), segment, self.window.targets
+            )
             read = replace(read, last_targets=op.entry(last, 0, 1))
         if observed is not None:
             whole = op.ndx.concat([whole, whole_on_left(observed, segment, repeat=False)], axis=2)
@@ -254,7 +270,9 @@ class EncoderGraph:
         lengths = None
         if valid is not None:
             # A token counts if one of its steps does.
-            lengths = token_count(op.ndx.sum(op.ndx.astype(valid, op.ndx.int64), axis=(1, 2)), segment)
+            lengths = token_count(
+                op.ndx.sum(op.ndx.astype(valid, op.ndx.int64), axis=(1, 2)), segment
+            )
             tokens = _shifted(tokens, lengths)
         outputs, layers = self.stack.sequence(
             self._embedded(tokens, read.static), before.layers if on else None, lengths=lengths
@@ -267,11 +285,17 @@ class EncoderGraph:
     def _embedded(self, tokens: op.Array, static: op.Array | None) -> op.Array:
         """Return the inputs of the stack, `[B, tokens, f]`."""
         if static is not None and self.encoder.static_at_steps:
-            tokens = op.ndx.concat([tokens, op.expand(static[:, None, ...], 1, op.length(tokens, 1), 1)], axis=2)
+            tokens = op.ndx.concat(
+                [tokens, op.expand(static[:, None, ...], 1, op.length(tokens, 1), 1)], axis=2
+            )
         embedding = self.encoder.embedding
-        return tokens if embedding is None else op.apply(op.op.relu, op.dense(tokens, embedding.dense))
+        return (
+            tokens if embedding is None else op.apply(op.op.relu, op.dense(tokens, embedding.dense))
+        )
 
-    def _seasonal(self, past: op.Array, observed: op.Array | None, before: op.Array | None) -> op.Array:
+    def _seasonal(
+        self, past: op.Array, observed: op.Array | None, before: op.Array | None
+    ) -> op.Array:
         """Return the targets, earlier ones first, `[B, T, D]`; zeros before the first observed one."""
         values = self.normalisation.targets(past)
         if observed is not None:
@@ -279,15 +303,21 @@ class EncoderGraph:
             values = op.ndx.where(so_far > 0.5, values, 0.0)
         return values if before is None else op.ndx.concat([before, values], axis=1)
 
-    def _with_memory(self, read: Read, before: Read, outputs: op.Array, lengths: op.Array | None) -> Read:
+    def _with_memory(
+        self, read: Read, before: Read, outputs: op.Array, lengths: op.Array | None
+    ) -> Read:
         """Add the outputs to the memory; only the first `lengths` of them count."""
         valid = None if lengths is None else _steps_of(outputs) < lengths[:, None, ...]
         if before.memory is None:
             return replace(read, memory=outputs, memory_valid=valid)
         if before.memory_valid is not None:
-            new = op.expand(op.ndx.asarray(np.ones((1, 1), bool)), op.length(outputs, 0), op.length(outputs, 1))
+            new = op.expand(
+                op.ndx.asarray(np.ones((1, 1), bool)), op.length(outputs, 0), op.length(outputs, 1)
+            )
             valid = op.ndx.concat([before.memory_valid, new], axis=1)
-        return replace(read, memory=op.ndx.concat([before.memory, outputs], axis=1), memory_valid=valid)
+        return replace(
+            read, memory=op.ndx.concat([before.memory, outputs], axis=1), memory_valid=valid
+        )
 
 
 def _is_no_padding(observed: op.Array) -> op.Array:

@@ -75,9 +75,12 @@ class NetworksGraph:
             windows: The windows of the file.
             request: Point and intervals.
         """
-        forecasts, count = [], len(self.models)
+        forecasts = []
+        count = len(self.models)
         for network in self.models:
-            columns = ForecastColumns(request.point, request.probabilities if network.network.is_probabilistic else ())
+            columns = ForecastColumns(
+                request.point, request.probabilities if network.network.is_probabilistic else ()
+            )
             written = add_network(network, windows.of(network), windows.horizon, columns)
             forecasts.append(ndx.astype(written, ndx.float64))
         if count == 1:
@@ -115,7 +118,9 @@ class LastSeasonGraph:
             request: Point and intervals.
         """
         sizes = (windows.model.context_length, windows.model.targets)
-        season = newest_season(windows.scaled, windows.known, sizes, self.season_length, windows.horizon)
+        season = newest_season(
+            windows.scaled, windows.known, sizes, self.season_length, windows.horizon
+        )
         return windows.calibrated(season[..., None], request, self.calibrations)
 
 
@@ -131,8 +136,8 @@ class SeriesModel:
         context_length: Steps of past that are read, `T`.
         horizon: The trained horizon.
         observed: Whether networks read which values are observed.
-        names: Names of the encoded columns of `past`, `future` and `static`, and under `y` of the targets, which come
-            first in the past.
+        names: Names of the encoded columns of `past`, `future` and `static`, and under `y` of the
+            targets, which come first in the past.
         calendar: Cycles that the file computes from stamps; they follow the other features.
         calibrations: The calibration of each target's intervals; empty for none.
         support: The support of each target; empty for no bounds.
@@ -161,18 +166,25 @@ class SeriesModel:
 
 
 def write_series_model(
-    path: str | os.PathLike[str], model: SeriesModel, *, horizon: int | str | None = None, scaling: str = "past"
+    path: str | os.PathLike[str],
+    model: SeriesModel,
+    *,
+    horizon: int | str | None = None,
+    scaling: str = "past",
 ) -> None:
     """Write the file of a forecaster.
 
     Args:
         path: The file; it appears whole or not at all.
         model: The forecaster.
-        horizon: Steps to forecast: a number, `any` for an input that says it, or `None` for the trained one.
-        scaling: `past` scales each window by the values that it is given, as a new series; `given` reads the scaling.
+        horizon: Steps to forecast: a number, `any` for an input that says it, or `None` for the
+            trained one.
+        scaling: `past` scales each window by the values that it is given, as a new series; `given`
+            reads the scaling.
 
     Raises:
-        SpecError: An option is impossible, or a component of the forecaster cannot be written as operators.
+        SpecError: An option is impossible, or a component of the forecaster cannot be written as
+            operators.
         SaveError: The file could not be written.
     """
     steps = check_horizon(horizon, model.horizon)
@@ -193,7 +205,9 @@ def write_series_model(
     forecast = bounded(forecast, model.support, is_mean=model.request.point == "mean")
     outputs = Outputs.of(model.alias, model.request)
     flat = model.targets == 1
-    file.write_forecast(forecast, outputs, ("batch", free) if flat else ("batch", free, model.targets))
+    file.write_forecast(
+        forecast, outputs, ("batch", free) if flat else ("batch", free, model.targets)
+    )
     past = {
         "targets": list(model.names["y"]),
         "context_length": model.context_length,
@@ -229,15 +243,23 @@ class FileWindows:
         horizon: Number of steps, or the input that says it.
     """
 
-    def __init__(self, file: OnnxFile, model: SeriesModel, scaling: str, horizon: int | None) -> None:
-        self.file, self.model = file, model
-        targets, names = model.targets, model.names
-        shape: tuple[int | str, ...] = ("batch", "time") if targets == 1 else ("batch", "time", targets)
+    def __init__(
+        self, file: OnnxFile, model: SeriesModel, scaling: str, horizon: int | None
+    ) -> None:
+        self.file = file
+        self.model = model
+        targets = model.targets
+        names = model.names
+        shape: tuple[int | str, ...] = (
+            ("batch", "time") if targets == 1 else ("batch", "time", targets)
+        )
         past = file.read("past", ndx.float64, shape, "values, oldest first; NaN is missing")
         past = past[..., None] if targets == 1 else past
         steps: int | str = "horizon" if horizon is None else horizon
         before = self._features("past_features", "stamps", "time", len(names["past"]) - targets)
-        self.static = self._read("static", ("batch", len(names.get("static", ()))), "encoded static features")
+        self.static = self._read(
+            "static", ("batch", len(names.get("static", ()))), "encoded static features"
+        )
         after = self._features("future", "future_stamps", steps, len(names.get("future", ())))
         self.horizon = file.read_horizon(horizon)
         self.features, self.future = self._with_calendar(before, after)
@@ -260,7 +282,9 @@ class FileWindows:
         past = fill_gaps(past, known, both_ways=False)
         return NetworkInputs(past, ndx.astype(known, ndx.float32), self.static, self.future)
 
-    def calibrated(self, forecast: Array, request: ForecastRequest, calibrations: Sequence[Calibration]) -> Array:
+    def calibrated(
+        self, forecast: Array, request: ForecastRequest, calibrations: Sequence[Calibration]
+    ) -> Array:
         """Return a forecast with calibrated intervals, or as it is without calibrations.
 
         Args:
@@ -278,7 +302,9 @@ class FileWindows:
     def _read(self, name: str, shape: tuple[int | str, ...], meaning: str) -> Array | None:
         return self.file.read(name, ndx.float32, shape, meaning) if shape[-1] else None
 
-    def _features(self, name: str, stamps: str, steps: int | str, count: int) -> tuple[Array | None, Array | None]:
+    def _features(
+        self, name: str, stamps: str, steps: int | str, count: int
+    ) -> tuple[Array | None, Array | None]:
         """Read features other than the targets, `[B, T, F]`, and stamps, `[B, T]`."""
         of = "the same steps" if steps == "time" else "the steps to forecast"
         features = self._read(name, ("batch", steps, count), f"encoded features of {of}")
@@ -291,26 +317,31 @@ class FileWindows:
         self, before: tuple[Array | None, Array | None], after: tuple[Array | None, Array | None]
     ) -> tuple[Array | None, Array | None]:
         """Return features of the context and of the future, the calendar of their stamps last."""
-        (past, stamps), (future, future_stamps) = before, after
+        (past, stamps) = before
+        (future, future_stamps) = after
         past = None if past is None else past[:, -self.model.context_length :, ...]
         if stamps is None or future_stamps is None:
             return past, future
         # One calendar of all stamps has half as many operators as one of each.
         stamps = ndx.concat([future_stamps, stamps[:, -self.model.context_length :]], axis=1)
         cycles = calendar_features(stamps, self.model.calendar)
-        ahead, behind = cycles[:, : self.horizon, ...], cycles[:, self.horizon :, ...]
+        ahead = cycles[:, : self.horizon, ...]
+        behind = cycles[:, self.horizon :, ...]
         return _joined(past, behind), _joined(future, ahead)
 
     def _given(self) -> Any:
         """Return the scaling that is an input."""
         names = ("loc", "scale", "unit") if self.model.scale in LOGARITHMS else ("loc", "scale")
         shape = ("batch", self.model.targets)
-        statistics: list[Any] = [self.file.read(each, ndx.float64, shape, "scaling")[:, None, ...] for each in names]
+        statistics: list[Any] = [
+            self.file.read(each, ndx.float64, shape, "scaling")[:, None, ...] for each in names
+        ]
         return SeriesScaler(*statistics)
 
     def _end(self, x: Array) -> tuple[Array, Array]:
         """Return the last steps, a whole context, and which values are known; others are 0."""
-        steps, missing = self.model.context_length, ndx.asarray(np.array(np.nan, x.dtype.unwrap_numpy()))
+        steps = self.model.context_length
+        missing = ndx.asarray(np.array(np.nan, x.dtype.unwrap_numpy()))
         # A shape that is known when the file is written spares operators later.
         end = reshape(pad(x, steps, value=missing)[:, -steps:, ...], 0, steps, 0)
         known = ~ndx.isnan(end)
@@ -319,7 +350,8 @@ class FileWindows:
     @cached_property
     def _context(self) -> tuple[Array, Array]:
         """Targets and features of the context, in single precision, and which are known, `[B, T, F]` each."""
-        past, known = ndx.astype(self.scaled, ndx.float32), self.known
+        past = ndx.astype(self.scaled, ndx.float32)
+        known = self.known
         if self.features is None:
             return past, known
         features, there = self._end(self.features)

@@ -53,13 +53,16 @@ def check_network(network: NetworkSpec, window: WindowSpec, horizon: int | None)
             hint = "There are no operators for it: `seqcast.export` has to learn it first."
             if name == "head":
                 hint = (
-                    "There are no operators for it. Quantiles of counts and of heavy tails come from head='quantile'."
+                    "There are no operators for it. "
+                    "Quantiles of counts and of heavy tails come from head='quantile'."
                 )
             raise SpecError(name, expected=expected, received=repr(value), hint=hint)
     if network.feeds_back and network.is_probabilistic:
         expected = f"'zeros' or 'position' with head={network.head!r}, for a file in ONNX"
         hint = "Such a network forecasts by sample paths; train with head='point' or another decoder_input."
-        raise SpecError("decoder_input", expected=expected, received=repr(network.decoder_input), hint=hint)
+        raise SpecError(
+            "decoder_input", expected=expected, received=repr(network.decoder_input), hint=hint
+        )
     if not network.in_blocks:
         return
     if horizon is None:
@@ -72,7 +75,9 @@ def check_network(network: NetworkSpec, window: WindowSpec, horizon: int | None)
         raise SpecError("horizon", expected=expected, received=repr(horizon), hint=hint)
 
 
-def add_network(model: Seq2Seq, inputs: NetworkInputs, horizon: int | Array, columns: ForecastColumns) -> Array:
+def add_network(
+    model: Seq2Seq, inputs: NetworkInputs, horizon: int | Array, columns: ForecastColumns
+) -> Array:
     """Return a network's forecast.
 
     Args:
@@ -86,7 +91,8 @@ def add_network(model: Seq2Seq, inputs: NetworkInputs, horizon: int | Array, col
     """
     encoder = EncoderGraph(model.encoder)
     decoder = DecoderGraph(model.decoder, encoder.normalisation, columns)
-    read, future = encoder.read(inputs.past, inputs.observed, inputs.static), inputs.future
+    read = encoder.read(inputs.past, inputs.observed, inputs.static)
+    future = inputs.future
     trained = model.window.horizon
     if not isinstance(horizon, int) or not model.network.in_blocks or horizon <= trained:
         return decoder.write(read, horizon, future)
@@ -94,6 +100,8 @@ def add_network(model: Seq2Seq, inputs: NetworkInputs, horizon: int | Array, col
     blocks = [decoder.write(read, trained, None if future is None else future[:, :trained, ...])]
     for before, start, stop, end in later_blocks(horizon, trained, model.network.segment):
         read = encoder.read_on(read, ndx.concat(blocks, axis=1)[:, before:start, :, 0, ...])
-        block = decoder.write(read, stop - start, None if future is None else future[:, start:stop, ...])
+        block = decoder.write(
+            read, stop - start, None if future is None else future[:, start:stop, ...]
+        )
         blocks.append(block[:, end - start :, ...])
     return ndx.concat(blocks, axis=1)

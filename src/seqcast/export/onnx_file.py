@@ -71,7 +71,11 @@ class OnnxFile:
         Args:
             horizon: The number.
         """
-        return entry(self.read("horizon", ndx.int64, (1,), "steps to forecast"), 0, 0) if horizon is None else horizon
+        return (
+            entry(self.read("horizon", ndx.int64, (1,), "steps to forecast"), 0, 0)
+            if horizon is None
+            else horizon
+        )
 
     def write(self, name: str, value: Array, shape: tuple[int | str, ...], meaning: str) -> None:
         """Add an output.
@@ -84,7 +88,9 @@ class OnnxFile:
         """
         self.outputs[name] = Port(value, shape, meaning)
 
-    def write_forecast(self, forecast: Array, outputs: Outputs, shape: tuple[int | str, ...]) -> None:
+    def write_forecast(
+        self, forecast: Array, outputs: Outputs, shape: tuple[int | str, ...]
+    ) -> None:
         """Add the outputs of a forecast.
 
         Args:
@@ -93,7 +99,9 @@ class OnnxFile:
             shape: Axes of the point: rows, steps and targets; the axis of targets may be left out.
         """
         forecast = entry(forecast, 0, 2) if len(shape) == 2 else forecast
-        self.write("point", entry(forecast, 0, len(shape)), shape, "the forecast, in the units of the past")
+        self.write(
+            "point", entry(forecast, 0, len(shape)), shape, "the forecast, in the units of the past"
+        )
         if len(outputs.names):
             quantiles = ndx.take(forecast, numbers(*outputs.order), axis=len(shape))
             self.write("quantiles", quantiles, (*shape, len(outputs.names)), "quantiles, rising")
@@ -104,17 +112,28 @@ class OnnxFile:
         Args:
             metadata: Metadata of the file, as text.
         """
-        onnx, spox = require("onnx", extra="onnx"), require("spox", extra="onnx")
+        onnx = require("onnx", extra="onnx")
+        spox = require("spox", extra="onnx")
         reads, writes = (
-            {name: port.value.unwrap_spox() for name, port in ports.items()} for ports in (self.inputs, self.outputs)
+            {name: port.value.unwrap_spox() for name, port in ports.items()}
+            for ports in (self.inputs, self.outputs)
         )
         model = spox.build(reads, writes)
-        model.producer_name, model.producer_version, model.graph.name = "seqcast", __version__, "forecast"
-        for described, ports in ((model.graph.input, self.inputs), (model.graph.output, self.outputs)):
+        model.producer_name = "seqcast"
+        model.producer_version = __version__
+        model.graph.name = "forecast"
+        for described, ports in (
+            (model.graph.input, self.inputs),
+            (model.graph.output, self.outputs),
+        ):
             for info in described:
                 port = ports[info.name]
                 kind = info.type.tensor_type.elem_type
-                info.CopyFrom(onnx.helper.make_tensor_value_info(info.name, kind, port.shape, doc_string=port.meaning))
+                info.CopyFrom(
+                    onnx.helper.make_tensor_value_info(
+                        info.name, kind, port.shape, doc_string=port.meaning
+                    )
+                )
         onnx.helper.set_model_props(model, dict(metadata))
         onnx.checker.check_model(model, full_check=True)
         return model
@@ -130,7 +149,9 @@ class OnnxFile:
             SaveError: The file could not be written.
         """
         described = {"format": FORMAT, "seqcast": __version__, **metadata}
-        content = self.model({"seqcast": json.dumps(described, ensure_ascii=False)}).SerializeToString()
+        content = self.model(
+            {"seqcast": json.dumps(described, ensure_ascii=False)}
+        ).SerializeToString()
         write_atomically(path, lambda file: file.write(content))
 
 
@@ -165,7 +186,9 @@ class Outputs:
         point, *bounds = request.columns(alias)
         order = sorted(range(len(bounds)), key=request.probabilities.__getitem__)
         probabilities = [request.probabilities[place] for place in order]
-        return cls(point, [bounds[place] for place in order], probabilities, [1 + place for place in order])
+        return cls(
+            point, [bounds[place] for place in order], probabilities, [1 + place for place in order]
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return them as JSON types."""

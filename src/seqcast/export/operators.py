@@ -1,9 +1,9 @@
 """Layers of networks as operators of ONNX: dense layers, recurrent stacks, attention.
 
-Arrays are those of ndonnx, which records what NumPy would compute. Operators that the array API does not have come from
-spox, such as ONNX's own `GRU`, `LSTM` and `RNN`. These keep weights as `[directions, gates · n, f]`, gates in an order
-of their own, and read sequences with the steps first. `GRU` with `linear_before_reset=1` is Keras's with
-`reset_after=True`.
+Arrays are those of ndonnx, which records what NumPy would compute. Operators that the array API
+does not have come from spox, such as ONNX's own `GRU`, `LSTM` and `RNN`. These keep weights as
+`[directions, gates · n, f]`, gates in an order of their own, and read sequences with the steps
+first. `GRU` with `linear_before_reset=1` is Keras's with `reset_after=True`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ LayerStates = list[tuple[Array, ...]]
 # Of any type: the module does not list operators that have not changed since an older version.
 op: Any = require("spox.opset.ai.onnx.v21", extra="onnx")
 
-# Each operator, the place of each of its gates among Keras's, and its attributes: GRU is z, r, h in both, LSTM i, o, f,
-# c.
+# Each operator, the place of each of its gates among Keras's, and its attributes: GRU is z, r, h in
+# both, LSTM i, o, f, c.
 OPERATORS: dict[str, tuple[Callable[..., Any], tuple[int, ...], dict[str, Any]]] = {
     "GRUCell": (op.gru, (0, 1, 2), {"linear_before_reset": 1}),
     "LSTMCell": (op.lstm, (0, 3, 1, 2), {}),
@@ -48,11 +48,13 @@ def apply(operator: Callable[..., Any], *inputs: Array | None, **attributes: Any
         *inputs: Its inputs; `None` leaves one out.
         **attributes: Its attributes.
     """
-    return ndx.asarray(operator(*(None if x is None else x.unwrap_spox() for x in inputs), **attributes))
+    return ndx.asarray(
+        operator(*(None if x is None else x.unwrap_spox() for x in inputs), **attributes)
+    )
 
 
-# The functions that follow are in the array API too. They need one operator in place of several of ndonnx, and write
-# sizes that are known as constants.
+# The functions that follow are in the array API too. They need one operator in place of several of
+# ndonnx, and write sizes that are known as constants.
 
 
 def numbers(*values: int) -> Array:
@@ -83,7 +85,12 @@ def shape_of(*sizes: int | Array) -> Array:
     """
     if all(isinstance(size, int) for size in sizes):
         return ndx.asarray(np.array(sizes, np.int64))
-    return ndx.concat([numbers(each) if isinstance(each, int) else each if each.ndim else each[None] for each in sizes])
+    return ndx.concat(
+        [
+            numbers(each) if isinstance(each, int) else each if each.ndim else each[None]
+            for each in sizes
+        ]
+    )
 
 
 def reshape(x: Array, *sizes: int | Array) -> Array:
@@ -107,7 +114,12 @@ def expand(x: Array, *sizes: int | Array) -> Array:
 
 
 def pad(
-    x: Array, before: int | Array, after: int | Array = 0, *, edge: bool = False, value: Array | None = None
+    x: Array,
+    before: int | Array,
+    after: int | Array = 0,
+    *,
+    edge: bool = False,
+    value: Array | None = None,
 ) -> Array:
     """Lengthen the steps, `[B, T, f]`; by none they stay as they are.
 
@@ -120,7 +132,9 @@ def pad(
     """
     if isinstance(before, int) and isinstance(after, int) and not (before or after):
         return x
-    return apply(op.pad, x, shape_of(0, before, 0, 0, after, 0), value, mode="edge" if edge else "constant")
+    return apply(
+        op.pad, x, shape_of(0, before, 0, 0, after, 0), value, mode="edge" if edge else "constant"
+    )
 
 
 def entry(x: Array, place: int, axis: int) -> Array:
@@ -136,7 +150,9 @@ def entry(x: Array, place: int, axis: int) -> Array:
     return apply(op.gather, x, ndx.asarray(np.int64(place)), axis=axis)
 
 
-def reduced(operator: Callable[..., Any], x: Array, axis: int = 1, *, keepdims: bool = True) -> Array:
+def reduced(
+    operator: Callable[..., Any], x: Array, axis: int = 1, *, keepdims: bool = True
+) -> Array:
     """Return an array reduced along an axis.
 
     Args:
@@ -174,7 +190,9 @@ def dense(x: Array, layer: Any) -> Array:
         x: Inputs of the layer, `[..., f]`.
         layer: A dense layer of Keras; its activation is left out.
     """
-    return linear(x, to_numpy(layer.kernel.value), to_numpy(layer.bias.value) if layer.use_bias else None)
+    return linear(
+        x, to_numpy(layer.kernel.value), to_numpy(layer.bias.value) if layer.use_bias else None
+    )
 
 
 def linear(x: Array, kernel: Weights, bias: Weights | None = None) -> Array:
@@ -204,7 +222,10 @@ class Stack:
             layer.append(backward)
         self.operator, order, self.attributes = OPERATORS[type(self.layers[0][0]).__name__]
         self.weights = [
-            [ndx.asarray(np.concatenate(each)) for each in zip(*(_weights(cell, order) for cell in layer), strict=True)]
+            [
+                ndx.asarray(np.concatenate(each))
+                for each in zip(*(_weights(cell, order) for cell in layer), strict=True)
+            ]
             for layer in self.layers
         ]
 
@@ -233,7 +254,9 @@ class Stack:
             states: States before the first step.
         """
         # The operators want an input.
-        zeros = expand(ndx.asarray(np.zeros((1, 1, 1), np.float32)), steps, length(states[0][0], 0), 1)
+        zeros = expand(
+            ndx.asarray(np.zeros((1, 1, 1), np.float32)), steps, length(states[0][0], 0), 1
+        )
         return ndx.permute_dims(self._run(zeros, states)[0], (1, 0, 2))
 
     def step(self, x: Array, states: LayerStates) -> tuple[Array, LayerStates]:
@@ -249,7 +272,9 @@ class Stack:
         _, after = self._run(x[None, ...], states)
         return after[-1][0], after
 
-    def _run(self, x: Array, states: LayerStates | None, lengths: Array | None = None) -> tuple[Array, LayerStates]:
+    def _run(
+        self, x: Array, states: LayerStates | None, lengths: Array | None = None
+    ) -> tuple[Array, LayerStates]:
         """Run all layers over inputs `[T, B, f]`, to outputs `[T, B, n]`."""
         after = LayerStates()
         for depth in range(len(self.layers)):
@@ -261,7 +286,8 @@ class Stack:
         self, depth: int, x: Array, states: tuple[Array, ...] | None, lengths: Array | None
     ) -> tuple[Array, tuple[Array, ...]]:
         """Run one layer over inputs `[T, B, f]`, to outputs `[T, B, n]` and states `[B, n]`."""
-        cell, directions = self.layers[depth][0], len(self.layers[depth])
+        cell = self.layers[depth][0]
+        directions = len(self.layers[depth])
         inputs = [x, *self.weights[depth], lengths, *map(self._by_direction, states or ())]
         outputs, *last = map(
             ndx.asarray,
@@ -276,7 +302,9 @@ class Stack:
             return entry(outputs, 0, 1), tuple(entry(state, 0, 0) for state in last)
         width = directions * cell.units
         joined = reshape(ndx.permute_dims(outputs, (0, 2, 1, 3)), 0, 0, width)
-        return joined, tuple(reshape(ndx.permute_dims(state, (1, 0, 2)), 0, width) for state in last)
+        return joined, tuple(
+            reshape(ndx.permute_dims(state, (1, 0, 2)), 0, width) for state in last
+        )
 
     def _by_direction(self, state: Array) -> Array:
         """Return a state, `[B, directions · n]`, as the operators read it, `[directions, B, n]`."""
@@ -289,14 +317,20 @@ def _weights(cell: Cell, order: Sequence[int]) -> tuple[Weights, Weights, Weight
     """Return the weights of one direction as ONNX keeps them: `[1, g n, f]`, `[1, g n, n]` and `[1, 2 g n]`."""
     recurrent, bias = (to_numpy(weight.value) for weight in (cell.recurrent_kernel, cell.bias))
     # The operators want an input; of a cell without one it is a zero.
-    kernel = np.zeros((1, recurrent.shape[1]), np.float32) if cell.kernel is None else to_numpy(cell.kernel.value)
+    kernel = (
+        np.zeros((1, recurrent.shape[1]), np.float32)
+        if cell.kernel is None
+        else to_numpy(cell.kernel.value)
+    )
     biases = bias if bias.ndim == 2 else np.stack([bias, np.zeros_like(bias)])
 
     def ordered(weight: Weights) -> Weights:
         gates = np.split(weight, cell.gates, axis=1)
         return np.concatenate([gates[place] for place in order], axis=1)
 
-    kernel, recurrent, biases = (ordered(each).astype(np.float32) for each in (kernel, recurrent, biases))
+    kernel, recurrent, biases = (
+        ordered(each).astype(np.float32) for each in (kernel, recurrent, biases)
+    )
     return kernel.T[None], recurrent.T[None], biases.reshape(1, -1)
 
 
@@ -338,7 +372,9 @@ class AttentionLayer:
             scores = ndx.where(valid, scores, NO_SCORE)
         context = apply(op.matmul, apply(op.softmax, scores, axis=-1), values)
         if multi_head:
-            context = reshape(ndx.permute_dims(context, (0, 2, 1, 3)), 0, 0, self.attention.query_width)
+            context = reshape(
+                ndx.permute_dims(context, (0, 2, 1, 3)), 0, 0, self.attention.query_width
+            )
         return ndx.tanh(dense(ndx.concat([context, query], axis=2), self.attention.join))
 
     def _scores(self, query: Array, keys: Array) -> Array:
@@ -353,4 +389,6 @@ class AttentionLayer:
 
     def _heads(self, x: Array) -> Array:
         heads = self.attention.heads
-        return ndx.permute_dims(reshape(x, 0, 0, heads, self.attention.query_width // heads), (0, 2, 1, 3))
+        return ndx.permute_dims(
+            reshape(x, 0, 0, heads, self.attention.query_width // heads), (0, 2, 1, 3)
+        )

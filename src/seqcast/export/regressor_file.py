@@ -32,31 +32,46 @@ def write_array_model(
         model: The network.
         preparation: Sizes and scaling of the windows.
         support: The support of each target.
-        horizon: Steps to forecast: a number, `any` for an input that says it, or `None` for the trained one.
-        probabilities: Probabilities of the quantiles; `None` takes those of `head="quantile"`, and none otherwise.
+        horizon: Steps to forecast: a number, `any` for an input that says it, or `None` for the
+            trained one.
+        probabilities: Probabilities of the quantiles; `None` takes those of `head="quantile"`, and
+            none otherwise.
 
     Raises:
-        SpecError: An option is impossible, or a component of the network cannot be written as operators.
+        SpecError: An option is impossible, or a component of the network cannot be written as
+            operators.
         SaveError: The file could not be written.
     """
-    window, steps = model.window, check_horizon(horizon, model.window.horizon)
+    window = model.window
+    steps = check_horizon(horizon, model.window.horizon)
     check_network(model.network, window, steps)
     checked = _checked(model.network, probabilities)
-    file, free = OnnxFile(), "horizon" if steps is None else steps
+    file = OnnxFile()
+    free = "horizon" if steps is None else steps
     past = _past(file, window, preparation)
     static = _read(file, preparation, "static", ("batch", window.static))
-    inputs = NetworkInputs(past, None, static, _read(file, preparation, "future", ("batch", free, window.future)))
-    forecast = add_network(model, inputs, file.read_horizon(steps), ForecastColumns("median", checked))
+    inputs = NetworkInputs(
+        past, None, static, _read(file, preparation, "future", ("batch", free, window.future))
+    )
+    forecast = add_network(
+        model, inputs, file.read_horizon(steps), ForecastColumns("median", checked)
+    )
     scaler = preparation.scalers["y"]
     forecast = ndx.astype(forecast, ndx.float64) * scaler.scale[:, None] + scaler.loc[:, None]
     forecast = bounded(forecast, support)
     names = [f"quantile {probability:g}" for probability in checked]
     outputs = Outputs("forecast", names, checked, list(range(1, 1 + len(checked))))
     flat = preparation.y_axes < 3
-    file.write_forecast(forecast, outputs, ("batch", free) if flat else ("batch", free, window.targets))
+    file.write_forecast(
+        forecast, outputs, ("batch", free) if flat else ("batch", free, window.targets)
+    )
     metadata = {
         "model": {"name": "seqcast", "kind": "Seq2SeqRegressor"},
-        "past": {"features": window.features, "targets": window.targets, "context_length": window.context_length},
+        "past": {
+            "features": window.features,
+            "targets": window.targets,
+            "context_length": window.context_length,
+        },
         "future": [f"future{place}" for place in range(window.future)],
         "static": [f"static{place}" for place in range(window.static)],
         "horizon": ANY if steps is None else steps,
@@ -71,7 +86,8 @@ def _checked(network: NetworkSpec, probabilities: Sequence[float] | None) -> tup
         return network.quantiles or ()
     checked = tuple(sorted(set(check_probabilities("probabilities", probabilities))))
     if not network.is_probabilistic:
-        expected, hint = "None with head='point'", "Fit with head='quantile' or 'normal'."
+        expected = "None with head='point'"
+        hint = "Fit with head='quantile' or 'normal'."
         raise SpecError("probabilities", expected=expected, received=repr(probabilities), hint=hint)
     return checked
 
@@ -81,14 +97,23 @@ def _past(file: OnnxFile, window: WindowSpec, preparation: Preparation) -> Array
     scaler = preparation.scalers["past"]
     meaning = "windows, oldest step first"
     if window.context_length is not None:
-        return _scaled(file.read("past", ndx.float64, ("batch", window.context_length), meaning)[..., None], scaler)
-    return _scaled(file.read("past", ndx.float64, ("batch", "time", window.features), meaning), scaler)
+        return _scaled(
+            file.read("past", ndx.float64, ("batch", window.context_length), meaning)[..., None],
+            scaler,
+        )
+    return _scaled(
+        file.read("past", ndx.float64, ("batch", "time", window.features), meaning), scaler
+    )
 
 
-def _read(file: OnnxFile, preparation: Preparation, name: str, shape: tuple[Any, ...]) -> Array | None:
+def _read(
+    file: OnnxFile, preparation: Preparation, name: str, shape: tuple[Any, ...]
+) -> Array | None:
     if not shape[-1]:
         return None
-    return _scaled(file.read(name, ndx.float64, shape, f"{name} covariates"), preparation.scalers[name])
+    return _scaled(
+        file.read(name, ndx.float64, shape, f"{name} covariates"), preparation.scalers[name]
+    )
 
 
 def _scaled(values: Array, scaler: Scaler) -> Array:

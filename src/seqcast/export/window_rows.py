@@ -19,9 +19,9 @@ def fill_gaps(past: Array, known: Array, *, both_ways: bool) -> Array:
         known: Which are known, `[B, T, F]`.
         both_ways: Whether those before the first known one are filled by it; otherwise they are 0.
     """
-    # The array API has no running maximum. Known values are written one after another, from the second place on. Each
-    # step then reads the place whose number is the count of known values up to it. Others go to the last place, which
-    # nobody reads.
+    # The array API has no running maximum. Known values are written one after another, from the
+    # second place on. Each step then reads the place whose number is the count of known values up
+    # to it. Others go to the last place, which nobody reads.
     counts = ndx.cumulative_sum(ndx.astype(known, ndx.int64), axis=1)
     row = apply(op.scatter_elements, pad(past, 2), ndx.where(known, counts, -1), past, axis=1)
     return ndx.take_along_axis(row, ndx.maximum(counts, 1) if both_ways else counts, axis=1)
@@ -38,7 +38,9 @@ def last_known(values: Array, known: Array) -> tuple[Array, Array]:
     return ndx.take_along_axis(values, ndx.maximum(places, 0), axis=1), places >= 0
 
 
-def newest_season(past: Array, known: Array, sizes: tuple[int, int], season_length: int, horizon: int | Array) -> Array:
+def newest_season(
+    past: Array, known: Array, sizes: tuple[int, int], season_length: int, horizon: int | Array
+) -> Array:
     """Repeat the newest known value of each step of the season, `[B, H, D]`.
 
     Args:
@@ -52,7 +54,10 @@ def newest_season(past: Array, known: Array, sizes: tuple[int, int], season_leng
     steps, targets = sizes
     season = season_length if season_length <= steps else 1
     if season > 1:
-        by_season = [reshape(x[:, steps % season :, ...], 0, steps // season, season * targets) for x in (past, known)]
+        by_season = [
+            reshape(x[:, steps % season :, ...], 0, steps // season, season * targets)
+            for x in (past, known)
+        ]
         of_season, there = (reshape(x, 0, season, targets) for x in last_known(*by_season))
         newest = ndx.where(there, of_season, newest)
     return ndx.take(newest, steps_to(horizon) % season, axis=1)
@@ -114,7 +119,8 @@ class WindowRows(Rows):
             *shares: Probabilities of the quantiles.
         """
         ranked = ndx.sort(ndx.where(self.known, self.values, np.inf), axis=1)
-        last, quantiles = self.least - 1.0, []
+        last = self.least - 1.0
+        quantiles = []
         for share in shares:
             place = last * share
             low = ndx.astype(place, ndx.int64)

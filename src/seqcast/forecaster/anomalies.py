@@ -18,12 +18,14 @@ from seqcast.runtime import Array
 # The least difference between values that are no whole numbers, in scaled units.
 SMALLEST = 1e-6
 
-# An anomaly disturbs the forecasts that read it. So forecasts replace rows beyond this level, at any requested level.
+# An anomaly disturbs the forecasts that read it. So forecasts replace rows beyond this level, at
+# any requested level.
 REPLACED_LEVEL = 99.0
 
-# If a larger fraction of the newest rows (a horizon, twelve at least) is beyond it, the series has changed. Then later
-# forecasts read its rows.
-MOST_REPLACED, NEWEST_ROWS = 1 / 3, 12
+# If a larger fraction of the newest rows (a horizon, twelve at least) is beyond it, the series has
+# changed. Then later forecasts read its rows.
+MOST_REPLACED = 1 / 3
+NEWEST_ROWS = 12
 
 # How often rows are judged to find those that forecasts replace.
 JUDGED = 2
@@ -47,33 +49,47 @@ def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float
     levels = check_levels(level)
     if len(levels) != 1:
         raise SpecError("level", expected="one level", received=repr(level), hint="Choose one.")
-    series, (frame, origins) = fitted.series, fitted.past_windows(df, fitted.output.horizon)
-    reader, rows = series.reader(frame, origins), origins.rows(frame)
-    values, trained = frame.targets[rows], fitted.trained_rows(frame)[rows]
+    series = fitted.series
+    (frame, origins) = fitted.past_windows(df, fitted.output.horizon)
+    reader = series.reader(frame, origins)
+    rows = origins.rows(frame)
+    values = frame.targets[rows]
+    trained = fitted.trained_rows(frame)[rows]
     groups = _groups(origins, trained, values)
     columns = _undisturbed(fitted, reader, frame, origins, groups=groups)
-    usual, middle, known = _usual(columns, values, groups), columns[..., 0], ~np.isnan(values)
-    reach, score = np.ones((*values.shape, 2)), np.zeros(values.shape)
+    usual = _usual(columns, values, groups)
+    middle = columns[..., 0]
+    known = ~np.isnan(values)
+    reach = np.ones((*values.shape, 2))
+    score = np.zeros(values.shape)
     reach[known], score[known] = usual.reach(levels[0]), usual.deviations((values - middle)[known])
     request = ForecastRequest(level=levels)
     bounds = np.stack([middle, middle - reach[..., 0], middle + reach[..., 1]], axis=-1)
     shown: Array = bounded(bounds, series.support)
     # Bounds that were moved into the support are no longer a reach away from the forecast.
-    outside, limit = (values < shown[..., 1]) | (values > shown[..., 2]), float(special.ndtri(0.5 + levels[0] / 200.0))
-    score = np.where(outside, np.maximum(score, np.nextafter(limit, np.inf)), np.minimum(score, limit))
+    outside = (values < shown[..., 1]) | (values > shown[..., 2])
+    limit = float(special.ndtri(0.5 + levels[0] / 200.0))
+    score = np.where(
+        outside, np.maximum(score, np.nextafter(limit, np.inf)), np.minimum(score, limit)
+    )
     trained = np.broadcast_to(trained[:, :, None], score.shape)
     marks = {"score": score, "anomaly": outside, "trained_on": trained}
     return origins.table(frame, {**request.by_column(shown, fitted.output.alias), **marks})
 
 
 def _undisturbed(
-    fitted: FittedForecaster, reader: WindowReader, frame: LongFrame, origins: Origins, *, groups: list[Array]
+    fitted: FittedForecaster,
+    reader: WindowReader,
+    frame: LongFrame,
+    origins: Origins,
+    *,
+    groups: list[Array],
 ) -> Array:
     """Return forecasts from rows in which forecasts replace anomalies.
 
-    Rows are judged by forecasts from all rows as they are, so that what comes again, such as the nights of Saturdays,
-    is learnt from the rows before; nor is that replaced. Rows that are unusual are judged again without the others,
-    since an anomaly makes its own echo unusual, too.
+    Rows are judged by forecasts from all rows as they are, so that what comes again, such as the
+    nights of Saturdays, is learnt from the rows before; nor is that replaced. Rows that are unusual
+    are judged again without the others, since an anomaly makes its own echo unusual, too.
 
     Args:
         fitted: The fitted forecaster.
@@ -86,17 +102,23 @@ def _undisturbed(
         The columns of `_columns`, `[B, H, D, columns]`.
     """
     rows = origins.rows(frame)
-    first, values = rows[:, 0] - np.minimum(origins.stops, reader.context_length), frame.targets[rows]
+    first = rows[:, 0] - np.minimum(origins.stops, reader.context_length)
+    values = frame.targets[rows]
     as_they_are = columns = _columns(fitted, reader, origins)
     before: Array | bool = True
     for _ in range(JUDGED):
         unusual = before & _unusual(columns, groups, frame, origins, fitted.season_length)
         if np.array_equal(unusual, before):
             break
-        targets, marked = frame.targets.copy(), np.zeros(len(frame.targets), dtype=np.int64)
-        targets[rows], marked[rows] = np.where(unusual, columns[..., 0], values), unusual.any(axis=2)
+        targets = frame.targets.copy()
+        marked = np.zeros(len(frame.targets), dtype=np.int64)
+        targets[rows], marked[rows] = (
+            np.where(unusual, columns[..., 0], values),
+            unusual.any(axis=2),
+        )
         so_far = np.concatenate([[0], np.cumsum(marked)])
-        disturbed, columns = np.flatnonzero(so_far[rows[:, 0]] > so_far[first]), as_they_are.copy()
+        disturbed = np.flatnonzero(so_far[rows[:, 0]] > so_far[first])
+        columns = as_they_are.copy()
         if len(disturbed):
             cleaned = replace(reader, targets=replace(frame.target_store, values=targets))
             columns[disturbed] = _columns(fitted, cleaned, origins.take(disturbed))
@@ -104,9 +126,12 @@ def _undisturbed(
     return columns
 
 
-def _unusual(columns: Array, groups: list[Array], frame: LongFrame, origins: Origins, season_length: int) -> Array:
+def _unusual(
+    columns: Array, groups: list[Array], frame: LongFrame, origins: Origins, season_length: int
+) -> Array:
     """Return which values are beyond `REPLACED_LEVEL`, do not come again, of no changed series, `[B, H, D]`."""
-    rows, middle = origins.rows(frame), columns[..., 0]
+    rows = origins.rows(frame)
+    middle = columns[..., 0]
     values = frame.targets[rows]
     reach = np.ones((*values.shape, 2))
     reach[~np.isnan(values)] = _usual(columns, values, groups).reach(REPLACED_LEVEL)
@@ -117,9 +142,13 @@ def _unusual(columns: Array, groups: list[Array], frame: LongFrame, origins: Ori
     marked[rows] = unusual
     # Rows of the same series before those of a short horizon.
     earlier = max(0, NEWEST_ROWS - origins.horizon)
-    newest = np.maximum(rows[:, :1] - 1 - np.arange(earlier), frame.source.starts[origins.series][:, None])
+    newest = np.maximum(
+        rows[:, :1] - 1 - np.arange(earlier), frame.source.starts[origins.series][:, None]
+    )
     count = unusual.sum(axis=1) + marked[newest].sum(axis=1)
-    return np.asarray(unusual & (count <= max(1.0, MOST_REPLACED * (earlier + origins.horizon)))[:, None])
+    return np.asarray(
+        unusual & (count <= max(1.0, MOST_REPLACED * (earlier + origins.horizon)))[:, None]
+    )
 
 
 def _come_again(marked: Array, frame: LongFrame, season_length: int) -> Array:
@@ -127,9 +156,11 @@ def _come_again(marked: Array, frame: LongFrame, season_length: int) -> Array:
 
     Where there is no season, nothing comes again.
     """
-    lengths, season = frame.source.lengths, Season.of(season_length)
+    lengths = frame.source.lengths
+    season = Season.of(season_length)
     lag = season.longer if season.longer and 2 * season.longer <= lengths.max() else season.length
-    again, owner = np.zeros(marked.shape, dtype=bool), frame.owners(np.arange(len(marked)))[:, None]
+    again = np.zeros(marked.shape, dtype=bool)
+    owner = frame.owners(np.arange(len(marked)))[:, None]
     same = (lag > 1) & (marked[lag:] * marked[:-lag] > 0) & (owner[lag:] == owner[:-lag])
     again[lag:] |= same
     again[:-lag] |= same
@@ -139,27 +170,41 @@ def _come_again(marked: Array, frame: LongFrame, season_length: int) -> Array:
 def _columns(fitted: FittedForecaster, reader: WindowReader, origins: Origins) -> Array:
     """Return the forecast in the data's units, then pairs of lower and upper values that show how far errors may reach.
 
-    One pair is a scaled unit away from the forecast; the other one is the network's own interval, where it has one.
+    One pair is a scaled unit away from the forecast; the other one is the network's own interval,
+    where it has one.
     """
     request = fitted.request() if fitted.is_probabilistic else ForecastRequest(fitted.output.point)
-    forecast, scaler = fitted.blend.scaled(reader, origins, request), origins.scalers(reader)
+    forecast = fitted.blend.scaled(reader, origins, request)
+    scaler = origins.scalers(reader)
     point = forecast[..., :1]
     scaled = np.concatenate([point, point - 1.0, point + 1.0, forecast[..., 1:][..., -2:]], axis=-1)
-    return np.stack([scaler.inverse(scaled[..., column]) for column in range(scaled.shape[-1])], axis=-1)
+    return np.stack(
+        [scaler.inverse(scaled[..., column]) for column in range(scaled.shape[-1])], axis=-1
+    )
 
 
 def _groups(origins: Origins, trained: Array, values: Array) -> list[Array]:
     """Return labels of each value, by which errors may differ: its series, its step, whether it was trained on."""
     targets = values.shape[2]
-    series, step = (origins.series * targets)[:, None, None] + np.arange(targets), np.arange(origins.horizon)[:, None]
-    return [np.broadcast_to(label, values.shape) for label in (series, step, trained.astype(np.int64)[:, :, None])]
+    series = (origins.series * targets)[:, None, None] + np.arange(targets)
+    step = np.arange(origins.horizon)[:, None]
+    return [
+        np.broadcast_to(label, values.shape)
+        for label in (series, step, trained.astype(np.int64)[:, :, None])
+    ]
 
 
 def _usual(columns: Array, values: Array, groups: Sequence[Array]) -> UsualErrors:
     """Return the distribution of the errors of known values."""
     known = ~np.isnan(values)
-    middle, given = columns[..., 0], values[known]
+    middle = columns[..., 0]
+    given = values[known]
     pairs = range(1, columns.shape[-1], 2)
-    sides = [np.stack([middle - columns[..., low], columns[..., low + 1] - middle], axis=-1)[known] for low in pairs]
+    sides = [
+        np.stack([middle - columns[..., low], columns[..., low + 1] - middle], axis=-1)[known]
+        for low in pairs
+    ]
     piece = np.ones(len(given)) if (given == np.floor(given)).all() else SMALLEST * sides[0][:, 1]
-    return UsualErrors.learn((values - middle)[known], [group[known] for group in groups], shapes=sides, piece=piece)
+    return UsualErrors.learn(
+        (values - middle)[known], [group[known] for group in groups], shapes=sides, piece=piece
+    )

@@ -35,11 +35,21 @@ from seqcast.training import History
 KIND = "Forecaster"
 # Arrays that may have NaN or NaT.
 GAPS = ("series/values", "series/static", "series/trained_until")
-# Most steps of a horizon or context over all series of a file, or this multiple of its rows if that is more.
-MOST_STEPS, MOST_GROWTH = 10_000_000, 100
+# Most steps of a horizon or context over all series of a file, or this multiple of its rows if that
+# is more.
+MOST_STEPS = 10_000_000
+MOST_GROWTH = 100
 _SPECS: dict[str, Any] = {"columns": Columns, "preset": NetworkSpec}
 # Fields of a file that are those of the fitted forecaster.
-_OF_FITTED = ("season_length", "seed", "choice", "candidates", "calibrations", "short_series", "tried")
+_OF_FITTED = (
+    "season_length",
+    "seed",
+    "choice",
+    "candidates",
+    "calibrations",
+    "short_series",
+    "tried",
+)
 # Fields of a file that are those of the state of the series.
 _OF_STATE = ("scaler", "builder", "scale", "context_length", "observed", "fill", "support")
 # Kinds of NumPy's types that the arrays of the series may have.
@@ -97,7 +107,8 @@ class StoredSeries:
         """
         self._check_options()
         self._check_arrays()
-        schema, builder = self.schema, self.builder
+        schema = self.schema
+        builder = self.builder
         frame = LongFrame(
             InMemoryStore(tuple(self.ids.tolist()), self.ends, self.values),
             stamps=schema.stamps(self.stamps),
@@ -119,7 +130,9 @@ class StoredSeries:
 
     def _check_options(self) -> None:
         """Refuse options of the series that are impossible, or do not go with the columns."""
-        builder, covariates, targets = self.builder, self.covariates, self.schema.columns.targets
+        builder = self.builder
+        covariates = self.covariates
+        targets = self.schema.columns.targets
         builder.check()
         check_int("context_length", self.context_length)
         if self.scale not in SERIES_SCALES or not set(self.support) <= set(SUPPORTS):
@@ -137,14 +150,20 @@ class StoredSeries:
 
     def _check_arrays(self) -> None:
         """Refuse arrays whose shapes, types or numbers do not fit together."""
-        builder, columns = self.builder, self.schema.columns
-        targets, weights = len(columns.targets), int(columns.weight is not None)
-        series, rows = len(self.ends), len(self.stamps)
+        builder = self.builder
+        columns = self.schema.columns
+        targets = len(columns.targets)
+        weights = int(columns.weight is not None)
+        series = len(self.ends)
+        rows = len(self.stamps)
         scaling = {name: values for name, values in vars(self.scaler).items() if values is not None}
         shapes = {
             "ids": (series,),
             "ends": (series,),
-            "values": (rows, targets + len(builder.past.kinds) + len(builder.future.kinds) + weights),
+            "values": (
+                rows,
+                targets + len(builder.past.kinds) + len(builder.future.kinds) + weights,
+            ),
             "stamps": (rows,),
             "static": (series, len(builder.static.kinds)),
             "last_seen": (1,),
@@ -154,11 +173,15 @@ class StoredSeries:
         for name, shape in shapes.items():
             values = scaling[name] if name in scaling else getattr(self, name)
             if values.shape != shape:
-                raise ValueError(f"{name!r} of shape {values.shape}, where {series} series have {shape}")
+                raise ValueError(
+                    f"{name!r} of shape {values.shape}, where {series} series have {shape}"
+                )
             if values.dtype.kind not in _DTYPES.get(name, "f"):
                 raise ValueError(f"{name!r} of type {values.dtype}")
         if not series <= rows <= series * self.context_length:
-            raise ValueError(f"{rows} rows of {series} series, of which a context has {self.context_length}")
+            raise ValueError(
+                f"{rows} rows of {series} series, of which a context has {self.context_length}"
+            )
         if int(self.ends[-1]) != rows or (np.diff(self.ends, prepend=0) < 1).any():
             raise ValueError(f"series that do not end where {rows} rows do")
         for name, values in scaling.items():
@@ -186,7 +209,9 @@ class _File:
     copula: Copula
 
 
-def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], fitted: FittedForecaster) -> None:
+def write_forecaster(
+    path: str | os.PathLike[str], options: dict[str, Any], fitted: FittedForecaster
+) -> None:
     """Write a file.
 
     Args:
@@ -195,17 +220,26 @@ def write_forecaster(path: str | os.PathLike[str], options: dict[str, Any], fitt
         fitted: The fitted forecaster; the rows of the fit are not written.
 
     Raises:
-        SpecError: The training has a function, which cannot be written, or the horizon or context is too long.
+        SpecError: The training has a function, which cannot be written, or the horizon or context
+            is too long.
         SaveError: The file could not be written.
     """
     _check_steps(fitted)
-    specs = [*fitted.trainings, *(spec for engine in fitted.networks for spec in (engine.training, engine.network))]
+    specs = [
+        *fitted.trainings,
+        *(spec for engine in fitted.networks for spec in (engine.training, engine.network)),
+    ]
     if options["training"] is not None:  # not among these where the last season alone is used
         specs.append(_whole(options["training"]))
-    check_writable(specs, where="training or preset", expected="options that can be written to a file")
+    check_writable(
+        specs, where="training or preset", expected="options that can be written to a file"
+    )
     file = _File(
         options={
-            **{name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in options.items()},
+            **{
+                name: value.tolist() if isinstance(value, np.ndarray) else value
+                for name, value in options.items()
+            },
             "training": _training_to_json(options["training"]),
         },
         series=StoredSeries.of(fitted.series),
@@ -260,7 +294,14 @@ def _options(values: dict[str, Any]) -> dict[str, Any]:
     elif training is not None:
         spec = TrainingSpec.from_dict(training)
         options["training"] = {name: getattr(spec, name) for name in training}
-    for name in ("static_covariates", "past_covariates", "future_covariates", "calendar", "level", "context_length"):
+    for name in (
+        "static_covariates",
+        "past_covariates",
+        "future_covariates",
+        "calendar",
+        "level",
+        "context_length",
+    ):
         if isinstance(options[name], list):
             options[name] = tuple(options[name])
     check_options(options)
@@ -287,13 +328,16 @@ def _fitted(file: _File, options: dict[str, Any]) -> FittedForecaster:
 
 def _check_steps(fitted: FittedForecaster) -> None:
     """Refuse a horizon or context that would fill the memory: a small file may name any."""
-    source, steps = fitted.series.frame.source, max(fitted.output.horizon, fitted.series.context_length)
+    source = fitted.series.frame.source
+    steps = max(fitted.output.horizon, fitted.series.context_length)
     most = max(MOST_STEPS, MOST_GROWTH * len(source.values))
     if steps * len(source) > most:
         size = f"{len(source):,} series with {len(source.values):,} rows"
         expected = f"at most {most // len(source):,} steps, for {size}"
         hint = "Fit a shorter one; predict(horizon=...) forecasts more steps."
-        raise SpecError("horizon, context_length", expected=expected, received=f"{steps:,}", hint=hint)
+        raise SpecError(
+            "horizon, context_length", expected=expected, received=f"{steps:,}", hint=hint
+        )
 
 
 def _check_fields(fitted: FittedForecaster) -> None:
@@ -303,19 +347,26 @@ def _check_fields(fitted: FittedForecaster) -> None:
     _check_steps(fitted)
     names = [candidate.name for candidate in fitted.candidates]
     if sorted(names) != sorted(fitted.choice.shares):
-        raise ValueError(f"shares of {', '.join(fitted.choice.shares)}, where there are {', '.join(names)}")
+        raise ValueError(
+            f"shares of {', '.join(fitted.choice.shares)}, where there are {', '.join(names)}"
+        )
     fitted.choice.check()
     for candidate in fitted.candidates:
         candidate.check_file(fitted.series, fitted.season_length)
     targets = len(fitted.series.schema.columns.targets)
-    if len(fitted.calibrations) not in (0, targets) or fitted.series.fill != (fitted.rows.missing == "fill"):
+    if len(fitted.calibrations) not in (0, targets) or fitted.series.fill != (
+        fitted.rows.missing == "fill"
+    ):
         raise ValueError(f"{len(fitted.calibrations)} calibrations of {targets} targets")
     intervals = [each for candidate in fitted.candidates for each in candidate.intervals]
     for calibration in (*fitted.calibrations, *intervals):
         if len(calibration.windows) != fitted.output.horizon:
             raise ValueError(f"a calibration of {len(calibration.windows)} steps")
         # Bounds of scaled series are numbers of single precision.
-        if np.max(np.asarray(calibration.usual)) * max(1.0, np.max(calibration.widths)) > np.finfo(np.float32).max:
+        if (
+            np.max(np.asarray(calibration.usual)) * max(1.0, np.max(calibration.widths))
+            > np.finfo(np.float32).max
+        ):
             raise ValueError("widths of intervals that no forecast has")
 
 
@@ -324,7 +375,11 @@ def _training_to_json(given: TrainingSpec | Mapping[str, Any] | None) -> Any:
     if given is None:
         return None
     whole = _whole(given).to_dict()
-    return {"spec": whole} if isinstance(given, TrainingSpec) else {name: whole[name] for name in given}
+    return (
+        {"spec": whole}
+        if isinstance(given, TrainingSpec)
+        else {name: whole[name] for name in given}
+    )
 
 
 def _whole(given: TrainingSpec | Mapping[str, Any]) -> TrainingSpec:
@@ -333,7 +388,8 @@ def _whole(given: TrainingSpec | Mapping[str, Any]) -> TrainingSpec:
 
 def _check_stamps(frame: LongFrame) -> None:
     """Refuse stamps that do not rise within a series, or that a frame of the schema's kind cannot have."""
-    stamps, source = frame.stamps, frame.source
+    stamps = frame.stamps
+    source = frame.source
     rises = np.asarray(stamps[1:] > stamps[:-1])
     rises[source.starts[1:] - 1] = True
     if stamps.hasnans or not rises.all():
@@ -341,7 +397,9 @@ def _check_stamps(frame: LongFrame) -> None:
     last = frame.last_stamps[:1]
     try:
         ahead = last if frame.frequency is None else frame.frequency.after(last, 1)
-        frame.schema.build(np.asarray(source.ids[:1], dtype=object), {frame.schema.columns.ds: ahead}, {})
+        frame.schema.build(
+            np.asarray(source.ids[:1], dtype=object), {frame.schema.columns.ds: ahead}, {}
+        )
     except SeqcastError:
         raise
     except Exception as error:  # pandas and Polars raise many types of errors here

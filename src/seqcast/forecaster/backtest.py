@@ -40,7 +40,9 @@ class Backtest:
     every: int
 
     @classmethod
-    def of(cls, frame: AnyFrame, horizon: int, *, every: int | None = 0, **cutoffs: Any) -> Backtest:
+    def of(
+        cls, frame: AnyFrame, horizon: int, *, every: int | None = 0, **cutoffs: Any
+    ) -> Backtest:
         """Return the backtest of a frame.
 
         Args:
@@ -54,7 +56,10 @@ class Backtest:
         """
         frame.check(LongFrame.check_observed)
         known = known_at_cutoffs(frame, horizon, **cutoffs)
-        origins = [Origins.at_cutoffs(shard, known[:, series], horizon) for series, shard in frame.in_shards()]
+        origins = [
+            Origins.at_cutoffs(shard, known[:, series], horizon)
+            for series, shard in frame.in_shards()
+        ]
         check_first_cutoff(origins)
         return cls(frame, known, origins, every or len(known))
 
@@ -86,7 +91,9 @@ class Backtest:
             A frame as `Forecaster.backtest` returns it; `None` where there are no origins.
         """
         series, frame = self.frame.shard(number)
-        known, origins, request = self.known[:, series], self.origins[number], fits[0].request()
+        known = self.known[:, series]
+        origins = self.origins[number]
+        request = fits[0].request()
         if not len(origins):
             return None
         by_fit = []
@@ -94,7 +101,8 @@ class Backtest:
             chosen = origins.cutoff // self.every == place
             if not chosen.any():
                 continue
-            checked, own = fitted.series.checked(frame), origins.take(chosen)
+            checked = fitted.series.checked(frame)
+            own = origins.take(chosen)
             own = fitted.series.scaled_at_cutoffs(checked, known, own)
             by_fit.append(fitted.blend.forecast(fitted.series.reader(checked, own), own, request))
         forecasts = request.by_column(np.concatenate(by_fit), fits[0].output.alias)
@@ -104,7 +112,10 @@ class Backtest:
 
 
 def fits_at(
-    frames: Sequence[AnyFrame], options: FitOptions, before: FittedForecaster | None, run: TrainingRun
+    frames: Sequence[AnyFrame],
+    options: FitOptions,
+    before: FittedForecaster | None,
+    run: TrainingRun,
 ) -> list[FittedForecaster]:
     """Return a fitted forecaster for each frame, all with the same seed.
 
@@ -118,9 +129,13 @@ def fits_at(
     candidates: tuple[Candidate, ...] = ()
     if before is not None and is_zero_shot(options.preset):
         # Fine-tuned or not, as the forecaster is.
-        choice, candidates = before.choice, tuple(each.for_refit(options) for each in before.candidates)
+        choice = before.choice
+        candidates = tuple(each.for_refit(options) for each in before.candidates)
     # No sample paths are drawn.
-    plans = [replace(make_plan(frame, options, candidates=candidates, choice=choice), judged=None) for frame in frames]
+    plans = [
+        replace(make_plan(frame, options, candidates=candidates, choice=choice), judged=None)
+        for frame in frames
+    ]
     if run.verbose:
         say(plans[0].describe(), is_result=True)
     return fit_plans(plans, run)
@@ -144,4 +159,9 @@ def refit_every(refit: bool | int | str) -> int | None:
     if isinstance(refit, bool | np.bool_) or (isinstance(refit, int | np.integer) and refit >= 1):
         return int(refit)
     hint = "True trains at every cutoff, n at every n-th, 'never' takes the fitted networks."
-    raise SpecError("refit", expected="False, True or a whole number >= 1, or 'never'", received=repr(refit), hint=hint)
+    raise SpecError(
+        "refit",
+        expected="False, True or a whole number >= 1, or 'never'",
+        received=repr(refit),
+        hint=hint,
+    )

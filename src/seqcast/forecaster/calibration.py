@@ -17,7 +17,8 @@ from seqcast.forecaster.series_state import SeriesState
 from seqcast.runtime import Array
 
 # Most windows that are learnt from, and most of one series.
-MOST_WINDOWS, MOST_OF_A_SERIES = 256, 16
+MOST_WINDOWS = 256
+MOST_OF_A_SERIES = 16
 # Where nothing is trained, windows come from the last horizons of a series, up to its half.
 MOST_HORIZONS = 10
 
@@ -27,8 +28,8 @@ def calibrate(
 ) -> tuple[intervals.Calibration, ...]:
     """Calibrate intervals on forecasts of validation rows.
 
-    Where the forecaster has intervals these are widened or narrowed, in units of their own reach; otherwise intervals
-    are laid around its point, in units of the scaled series.
+    Where the forecaster has intervals these are widened or narrowed, in units of their own reach;
+    otherwise intervals are laid around its point, in units of the scaled series.
 
     Args:
         fitted: The fitted forecaster.
@@ -43,8 +44,10 @@ def calibrate(
         DataError: A step has too few known values for a level.
     """
     request = intervals.ForecastRequest(level=tuple(level) if fitted.is_probabilistic else ())
-    forecast, truth = fitted.blend.scaled(reader, origins, request), origins.truth(reader)
-    point, scaler = forecast[..., 0], origins.scalers(reader)
+    forecast = fitted.blend.scaled(reader, origins, request)
+    truth = origins.truth(reader)
+    point = forecast[..., 0]
+    scaler = origins.scalers(reader)
     counts = [support == "counts" for support in fitted.series.support]
     if any(counts):
         nearer = _towards_point(scaler.inverse(truth), np.maximum(scaler.inverse(point), 0.0))
@@ -53,10 +56,17 @@ def calibrate(
     labels = intervals.WindowLabels(origins.series, (newest - origins.stops) // origins.horizon)
     calibrations = []
     for place in range(truth.shape[2]):
-        values, middle, columns = truth[..., place], point[..., place], forecast[:, :, place]
+        values = truth[..., place]
+        middle = point[..., place]
+        columns = forecast[:, :, place]
         if fitted.is_probabilistic:
-            lo, hi = columns[..., 1::2], columns[..., 2::2]
-            calibrations.append(intervals.calibrate_intervals(values, lo, hi, level=level, point=middle, labels=labels))
+            lo = columns[..., 1::2]
+            hi = columns[..., 2::2]
+            calibrations.append(
+                intervals.calibrate_intervals(
+                    values, lo, hi, level=level, point=middle, labels=labels
+                )
+            )
         else:
             calibrations.append(intervals.calibrate_points(values, middle, level=level))
     return tuple(calibrations)
@@ -77,7 +87,8 @@ def copula_of_fit(fitted: FittedForecaster, plan: FitPlan) -> CopulaSource:
         fitted: The fitted forecaster, calibrated if it is to be.
         plan: The plan of its fit.
     """
-    origins, rows = _origins(plan), plan.rows
+    origins = _origins(plan)
+    rows = plan.rows
     if not len(origins) or not fitted.can_draw:
         return KnownCopula(intervals.Copula(fitted.blend.prior))
     if isinstance(rows.frame, LongFrame):
@@ -89,7 +100,9 @@ def copula_of_fit(fitted: FittedForecaster, plan: FitPlan) -> CopulaSource:
 
 def _reader(series: SeriesState, frame: LongFrame, origins: Origins) -> WindowReader:
     """Return the window reader of the rows of a fit, which keeps the rows alone."""
-    return series.reader(series.builder.align(frame) if series.builder.has_covariates else frame, origins)
+    return series.reader(
+        series.builder.align(frame) if series.builder.has_covariates else frame, origins
+    )
 
 
 def _origins(plan: FitPlan) -> Origins:
@@ -97,7 +110,9 @@ def _origins(plan: FitPlan) -> Origins:
 
     They have many cutoffs rather than many series, whose errors at one time are alike.
     """
-    lengths, starts, horizon = plan.rows.lengths, plan.judged, plan.rows.options.horizon
+    lengths = plan.rows.lengths
+    starts = plan.judged
+    horizon = plan.rows.options.horizon
     if starts is None:
         starts = lengths
     elif not plan.by_place and plan.rows.options.rows.fill:

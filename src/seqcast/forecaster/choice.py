@@ -15,18 +15,28 @@ from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import counted
 from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate, refuse_without_network, words
 from seqcast.forecaster.cold_start import ColdStart
-from seqcast.intervals import WHOLE_LEVELS, Calibration, Copula, Dependence, ForecastRequest, bounded, calibrated
+from seqcast.intervals import (
+    WHOLE_LEVELS,
+    Calibration,
+    Copula,
+    Dependence,
+    ForecastRequest,
+    bounded,
+    calibrated,
+)
 from seqcast.pretrained import sharing_inputs
 from seqcast.runtime import Array, percentages, tracked
 
-# Most numbers in the contexts of a block of windows, so that memory does not grow with the number of forecasts.
+# Most numbers in the contexts of a block of windows, so that memory does not grow with the number
+# of forecasts.
 MOST_NUMBERS = 2**24
 # Most origins of a block, after each of which the progress is shown.
 MOST_ORIGINS = 4096
 # Shares with a small loss are searched in steps of a tenth.
 TENTHS = 10
-# With this number of cutoffs, the best shares on them and those that follow the losses alone weigh the same. Windows of
-# one time are alike: what is a tenth better at one cutoff is often no better at the next (docs/history.md).
+# With this number of cutoffs, the best shares on them and those that follow the losses alone weigh
+# the same. Windows of one time are alike: what is a tenth better at one cutoff is often no better
+# at the next (docs/history.md).
 CAUTIOUS_CUTOFFS = 20
 # In the latter, a candidate whose loss is a tenth above the least counts for a third.
 SHARPNESS = 10.0
@@ -36,12 +46,14 @@ MOST_EXPONENT = 700.0
 LEAST_SHARE = 0.05
 # The quantiles that stand for a whole distribution, and their probabilities, rising.
 WHOLE = ForecastRequest(level=WHOLE_LEVELS)
-ORDER, PROBABILITIES = np.argsort(WHOLE.probabilities_with_point), np.sort(WHOLE.probabilities_with_point)
+ORDER = np.argsort(WHOLE.probabilities_with_point)
+PROBABILITIES = np.sort(WHOLE.probabilities_with_point)
 # The weights that they have in the mean, which is that of the sample paths.
 OF_MEAN = np.diff(np.concatenate([[0.0], (PROBABILITIES[1:] + PROBABILITIES[:-1]) / 2, [1.0]]))
 # Most cutoffs whose common scores are remembered: series that end at one time share them.
 CUTOFFS = 16
-# The loss of networks that were picked as the best of many may seem smaller than it is, by up to this factor.
+# The loss of networks that were picked as the best of many may seem smaller than it is, by up to
+# this factor.
 PICKED = 1.2
 
 
@@ -51,8 +63,8 @@ class Choice:
 
     Args:
         shares: The share of each candidate that is used, by name; they sum to 1.
-        losses: The mean quantile loss of each candidate that was compared, in units of the naive error, and under
-            `blend` that of the blend; none where nothing was compared.
+        losses: The mean quantile loss of each candidate that was compared, in units of the naive
+            error, and under `blend` that of the blend; none where nothing was compared.
         windows: Number of hold-out windows; 0 where nothing was compared.
 
     Example:
@@ -83,15 +95,18 @@ class Choice:
         return replace(self, shares={name: share / total for name, share in shares.items()})
 
     def __str__(self) -> str:
-        texts, several = words(), len(self.shares) > 1
+        texts = words()
+        several = len(self.shares) > 1
         shares = [
-            f"{share} {texts[name]}" if several else texts[name] for name, share in percentages(self.shares).items()
+            f"{share} {texts[name]}" if several else texts[name]
+            for name, share in percentages(self.shares).items()
         ]
         chosen = " + ".join(shares)
         if not self.losses:
             return chosen
         ranked = sorted((loss, name) for name, loss in self.losses.items() if name != "blend")
-        losses, chance = [f"{texts[name]} {loss:.3g}" for loss, name in ranked], ""
+        losses = [f"{texts[name]} {loss:.3g}" for loss, name in ranked]
+        chance = ""
         if several:
             ahead = sum(loss < self.losses["blend"] for loss, _ in ranked)
             losses.insert(ahead, f"together {self.losses['blend']:.3g}")
@@ -109,7 +124,11 @@ class Choice:
         Raises:
             ValueError: A name or a share is impossible.
         """
-        if not self.shares or set(self.shares) - set(words()) or set(self.losses) - {*words(), "blend"}:
+        if (
+            not self.shares
+            or set(self.shares) - set(words())
+            or set(self.losses) - {*words(), "blend"}
+        ):
             raise ValueError(f"a choice of {', '.join(self.shares) or 'nothing'}")
         if min(self.shares.values()) <= 0 or abs(sum(self.shares.values()) - 1) > 1e-6:
             raise ValueError(f"shares {dict(self.shares)}, which should sum to 1")
@@ -127,23 +146,28 @@ def pinball(truth: Array, forecast: Array, probabilities: Sequence[float]) -> Ar
         >>> pinball(np.array([1.0]), np.array([[0.0, 3.0]]), (0.1, 0.9))
         array([[0.1, 0.2]])
     """
-    error, p = truth[..., None] - forecast, np.asarray(probabilities)
+    error = truth[..., None] - forecast
+    p = np.asarray(probabilities)
     return np.asarray(np.maximum(p * error, (p - 1.0) * error))
 
 
-def choose(truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence[float], *, cutoffs: int) -> Choice:
+def choose(
+    truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence[float], *, cutoffs: int
+) -> Choice:
     r"""Choose shares of candidates by their quantile loss, the more cautiously the fewer cutoffs there are.
 
     .. math:: w = \frac{n\, \hat w + n_0\, \bar w}{n + n_0}, \quad
         \bar w_k \propto b_k \exp\Big(-10 \Big(\frac{L_k}{\min_j L_j} - 1\Big)\Big)
 
-    `L` is the quantile loss of a candidate; `b` is its prior weight, 1 for networks and a tenth for the last season. So
-    candidates of similar loss have similar shares until many cutoffs show a difference, and a much worse one has none.
-    Windows of one time are alike, so cutoffs count, however many series there are. The shares with a small loss,
+    `L` is the quantile loss of a candidate; `b` is its prior weight, 1 for networks and a tenth for
+    the last season. So candidates of similar loss have similar shares until many cutoffs show a
+    difference, and a much worse one has none. Windows of one time are alike, so cutoffs count,
+    however many series there are. The shares with a small loss,
     :math:`\hat w`, are tenths: the candidate that lowers the loss of their mean most is added to it, ten times.
 
     Args:
-        truth: The truth of hold-out windows in units of the naive error, `[B, H, D]`; NaN is missing.
+        truth: The truth of hold-out windows in units of the naive error, `[B, H, D]`; NaN is
+            missing.
         forecasts: Quantiles of each candidate, `[B, H, D, Qs]`, by name.
         probabilities: The probability of each.
         cutoffs: Number of cutoffs, at least a horizon apart, `n`; `n_0` is 20.
@@ -157,17 +181,24 @@ def choose(truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence
         >>> choose(truth, forecasts, (0.5,), cutoffs=50).shares
         {'pretrained': 0.5, 'trained': 0.5}
 
-    Source: of the tenths, Caruana et al. 2004, Ensemble selection from libraries of models, section 2.
+    Source: of the tenths, Caruana et al. 2004, Ensemble selection from libraries of models, section
+        2.
     """
     names = list(forecasts)
     known = ~np.isnan(truth)
-    y, quantiles = truth[known], np.stack([forecasts[name][known] for name in names])
-    losses = {name: float(pinball(y, each, probabilities).mean()) for name, each in zip(names, quantiles, strict=True)}
+    y = truth[known]
+    quantiles = np.stack([forecasts[name][known] for name in names])
+    losses = {
+        name: float(pinball(y, each, probabilities).mean())
+        for name, each in zip(names, quantiles, strict=True)
+    }
     best = _selected(y, quantiles, probabilities)
     shares = (cutoffs * best + CAUTIOUS_CUTOFFS * _cautious(losses)) / (cutoffs + CAUTIOUS_CUTOFFS)
     shares = np.where(shares < LEAST_SHARE, 0.0, shares)
     shares = shares / shares.sum()
-    losses["blend"] = float(pinball(y, np.tensordot(shares, quantiles, axes=1), probabilities).mean())
+    losses["blend"] = float(
+        pinball(y, np.tensordot(shares, quantiles, axes=1), probabilities).mean()
+    )
     chosen = {name: float(share) for name, share in zip(names, shares, strict=True) if share}
     return Choice(chosen, losses, int(known.any(axis=(1, 2)).sum()))
 
@@ -176,20 +207,28 @@ def _cautious(losses: Mapping[str, float]) -> Array:
     """Return the shares that follow the losses of the candidates alone."""
     least = max(min(losses.values()), np.finfo(float).tiny)
     priors = {name: kind.prior for kind in CANDIDATES.values() for name in kind.words}
-    # A least loss of about zero makes every other one infinitely larger, which Python's numbers would not divide.
+    # A least loss of about zero makes every other one infinitely larger, which Python's numbers
+    # would not divide.
     most_relative = MOST_EXPONENT / SHARPNESS + 1.0
-    relative = {name: loss / least if loss < most_relative * least else most_relative for name, loss in losses.items()}
-    weights = [priors[name] * math.exp(-SHARPNESS * (each - 1.0)) for name, each in relative.items()]
+    relative = {
+        name: loss / least if loss < most_relative * least else most_relative
+        for name, loss in losses.items()
+    }
+    weights = [
+        priors[name] * math.exp(-SHARPNESS * (each - 1.0)) for name, each in relative.items()
+    ]
     return np.array(weights) / sum(weights)
 
 
 def _selected(y: Array, quantiles: Array, probabilities: Sequence[float]) -> Array:
     """Return shares in tenths with a small loss, from forecasts `[candidates, values, Qs]`."""
-    total, tenths = np.zeros_like(quantiles[0]), np.zeros(len(quantiles))
+    total = np.zeros_like(quantiles[0])
+    tenths = np.zeros(len(quantiles))
     for turn in range(1, TENTHS + 1):
         losses = [pinball(y, (total + each) / turn, probabilities).mean() for each in quantiles]
         chosen = int(np.argmin(losses))
-        total, tenths[chosen] = total + quantiles[chosen], tenths[chosen] + 1
+        total = total + quantiles[chosen]
+        tenths[chosen] = tenths[chosen] + 1
     return tenths / TENTHS
 
 
@@ -199,8 +238,8 @@ class Blend:
 
     .. math:: q_p = \sum_k w_k\, q_{k, p}
 
-    Means of quantiles keep the shape that the forecasts have in common, so that several good forecasts are not blurred
-    into a wide one.
+    Means of quantiles keep the shape that the forecasts have in common, so that several good
+    forecasts are not blurred into a wide one.
 
     Args:
         candidates: The candidates.
@@ -210,7 +249,8 @@ class Blend:
         copula: The dependence of sample paths.
         cold: The series with borrowed rows, whose intervals are wider; `None` where none borrows.
 
-    Source: Lichtendahl, Grushka-Cockayne and Winkler 2013, Is it better to average probabilities or quantiles?,
+    Source: Lichtendahl, Grushka-Cockayne and Winkler 2013, Is it better to average probabilities or
+        quantiles?,
     Management Science 59(7).
     """
 
@@ -262,14 +302,18 @@ class Blend:
             origins: Where forecasts begin.
             request: Point and intervals of the forecasts.
         """
-        return np.concatenate([self._scaled(reader, block, request) for block in _blocks(reader, origins)])
+        return np.concatenate(
+            [self._scaled(reader, block, request) for block in _blocks(reader, origins)]
+        )
 
     @sharing_inputs()
     def _scaled(self, reader: WindowReader, block: Origins, request: ForecastRequest) -> Array:
         forecasts = (each.forecast(reader, block, request) for each in self.candidates)
         if len(self.candidates) == 1:
             return next(forecasts)
-        return np.asarray(sum(share * forecast for share, forecast in zip(self.shares, forecasts, strict=True)))
+        return np.asarray(
+            sum(share * forecast for share, forecast in zip(self.shares, forecasts, strict=True))
+        )
 
     def whole(self, reader: WindowReader, block: Origins) -> Array:
         """Return the quantiles of `WHOLE` in the data's units, calibrated, `[B, H, D, Q]`; not below zero, not rounded.
@@ -279,16 +323,20 @@ class Blend:
             block: Where forecasts begin; as many as memory allows.
         """
         forecast = self._in_units(reader, block, WHOLE)
-        quantiles = np.maximum.accumulate(np.broadcast_to(forecast, (*forecast.shape[:3], len(ORDER)))[..., ORDER], -1)
+        quantiles = np.maximum.accumulate(
+            np.broadcast_to(forecast, (*forecast.shape[:3], len(ORDER)))[..., ORDER], -1
+        )
         least = np.array([-np.inf if each == "real" else 0.0 for each in self.support or ("real",)])
         return np.asarray(np.maximum(quantiles, least[:, None]))
 
-    def paths(self, reader: WindowReader, origins: Origins, cutoffs: Array, samples: int) -> Iterator[Array]:
+    def paths(
+        self, reader: WindowReader, origins: Origins, cutoffs: Array, samples: int
+    ) -> Iterator[Array]:
         """Yield the sample paths of each window in the data's units, `[samples, H, D]`.
 
-        Each step is drawn from the quantiles of the forecast, and within the support; `copula` joins steps and series.
-        A count is the whole number below or above a quantile, by chance, so that means stay. Paths of a series do not
-        depend on which others are forecast.
+        Each step is drawn from the quantiles of the forecast, and within the support; `copula`
+        joins steps and series. A count is the whole number below or above a quantile, by chance, so
+        that means stay. Paths of a series do not depend on which others are forecast.
 
         Args:
             reader: The window reader.
@@ -296,8 +344,11 @@ class Blend:
             cutoffs: The last known time of each, a whole number `>= 0`, `[B]`.
             samples: Number of paths.
         """
-        shape, draw = (samples, origins.horizon, reader.targets.width), self.copula.steps.scores
-        common = functools.lru_cache(CUTOFFS)(lambda cutoff: draw(np.random.default_rng(cutoff), shape))
+        shape = (samples, origins.horizon, reader.targets.width)
+        draw = self.copula.steps.scores
+        common = functools.lru_cache(CUTOFFS)(
+            lambda cutoff: draw(np.random.default_rng(cutoff), shape)
+        )
         counts = np.array([each == "counts" for each in self.support or ("real",)])
         keys = [zlib.crc32(repr(reader.targets.ids[series]).encode()) for series in origins.series]
         seeds = zip(keys, cutoffs.tolist(), strict=True)
@@ -320,7 +371,8 @@ class Blend:
         if not encoding:
             refuse_without_network("encode")
         by_candidate = [
-            np.concatenate([each.states(reader, block) for block in _blocks(reader, origins)]) for each in encoding
+            np.concatenate([each.states(reader, block) for block in _blocks(reader, origins)])
+            for each in encoding
         ]
         return np.concatenate(by_candidate, axis=1)
 
@@ -335,7 +387,9 @@ class Blend:
             SpecError: They have no attention.
         """
         first = next((each for each in self.candidates if each.networks), self.candidates[0])
-        return np.concatenate([first.attention(reader, block) for block in _blocks(reader, origins)])
+        return np.concatenate(
+            [first.attention(reader, block) for block in _blocks(reader, origins)]
+        )
 
 
 def _blocks(reader: WindowReader, origins: Origins) -> Iterator[Origins]:
@@ -382,7 +436,8 @@ class HoldOut:
     def units(self) -> Array:
         """The naive error of each window's series, `[B, 1, D]`; NaN where it does not change, 1 if none does.
 
-        Where rows have weights, it is divided by them, `[B, H, D]`: so losses in these units are weighted.
+        Where rows have weights, it is divided by them, `[B, H, D]`: so losses in these units are
+        weighted.
         """
         errors = naive_errors(self.reader.targets, self.reader.lengths, self.season_length)
         errors = np.where(np.isnan(errors).all(), 1.0, errors)[self.origins.series][:, None]
@@ -392,7 +447,9 @@ class HoldOut:
     @cached_property
     def truth(self) -> Array:
         """The truth in units of the naive error, `[B, H, D]`; NaN is missing."""
-        return self.origins.scalers(self.reader).inverse(self.origins.truth(self.reader)) / self.units
+        return (
+            self.origins.scalers(self.reader).inverse(self.origins.truth(self.reader)) / self.units
+        )
 
     def forecast(self, candidate: FittedCandidate) -> Array:
         """Return the forecasts of a candidate in units of the naive error, `[B, H, D, 1 + 2 L]`.
@@ -400,7 +457,10 @@ class HoldOut:
         Args:
             candidate: The candidate.
         """
-        return Blend([candidate], [1.0]).forecast(self.reader, self.origins, self.request) / self.units[..., None]
+        return (
+            Blend([candidate], [1.0]).forecast(self.reader, self.origins, self.request)
+            / self.units[..., None]
+        )
 
     def loss(self, forecast: Array) -> float:
         """Return the mean quantile loss of forecasts.
@@ -409,7 +469,11 @@ class HoldOut:
             forecast: The forecasts in units of the naive error, `[B, H, D, 1 + 2 L]`.
         """
         known = ~np.isnan(self.truth)
-        return float(pinball(self.truth[known], forecast[known], self.request.probabilities_with_point).mean())
+        return float(
+            pinball(
+                self.truth[known], forecast[known], self.request.probabilities_with_point
+            ).mean()
+        )
 
     def best(self, versions: Sequence[FittedCandidate]) -> tuple[FittedCandidate, Array]:
         """Return the best version of a candidate, the last of equal ones, and its forecasts.
@@ -418,7 +482,10 @@ class HoldOut:
             versions: The versions.
         """
         forecasts = [self.forecast(version) for version in versions]
-        losses = [self.loss(forecast) * each.caution for each, forecast in zip(versions, forecasts, strict=True)]
+        losses = [
+            self.loss(forecast) * each.caution
+            for each, forecast in zip(versions, forecasts, strict=True)
+        ]
         place = max(range(len(versions)), key=lambda each: (-losses[each], each))
         return versions[place], forecasts[place]
 
@@ -431,7 +498,9 @@ class HoldOut:
         cutoffs = count_cutoffs(self.origins, self.reader.lengths)
         return choose(self.truth, forecasts, self.request.probabilities_with_point, cutoffs=cutoffs)
 
-    def judged(self, own: Choice, forecasts: Mapping[str, Array], name: str, judge: FittedCandidate) -> Choice:
+    def judged(
+        self, own: Choice, forecasts: Mapping[str, Array], name: str, judge: FittedCandidate
+    ) -> Choice:
         """Return the choice for networks that were picked as the best of many on these windows.
 
         Args:

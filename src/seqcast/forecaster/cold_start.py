@@ -1,7 +1,8 @@
 """Series that begin: rows that they borrow from series like them, so that few own rows or none give a sane forecast.
 
-The borrowed rows are means of those of the series nearest by static covariates, at the same time stamps. Their level is
-what static covariates and own rows suggest. Candidates read them as past: they have season, trend and covariates.
+The borrowed rows are means of those of the series nearest by static covariates, at the same time
+stamps. Their level is what static covariates and own rows suggest. Candidates read them as past:
+they have season, trend and covariates.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,8 @@ from seqcast.runtime import Array
 from seqcast.tables import ReadTable
 
 # Fewest series to borrow from, and most: the nearest by static covariates.
-FEWEST, NEAREST = 3, 20
+FEWEST = 3
+NEAREST = 20
 # Weight of the squares of the coefficients of static covariates.
 PENALTY = 1.0
 
@@ -99,43 +101,58 @@ class Panel:
             static: Static features of the series that borrows, `[S]`.
 
         Returns:
-            The places of `K` lenders, their rows `[K, R + count, columns]`, NaN where there are none, and the `R`
-            stamps before; `None` where no lender has that row.
+            The places of `K` lenders, their rows `[K, R + count, columns]`, NaN where there are
+            none, and the `R` stamps before; `None` where no lender has that row.
         """
-        frame, frequency, near = self.state.frame, self.state.frequency, list[tuple[int, int]]()
+        frame = self.state.frame
+        frequency = self.state.frequency
+        near = list[tuple[int, int]]()
         distances = np.square(self.static[self.lenders] - static).sum(axis=1)
         for place in np.argsort(distances, kind="stable"):
-            start, end = frame.source.starts[self.lenders[place]], frame.source.ends[self.lenders[place]]
+            start = frame.source.starts[self.lenders[place]]
+            end = frame.source.ends[self.lenders[place]]
             own = frame.stamps[start:end]
             before = int(own.searchsorted(first[0]))
-            if before and frequency is not None and frequency.after(own[before - 1 : before], 1)[0] == first[0]:
+            if (
+                before
+                and frequency is not None
+                and frequency.after(own[before - 1 : before], 1)[0] == first[0]
+            ):
                 near.append((int(place), before))
             if len(near) == NEAREST:
                 break
         if not near:
             return None
         places, stops = np.array(near).T
-        series, longest = self.lenders[places], int(stops.max())
-        rows = WindowReader(frame.source, None, self.state.scaler, longest).values(series, stops, count)
+        series = self.lenders[places]
+        longest = int(stops.max())
+        rows = WindowReader(frame.source, None, self.state.scaler, longest).values(
+            series, stops, count
+        )
         start = frame.source.starts[series[stops.argmax()]]
         return places, rows, frame.stamps[start : start + longest]
 
     def expected(self, static: Array) -> tuple[Array, Array, Array]:
         r"""Return level and scale of a series before it begins, and the variance around that level, `[D]` each.
 
-        A ridge regression of the lenders' levels, or of their logarithms, on static covariates; the variance is that
-        of errors without the lender itself.
+        A ridge regression of the lenders' levels, or of their logarithms, on static covariates; the
+        variance is that of errors without the lender itself.
 
         Args:
             static: Its static features, `[S]`.
         """
         features = self.static[self.lenders]
         centre = features.mean(axis=0)
-        centred, values = features - centre, np.log(self.levels) if self.is_positive else self.levels
-        solved = np.linalg.solve(centred.T @ centred + PENALTY * np.eye(centred.shape[1]), centred.T)
+        centred = features - centre
+        values = np.log(self.levels) if self.is_positive else self.levels
+        solved = np.linalg.solve(
+            centred.T @ centred + PENALTY * np.eye(centred.shape[1]), centred.T
+        )
         leverage = np.einsum("ks,sk->k", centred, solved) + 1 / len(centred)
         mean = values.mean(axis=0)
-        errors = (values - mean - centred @ (solved @ (values - mean))) / np.maximum(1 - leverage, 0.1)[:, None]
+        errors = (values - mean - centred @ (solved @ (values - mean))) / np.maximum(
+            1 - leverage, 0.1
+        )[:, None]
         level = mean + (static - centre) @ (solved @ (values - mean))
         level = np.exp(level) if self.is_positive else level
         scale = level if self.is_positive else np.median(self.scales, axis=0)
@@ -150,7 +167,8 @@ class Loan:
         values: Values of the borrowed rows, `[R, columns]`.
         stamps: Their stamps.
         own: Targets of its own rows, expected ones where it has none, `[n, D]`.
-        variances: Those of its noise and of its level, `[2, D]`; of logarithms where levels differ by factors.
+        variances: Those of its noise and of its level, `[2, D]`; of logarithms where levels differ
+            by factors.
     """
 
     values: Array
@@ -163,10 +181,12 @@ class Loan:
         r"""Return the loan of a series; `None` where no other series has the row before its first.
 
         .. math:: y_t = \ell b_t + o_t + \epsilon_t, \quad
-            \hat\ell = \frac{k \ell_0 + \sum_t (y_t - o_t)}{k + \sum_t b_t}, \quad k = \frac{\sigma^2}{\tau^2}
+            \hat\ell = \frac{k \ell_0 + \sum_t (y_t - o_t)}{k + \sum_t b_t}, \quad k =
+            \frac{\sigma^2}{\tau^2}
 
-        The profile of the lenders is `b` where levels differ by factors, else `o`. The level that static covariates
-        suggest, with variance `τ²`, counts as `k` rows with noise of variance `σ²`.
+        The profile of the lenders is `b` where levels differ by factors, else `o`. The level that
+        static covariates suggest, with variance `τ²`, counts as `k` rows with noise of variance
+        `σ²`.
 
         Args:
             panel: The series that lend.
@@ -174,28 +194,39 @@ class Loan:
             first: The stamp of its first row, an index of one.
             own: Its targets, `[n, D]`; NaN is missing.
 
-        Source: Efron and Morris 1975, Data analysis using Stein's estimator and its generalizations, JASA 70(350).
+        Source: Efron and Morris 1975, Data analysis using Stein's estimator and its
+            generalizations, JASA 70(350).
         """
         around = panel.rows_around(first, len(own), static)
         if around is None:
             return None
-        (lenders, rows, stamps), targets = around, own.shape[1]
+        (lenders, rows, stamps) = around
+        targets = own.shape[1]
         before = len(stamps)
         loc = 0.0 if panel.is_positive else panel.levels[lenders, None]
         relative = (rows[:, :, :targets] - loc) / panel.scales[lenders, None]
         level, scale, spread = panel.expected(static)
         profile = _mean_of_known(relative, 1.0 if panel.is_positive else 0.0)
-        base, offset = (profile, 0.0) if panel.is_positive else (np.ones_like(profile), scale * profile)
+        base, offset = (
+            (profile, 0.0) if panel.is_positive else (np.ones_like(profile), scale * profile)
+        )
         noise = _mean_of_known(np.square(relative - profile).reshape(-1, targets), 0.0) + 1e-12
         noise = np.log1p(noise) if panel.is_positive else noise * scale**2
-        known, worth = ~np.isnan(own), noise / spread
-        rest = np.where(known, own - np.broadcast_to(offset, profile.shape)[before:], 0.0).sum(axis=0)
+        known = ~np.isnan(own)
+        worth = noise / spread
+        rest = np.where(known, own - np.broadcast_to(offset, profile.shape)[before:], 0.0).sum(
+            axis=0
+        )
         level = (worth * level + rest) / (worth + np.where(known, base[before:], 0.0).sum(axis=0))
         filled = level * base + offset
         # Covariates are means too, categories those of the nearest lender.
         is_category = np.zeros(rows.shape[2] - targets, dtype=bool)
-        is_category[: len(panel.state.frame.kinds)] = [kind.name == "category" for kind in panel.state.frame.kinds]
-        covariates = np.where(is_category, rows[0, :, targets:], _mean_of_known(rows[:, :, targets:], np.nan))
+        is_category[: len(panel.state.frame.kinds)] = [
+            kind.name == "category" for kind in panel.state.frame.kinds
+        ]
+        covariates = np.where(
+            is_category, rows[0, :, targets:], _mean_of_known(rows[:, :, targets:], np.nan)
+        )
         values = np.concatenate([filled, covariates], axis=1)[:before]
         variances = np.stack([noise, noise / (worth + known.sum(axis=0))])
         return cls(values, stamps, np.where(known.any(axis=0), own, filled[before:]), variances)
@@ -226,17 +257,29 @@ class ColdStart:
         Raises:
             DataError: A series has no value, and no other series has rows before its own.
         """
-        observed, source = frame.count_observed(frame.source.lengths).min(axis=1), frame.source
-        static, loans, targets = panel.static_of(frame), dict[int, Loan](), frame.targets.copy()
+        observed = frame.count_observed(frame.source.lengths).min(axis=1)
+        source = frame.source
+        static = panel.static_of(frame)
+        loans = dict[int, Loan]()
+        targets = frame.targets.copy()
         for place in np.flatnonzero(observed < panel.least).tolist() if panel.lends else ():
             rows = slice(source.starts[place], source.ends[place])
-            loan = Loan.of(panel, static[place], frame.first_stamps[place : place + 1], frame.targets[rows])
+            loan = Loan.of(
+                panel, static[place], frame.first_stamps[place : place + 1], frame.targets[rows]
+            )
             if loan is not None:
-                loans[place], targets[rows] = loan, loan.own
+                loans[place] = loan
+                targets[rows] = loan.own
             elif not observed[place]:
                 expected = "a value, or other series with rows up to its first one"
                 hint = "Give a value, or a later first row."
-                raise DataError(option="df", series=source.ids[place], expected=expected, received="none", hint=hint)
+                raise DataError(
+                    option="df",
+                    series=source.ids[place],
+                    expected=expected,
+                    received="none",
+                    hint=hint,
+                )
         if not loans:
             return None
         variances = np.zeros((2, len(source), targets.shape[1]))
@@ -254,7 +297,9 @@ class ColdStart:
             scale: How a new series is scaled.
         """
         own = SeriesScaler.learn(reader.targets, reader.lengths, scale)
-        return replace(reader, scaler=own.where(np.any(self.variances > 0, axis=(0, 2)), reader.scaler))
+        return replace(
+            reader, scaler=own.where(np.any(self.variances > 0, axis=(0, 2)), reader.scaler)
+        )
 
     def widened(self, forecast: Array, series: Array, request: ForecastRequest) -> Array:
         """Return forecasts whose intervals hold noise, if it is more than theirs, and level, `[N, H, D, 1 + 2 L]`.
@@ -283,23 +328,32 @@ def with_blank_rows(series: SeriesState, df: Any) -> Any:
     """
     if isinstance(df, ReadTable):
         return df  # which has stamps
-    schema, present = series.schema, set(getattr(df, "columns", ()))
-    columns, names = schema.columns, [*schema.columns.targets, *series.frame.covariates.varying]
+    schema = series.schema
+    present = set(getattr(df, "columns", ()))
+    columns = schema.columns
+    names = [*schema.columns.targets, *series.frame.covariates.varying]
     if columns.unique_id not in present or {columns.ds, *columns.targets} & present:
         return df
     frame = open_frame(df)
     times = {columns.ds: series.frame.latest_stamp.repeat(len(frame))}
     blank = dict.fromkeys(names, np.full(len(frame), np.nan))
-    rows = nw.from_native(schema.build(frame[columns.unique_id].to_numpy(), times, blank), eager_only=True)
+    rows = nw.from_native(
+        schema.build(frame[columns.unique_id].to_numpy(), times, blank), eager_only=True
+    )
     return frame.with_columns(*(rows[name] for name in (columns.ds, *names))).to_native()
 
 
 def _borrowed(frame: LongFrame, loans: Mapping[int, Loan]) -> LongFrame:
     """Return the borrowed rows alone, as series of their own."""
-    source = InMemoryStore.of({frame.source.ids[place]: loan.values for place, loan in loans.items()})
+    source = InMemoryStore.of(
+        {frame.source.ids[place]: loan.values for place, loan in loans.items()}
+    )
     first, *others = (loan.stamps for loan in loans.values())
-    stamps, static = first.append(others), frame.static[list(loans)]
-    return replace(frame, source=source, stamps=stamps, rows=np.full(len(stamps), -1), static=static)
+    stamps = first.append(others)
+    static = frame.static[list(loans)]
+    return replace(
+        frame, source=source, stamps=stamps, rows=np.full(len(stamps), -1), static=static
+    )
 
 
 def _mean_of_known(values: Array, otherwise: float) -> Array:

@@ -17,7 +17,8 @@ from seqcast.forecaster.choice import PROBABILITIES, Blend, at_ranks
 from seqcast.runtime import Array
 
 # Paths that are drawn for each hold-out window, and the probabilities of intervals of 80 %.
-PATHS, TAILS = 200, (0.1, 0.9)
+PATHS = 200
+TAILS = (0.1, 0.9)
 
 
 class CopulaSource(Protocol):
@@ -43,8 +44,9 @@ class KnownCopula:
 class CopulaOfWindows:
     """The copula under which sums of forecasts of hold-out windows hold the truth, learnt where it is first read.
 
-    A forecast of points and intervals draws no paths, so most forecasters, above all those that train nothing, need no
-    copula. It is a function of this value alone, so learning it late gives the same numbers.
+    A forecast of points and intervals draws no paths, so most forecasters, above all those that
+    train nothing, need no copula. It is a function of this value alone, so learning it late gives
+    the same numbers.
 
     Args:
         blend: The forecast, calibrated if it is to be.
@@ -61,11 +63,16 @@ class CopulaOfWindows:
     @functools.cached_property
     def copula(self) -> intervals.Copula:
         """The copula."""
-        reader, origins = self.read(), self.origins
+        reader = self.read()
+        origins = self.origins
         shape = (len(origins), reader.targets.width)
         as_they_are = replace(origins, scaler=SeriesScaler(np.zeros(shape), np.ones(shape)))
-        truth, quantiles = _within_reach(as_they_are.truth(reader), self.blend.whole(reader, origins))
-        scores = np.moveaxis(intervals.normal_scores(truth, quantiles, PROBABILITIES, np.random.default_rng(0)), 2, 0)
+        truth, quantiles = _within_reach(
+            as_they_are.truth(reader), self.blend.whole(reader, origins)
+        )
+        scores = np.moveaxis(
+            intervals.normal_scores(truth, quantiles, PROBABILITIES, np.random.default_rng(0)), 2, 0
+        )
         # Each target is a series of its own.
         times = self.times + len(origins) * np.arange(shape[1])[:, None]
         overlap = len(origins) / _count_disjoint(origins)
@@ -78,7 +85,9 @@ class CopulaOfWindows:
 def _within_reach(truth: Array, quantiles: Array) -> tuple[Array, Array]:
     """Return truth and quantiles, where single precision overflows as if the truth were missing."""
     is_finite = np.isfinite(quantiles)
-    return np.where(np.isfinite(truth) & is_finite.all(axis=-1), truth, np.nan), np.where(is_finite, quantiles, 0.0)
+    return np.where(np.isfinite(truth) & is_finite.all(axis=-1), truth, np.nan), np.where(
+        is_finite, quantiles, 0.0
+    )
 
 
 def share_held(truth: Array, quantiles: Array, dependence: intervals.Dependence) -> float:
@@ -90,8 +99,12 @@ def share_held(truth: Array, quantiles: Array, dependence: intervals.Dependence)
         dependence: The dependence of the steps of the paths that are summed up.
     """
     ranks = special.ndtr(dependence.scores(np.random.default_rng(0), (PATHS, *truth.shape[1:])))
-    sums, known = np.nan_to_num(truth).cumsum(axis=1), ~np.isnan(truth)
-    paths = ((at_ranks(own, ranks) * mask).cumsum(axis=1) for own, mask in zip(quantiles, known, strict=True))
+    sums = np.nan_to_num(truth).cumsum(axis=1)
+    known = ~np.isnan(truth)
+    paths = (
+        (at_ranks(own, ranks) * mask).cumsum(axis=1)
+        for own, mask in zip(quantiles, known, strict=True)
+    )
     low, high = np.stack([np.quantile(each, TAILS, axis=0) for each in paths], axis=1)
     return float(((low <= sums) & (sums <= high))[known.cumsum(axis=1) > 1].mean())
 

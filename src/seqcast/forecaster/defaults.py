@@ -29,37 +29,50 @@ from seqcast.specs import preset as find_preset
 # How much `preset="auto"` tries before it chooses.
 EFFORTS = ("auto", "quick", "balanced", "best")
 
-# With this number of rows that have a horizon after them, a network learns what the pretrained one cannot know.
+# With this number of rows that have a horizon after them, a network learns what the pretrained one
+# cannot know.
 ROWS_TO_TRAIN = 2_000
 
-# Seconds on two cores (docs/benchmarks.md, "Waits"): a single short series takes 7, and 11 where programs are compiled;
-# eleven weekly series 25 and 46; 500 daily series with 186,000 windows 124; M4 Hourly with 350,000, as many steps, 135.
-BALANCED_SECONDS, SECONDS_A_WINDOW, MOST_WINDOWS = 20.0, 0.001, 110_000
+# Seconds on two cores (docs/benchmarks.md, "Waits"): a single short series takes 7, and 11 where
+# programs are compiled; eleven weekly series 25 and 46; 500 daily series with 186,000 windows 124;
+# M4 Hourly with 350,000, as many steps, 135.
+BALANCED_SECONDS = 20.0
+SECONDS_A_WINDOW = 0.001
+MOST_WINDOWS = 110_000
 # Three networks and more, measured on NN5 and tourism.
 BEST_FACTOR = 5.0
 # Seconds until the pretrained network is ready, and series that it forecasts in a second.
-QUICK_SECONDS, SERIES_A_SECOND = 4.0, 400.0
+QUICK_SECONDS = 4.0
+SERIES_A_SECOND = 400.0
 
-# With few windows the default training has smaller batches (50 an epoch, down to this size). It passes over very few
-# windows more than once an epoch, since a few steps would train little. With very many it ends an epoch early, since
-# neighbouring windows are much alike.
+# With few windows the default training has smaller batches (50 an epoch, down to this size). It
+# passes over very few windows more than once an epoch, since a few steps would train little. With
+# very many it ends an epoch early, since neighbouring windows are much alike.
 SMALLEST_BATCH = 64
-LEAST_STEPS, FEW_STEPS, MANY_STEPS = 25, 50, 200
+LEAST_STEPS = 25
+FEW_STEPS = 50
+MANY_STEPS = 200
 
-# Named networks and those of segments, whose steps are quick, take more of them: with fewer the gate of a residual
-# stays half open, and an epoch says little. So they can stop after fewer epochs without a gain
-# (docs/history.md).
-LEAST_QUICK_STEPS, EARLY_STOPPING = 60, 5
-# With this number of steps an epoch, networks of segments learn little after eight epochs of falling learning rate
-# (docs/history.md). A user who changes one of these fields gets all epochs.
-LONG_EPOCH_STEPS, SHORTER_EPOCHS, SHORTER_EARLY_STOPPING = 200, 8, 3
+# Named networks and those of segments, whose steps are quick, take more of them: with fewer the
+# gate of a residual stays half open, and an epoch says little. So they can stop after fewer epochs
+# without a gain (docs/history.md).
+LEAST_QUICK_STEPS = 60
+EARLY_STOPPING = 5
+# With this number of steps an epoch, networks of segments learn little after eight epochs of
+# falling learning rate (docs/history.md). A user who changes one of these fields gets all epochs.
+LONG_EPOCH_STEPS = 200
+SHORTER_EPOCHS = 8
+SHORTER_EARLY_STOPPING = 3
 # Where covariates are known ahead, they learn from more and longer epochs of very many windows.
-MORE_WINDOWS, MORE_STEPS, MORE_EPOCHS = 200_000, 300, 12
+MORE_WINDOWS = 200_000
+MORE_STEPS = 300
+MORE_EPOCHS = 12
 OF_LENGTH = ("epochs", "early_stopping", "steps_per_epoch", "batch_size")
 OF_RATE = ("learning_rate", "learning_rate_schedule", "optimizer")
 
-# A network of segments is chosen where segments have at least this number of steps: there it was better, and mostly
-# several times faster, in 17 of 20 cases (docs/history.md), however few the windows.
+# A network of segments is chosen where segments have at least this number of steps: there it was
+# better, and mostly several times faster, in 17 of 20 cases (docs/history.md), however few the
+# windows.
 SEGMENT_STEPS = 4
 
 
@@ -103,7 +116,8 @@ def auto_preset(sizes: Sizes) -> str:
 def named_network(name: str, level: Sequence[float], sizes: Sizes) -> NetworkSpec:
     """Return the network of a named preset for a forecaster.
 
-    Its segments are fitted to the data, its windows are normalised, and it forecasts the quantiles of `level`.
+    Its segments are fitted to the data, its windows are normalised, and it forecasts the quantiles
+    of `level`.
 
     Args:
         name: `auto`, or one of the presets.
@@ -115,7 +129,9 @@ def named_network(name: str, level: Sequence[float], sizes: Sizes) -> NetworkSpe
 
 def _fitted_preset(name: str, level: Sequence[float], sizes: Sizes) -> Preset:
     check_choice("preset", name, ("auto", *PRESETS, *MODELS))
-    of_data = {field: size for field, size in vars(sizes).items() if field not in ("member", "future")}
+    of_data = {
+        field: size for field, size in vars(sizes).items() if field not in ("member", "future")
+    }
     fitted = find_preset(name if name in PRESETS else auto_preset(sizes)).fitted_to(**of_data)
     network = fitted.network
     if network.normalise == "none":
@@ -133,10 +149,11 @@ def specs(
 ) -> tuple[NetworkSpec, TrainingSpec]:
     """Return the network and its training.
 
-    The default training is that of the preset for networks of segments, else a `TrainingSpec()` with
-    `early_stopping=5`. Its batches shrink to 64 when windows are few. An epoch has 60 to 200 steps: 25 to 200 for a
-    `NetworkSpec`. Networks of segments whose epochs have 200 steps train 8 epochs at most, or 12 of 300 steps where
-    200,000 windows have covariates that are known ahead, and stop after 3 without a gain.
+    The default training is that of the preset for networks of segments, else a `TrainingSpec()`
+    with `early_stopping=5`. Its batches shrink to 64 when windows are few. An epoch has 60 to 200
+    steps: 25 to 200 for a `NetworkSpec`. Networks of segments whose epochs have 200 steps train 8
+    epochs at most, or 12 of 300 steps where 200,000 windows have covariates that are known ahead,
+    and stop after 3 without a gain.
 
     Args:
         preset: Name of a network, see `named_network`, or a spec, which is taken as it is.
@@ -153,7 +170,11 @@ def specs(
         fitted = _fitted_preset(preset, level, sizes)
         network = fitted.network
         # The classic network's own recipe is for data without noise.
-        usual = fitted.training if network.segment > 1 else replace(usual, early_stopping=EARLY_STOPPING)
+        usual = (
+            fitted.training
+            if network.segment > 1
+            else replace(usual, early_stopping=EARLY_STOPPING)
+        )
     if isinstance(training, TrainingSpec):
         return network, training
     changes = dict(training or {})
@@ -184,7 +205,9 @@ def auto_scale(head: str, point: str, frame: AnyFrame, starts: Array, season: in
     if head in MULTIPLICATIVE_HEADS:
         return "none" if head == "negative_binomial" else "mean"
     # Without a distribution, logarithms have no mean.
-    if (point == "mean" and head == "point") or any((shard.targets < 0).any() for _, shard in frame.in_shards()):
+    if (point == "mean" and head == "point") or any(
+        (shard.targets < 0).any() for _, shard in frame.in_shards()
+    ):
         return "standard"
     return scale_rule(frame.target_store, starts, season)
 
@@ -198,8 +221,9 @@ def scale_rule(store: SeriesStore, stops: Array, season_length: int) -> str:
         season_length: Steps of a season.
 
     Returns:
-        `log` where swings grow with the level at a slope of a half or more, see `swings_grow_with_level`; otherwise,
-        where no series has three seasons, and where more than a tenth of the values are zero, `standard`.
+        `log` where swings grow with the level at a slope of a half or more, see
+        `swings_grow_with_level`; otherwise, where no series has three seasons, and where more than
+        a tenth of the values are zero, `standard`.
 
     Example:
         >>> from seqcast.data.series.store import InMemoryStore
@@ -218,12 +242,13 @@ MOST_STEPS_READ = 700
 def context_rule(rows: int, horizon: int, season_length: int, *, weeks: bool = False) -> int:
     """Choose the context length: two seasons, two horizons or 24 steps, whichever is most.
 
-    Where a season is a day and the network reads a long past quickly, it is two weeks, of at most 700 steps, since
-    weekdays differ. It is at most half of the rows of a series without one horizon, so that the series
-    gives several windows.
+    Where a season is a day and the network reads a long past quickly, it is two weeks, of at most
+    700 steps, since weekdays differ. It is at most half of the rows of a series without one
+    horizon, so that the series gives several windows.
 
     Args:
-        rows: Rows of the shortest series; where shorter ones are padded, of the series that the middle row is in.
+        rows: Rows of the shortest series; where shorter ones are padded, of the series that the
+            middle row is in.
         horizon: Steps to forecast.
         season_length: Steps of a season.
         weeks: Whether to read two weeks of days.
@@ -257,7 +282,9 @@ def middle_length(lengths: Array) -> int:
     return int(ranked[np.searchsorted(np.cumsum(ranked), lengths.sum() / 2)])
 
 
-def estimate_seconds(lengths: Sequence[int] | Array, horizon: int, effort: str, *, future: bool = False) -> float:
+def estimate_seconds(
+    lengths: Sequence[int] | Array, horizon: int, effort: str, *, future: bool = False
+) -> float:
     """Estimate the seconds of a fit on two cores by the number of its training windows.
 
     Args:
@@ -274,7 +301,9 @@ def estimate_seconds(lengths: Sequence[int] | Array, horizon: int, effort: str, 
         return QUICK_SECONDS + len(lengths) / SERIES_A_SECOND
     windows = int(np.maximum(np.asarray(lengths) - horizon, 0).sum())
     windows = windows if future and windows >= MORE_WINDOWS else min(MOST_WINDOWS, windows)
-    return (BALANCED_SECONDS + SECONDS_A_WINDOW * windows) * (BEST_FACTOR if effort == "best" else 1.0)
+    return (BALANCED_SECONDS + SECONDS_A_WINDOW * windows) * (
+        BEST_FACTOR if effort == "best" else 1.0
+    )
 
 
 def in_words(seconds: float) -> str:

@@ -21,7 +21,13 @@ from seqcast.forecaster.candidates import refuse_without_network
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.fitting import Cluster, InterruptedFit, TrainingRun, check_cluster, fit_plan
-from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions, check_head, check_options
+from seqcast.forecaster.options import (
+    FitOptions,
+    ForecastOptions,
+    RowOptions,
+    check_head,
+    check_options,
+)
 from seqcast.forecaster.output import OutputFolder, digests, gathered, predicted
 from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.reading import Memory, SourceRows, in_memory, read_rows
@@ -33,7 +39,15 @@ from seqcast.intervals import Calibration
 from seqcast.network import fresh_seed
 from seqcast.pretrained import is_zero_shot
 from seqcast.runtime import say, shows_tasks
-from seqcast.specs import CheckpointSpec, Columns, EnsembleSpec, NetworkSpec, TrainingSpec, check_int, check_submodules
+from seqcast.specs import (
+    CheckpointSpec,
+    Columns,
+    EnsembleSpec,
+    NetworkSpec,
+    TrainingSpec,
+    check_int,
+    check_submodules,
+)
 from seqcast.training import CheckpointFolder, History, check_callbacks, check_time_limit
 
 if TYPE_CHECKING:
@@ -49,79 +63,99 @@ if TYPE_CHECKING:
 class Forecaster(LearningEstimator[FittedForecaster]):
     """A recurrent encoder-decoder for long frames: one network for all series, any horizon.
 
-    Each series is scaled by its own training rows, so that scaling a series scales its forecast, and with
-    `scale="standard"` shifting it shifts its forecast. Series need not end at the same time.
+    Each series is scaled by its own training rows, so that scaling a series scales its forecast,
+    and with `scale="standard"` shifting it shifts its forecast. Series need not end at the same
+    time.
 
     Args:
         horizon: Steps to forecast in training, and by default in `predict`.
-        context_length: Past steps that a forecast reads; several lengths are divided among the members. `None` takes
-            the most of two seasons, two horizons and 24 steps, but at most half of a usual series. Networks of
-            segments read at least two weeks where steps are shorter than a day. See
-            `seqcast.forecaster.defaults.context_rule`.
-        level: Levels of the intervals, in per cent. A named network forecasts the quantiles that bound them; with `()`
-            it forecasts a point only, by the squared error. A `NetworkSpec` with a distribution has intervals of any
-            level, and one with quantiles those between them. One with a point needs `calibrate`.
-        preset: Name of a network, or a `NetworkSpec` or `EnsembleSpec`. `auto` compares candidates on validation
-            windows: the last season, the pretrained network, also fine-tuned, and a trained network (`segment` if the
-            season divides into segments of at least 4 steps, else `classic`). Their shares follow their losses there;
-            `choice_` shows them. `auto` warns if the last season alone is better. `pretrained` has seen
-            synthetic series only, reads up to 2,048 steps and is not trained.
-        effort: How much `auto` tries: `quick` trains nothing; `balanced` trains a network and fine-tunes the pretrained
-            one; `best` trains three, and three more while they help. `auto` is `quick` for fewer than 2,000 rows with a
-            horizon after them. Otherwise, or with covariates, `training` or `members`, it is `balanced`.
-        training: How the networks are trained: a `TrainingSpec`, or a dict that changes some fields of the default. A
-            dict that changes length, rate or optimiser trains all epochs. `None` is the default, which stops early and
-            adapts batches and epochs to the number of windows; see `seqcast.forecaster.defaults.specs`. The best epoch
-            is chosen on the last `validation_fraction` of each series, which is not trained on; 0 trains on everything.
-        columns: Names of the columns, if not `unique_id`, `ds`, `y`. Several targets are forecast together.
-        freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number. `None` infers it,
-            checks every row against it and prints it.
-        season_length: Steps of a season, also of the last season in `backtest`; `None` takes the frequency's usual one,
-            or where that has none the one that training rows show.
-        static_covariates: Columns that are constant within a series: numbers, booleans or text. Numbers are scaled over
-            all series. Each text that fit saw has an input of its own, and all others share one.
+        context_length: Past steps that a forecast reads; several lengths are divided among the
+            members. `None` takes the most of two seasons, two horizons and 24 steps, but at most
+            half of a usual series. Networks of segments read at least two weeks where steps are
+            shorter than a day. See `seqcast.forecaster.defaults.context_rule`.
+        level: Levels of the intervals, in per cent. A named network forecasts the quantiles that
+            bound them; with `()` it forecasts a point only, by the squared error. A `NetworkSpec`
+            with a distribution has intervals of any level, and one with quantiles those between
+            them. One with a point needs `calibrate`.
+        preset: Name of a network, or a `NetworkSpec` or `EnsembleSpec`. `auto` compares candidates
+            on validation windows: the last season, the pretrained network, also fine-tuned, and a
+            trained network (`segment` if the season divides into segments of at least 4 steps, else
+            `classic`). Their shares follow their losses there; `choice_` shows them. `auto` warns
+            if the last season alone is better. `pretrained` has seen synthetic series only, reads
+            up to 2,048 steps and is not trained.
+        effort: How much `auto` tries: `quick` trains nothing; `balanced` trains a network and
+            fine-tunes the pretrained one; `best` trains three, and three more while they help.
+            `auto` is `quick` for fewer than 2,000 rows with a horizon after them. Otherwise, or
+            with covariates, `training` or `members`, it is `balanced`.
+        training: How the networks are trained: a `TrainingSpec`, or a dict that changes some fields
+            of the default. A dict that changes length, rate or optimiser trains all epochs. `None`
+            is the default, which stops early and adapts batches and epochs to the number of
+            windows; see `seqcast.forecaster.defaults.specs`. The best epoch is chosen on the last
+            `validation_fraction` of each series, which is not trained on; 0 trains on everything.
+        columns: Names of the columns, if not `unique_id`, `ds`, `y`. Several targets are forecast
+            together.
+        freq: Step between time stamps: a pandas alias, one of Polars' durations, or a whole number.
+            `None` infers it, checks every row against it and prints it.
+        season_length: Steps of a season, also of the last season in `backtest`; `None` takes the
+            frequency's usual one, or where that has none the one that training rows show.
+        static_covariates: Columns that are constant within a series: numbers, booleans or text.
+            Numbers are scaled over all series. Each text that fit saw has an input of its own, and
+            all others share one.
         past_covariates: Columns that are known up to the cutoff: numbers, booleans or text.
-        future_covariates: Columns that are known for the future; `predict` needs them for the whole horizon.
-        calendar: Calendar features: `auto`, `none`, or names from `seqcast.data.features.calendar.CALENDAR_FEATURES`,
-            `auto` and `holidays:DE` (any country of the package `holidays`, with a region as `holidays:US-CA`). `auto`
-            takes sine and cosine of each cycle that the longest series shows three times and no context contains.
-        missing: `fill` accepts missing steps and values. Networks read the value before, and whether one was observed;
-            losses and scores leave them out. `raise` refuses them, and series too short for a whole window.
-        on_bad_series: Treatment of series with an error, such as a repeated stamp: `raise`, or `skip` them and train
-            on the others. `skipped_series_` shows their errors.
-        on_duplicates: Treatment of rows of a series with one stamp: `raise` an error, take the `first` or `last`, or
-            the `mean` or `sum` of their targets with the covariates of the first.
-        irregular: Whether steps between stamps may differ. The time since the row before is then an input, and
-            `predict` forecasts at the stamps of `future`.
-        scale: How each series is scaled: `standard` (zero mean, unit deviation), `robust` (median and interquartile
-            range), `minmax`, `mean` (divided by the mean magnitude) or `none`; for values >= 0 also `log1p` (`standard`
-            of `log(1 + x)`) or `log` (with a hundredth of the series' mean in place of the 1). `auto` is `log` where
-            values are >= 0 and series vary more at higher levels, else `standard`. See
+        future_covariates: Columns that are known for the future; `predict` needs them for the whole
+            horizon.
+        calendar: Calendar features: `auto`, `none`, or names from
+            `seqcast.data.features.calendar.CALENDAR_FEATURES`, `auto` and `holidays:DE` (any
+            country of the package `holidays`, with a region as `holidays:US-CA`). `auto` takes sine
+            and cosine of each cycle that the longest series shows three times and no context
+            contains.
+        missing: `fill` accepts missing steps and values. Networks read the value before, and
+            whether one was observed; losses and scores leave them out. `raise` refuses them, and
+            series too short for a whole window.
+        on_bad_series: Treatment of series with an error, such as a repeated stamp: `raise`, or
+            `skip` them and train on the others. `skipped_series_` shows their errors.
+        on_duplicates: Treatment of rows of a series with one stamp: `raise` an error, take the
+            `first` or `last`, or the `mean` or `sum` of their targets with the covariates of the
+            first.
+        irregular: Whether steps between stamps may differ. The time since the row before is then an
+            input, and `predict` forecasts at the stamps of `future`.
+        scale: How each series is scaled: `standard` (zero mean, unit deviation), `robust` (median
+            and interquartile range), `minmax`, `mean` (divided by the mean magnitude) or `none`;
+            for values >= 0 also `log1p` (`standard` of `log(1 + x)`) or `log` (with a hundredth of
+            the series' mean in place of the 1). `auto` is `log` where values are >= 0 and series
+            vary more at higher levels, else `standard`. See
             `seqcast.forecaster.defaults.scale_rule`.
-        support: Possible values of forecasts, bounds and sample paths: `real`, `non-negative`, or `counts` (whole
-            numbers). `auto` is `non-negative` for targets that were never negative in the frame of fit, else `real`.
-            For medians it is `counts` where all values are whole numbers and at least half are zero.
+        support: Possible values of forecasts, bounds and sample paths: `real`, `non-negative`, or
+            `counts` (whole numbers). `auto` is `non-negative` for targets that were never negative
+            in the frame of fit, else `real`. For medians it is `counts` where all values are whole
+            numbers and at least half are zero.
         weighting: `windows` gives each training window the same weight, `series` each series.
-        calibrate: Whether intervals are widened (or narrowed) by the errors on the validation rows so that they reach
-            their levels, by split-conformal calibration; see `seqcast.intervals.conformal` and `common_errors`.
+        calibrate: Whether intervals are widened (or narrowed) by the errors on the validation rows
+            so that they reach their levels, by split-conformal calibration; see
+            `seqcast.intervals.conformal` and `common_errors`.
         point: The point forecast: the `median` or the `mean` of the forecast distribution.
         members: Number of networks, trained in parallel from seeds of their own.
-        combine: How forecasts become one: `median` (of an even number the mean of the middle two), or `mean`.
+        combine: How forecasts become one: `median` (of an even number the mean of the middle two),
+            or `mean`.
         alias: Name of the forecast's column.
-        random_state: Seed of everything random, a whole number; `None` draws one, which `seed_` shows.
+        random_state: Seed of everything random, a whole number; `None` draws one, which `seed_`
+            shows.
         verbose: 0 is silent, 1 shows inferred options and progress.
 
     Attributes:
-        fitted_: The fitted value, which forecasts by itself (`seqcast.forecaster.fitted.FittedForecaster`).
+        fitted_: The fitted value, which forecasts by itself
+            (`seqcast.forecaster.fitted.FittedForecaster`).
         choice_: The shares of the candidates in the forecast, and their hold-out losses.
         engines_: The engine of each member, and of the pretrained network; `engine_` is the first.
         histories_: The training history of each engine; `history_` is the first.
         training_: The training of each member.
         series_state_: Scaling and last rows of each series.
-        freq_: The frequency; `None` for irregular stamps. `season_length_` are the steps of a season.
+        freq_: The frequency; `None` for irregular stamps. `season_length_` are the steps of a
+            season.
         context_length_: Past steps that a forecast reads.
         calibrations_: The calibration of each target's intervals, when `calibrate` is true.
-        short_series_: Names of the series with fewer rows than a whole window, whose contexts were padded.
+        short_series_: Names of the series with fewer rows than a whole window, whose contexts were
+            padded.
         skipped_series_: The error of each series that was left out, by name.
 
     Example:
@@ -178,7 +212,9 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             NotFittedError: `fit` was not called.
         """
         options = self._options
-        return replace(self._published, rows=RowOptions.of(options), output=ForecastOptions.of(options))
+        return replace(
+            self._published, rows=RowOptions.of(options), output=ForecastOptions.of(options)
+        )
 
     @property
     def _options(self) -> dict[str, Any]:
@@ -230,7 +266,9 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """The first of the engines."""
         engines = self.fitted_.networks
         if not engines:
-            raise AttributeError("this forecaster repeats the last season: it has no network, and engines_ is ()")
+            raise AttributeError(
+                "this forecaster repeats the last season: it has no network, and engines_ is ()"
+            )
         return engines[0]
 
     # Fits
@@ -251,36 +289,43 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     ) -> Self:
         """Train a new network, or `members` new networks, on all series of a frame.
 
-        An interruption keeps the best weights so far of a single network, and the members of an ensemble that have
-        finished; before these it leaves the forecaster as it was.
+        An interruption keeps the best weights so far of a single network, and the members of an
+        ensemble that have finished; before these it leaves the forecaster as it was.
 
         Args:
-            df: A pandas or Polars frame with one row a series and time; series in any order. A frame without ids is one
-                series, and so is a pandas Series or frame with an index of times; results have the same form. Or a
-                table that `seqcast.tables.read_table` returns, whose one series has its name. Or a source that is read
-                piece by piece: the path of Parquet files (one, several, a pattern such as `sales/*.parquet`, a folder),
-                a `pyarrow.dataset`, a Polars `LazyFrame` or a DuckDB relation. There the rows of each series are
-                contiguous.
-            validation: Rows on which the best epoch is chosen: a number of last rows of each series; a frame of rows
-                that follow; or `None` for the training's `validation_fraction`. Forecasts begin after these rows.
-            mask: Rows whose values are left out, as if they were missing: a frame with their ids and stamps, such as
-                `df[unusual]`, or the frame of `anomalies`, whose rows count where `anomaly` is true.
-            warm_start: Whether training begins with the forecaster's present weights, if any, instead of new ones.
-                All else is learnt again, such as scaling and categories.
-            callbacks: Keras callbacks of this fit alone. Observers (`seqcast.training.observers.Observer`) see each
-                network. Others see the one that is trained on the data, and are refused for several networks and with
-                `checkpoint`. Not with `on`.
-            checkpoint: A folder for this fit, to which each training is written every two minutes and at the end of
-                epochs; a `CheckpointSpec` sets how often.
-            resume: Whether to continue the trainings of `checkpoint`, if there are any, after the process has died.
-                With the same data and options the fit ends as if it had never been interrupted.
-            time_limit: Approximate time of the fit, compilation included: seconds, or a text such as `10 min`. The
-                learning rate follows the time in place of the epochs, and the best weights are restored. Not with
-                `checkpoint`.
-            memory_limit: Memory for the rows of a source: bytes, or a text such as `512 MiB`; `None` is 1 GiB. The
-                network and the names of the series come on top. Checked rows are in a temporary folder (`TMPDIR`)
-                until the fit ends; it takes about 24 bytes a row, and 8 for each covariate.
-            on: A `RayCluster` that trains: one network in all workers together, several in a worker each.
+            df: A pandas or Polars frame with one row a series and time; series in any order. A
+                frame without ids is one series, and so is a pandas Series or frame with an index of
+                times; results have the same form. Or a table that `seqcast.tables.read_table`
+                returns, whose one series has its name. Or a source that is read piece by piece: the
+                path of Parquet files (one, several, a pattern such as `sales/*.parquet`, a folder),
+                a `pyarrow.dataset`, a Polars `LazyFrame` or a DuckDB relation. There the rows of
+                each series are contiguous.
+            validation: Rows on which the best epoch is chosen: a number of last rows of each
+                series; a frame of rows that follow; or `None` for the training's
+                `validation_fraction`. Forecasts begin after these rows.
+            mask: Rows whose values are left out, as if they were missing: a frame with their ids
+                and stamps, such as `df[unusual]`, or the frame of `anomalies`, whose rows count
+                where `anomaly` is true.
+            warm_start: Whether training begins with the forecaster's present weights, if any,
+                instead of new ones. All else is learnt again, such as scaling and categories.
+            callbacks: Keras callbacks of this fit alone. Observers
+                (`seqcast.training.observers.Observer`) see each network. Others see the one that is
+                trained on the data, and are refused for several networks and with `checkpoint`. Not
+                with `on`.
+            checkpoint: A folder for this fit, to which each training is written every two minutes
+                and at the end of epochs; a `CheckpointSpec` sets how often.
+            resume: Whether to continue the trainings of `checkpoint`, if there are any, after the
+                process has died. With the same data and options the fit ends as if it had never
+                been interrupted.
+            time_limit: Approximate time of the fit, compilation included: seconds, or a text such
+                as `10 min`. The learning rate follows the time in place of the epochs, and the best
+                weights are restored. Not with `checkpoint`.
+            memory_limit: Memory for the rows of a source: bytes, or a text such as `512 MiB`;
+                `None` is 1 GiB. The network and the names of the series come on top. Checked rows
+                are in a temporary folder (`TMPDIR`) until the fit ends; it takes about 24 bytes a
+                row, and 8 for each covariate.
+            on: A `RayCluster` that trains: one network in all workers together, several in a worker
+                each.
 
         Returns:
             The fitted forecaster.
@@ -288,33 +333,41 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         Raises:
             DataError: Something in the frame is wrong; nothing was trained.
             SpecError: An option is wrong; nothing was trained.
-            TrainingError: Training diverged; this forecaster is as it was before, see the error's `best`.
+            TrainingError: Training diverged; this forecaster is as it was before, see the error's
+                `best`.
             KeyboardInterrupt: The user interrupted.
         """
-        callbacks, deadline = check_callbacks(callbacks), check_time_limit(time_limit, checkpoint)
+        callbacks = check_callbacks(callbacks)
+        deadline = check_time_limit(time_limit, checkpoint)
         on = check_cluster(on, time_limit=time_limit, callbacks=callbacks)
         rows = self._checked_rows()
         with contextlib.ExitStack() as opened:
             df, source = SourceRows.of(rows, df, memory_limit)
             storage = None if on is None else on.storage
-            read = read_rows(rows, df) if source is None else source.sharded(opened, storage=storage)
+            read = (
+                read_rows(rows, df) if source is None else source.sharded(opened, storage=storage)
+            )
             folder = opened.enter_context(CheckpointFolder.opened(checkpoint, resume=resume))
             frame, starts = with_validation(rows, read, validation, int(self.horizon))
             frame = without_masked(rows, frame, mask)
-            engines = self._learnt.trained_networks if warm_start and self._learnt is not None else ()
+            engines = (
+                self._learnt.trained_networks if warm_start and self._learnt is not None else ()
+            )
             members = len(engines) if self.effort == "best" and engines else None
             options = self._resolved(self._seed(folder=folder), members)
             if warm_start or folder is not None or deadline is not None:
                 options = options.trained()
-            options = replace(options, most_rows_read=Memory.of(memory_limit).rows_remembered(read), first=engines)
+            options = replace(
+                options, most_rows_read=Memory.of(memory_limit).rows_remembered(read), first=engines
+            )
             run = TrainingRun(self.verbose, folder, deadline, callbacks, on)
             return self._publish(make_plan(frame, options, starts=starts), run)
 
     def refit(self, df: Any, validation: Any = None) -> Self:
         """Train new networks on other rows, with the sizes that `fit` chose.
 
-        Context length, frequency, season, calendar and network are those of the fit; scaling, categories and weights
-        are learnt from these rows alone.
+        Context length, frequency, season, calendar and network are those of the fit; scaling,
+        categories and weights are learnt from these rows alone.
 
         Args:
             df: All rows to train on.
@@ -326,11 +379,15 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         Raises:
             NotFittedError: `fit` was not called.
             DataError: Something in the frame is wrong; nothing was trained.
-            TrainingError: Training diverged; this forecaster is as it was before, see the error's `best`.
+            TrainingError: Training diverged; this forecaster is as it was before, see the error's
+                `best`.
             KeyboardInterrupt: The user interrupted.
         """
-        fitted, rows = self.fitted_, self._checked_rows()
-        frame, starts = with_validation(rows, fitted.read(df, static_optional=False), validation, int(self.horizon))
+        fitted = self.fitted_
+        rows = self._checked_rows()
+        frame, starts = with_validation(
+            rows, fitted.read(df, static_optional=False), validation, int(self.horizon)
+        )
         return self._publish(plan_refit(frame, fitted, self._resolved_again(fitted), starts))
 
     def finetune(
@@ -343,16 +400,19 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     ) -> Self:
         """Train the networks on some series, from their present weights.
 
-        Known series keep their scaling, new ones are scaled by their own training rows. Remembered rows of known series
-        precede the new ones. Intervals are calibrated again. The pretrained network stays as it was where the
-        fine-tuned one is worse on the validation rows; `preset="pretrained"` needs no earlier `fit`, and learns to
-        read covariates.
+        Known series keep their scaling, new ones are scaled by their own training rows. Remembered
+        rows of known series precede the new ones. Intervals are calibrated again. The pretrained
+        network stays as it was where the fine-tuned one is worse on the validation rows;
+        `preset="pretrained"` needs no earlier `fit`, and learns to read covariates.
 
         Args:
-            df: Rows of new series, or of known ones: newer rows, or some rows of `fit` again up to the last.
-            freeze: Submodules of the network that stay as they are: some of `encoder`, `decoder`, `head`.
-            training: A spec, or the fields that differ from the training of the fit; `None` takes a tenth of its
-                learning rate, or for the pretrained network `seqcast.pretrained.finetuning.finetune_training`.
+            df: Rows of new series, or of known ones: newer rows, or some rows of `fit` again up to
+                the last.
+            freeze: Submodules of the network that stay as they are: some of `encoder`, `decoder`,
+                `head`.
+            training: A spec, or the fields that differ from the training of the fit; `None` takes a
+                tenth of its learning rate, or for the pretrained network
+                `seqcast.pretrained.finetuning.finetune_training`.
             validation: As for `fit`.
 
         Returns:
@@ -362,27 +422,34 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             NotFittedError: `fit` was not called, and the preset is not `pretrained`.
             DataError: Something in the frame is wrong; nothing was trained.
             SpecError: An option is wrong; nothing was trained.
-            TrainingError: Training diverged; this forecaster is as it was before, see the error's `best`.
+            TrainingError: Training diverged; this forecaster is as it was before, see the error's
+                `best`.
             KeyboardInterrupt: The user interrupted.
         """
         check_submodules(freeze)
         if self._learnt is None and is_zero_shot(self.preset):
             rows = self._checked_rows()
-            frame, starts = with_validation(rows, read_rows(rows, df), validation, int(self.horizon))
+            frame, starts = with_validation(
+                rows, read_rows(rows, df), validation, int(self.horizon)
+            )
             fitted = untrained(frame, self._resolved(self._seed(), 1), starts)
         else:
             fitted = self.fitted_
         if not fitted.networks:
             refuse_without_network("finetune")
         frame, starts = with_validation(fitted.rows, fitted.read(df), validation, int(self.horizon))
-        new, options = in_memory(frame, "df"), self._resolved_again(fitted)
-        return self._publish(plan_finetuning(new, fitted, options, training=training, freeze=freeze, starts=starts))
+        new = in_memory(frame, "df")
+        options = self._resolved_again(fitted)
+        return self._publish(
+            plan_finetuning(new, fitted, options, training=training, freeze=freeze, starts=starts)
+        )
 
     def update(self, df: Any) -> Self:
         """Append rows to the remembered series; nothing is trained, and known series keep their scaling.
 
         Args:
-            df: Rows that follow those of known series, or rows of new series, which are scaled by these.
+            df: Rows that follow those of known series, or rows of new series, which are scaled by
+                these.
 
         Returns:
             This forecaster; `predict` continues from the new rows.
@@ -399,7 +466,9 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         check_options(self._options)
         return RowOptions.of(self._options)
 
-    def _seed(self, before: FittedForecaster | None = None, folder: CheckpointFolder | None = None) -> int:
+    def _seed(
+        self, before: FittedForecaster | None = None, folder: CheckpointFolder | None = None
+    ) -> int:
         """Return the seed of a training: the user's, that of the fit before or of the folder, or a drawn one."""
         if self.random_state is not None:
             return int(self.random_state)
@@ -446,14 +515,21 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """
         check_options(self._options)
         facts = described(self._options, df)
-        plan = make_plan(facts.frame, self._resolved(0 if self.random_state is None else int(self.random_state)))
+        plan = make_plan(
+            facts.frame, self._resolved(0 if self.random_state is None else int(self.random_state))
+        )
         return PlannedFit(facts, planned(plan, self._options))
 
     # Forecasts
 
     @overload
     def predict(
-        self, horizon: Any = None, df: Frame | None = None, future: Any = None, level: Any = None, samples: Any = None
+        self,
+        horizon: Any = None,
+        df: Frame | None = None,
+        future: Any = None,
+        level: Any = None,
+        samples: Any = None,
     ) -> Frame: ...
 
     @overload
@@ -477,37 +553,45 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """Forecast the steps that follow each series' last row.
 
         Args:
-            horizon: Number of steps, shorter or longer than trained; `None` is the trained one, or with irregular
-                stamps that of `future`.
-            df: Rows to forecast from, if not those of `fit`: rows of known series, which follow the remembered ones
-                and keep the scaling of the fit; or rows of new series, which are scaled by these. A source, as for
-                `fit`, is forecast piece by piece.
-            future: The future steps, one row a series and step, with the future covariates; with irregular stamps, the
-                stamps to forecast. Rows of other series and stamps are ignored.
-            level: Levels of the intervals, in per cent: any for a network that forecasts a distribution, otherwise
-                some of those that it was trained or calibrated for. `None` is all of them.
-            samples: Number of sample paths to draw instead of a point and intervals. Each step has the quantiles of the
-                forecast, calibrated and within the support; steps depend on each other as on the validation rows.
-            total: Sums in place of steps: of `all` steps, a number of steps each, or each period, such as `W` or `M`
-                (a pandas alias). The point is the median of the sum, or with `point="mean"` and of counts the mean.
-            total_over: `steps` sums up each series; `series` sums up all series of the frame too, which end at the same
-                time. Series depend on each other as on the validation rows.
-            output: A folder to which the forecasts are written, in numbered Parquet files, each whole or not at all.
-                After an interruption, a call with the same arguments writes the missing ones.
+            horizon: Number of steps, shorter or longer than trained; `None` is the trained one, or
+                with irregular stamps that of `future`.
+            df: Rows to forecast from, if not those of `fit`: rows of known series, which follow the
+                remembered ones and keep the scaling of the fit; or rows of new series, which are
+                scaled by these. A source, as for `fit`, is forecast piece by piece.
+            future: The future steps, one row a series and step, with the future covariates; with
+                irregular stamps, the stamps to forecast. Rows of other series and stamps are
+                ignored.
+            level: Levels of the intervals, in per cent: any for a network that forecasts a
+                distribution, otherwise some of those that it was trained or calibrated for. `None`
+                is all of them.
+            samples: Number of sample paths to draw instead of a point and intervals. Each step has
+                the quantiles of the forecast, calibrated and within the support; steps depend on
+                each other as on the validation rows.
+            total: Sums in place of steps: of `all` steps, a number of steps each, or each period,
+                such as `W` or `M` (a pandas alias). The point is the median of the sum, or with
+                `point="mean"` and of counts the mean.
+            total_over: `steps` sums up each series; `series` sums up all series of the frame too,
+                which end at the same time. Series depend on each other as on the validation rows.
+            output: A folder to which the forecasts are written, in numbered Parquet files, each
+                whole or not at all. After an interruption, a call with the same arguments writes
+                the missing ones.
             memory_limit: As for `fit`; with `on` that of each worker.
-            on: A `RayCluster` whose workers forecast the series of a file each, and write them to `output`.
+            on: A `RayCluster` whose workers forecast the series of a file each, and write them to
+                `output`.
 
         Returns:
-            The path of `output`, if there is one. Else a frame of the kind that came in, sorted by `unique_id`:
-            `unique_id`, `ds`, the forecast and the bounds of its intervals, such as `seqcast-lo-80` and
-            `seqcast-hi-80`; with several targets, sorted by `target` too. Of sample paths: `unique_id`, `ds`, `sample`
-            (from 1) and the path's value, path after path. Of totals: as of steps, with the last stamp of each sum and
-            its number of `steps`. Forecasts from a source are in its order.
+            The path of `output`, if there is one. Else a frame of the kind that came in, sorted by
+            `unique_id`: `unique_id`, `ds`, the forecast and the bounds of its intervals, such as
+            `seqcast-lo-80` and `seqcast-hi-80`; with several targets, sorted by `target` too. Of
+            sample paths: `unique_id`, `ds`, `sample` (from 1) and the path's value, path after
+            path. Of totals: as of steps, with the last stamp of each sum and its number of `steps`.
+            Forecasts from a source are in its order.
 
         Raises:
             NotFittedError: `fit` was not called.
             DataError: Something in a frame is wrong, or `future` does not cover the horizon.
-            SpecError: There are no intervals of a level, or no paths of a network that forecasts a point.
+            SpecError: There are no intervals of a level, or no paths of a network that forecasts a
+                point.
         """
         fitted = self.fitted_
         horizon = None if horizon is None else check_int("horizon", horizon)
@@ -516,7 +600,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             if samples is not None and given is not None:
                 hint = "Ask for one of the two."
                 raise SpecError(name, expected="None with samples", received=repr(given), hint=hint)
-        sums, request = Total(total, total_over), fitted.request(level)
+        sums = Total(total, total_over)
+        request = fitted.request(level)
         if total is not None:
             forecast = functools.partial(forecast_totals, fitted, request=request, total=sums)
         elif samples is None:
@@ -524,10 +609,17 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         else:
             forecast = functools.partial(fitted.paths, samples=samples)
         forecast = functools.partial(forecast, horizon=horizon, future=future)
-        arguments = {"horizon": horizon, "level": request.level, "samples": samples, "future": future}
+        arguments = {
+            "horizon": horizon,
+            "level": request.level,
+            "samples": samples,
+            "future": future,
+        }
         arguments |= {"total": total, "total_over": total_over}
         on = check_cluster(on)
-        return predicted(fitted, df, forecast, arguments, output=output, memory_limit=memory_limit, on=on)
+        return predicted(
+            fitted, df, forecast, arguments, output=output, memory_limit=memory_limit, on=on
+        )
 
     @shows_tasks
     def scenarios(
@@ -551,23 +643,33 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             total_over: As for `predict`.
 
         Returns:
-            A frame like that of `predict`, scenario after scenario, with the columns `scenario` and `difference`: the
-            forecast less that of the first scenario, with the bounds of its intervals. Those compare paths that differ
-            in the known future alone. They say how the effect varies, not how well the network has learnt it.
+            A frame like that of `predict`, scenario after scenario, with the columns `scenario` and
+            `difference`: the forecast less that of the first scenario, with the bounds of its
+            intervals. Those compare paths that differ in the known future alone. They say how the
+            effect varies, not how well the network has learnt it.
 
         Raises:
             NotFittedError: `fit` was not called.
             DataError: Something in a frame is wrong, or a future does not cover the horizon.
             SpecError: There are no scenarios, no intervals of a level, or no such periods.
         """
-        fitted, sums = self.fitted_, Total(total, total_over)
+        fitted = self.fitted_
+        sums = Total(total, total_over)
         horizon = None if horizon is None else check_int("horizon", horizon)
         frame = fitted.rows_to_forecast(df)
-        return compare_scenarios(fitted, frame, futures, fitted.request(level), sums, horizon=horizon)
+        return compare_scenarios(
+            fitted, frame, futures, fitted.request(level), sums, horizon=horizon
+        )
 
     @overload
     def backtest(
-        self, df: Frame, n_windows: int = 1, step_size: int | None = None, *, align: str = "time", refit: Any = False
+        self,
+        df: Frame,
+        n_windows: int = 1,
+        step_size: int | None = None,
+        *,
+        align: str = "time",
+        refit: Any = False,
     ) -> Frame: ...
 
     @overload
@@ -591,20 +693,22 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     ) -> Any:
         """Forecast a frame's own past from several cutoffs, with the truth.
 
-        A clone is trained on rows up to the first cutoff; later cutoffs give it newer rows to forecast from, until
-        `refit` trains another clone. This forecaster does not change. Future covariates are read from the frame.
+        A clone is trained on rows up to the first cutoff; later cutoffs give it newer rows to
+        forecast from, until `refit` trains another clone. This forecaster does not change. Future
+        covariates are read from the frame.
 
         Args:
             df: As for `fit`.
             n_windows: Number of cutoffs.
             step_size: Steps from one cutoff to the next; `None` is the horizon.
-            align: `time` cuts all series at the same time stamps, counted from the latest one, so that no
-                series shows another's future; one that ends before a cutoff, or begins after it, has no rows there.
-                `series` counts from each series' own end.
-            refit: `False` trains once, at the first cutoff; `True` trains a fresh clone at every cutoff, with the
-                same seeds; a whole number `n` at every `n`-th cutoff, from the first on. Trainings run side
-                by side, those of `effort="best"` cutoff after cutoff.
-                `"never"` takes this forecaster's own networks, and cutoffs from the last stamp of their fit on.
+            align: `time` cuts all series at the same time stamps, counted from the latest one, so
+                that no series shows another's future; one that ends before a cutoff, or begins
+                after it, has no rows there. `series` counts from each series' own end.
+            refit: `False` trains once, at the first cutoff; `True` trains a fresh clone at every
+                cutoff, with the same seeds; a whole number `n` at every `n`-th cutoff, from the
+                first on. Trainings run side by side, those of `effort="best"` cutoff after cutoff.
+                `"never"` takes this forecaster's own networks, and cutoffs from the last stamp of
+                their fit on.
             checkpoint: As for `fit`, for all trainings.
             resume: As for `fit`.
             time_limit: As for `fit`, for all trainings together.
@@ -613,29 +717,36 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             on: As for `fit`; several trainings are those of different cutoffs too.
 
         Returns:
-            The path of `output`, if there is one. Else a frame of the kind that came in: `unique_id`, `ds`, `cutoff`
-            (the last stamp that was known), `step` (1 is the first after it), `y`, the forecast and its intervals, and
-            the forecasts `seasonal_naive` (the last season, or the last longer season where that erred less in the rows
-            before the cutoff) and `last_value`; a row for each step whose truth is known.
+            The path of `output`, if there is one. Else a frame of the kind that came in:
+            `unique_id`, `ds`, `cutoff` (the last stamp that was known), `step` (1 is the first
+            after it), `y`, the forecast and its intervals, and the forecasts `seasonal_naive` (the
+            last season, or the last longer season where that erred less in the rows before the
+            cutoff) and `last_value`; a row for each step whose truth is known.
 
         Raises:
-            DataError: Something in the frame is wrong, or a series is too short before the first cutoff.
+            DataError: Something in the frame is wrong, or a series is too short before the first
+                cutoff.
             SpecError: An option is wrong; nothing was trained.
             NotFittedError: `refit="never"` and `fit` was not called.
             TrainingError: Training diverged.
             KeyboardInterrupt: The user interrupted; nothing has changed.
         """
-        deadline, on = check_time_limit(time_limit, checkpoint), check_cluster(on, time_limit=time_limit)
-        rows, every = self._checked_rows(), refit_every(refit)
+        deadline = check_time_limit(time_limit, checkpoint)
+        on = check_cluster(on, time_limit=time_limit)
+        rows = self._checked_rows()
+        every = refit_every(refit)
         before = self.fitted_ if every is None else None
-        series, storage = None if before is None else before.series, None if on is None else on.storage
+        series = None if before is None else before.series
+        storage = None if on is None else on.storage
         cutoffs = {"n_windows": n_windows, "step_size": step_size, "align": align}
         written: OutputFolder | None = None
         with contextlib.ExitStack() as opened:
             folder = opened.enter_context(CheckpointFolder.opened(checkpoint, resume=resume))
             df, source = SourceRows.of(rows, df, memory_limit, series)
             if output is not None:
-                options = ", ".join(f"{name}={each!r}" for name, each in self._options.items() if name != "verbose")
+                options = ", ".join(
+                    f"{name}={each!r}" for name, each in self._options.items() if name != "verbose"
+                )
                 job = {"job": "backtest", **cutoffs, "refit": every, "options": options}
                 written = OutputFolder.opened(output, job | digests(before, df, source))
             if source is None:
@@ -652,10 +763,14 @@ class Forecaster(LearningEstimator[FittedForecaster]):
                 resolved = self._resolved(seed if written is None else written.seed(seed))
                 if folder is not None or deadline is not None:
                     resolved = resolved.trained()
-                resolved = replace(resolved, most_rows_read=Memory.of(memory_limit).rows_remembered(frame))
+                resolved = replace(
+                    resolved, most_rows_read=Memory.of(memory_limit).rows_remembered(frame)
+                )
                 run = TrainingRun(self.verbose, folder, deadline, on=on)
                 fits = fits_at(backtest.frames, resolved, self._learnt, run)
-            return gathered(functools.partial(backtest.table, fits), range(len(backtest.origins)), written, on)
+            return gathered(
+                functools.partial(backtest.table, fits), range(len(backtest.origins)), written, on
+            )
 
     def _backtest(self, frame: AnyFrame, **how: Any) -> Backtest:
         return Backtest.of(frame, int(self.horizon), complete=self.missing == "raise", **how)
@@ -666,14 +781,17 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     def predict_insample(self, df: Frame | None = None, *, step_size: int = 1) -> Frame:
         """Forecast the trained horizon from the rows that the networks were trained on, with the truth.
 
-        These forecasts show how well the networks fit, not how well they forecast; use `backtest` for that.
+        These forecasts show how well the networks fit, not how well they forecast; use `backtest`
+        for that.
 
         Args:
-            df: Rows of known or new series; `None` takes those of `fit`, which a loaded forecaster does not have.
+            df: Rows of known or new series; `None` takes those of `fit`, which a loaded forecaster
+                does not have.
             step_size: Steps from one cutoff to the next, counted from each series' end.
 
         Returns:
-            A frame like that of `backtest`, without naive forecasts; a row for each step whose truth is known.
+            A frame like that of `backtest`, without naive forecasts; a row for each step whose
+            truth is known.
 
         Raises:
             NotFittedError: `fit` was not called, or the forecaster was loaded.
@@ -686,21 +804,23 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     def anomalies(self, df: Frame | None = None, level: float = 99) -> Frame:
         """Judge rows by forecasts from the rows before them: those outside the interval of a level are anomalies.
 
-        Forecasts begin one horizon after another, counted from each series' end, so that each row is judged once. The
-        first rows of a series are not judged: the context of a trained network, or two seasons where none is trained.
-        Intervals are calibrated on the errors of these forecasts (see `seqcast.intervals.unusual`): about
-        `100 - level` per cent of usual rows lie outside. Where later forecasts read anomalies, their forecasts replace
-        them.
+        Forecasts begin one horizon after another, counted from each series' end, so that each row
+        is judged once. The first rows of a series are not judged: the context of a trained network,
+        or two seasons where none is trained. Intervals are calibrated on the errors of these
+        forecasts (see `seqcast.intervals.unusual`): about `100 - level` per cent of usual rows lie
+        outside. Where later forecasts read anomalies, their forecasts replace them.
 
         Args:
-            df: Rows to judge, with those before them that a context reads; `None` takes those of `fit`.
+            df: Rows to judge, with those before them that a context reads; `None` takes those of
+                `fit`.
             level: Level of the intervals, in per cent.
 
         Returns:
-            A frame of the kind that came in, a row for each known value that was judged: `unique_id`, `ds`, `cutoff`,
-            `step`, `y`, the forecast and the bounds of its interval, `score` (the number of standard deviations at
-            which normal values are as rare; the bound of level 99 is at 2.58), `anomaly` (whether it lies outside) and
-            `trained_on` (whether the networks were trained on it; such errors are smaller).
+            A frame of the kind that came in, a row for each known value that was judged:
+            `unique_id`, `ds`, `cutoff`, `step`, `y`, the forecast and the bounds of its interval,
+            `score` (the number of standard deviations at which normal values are as rare; the bound
+            of level 99 is at 2.58), `anomaly` (whether it lies outside) and `trained_on` (whether
+            the networks were trained on it; such errors are smaller).
 
         Raises:
             NotFittedError: `fit` was not called, or the forecaster was loaded and `df` is missing.
@@ -732,9 +852,10 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """Return the inputs of a network, to look inside it with `seqcast.inspect`.
 
         Args:
-            df: Rows of known or new series; `None` takes the remembered ones, or with `step_size` those of `fit`.
-            step_size: Steps from one window to the next, counted back from the last one whose truth is among the
-                rows; `None` is one window a series, that of `predict`.
+            df: Rows of known or new series; `None` takes the remembered ones, or with `step_size`
+                those of `fit`.
+            step_size: Steps from one window to the next, counted back from the last one whose truth
+                is among the rows; `None` is one window a series, that of `predict`.
             horizon: Number of steps; `None` is the trained one.
             future: The future steps, as for `predict`; without `step_size` only.
             member: Which network of an ensemble, from 1.
@@ -747,7 +868,9 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             DataError: Something in a frame is wrong, or no series is long enough.
             SpecError: There is no such member, or both `step_size` and `future` are given.
         """
-        return explain.model_inputs(self.fitted_, df, step_size, horizon, future=future, member=member)
+        return explain.model_inputs(
+            self.fitted_, df, step_size, horizon, future=future, member=member
+        )
 
     @shows_tasks
     def covariate_importance(
@@ -756,21 +879,24 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """Return how much worse forecasts are when a covariate belongs to another window, on rows not trained on.
 
         Args:
-            df: Rows to judge by, with the context before them; only windows after the training rows count. `None`
-                takes the rows of `fit`, of which the validation rows count.
+            df: Rows to judge by, with the context before them; only windows after the training rows
+                count. `None` takes the rows of `fit`, of which the validation rows count.
             metric: `mae`, `mse` or `rmse`, in scaled units.
             repeats: Number of permutations.
             seed: Seed of the permutations.
 
         Returns:
-            A pandas frame as from `seqcast.inspect.covariate_importance`; the mean of an ensemble's networks. Features
-            of the calendar count as covariates.
+            A pandas frame as from `seqcast.inspect.covariate_importance`; the mean of an ensemble's
+            networks. Features of the calendar count as covariates.
 
         Raises:
             NotFittedError: `fit` was not called, or a loaded forecaster needs rows.
-            DataError: Something in the frame is wrong, there are no covariates, or too few untrained windows.
+            DataError: Something in the frame is wrong, there are no covariates, or too few
+                untrained windows.
         """
-        return explain.covariate_importance(self.fitted_, df, metric=metric, repeats=repeats, seed=seed)
+        return explain.covariate_importance(
+            self.fitted_, df, metric=metric, repeats=repeats, seed=seed
+        )
 
     def explain(self, df: Any = None, future: Any = None, horizon: int | None = None) -> Any:
         r"""Return what each future covariate adds to the forecast, and the rest, which the series' own past tells.
@@ -778,8 +904,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         .. math:: \hat y = f^{-1}(z), \quad
             a_j = e_j\, \frac{f^{-1}(z) - f^{-1}(z - \sum_k e_k)}{\sum_k e_k}
 
-        with the effects `e` of the covariates on the point `z` in scaled units, and the scaling `f`. Rest and additions
-        sum to the point; only bounds of the support are not divided.
+        with the effects `e` of the covariates on the point `z` in scaled units, and the scaling
+        `f`. Rest and additions sum to the point; only bounds of the support are not divided.
 
         Args:
             df: As for `predict`.
@@ -787,15 +913,17 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             horizon: As for `predict`.
 
         Returns:
-            A frame of the kind that came in: `unique_id`, `ds`, the point (`seqcast`), the rest (`seqcast-rest`), and a
-            column for each future covariate. A covariate that did not help on the hold-out windows adds 0.
+            A frame of the kind that came in: `unique_id`, `ds`, the point (`seqcast`), the rest
+            (`seqcast-rest`), and a column for each future covariate. A covariate that did not help
+            on the hold-out windows adds 0.
 
         Raises:
             NotFittedError: `fit` was not called.
             SpecError: A network that was trained on the covariates has a share of the forecast.
             DataError: Something in a frame is wrong.
 
-        Source: Aumann and Shapley 1974, Values of non-atomic games, for the division of what is not linear.
+        Source: Aumann and Shapley 1974, Values of non-atomic games, for the division of what is not
+            linear.
 
         Example:
             >>> import numpy as np
@@ -817,8 +945,9 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             df: Rows to read, as for `predict`; `None` takes the remembered ones.
 
         Returns:
-            A frame of the kind that came in, a row a series: `unique_id`, `ds` (the last stamp that was read) and the
-            numbers `state_1`, `state_2`, …, layer after layer, member after member.
+            A frame of the kind that came in, a row a series: `unique_id`, `ds` (the last stamp that
+            was read) and the numbers `state_1`, `state_2`, …, layer after layer, member after
+            member.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -827,7 +956,9 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         states: Frame = self.fitted_.states(df)
         return states
 
-    def attention(self, df: Frame | None = None, future: Any = None, horizon: int | None = None) -> Frame:
+    def attention(
+        self, df: Frame | None = None, future: Any = None, horizon: int | None = None
+    ) -> Frame:
         """Return the attention weights of each forecast step over the steps of the past.
 
         Args:
@@ -836,9 +967,10 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             horizon: As for `predict`.
 
         Returns:
-            A frame of the kind that came in, sorted by series, step and past step: `unique_id`, `ds` (of the
-            forecast), `past_ds` and `weight`, which sum to one over the past steps; with several members their mean.
-            A network that reads segments has one weight a segment, at its last step.
+            A frame of the kind that came in, sorted by series, step and past step: `unique_id`,
+            `ds` (of the forecast), `past_ds` and `weight`, which sum to one over the past steps;
+            with several members their mean. A network that reads segments has one weight a segment,
+            at its last step.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -865,14 +997,16 @@ class Forecaster(LearningEstimator[FittedForecaster]):
     ) -> None:
         """Write a report as one HTML page that needs no other file.
 
-        It shows the series with their forecasts, the scores of a backtest and of naive forecasts, and the largest
-        errors. The importance of covariates, the training curve and all settings follow.
+        It shows the series with their forecasts, the scores of a backtest and of naive forecasts,
+        and the largest errors. The importance of covariates, the training curve and all settings
+        follow.
 
         Args:
             path: Path of the page, which appears whole or not at all.
-            df: The rows to forecast from; `None` takes those of `fit`, which a loaded forecaster does not have.
-            future: As for `predict`; without it a forecaster that needs it, for future covariates or irregular stamps,
-                shows no forecast.
+            df: The rows to forecast from; `None` takes those of `fit`, which a loaded forecaster
+                does not have.
+            future: As for `predict`; without it a forecaster that needs it, for future covariates
+                or irregular stamps, shows no forecast.
             backtest: A frame from `backtest`, perhaps with other models' forecasts.
             n_windows: Cutoffs of a backtest where none is given; it trains once more. 0 for none.
             title: Title of the page.
@@ -891,27 +1025,38 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             options = self._resolved(self._seed(fitted))
             backtest = cutoffs.table(fits_at(cutoffs.frames, options, fitted, TrainingRun()), 0)
         shown = {"title": title or "Forecast report", "unit": unit, "max_series": max_series}
-        write_report(fitted, df, frame, self._options, path=path, future=future, backtest=backtest, **shown)
+        write_report(
+            fitted, df, frame, self._options, path=path, future=future, backtest=backtest, **shown
+        )
 
-    def export(self, path: str | os.PathLike[str], *, horizon: int | str | None = None, scaling: str = "past") -> None:
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        horizon: int | str | None = None,
+        scaling: str = "past",
+    ) -> None:
         """Write the forecaster to one ONNX file, which forecasts any series from its raw past wherever ONNX runs.
 
-        The file fills gaps, scales, forecasts, calibrates and returns to the data's units. It reads `past`, the values
-        of each window, `[batch, time]` of any length (`[batch, time, D]` with several targets), NaN where one is
-        missing; where the forecaster has a calendar also `stamps` and `future_stamps`, seconds since 1970, and where it
-        has covariates their encoded features, named in the file's metadata. It returns `point`, `[batch, horizon]`, and
+        The file fills gaps, scales, forecasts, calibrates and returns to the data's units. It reads
+        `past`, the values of each window, `[batch, time]` of any length (`[batch, time, D]` with
+        several targets), NaN where one is missing; where the forecaster has a calendar also
+        `stamps` and `future_stamps`, seconds since 1970, and where it has covariates their encoded
+        features, named in the file's metadata. It returns `point`, `[batch, horizon]`, and
         `quantiles`, `[batch, horizon, Q]`, in rising order.
 
         Args:
             path: Path of the file, which appears whole or not at all.
-            horizon: Steps to forecast: a number, `any` for an input named `horizon`, or `None` for the trained one.
-            scaling: `past` scales each window by all of its values, as `predict(df=…)` does a new series. `given`
-                reads `loc` and `scale` (and `unit` of logarithms), `[batch, D]` each, such as those of a known series
-                in `series_state_.scaler`.
+            horizon: Steps to forecast: a number, `any` for an input named `horizon`, or `None` for
+                the trained one.
+            scaling: `past` scales each window by all of its values, as `predict(df=…)` does a new
+                series. `given` reads `loc` and `scale` (and `unit` of logarithms), `[batch, D]`
+                each, such as those of a known series in `series_state_.scaler`.
 
         Raises:
             NotFittedError: `fit` was not called.
-            SpecError: An option is impossible, or the forecaster has a component that ONNX has no operators for.
+            SpecError: An option is impossible, or the forecaster has a component that ONNX has no
+                operators for.
             MissingPackageError: The package `ndonnx` is not installed.
             SaveError: The file could not be written.
         """

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# Most windows that covariates are judged by, spread evenly over all: more would take longer and hardly say more.
+# Most windows that covariates are judged by, spread evenly over all: more would take longer and
+# hardly say more.
 MOST_WINDOWS = 1000
 # Smaller effects of covariates in scaled units are rounding.
 LEAST_EFFECT = 1e-6
@@ -39,7 +40,13 @@ def in_sample(fitted: FittedForecaster, df: Any, step_size: int) -> Any:
 
 
 def model_inputs(
-    fitted: FittedForecaster, df: Any, step_size: int | None, horizon: int | None, *, future: Any, member: int
+    fitted: FittedForecaster,
+    df: Any,
+    step_size: int | None,
+    horizon: int | None,
+    *,
+    future: Any,
+    member: int,
 ) -> ModelInputs:
     """Return the inputs of one of the networks; see `Forecaster.model_inputs`.
 
@@ -62,10 +69,17 @@ def model_inputs(
         labels = _labels(frame if ahead.cold is None else ahead.cold.frame, ahead.origins)
         return candidate.model_inputs(place, ahead.reader, ahead.origins, labels, truth=None)
     if future is not None:
-        raise SpecError("future", expected="None with step_size", received="a frame", hint="The rows contain it.")
+        raise SpecError(
+            "future",
+            expected="None with step_size",
+            received="a frame",
+            hint="The rows contain it.",
+        )
     frame, origins = fitted.past_windows(df, step_size, steps)
     reader = fitted.series.reader(frame, origins)
-    return candidate.model_inputs(place, reader, origins, _labels(frame, origins), truth=origins.truth(reader))
+    return candidate.model_inputs(
+        place, reader, origins, _labels(frame, origins), truth=origins.truth(reader)
+    )
 
 
 def _networks(fitted: FittedForecaster, method: str) -> list[tuple[FittedCandidate, int]]:
@@ -93,10 +107,12 @@ def attention(fitted: FittedForecaster, df: Any, future: Any, horizon: int | Non
     steps = fitted.steps_ahead(frame, future, horizon)
     weights = fitted.blend.attention(steps.reader, steps.origins)
     # Steps that no forecast reads and those before a series' first row are left out.
-    read, back = (weights != 0).any(axis=(0, 1)), np.arange(weights.shape[2])[::-1]
+    read = (weights != 0).any(axis=(0, 1))
+    back = np.arange(weights.shape[2])[::-1]
     inside = np.broadcast_to(read & (back < frame.source.lengths[:, None, None]), weights.shape)
     series, step, place = np.nonzero(inside)
-    ahead, past = series * weights.shape[1] + step, frame.source.ends[series] - 1 - back[place]
+    ahead = series * weights.shape[1] + step
+    past = frame.source.ends[series] - 1 - back[place]
     times = {frame.schema.columns.ds: steps.stamps[ahead], "past_ds": frame.stamps[past]}
     return frame.schema.build(as_ids(frame.source.ids)[series], times, {"weight": weights[inside]})
 
@@ -112,22 +128,36 @@ def contributions(fitted: FittedForecaster, df: Any, future: Any, horizon: int |
     """
     frame = fitted.rows_to_forecast(df)
     steps = fitted.steps_ahead(frame, future, horizon)
-    alias, scaler, encoder = fitted.output.alias, steps.origins.scalers(steps.reader), fitted.series.builder.future
+    alias = fitted.output.alias
+    scaler = steps.origins.scalers(steps.reader)
+    encoder = fitted.series.builder.future
     pairs = zip(fitted.blend.shares, fitted.candidates, strict=True)
-    effects = np.asarray(sum(share * each.contributions(steps.reader, steps.origins) for share, each in pairs))
-    point = fitted.blend_of(steps).forecast(steps.reader, steps.origins, ForecastRequest(fitted.output.point))[..., 0]
+    effects = np.asarray(
+        sum(share * each.contributions(steps.reader, steps.origins) for share, each in pairs)
+    )
+    point = fitted.blend_of(steps).forecast(
+        steps.reader, steps.origins, ForecastRequest(fitted.output.point)
+    )[..., 0]
     rest = scaler.inverse(scaler.transform(point) - effects.sum(axis=-1))
-    total = np.where(np.abs(effects.sum(axis=-1)) < LEAST_EFFECT, LEAST_EFFECT, effects.sum(axis=-1))
+    total = np.where(
+        np.abs(effects.sum(axis=-1)) < LEAST_EFFECT, LEAST_EFFECT, effects.sum(axis=-1)
+    )
     # The mean slope of the scaling on the way from the rest to the forecast.
     slope = (point - scaler.inverse(scaler.transform(point) - total)) / total
     values = {alias: point, f"{alias}-rest": rest}
     features = np.broadcast_to(effects, (*point.shape, max(1, encoder.width)))
-    for name, stop, width in zip(encoder.names, np.cumsum(encoder.widths), encoder.widths, strict=True):
+    for name, stop, width in zip(
+        encoder.names, np.cumsum(encoder.widths), encoder.widths, strict=True
+    ):
         values[name] = slope * features[..., stop - width : stop].sum(axis=-1)
-    return frame.schema.to_long(frame.source.ids, {frame.schema.columns.ds: steps.stamps}, values, steps.of_targets)
+    return frame.schema.to_long(
+        frame.source.ids, {frame.schema.columns.ds: steps.stamps}, values, steps.of_targets
+    )
 
 
-def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repeats: int, seed: int) -> pd.DataFrame:
+def covariate_importance(
+    fitted: FittedForecaster, df: Any, *, metric: str, repeats: int, seed: int
+) -> pd.DataFrame:
     """Return the importance of covariates; see `Forecaster.covariate_importance`.
 
     Args:
@@ -145,8 +175,14 @@ def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repe
     if not owners:
         expected = "a network that was trained on this data alone"
         network = Option("preset", "segment")
-        more = Phrase("Fit with ", network, " to have its network in any case; Forecaster.explain shows effects.")
-        raise SpecError("covariate_importance", expected=expected, received="the pretrained network", hint=more)
+        more = Phrase(
+            "Fit with ",
+            network,
+            " to have its network in any case; Forecaster.explain shows effects.",
+        )
+        raise SpecError(
+            "covariate_importance", expected=expected, received="the pretrained network", hint=more
+        )
     frame = fitted.series.checked(fitted.rows_of_fit(df))
     # With this step about twice the windows that are judged come after the training rows.
     is_new = ~fitted.series.trained_rows(frame)
@@ -157,10 +193,18 @@ def covariate_importance(fitted: FittedForecaster, df: Any, *, metric: str, repe
         expected = "two windows or more that were not trained on"
         hint = "Give newer rows, or fit with a larger validation_fraction."
         raise DataError(option="df", expected=expected, received=str(len(untrained)), hint=hint)
-    origins = origins.take(untrained[np.unique(np.linspace(0, len(untrained) - 1, MOST_WINDOWS).astype(int))])
-    reader, labels = fitted.series.reader(frame, origins), _labels(frame, origins)
+    origins = origins.take(
+        untrained[np.unique(np.linspace(0, len(untrained) - 1, MOST_WINDOWS).astype(int))]
+    )
+    reader = fitted.series.reader(frame, origins)
+    labels = _labels(frame, origins)
     truth = origins.truth(reader)
-    windows = (candidate.model_inputs(place, reader, origins, labels, truth=truth) for candidate, place in owners)
-    tables = [covariate_importance(each, metric=metric, repeats=repeats, seed=seed) for each in windows]
+    windows = (
+        candidate.model_inputs(place, reader, origins, labels, truth=truth)
+        for candidate, place in owners
+    )
+    tables = [
+        covariate_importance(each, metric=metric, repeats=repeats, seed=seed) for each in windows
+    ]
     mean: pd.DataFrame = pd.concat(tables).groupby("covariate", as_index=False, sort=False).mean()
     return mean.sort_values("importance", ascending=False, kind="stable", ignore_index=True)

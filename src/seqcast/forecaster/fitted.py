@@ -49,15 +49,17 @@ class StepsAhead:
     @property
     def of_targets(self) -> Array:
         """Which of them are steps of each target, `[N, H, D]`."""
-        return np.broadcast_to(self.exist[:, :, None], (*self.exist.shape, self.reader.scaler.loc.shape[1]))
+        return np.broadcast_to(
+            self.exist[:, :, None], (*self.exist.shape, self.reader.scaler.loc.shape[1])
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class FittedForecaster:
     """Everything that a forecaster has learnt by `fit`, with the methods that use it.
 
-    It never changes: `fit`, `update`, `refit` and `finetune` of a `Forecaster` make another one. Threads that predict
-    therefore see the old one or the new one, never a mixture.
+    It never changes: `fit`, `update`, `refit` and `finetune` of a `Forecaster` make another one.
+    Threads that predict therefore see the old one or the new one, never a mixture.
 
     Args:
         series: Scaling and last rows of each series, and how rows become features.
@@ -70,9 +72,11 @@ class FittedForecaster:
         calibrations: The calibration of each target's intervals; empty for none.
         short_series: Names of the series whose contexts were padded in training.
         skipped: The error of each series that was left out, by name.
-        tried: The training history of a network without a share, where no candidate with one was trained.
+        tried: The training history of a network without a share, where no candidate with one was
+            trained.
         copula_source: The copula of sample paths, or the windows that it is learnt from.
-        frame: The rows of the fit; `None` in a loaded forecaster, and where they were read from files.
+        frame: The rows of the fit; `None` in a loaded forecaster, and where they were read from
+            files.
     """
 
     series: SeriesState
@@ -104,12 +108,16 @@ class FittedForecaster:
     @property
     def trained_networks(self) -> tuple[Engine, ...]:
         """The engine of each network that learnt from the data alone."""
-        return tuple(engine for each in self.by_learning if each.trainings for engine in each.networks)
+        return tuple(
+            engine for each in self.by_learning if each.trainings for engine in each.networks
+        )
 
     @property
     def histories(self) -> tuple[History, ...]:
         """The training history of each network."""
-        return tuple(history for candidate in self.by_learning for history in candidate.histories) or (self.tried,)
+        return tuple(
+            history for candidate in self.by_learning for history in candidate.histories
+        ) or (self.tried,)
 
     @property
     def trainings(self) -> tuple[TrainingSpec, ...]:
@@ -130,23 +138,31 @@ class FittedForecaster:
     @property
     def can_draw(self) -> bool:
         """Whether it has intervals, of a distribution or by calibration, so that sample paths can be drawn."""
-        return bool(self.calibrations) or all(each.is_probabilistic or each.intervals for each in self.candidates)
+        return bool(self.calibrations) or all(
+            each.is_probabilistic or each.intervals for each in self.candidates
+        )
 
     @property
     def context_length(self) -> int | None:
         """Steps of past that a candidate needs; `None` where they take any number."""
-        return max([each.context_length for each in self.candidates if each.context_length is not None], default=None)
+        return max(
+            [each.context_length for each in self.candidates if each.context_length is not None],
+            default=None,
+        )
 
     @property
     def rows_before(self) -> int:
         """Rows that a series has before the first forecast of its past.
 
-        They are the context of a trained network. Without one they are two seasons, and eight at least: the pretrained
-        network may read more, but needs no more. Where no window may be padded, they are a whole context.
+        They are the context of a trained network. Without one they are two seasons, and eight at
+        least: the pretrained network may read more, but needs no more. Where no window may be
+        padded, they are a whole context.
         """
         if not self.series.fill:
             return self.series.context_length
-        return self.context_length or min(self.series.context_length, max(2 * self.season_length, LEAST_ROWS_BEFORE))
+        return self.context_length or min(
+            self.series.context_length, max(2 * self.season_length, LEAST_ROWS_BEFORE)
+        )
 
     @property
     def blend(self) -> Blend:
@@ -197,7 +213,9 @@ class FittedForecaster:
         if df is None:
             return self.series.frame
         empty = self.panel.lends
-        return self.series.with_history(self.read(with_blank_rows(self.series, df) if empty else df), empty=empty)
+        return self.series.with_history(
+            self.read(with_blank_rows(self.series, df) if empty else df), empty=empty
+        )
 
     @functools.cached_property
     def panel(self) -> Panel:
@@ -216,11 +234,16 @@ class FittedForecaster:
         if df is not None:
             return self.read(df)
         if self.frame is None:
-            expected, received = "the rows of fit", "a forecaster that was loaded, or fitted to files"
-            raise NotFittedError("df", expected=expected, received=received, hint="Files hold no rows; give them.")
+            expected = "the rows of fit"
+            received = "a forecaster that was loaded, or fitted to files"
+            raise NotFittedError(
+                "df", expected=expected, received=received, hint="Files hold no rows; give them."
+            )
         return self.frame
 
-    def past_windows(self, df: Any, step_size: Any, horizon: int | None = None) -> tuple[LongFrame, Origins]:
+    def past_windows(
+        self, df: Any, step_size: Any, horizon: int | None = None
+    ) -> tuple[LongFrame, Origins]:
         """Return some rows, or else those of the fit, and origins among them, each with a whole horizon after it.
 
         Args:
@@ -232,38 +255,53 @@ class FittedForecaster:
             NotFittedError: The rows of the fit are not in memory.
             DataError: Something in the frame is wrong, or no series is long enough.
         """
-        frame, steps = self.rows_of_fit(df), self.output.horizon if horizon is None else horizon
+        frame = self.rows_of_fit(df)
+        steps = self.output.horizon if horizon is None else horizon
         origins = Origins.every(frame, steps, self.rows_before, check_int("step_size", step_size))
         return self.series.checked(frame), origins
 
     def steps_ahead(
-        self, frame: LongFrame, future: Any = None, horizon: int | None = None, panel: Panel | None = None
+        self,
+        frame: LongFrame,
+        future: Any = None,
+        horizon: int | None = None,
+        panel: Panel | None = None,
     ) -> StepsAhead:
         """Return the steps after the last row of each series, with the features of the known future.
 
         Args:
             frame: The series to forecast, categories numbered as at fit.
             future: The user's frame of future steps, or `None`.
-            horizon: Number of steps; `None` is the trained one, with irregular stamps all that the frame has.
-            panel: The series that those with few rows borrow from; `None` takes the remembered ones.
+            horizon: Number of steps; `None` is the trained one, with irregular stamps all that the
+                frame has.
+            panel: The series that those with few rows borrow from; `None` takes the remembered
+                ones.
 
         Raises:
-            DataError: The frame is missing, not needed or wrong, or does not cover the horizon; or a context is too
-                short.
+            DataError: The frame is missing, not needed or wrong, or does not cover the horizon; or
+                a context is too short.
         """
-        series, columns, last = self.series, frame.schema.columns, frame.last_stamps
-        known, frequency, names = series.builder.future, series.frequency, series.builder.future.names
+        series = self.series
+        columns = frame.schema.columns
+        last = frame.last_stamps
+        known = series.builder.future
+        frequency = series.frequency
+        names = series.builder.future.names
         check_future_given(future, columns, names, needed=bool(names) or frequency is None)
-        ids, gaps = frame.source.ids, series.fill
+        ids = frame.source.ids
+        gaps = series.fill
         known_rows = frame_of(future, ids)
-        read = functools.partial(read_future, known_rows, columns, names, ids, like=frame.stamps, gaps=gaps)
+        read = functools.partial(
+            read_future, known_rows, columns, names, ids, like=frame.stamps, gaps=gaps
+        )
         if frequency is None:
             rows = read()
             stamps, values, exist = rows.after(last, horizon)
             values = known.align(values, rows.kinds, "future", ids.__getitem__)
         else:
             steps = self.output.horizon if horizon is None else horizon
-            stamps, exist = frequency.following(last, steps), np.ones((len(frame.source), steps), dtype=bool)
+            stamps = frequency.following(last, steps)
+            exist = np.ones((len(frame.source), steps), dtype=bool)
             values = np.zeros((*exist.shape, 0))
             if names:
                 rows = read()
@@ -277,7 +315,9 @@ class FittedForecaster:
         if reader.future:
             # Gaps are filled forward, from the past where needed.
             before = reader.last_future(origins.series, origins.stops)[:, None]
-            origins = replace(origins, future=forward_fill(np.concatenate([before, features], axis=1))[:, 1:])
+            origins = replace(
+                origins, future=forward_fill(np.concatenate([before, features], axis=1))[:, 1:]
+            )
         return StepsAhead(stamps, reader, origins, exist, cold)
 
     def _reader(self, frame: LongFrame, origins: Origins, cold: ColdStart | None) -> WindowReader:
@@ -297,7 +337,11 @@ class FittedForecaster:
         Raises:
             SpecError: There are no intervals of a level.
         """
-        with_intervals = self.is_probabilistic or self.calibrations or any(each.intervals for each in self.candidates)
+        with_intervals = (
+            self.is_probabilistic
+            or self.calibrations
+            or any(each.intervals for each in self.candidates)
+        )
         fitted = self.output.level if with_intervals else ()
         if level is None:
             return ForecastRequest(self.output.point, fitted)
@@ -338,13 +382,14 @@ class FittedForecaster:
     ) -> tuple[Any, Array]:
         """Forecast series for several owners, who may own the same series with different rows.
 
-        Each owner gets the forecasts of `forecast` for its rows alone, but for rounding in single precision. An error
-        does not name the owner: call again for each alone.
+        Each owner gets the forecasts of `forecast` for its rows alone, but for rounding in single
+        precision. An error does not name the owner: call again for each alone.
 
         Args:
             df: A pandas frame with a column of ids, as for `Forecaster.predict`.
             owners: Number of the owner of each row, `[rows]`.
-            remembered: Whether to forecast from remembered rows; `df` then only names series, by their ids.
+            remembered: Whether to forecast from remembered rows; `df` then only names series, by
+                their ids.
             horizon: As for `Forecaster.predict`.
             level: As for `Forecaster.predict`.
             future: As for `Forecaster.predict`.
@@ -379,7 +424,9 @@ class FittedForecaster:
         if future is not None and future_owners is not None:
             future = owned.renamed_future(future, future_owners)
         frame = replace(frame, schema=replace(frame.schema, id_dtype=owned.dtype))
-        return owned.restored(each.forecast(frame, request, horizon=horizon, future=future, panel=self.panel))
+        return owned.restored(
+            each.forecast(frame, request, horizon=horizon, future=future, panel=self.panel)
+        )
 
     def paths(self, frame: LongFrame, samples: int, **ahead: Any) -> Any:
         """Draw sample paths of the steps after the last rows of a frame.
@@ -391,9 +438,13 @@ class FittedForecaster:
         """
         steps = self.steps_ahead(frame, **ahead)
         drawn = np.stack(list(self.drawn(frame, steps, samples)))
-        return frame.schema.paths_to_long(frame.source.ids, steps.stamps, self.output.alias, drawn, steps.of_targets)
+        return frame.schema.paths_to_long(
+            frame.source.ids, steps.stamps, self.output.alias, drawn, steps.of_targets
+        )
 
-    def drawn(self, frame: LongFrame, steps: StepsAhead, samples: int, argument: str = "samples") -> Iterator[Array]:
+    def drawn(
+        self, frame: LongFrame, steps: StepsAhead, samples: int, argument: str = "samples"
+    ) -> Iterator[Array]:
         """Yield the sample paths of each series, `[samples, H, D]`.
 
         Args:
@@ -406,8 +457,11 @@ class FittedForecaster:
             SpecError: Only a point is forecast.
         """
         if not self.can_draw:
-            expected, received = "a forecaster with intervals, from which paths are drawn", "one that forecasts a point"
-            hint = Phrase("Fit with a level, with ", Option("calibrate", True), ", or with another head.")
+            expected = "a forecaster with intervals, from which paths are drawn"
+            received = "one that forecasts a point"
+            hint = Phrase(
+                "Fit with a level, with ", Option("calibrate", True), ", or with another head."
+            )
             raise SpecError(argument, expected=expected, received=received, hint=hint)
         blend = replace(self.blend_of(steps), copula=self.copula)
         return blend.paths(steps.reader, steps.origins, frame.cutoffs, samples)
@@ -423,9 +477,13 @@ class FittedForecaster:
         origins = Origins.at_ends(frame if cold is None else cold.frame, 1)
         states = self.blend.states(self._reader(frame, origins, cold), origins)
         values = {f"state_{place + 1}": column for place, column in enumerate(states.T)}
-        return frame.schema.build(as_ids(frame.source.ids), {frame.schema.columns.ds: frame.last_stamps}, values)
+        return frame.schema.build(
+            as_ids(frame.source.ids), {frame.schema.columns.ds: frame.last_stamps}, values
+        )
 
-    def export(self, path: str | os.PathLike[str], *, horizon: int | str | None, scaling: str) -> None:
+    def export(
+        self, path: str | os.PathLike[str], *, horizon: int | str | None, scaling: str
+    ) -> None:
         """Write a file in ONNX; see `Forecaster.export`.
 
         Args:
@@ -441,7 +499,8 @@ class FittedForecaster:
 
         series = self.series
         if self.output.point == "mean" and series.scaler.unit is not None:
-            expected, hint = "point='median' with a scale of logarithms", "Set point, or fit with another scale."
+            expected = "point='median' with a scale of logarithms"
+            hint = "Set point, or fit with another scale."
             raise SpecError("export", expected=expected, received="point='mean'", hint=hint)
         names, calendar = self._exported_features()
         model = SeriesModel(
@@ -457,7 +516,11 @@ class FittedForecaster:
             calibrations=self.calibrations,
             support=series.support,
             alias=self.output.alias,
-            facts={"frequency": self.frequency, "season_length": self.season_length, "missing": self.rows.missing},
+            facts={
+                "frequency": self.frequency,
+                "season_length": self.season_length,
+                "missing": self.rows.missing,
+            },
         )
         write_series_model(path, model, horizon=horizon, scaling=scaling)
 
@@ -465,7 +528,8 @@ class FittedForecaster:
         """Return the names of the features that a file reads, and the cycles that it computes from stamps."""
         from seqcast.export import is_cyclic
 
-        builder, targets = self.series.builder, self.series.schema.columns.targets
+        builder = self.series.builder
+        targets = self.series.schema.columns.targets
         names = builder.input_names(targets)
         if not self.trainings:
             return {"past": targets, "y": targets}, ()

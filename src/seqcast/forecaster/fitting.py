@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from seqcast.data.frames import LongFrame
-from seqcast.engine import DivergedJobsError, Engine, InterruptedJobs, Outcome, TrainingJob, run_jobs
+from seqcast.engine import (
+    DivergedJobsError,
+    Engine,
+    InterruptedJobs,
+    Outcome,
+    TrainingJob,
+    run_jobs,
+)
 from seqcast.errors import DataError, SpecError, TrainingError
 from seqcast.forecaster.calibration import calibrate, copula_of_fit
 from seqcast.forecaster.candidates import Candidate, FittedCandidate
@@ -17,9 +24,17 @@ from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.planning import FitPlan, Place
 from seqcast.pretrained import sharing_inputs
 from seqcast.runtime import Array, Executor, say, warn_user
-from seqcast.training import CheckpointFolder, Deadline, History, check_callbacks, check_observers, for_network
+from seqcast.training import (
+    CheckpointFolder,
+    Deadline,
+    History,
+    check_callbacks,
+    check_observers,
+    for_network,
+)
 
-# More networks are trained while those of the last round lowered the hold-out loss by this fraction.
+# More networks are trained while those of the last round lowered the hold-out loss by this
+# fraction.
 LEAST_GAIN = 0.002
 # Number of windows whose forecasts are timed before a training by the clock.
 FEW = 64
@@ -31,8 +46,8 @@ class Cluster(Protocol):
 
     An implementation keeps these promises:
 
-    - `train` ends as `TrainingJob.train` does, with the same errors; an engine whose training was stopped has the best
-      weights so far.
+    - `train` ends as `TrainingJob.train` does, with the same errors; an engine whose training was
+      stopped has the best weights so far.
     - `storage` is a folder that all workers see; `None` where they are on this machine.
     """
 
@@ -70,7 +85,9 @@ class Cluster(Protocol):
         """
 
 
-def check_cluster(on: Any, *, time_limit: Any = None, callbacks: Sequence[Any] | None = None) -> Cluster | None:
+def check_cluster(
+    on: Any, *, time_limit: Any = None, callbacks: Sequence[Any] | None = None
+) -> Cluster | None:
     """Return where a fit trains; `None` is this machine.
 
     Args:
@@ -79,16 +96,19 @@ def check_cluster(on: Any, *, time_limit: Any = None, callbacks: Sequence[Any] |
         callbacks: Its argument of that name.
 
     Raises:
-        SpecError: It is no cluster; there is a time limit, on whose end workers would not agree; or there are
-            callbacks, which other machines would call.
+        SpecError: It is no cluster; there is a time limit, on whose end workers would not agree; or
+            there are callbacks, which other machines would call.
     """
     if on is None:
         return None
     if not isinstance(on, Cluster):
         hint = "Make one: seqcast.distributed.RayCluster(workers=4)."
-        raise SpecError("on", expected="a RayCluster, or None for this machine", received=repr(on), hint=hint)
+        raise SpecError(
+            "on", expected="a RayCluster, or None for this machine", received=repr(on), hint=hint
+        )
     if time_limit is not None:
-        expected, hint = "None with on: workers would not agree when it is over", "Say with epochs how long to train."
+        expected = "None with on: workers would not agree when it is over"
+        hint = "Say with epochs how long to train."
         raise SpecError("time_limit", expected=expected, received=repr(time_limit), hint=hint)
     if callbacks:
         hint = "Leave them out and read histories_ afterwards, or train on this machine."
@@ -105,9 +125,10 @@ class TrainingRun:
         verbose: 0 is silent, 1 shows progress.
         folder: Where their states are written; `None` for no checkpoints.
         deadline: When all trainings have to end; `None` for no limit.
-        callbacks: Keras callbacks. Observers see each network, others the one that is trained on the data alone.
-        on: Workers that train one network together, or one of several each; `None` is this machine. With them there
-            are no callbacks, see `check_cluster`.
+        callbacks: Keras callbacks. Observers see each network, others the one that is trained on
+            the data alone.
+        on: Workers that train one network together, or one of several each; `None` is this machine.
+            With them there are no callbacks, see `check_cluster`.
     """
 
     verbose: int = 0
@@ -116,7 +137,9 @@ class TrainingRun:
     callbacks: Sequence[Any] = ()
     on: Cluster | None = None
 
-    def run_jobs(self, jobs: Sequence[TrainingJob], callbacks: Sequence[Sequence[Any]] = ()) -> list[Outcome]:
+    def run_jobs(
+        self, jobs: Sequence[TrainingJob], callbacks: Sequence[Sequence[Any]] = ()
+    ) -> list[Outcome]:
         """Train several networks side by side; see `seqcast.engine.training_jobs.run_jobs`.
 
         Args:
@@ -124,7 +147,13 @@ class TrainingRun:
             callbacks: The Keras callbacks of each.
         """
         executor = None if self.on is None else self.on.executor()
-        return run_jobs(jobs, verbose=self.verbose, deadline=self.deadline, callbacks=callbacks, executor=executor)
+        return run_jobs(
+            jobs,
+            verbose=self.verbose,
+            deadline=self.deadline,
+            callbacks=callbacks,
+            executor=executor,
+        )
 
     def check_callbacks(self, plan: FitPlan) -> None:
         """Refuse callbacks that cannot observe the trainings of a plan, before any of them begins.
@@ -141,7 +170,9 @@ class TrainingRun:
         if self.folder is not None:
             check_observers(self.callbacks, "observers only with checkpoint")
         elif ours > 1:
-            check_observers(self.callbacks, f"copies for worker processes, of {ours} networks", in_workers=True)
+            check_observers(
+                self.callbacks, f"copies for worker processes, of {ours} networks", in_workers=True
+            )
         for job in jobs:
             check_callbacks(self.callbacks_of(job, alone=len(jobs) == 1))
 
@@ -169,7 +200,10 @@ class TrainingRun:
         folder = self.folder
         if folder is None:
             return plan
-        written = (tuple(job.with_checkpoints(folder, f"{name}{job.log_name}") for job in jobs) for jobs in plan.jobs)
+        written = (
+            tuple(job.with_checkpoints(folder, f"{name}{job.log_name}") for job in jobs)
+            for jobs in plan.jobs
+        )
         return replace(plan, jobs=tuple(written))
 
 
@@ -196,8 +230,9 @@ def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
         The fitted forecaster.
 
     Raises:
-        TrainingError: Training diverged. Its `best` is a fitted forecaster with the best weights so far of a single
-            network, or the members of an ensemble that had finished; `None` where there are none.
+        TrainingError: Training diverged. Its `best` is a fitted forecaster with the best weights so
+            far of a single network, or the members of an ensemble that had finished; `None` where
+            there are none.
         SpecError: There are callbacks that cannot observe these trainings.
         InterruptedFit: The user interrupted; its `fitted` is such a forecaster.
         KeyboardInterrupt: The user interrupted before there was any network.
@@ -205,7 +240,8 @@ def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
     run.check_callbacks(plan)
     if run.deadline is not None and plan.by_place:
         run = replace(run, deadline=replace(run.deadline, after=_seconds_after(plan)))
-    plan, trained = run.prepared(plan), dict[Place, Outcome]()
+    plan = run.prepared(plan)
+    trained = dict[Place, Outcome]()
     best: FittedForecaster | None = None
     loss = math.inf
     for places in plan.rounds(timed=run.deadline is not None):
@@ -223,7 +259,8 @@ def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
                 raise
             warn_user(f"the last networks were left out, since one of them diverged: {error}")
             break
-        before, loss = loss, newest.choice.losses.get("blend", math.inf) if newest.trainings else math.inf
+        before = loss
+        loss = newest.choice.losses.get("blend", math.inf) if newest.trainings else math.inf
         if run.verbose and plan.rows.options.round_size is not None and math.isfinite(loss):
             say(f"seqcast: {len(newest.trainings)} networks, quantile loss {loss:.4g}")
         best = newest if best is None or loss < before else best
@@ -237,12 +274,16 @@ def _seconds_after(plan: FitPlan) -> float | None:
 
     They are `None` where every candidate is trained first.
     """
-    ready = [each for each, jobs in zip(plan.candidates, plan.jobs, strict=True) if not each.learns_alone]
+    ready = [
+        each for each, jobs in zip(plan.candidates, plan.jobs, strict=True) if not each.learns_alone
+    ]
     hold_out = plan.hold_out
     if hold_out is None or not len(hold_out) or not ready:
         return None
     versions = ready[-1].fitted(plan.rows, {})
-    few = replace(hold_out, origins=hold_out.origins.take(slice(None, None, -(-len(hold_out.origins) // FEW))))
+    few = replace(
+        hold_out, origins=hold_out.origins.take(slice(None, None, -(-len(hold_out.origins) // FEW)))
+    )
     few.forecast(versions[-1])  # the first time compiles
     began = time.perf_counter()
     few.forecast(versions[-1])
@@ -251,15 +292,17 @@ def _seconds_after(plan: FitPlan) -> float | None:
     return each * len(plan.candidates) * (len(hold_out.origins) + 2 * calibrated)
 
 
-def _train(plan: FitPlan, places: Sequence[Place], run: TrainingRun, trained: dict[Place, Outcome]) -> None:
+def _train(
+    plan: FitPlan, places: Sequence[Place], run: TrainingRun, trained: dict[Place, Outcome]
+) -> None:
     """Train the networks at some places.
 
     Args:
         plan: The plan.
         places: The places of the jobs.
         run: How they are run.
-        trained: Outcomes by place, to which those of these jobs are added, also those before an interruption or a
-            divergence.
+        trained: Outcomes by place, to which those of these jobs are added, also those before an
+            interruption or a divergence.
 
     Raises:
         TrainingError: Training diverged.
@@ -282,7 +325,8 @@ def _train(plan: FitPlan, places: Sequence[Place], run: TrainingRun, trained: di
         return
     # One after another, each with all cores, or all workers.
     for number, place in enumerate(places):
-        job, deadline = jobs[place], run.deadline
+        job = jobs[place]
+        deadline = run.deadline
         engine = job.engine()
         if deadline is not None:
             deadline = deadline.of_next(len(places) - number)
@@ -290,10 +334,14 @@ def _train(plan: FitPlan, places: Sequence[Place], run: TrainingRun, trained: di
             if run.on is not None:
                 history = run.on.train(job, engine, verbose=run.verbose)
             else:
-                history = job.train(engine, verbose=run.verbose, deadline=deadline, callbacks=callbacks[number])
+                history = job.train(
+                    engine, verbose=run.verbose, deadline=deadline, callbacks=callbacks[number]
+                )
         except (KeyboardInterrupt, TrainingError) as error:
             if engine.model is not None:
-                trained[place] = Outcome(engine, getattr(error, "history", History(interrupted=True)), job)
+                trained[place] = Outcome(
+                    engine, getattr(error, "history", History(interrupted=True)), job
+                )
             raise
         trained[place] = Outcome(engine, history, job)
 
@@ -321,7 +369,9 @@ def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedForecast
     for number, (plan, (places,)) in enumerate(zip(prepared, rounds, strict=True), 1):
         for k, place in enumerate(places, 1):
             network = f", network {k} of {len(places)}" if len(places) > 1 else ""
-            jobs.append(replace(plan.by_place[place], title=f"training {number} of {len(plans)}{network}"))
+            jobs.append(
+                replace(plan.by_place[place], title=f"training {number} of {len(plans)}{network}")
+            )
     try:
         outcomes = iter(run.run_jobs(jobs) if jobs else ())
     except DivergedJobsError as diverged:
@@ -344,11 +394,16 @@ def _chosen(plan: FitPlan, trained: Mapping[Place, Outcome]) -> FittedForecaster
         plan: The plan.
         trained: The outcomes of its jobs, by their places; some are missing after an interruption.
     """
-    rows, hold_out = plan.rows, plan.hold_out
+    rows = plan.rows
+    hold_out = plan.hold_out
     learnt = _learnt(plan, trained, hold_out)
     fitted = [each.fitted for each in learnt]
     choice = _choice(learnt, hold_out) if plan.choice is None else plan.choice.among(fitted)
-    tried = (trained[place].history for place in sorted(trained) if plan.candidates[place[0]].learns_alone)
+    tried = (
+        trained[place].history
+        for place in sorted(trained)
+        if plan.candidates[place[0]].learns_alone
+    )
     return FittedForecaster(
         series=rows.series,
         season_length=rows.season_length,
@@ -381,22 +436,29 @@ class _Learnt:
     judge: FittedCandidate | None = None
 
 
-def _learnt(plan: FitPlan, trained: Mapping[Place, Outcome], hold_out: HoldOut | None) -> list[_Learnt]:
+def _learnt(
+    plan: FitPlan, trained: Mapping[Place, Outcome], hold_out: HoldOut | None
+) -> list[_Learnt]:
     """Return the results of each candidate, without those that cannot learn enough from the rows.
 
     Raises:
         DataError: No candidate can.
     """
-    learnt, missing = list[_Learnt](), list[DataError]()
+    learnt = list[_Learnt]()
+    missing = list[DataError]()
     for place, candidate in enumerate(plan.candidates):
-        outcomes = {number: trained[owner, number] for owner, number in sorted(trained) if owner == place}
+        outcomes = {
+            number: trained[owner, number] for owner, number in sorted(trained) if owner == place
+        }
         try:
             versions = candidate.fitted(plan.rows, outcomes)
         except DataError as error:
             missing.append(error)
             continue
         judge = candidate.judge(plan.rows, outcomes)
-        learnt += [_Learnt(candidate, *version, judge) for version in _compared(plan, versions, hold_out)]
+        learnt += [
+            _Learnt(candidate, *version, judge) for version in _compared(plan, versions, hold_out)
+        ]
     if not learnt:
         raise missing[0]
     return learnt
@@ -408,13 +470,16 @@ def _compared(
 ) -> list[tuple[FittedCandidate, Array | None]]:
     """Return the versions of a candidate that share the forecast, or may, with their forecasts where they are known.
 
-    Of versions of one name the best is taken, and of a single candidate. Without hold-out windows there is no evidence:
-    after a fit they are those that had shares in it, and the last version is taken where the user called for it.
+    Of versions of one name the best is taken, and of a single candidate. Without hold-out windows
+    there is no evidence: after a fit they are those that had shares in it, and the last version is
+    taken where the user called for it.
     """
     if hold_out is not None and len(hold_out):
         by_name = dict[str, list[FittedCandidate]]()
         for each in versions:
-            by_name.setdefault(each.name if plan.choice is None and len(plan.candidates) > 1 else "", []).append(each)
+            by_name.setdefault(
+                each.name if plan.choice is None and len(plan.candidates) > 1 else "", []
+            ).append(each)
         return [hold_out.best(alike) for alike in by_name.values()]
     if plan.choice is None or hold_out is not None:
         return [(each, None) for each in (versions[:1] if plan.choice is None else versions[-1:])]
@@ -428,9 +493,12 @@ def _choice(learnt: Sequence[_Learnt], hold_out: HoldOut | None) -> Choice:
         return Choice({learnt[-1].fitted.name: 1.0})
     if not len(hold_out):
         # A network that was trained on so few rows cannot be judged.
-        return Choice({[each for each in learnt if not each.candidate.learns_alone][-1].fitted.name: 1.0})
+        return Choice(
+            {[each for each in learnt if not each.candidate.learns_alone][-1].fitted.name: 1.0}
+        )
     forecasts = {
-        each.fitted.name: hold_out.forecast(each.fitted) if each.forecast is None else each.forecast for each in learnt
+        each.fitted.name: hold_out.forecast(each.fitted) if each.forecast is None else each.forecast
+        for each in learnt
     }
     choice = hold_out.choice(forecasts)
     for each in learnt:
@@ -452,6 +520,7 @@ def _calibrated(fitted: FittedForecaster, plan: FitPlan) -> FittedForecaster:
             reason = f"there are no validation rows to judge a network by: {rows}"
         fitted.candidates[0].warn_if_alone(reason, fitted.series.context_length)
     if plan.calibration is not None:
-        reader, level = plan.reader_at(plan.calibration), plan.rows.options.output.level
+        reader = plan.reader_at(plan.calibration)
+        level = plan.rows.options.output.level
         fitted = replace(fitted, calibrations=calibrate(fitted, reader, plan.calibration, level))
     return replace(fitted, copula_source=copula_of_fit(fitted, plan))

@@ -17,14 +17,22 @@ from seqcast.data.windows import WEIGHTINGS
 from seqcast.engine import Engine
 from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster import defaults
-from seqcast.intervals import SUPPORTS, ForecastRequest, check_levels, check_trained, check_within, quantile_levels
+from seqcast.intervals import (
+    SUPPORTS,
+    ForecastRequest,
+    check_levels,
+    check_trained,
+    check_within,
+    quantile_levels,
+)
 from seqcast.network import child_seeds
 from seqcast.pretrained import DEFAULT_MODEL, MODELS, is_zero_shot, limits
 from seqcast.runtime import is_verbose
 
-# `effort="best"` trains three networks, and three more while they help, up to twelve: their median is steadier than
-# each of them.
-NETWORKS_A_ROUND, MOST_MEMBERS = 3, 12
+# `effort="best"` trains three networks, and three more while they help, up to twelve: their median
+# is steadier than each of them.
+NETWORKS_A_ROUND = 3
+MOST_MEMBERS = 12
 
 # How the forecasts of several networks become one.
 COMBINATIONS: dict[str, Callable[..., Any]] = {"median": np.median, "mean": np.mean}
@@ -33,7 +41,17 @@ COMBINATIONS: dict[str, Callable[..., Any]] = {"median": np.median, "mean": np.m
 LONGEST_SEASON = 10**9
 
 # Names of other columns in frames of forecasts.
-RESERVED = ("cutoff", "target", "step", "steps", "sample", "scenario", "difference", SEASONAL_NAIVE, "last_value")
+RESERVED = (
+    "cutoff",
+    "target",
+    "step",
+    "steps",
+    "sample",
+    "scenario",
+    "difference",
+    SEASONAL_NAIVE,
+    "last_value",
+)
 
 CHOICES = {
     "scale": ("auto", *SERIES_SCALES),
@@ -78,7 +96,9 @@ class RowOptions:
         Args:
             options: The arguments of a `Forecaster`, by name.
         """
-        covariates = specs.Covariates(*(options[f"{role}_covariates"] for role in ("static", "past", "future")))
+        covariates = specs.Covariates(
+            *(options[f"{role}_covariates"] for role in ("static", "past", "future"))
+        )
         return cls(**_given(cls, options), covariates=covariates)
 
     @property
@@ -129,7 +149,8 @@ class FitOptions:
         preset: Name of a network, a network, or an ensemble.
         training: A spec, or the fields that differ from the default.
         combine: How forecasts of several networks become one.
-        season_length: Steps of a season, or `None` for the frequency's, or the one that is detected.
+        season_length: Steps of a season, or `None` for the frequency's, or the one that is
+            detected.
         calendar: Features of the time stamps.
         scale: How each series is scaled, `auto` for the rule.
         support: The support of the targets, `auto` for the rule.
@@ -143,10 +164,12 @@ class FitOptions:
         zero_shot: Whether a zero-shot model can give such forecasts.
         head: The head of the networks, which may need a scaling.
         validation_fraction: Share of each series, its end, that is not trained on.
-        round_size: Networks that are trained before the gain of more is measured; `None` trains all.
+        round_size: Networks that are trained before the gain of more is measured; `None` trains
+            all.
         judged: Whether the last network that is trained judges the share of the others.
         finetuning: Fields of the training of the zero-shot model that differ from the usual ones.
-        rows_read: Rows that a forecast may read, from the user or an earlier fit; `None` for as many as help.
+        rows_read: Rows that a forecast may read, from the user or an earlier fit; `None` for as
+            many as help.
         most_rows_read: Rows that a zero-shot model may read, where memory limits them.
         first: Engines whose weights the training of the networks begins with; none for new weights.
     """
@@ -190,7 +213,9 @@ class FitOptions:
         """
         if self.effort != "auto":
             return self
-        return replace(self, effort="quick" if self.zero_shot and rows < defaults.ROWS_TO_TRAIN else "balanced")
+        return replace(
+            self, effort="quick" if self.zero_shot and rows < defaults.ROWS_TO_TRAIN else "balanced"
+        )
 
     def trained(self) -> Self:
         """Return the options of a fit that trains a network on the data, however few rows there are."""
@@ -205,27 +230,33 @@ class FitOptions:
             seed: Seed of everything random.
             members: Number of networks; `None` is that of the options.
         """
-        level, preset = interval_levels(options["level"]), options["preset"]
+        level = interval_levels(options["level"])
+        preset = options["preset"]
         network, training = defaults.specs(preset, options["training"], level, defaults.Sizes())
         ensemble = preset if isinstance(preset, specs.EnsembleSpec) else None
-        effort, round_size = options["effort"], None
+        effort = options["effort"]
+        round_size = None
         if effort == "auto" and (ensemble is not None or wants_training(options)):
             effort = "balanced"
         if members is None:
             members = int(options["members"]) if ensemble is None else len(ensemble.trained)
             if effort == "best":
-                round_size, members = max(members, NETWORKS_A_ROUND), max(members, MOST_MEMBERS)
+                round_size = max(members, NETWORKS_A_ROUND)
+                members = max(members, MOST_MEMBERS)
         resolved = {
             "rows": RowOptions.of(options),
             "output": ForecastOptions.of(options),
-            "calendar": "none" if is_zero_shot(preset) else options["calendar"],  # zero-shot models read none
+            "calendar": "none"
+            if is_zero_shot(preset)
+            else options["calendar"],  # zero-shot models read none
             "calibrate": level if options["calibrate"] else (),
             "seed": seed,
             "seeds": member_seeds(seed, members),
             "effort": effort,
             # Without validation rows there is nothing to compare on.
             "is_compared": is_compared(preset) and training.validation_fraction > 0,
-            "zero_shot": (is_zero_shot(preset) or is_compared(preset)) and can_be_pretrained(options),
+            "zero_shot": (is_zero_shot(preset) or is_compared(preset))
+            and can_be_pretrained(options),
             "head": network.head,
             "validation_fraction": training.validation_fraction,
             "round_size": round_size,
@@ -241,7 +272,11 @@ def _resolved_lengths(options: Mapping[str, Any], members: int) -> dict[str, Any
     lengths = context_lengths(options["context_length"], max(members, int(options["members"])))
     read = max((length for length in lengths if length is not None), default=None)
     if not isinstance(preset, specs.EnsembleSpec):
-        return {"context_lengths": lengths, "rows_read": read, "finetuning": limits(options["training"])}
+        return {
+            "context_lengths": lengths,
+            "rows_read": read,
+            "finetuning": limits(options["training"]),
+        }
     # The members' lengths are their own; a zero-shot model reads as much as helps it.
     lengths = tuple(member.context_length for member in preset.trained)
     return {"context_lengths": lengths, "finetuning": preset.finetuning}
@@ -257,7 +292,11 @@ def is_compared(preset: Any) -> bool:
         >>> is_compared("auto"), is_compared("classic"), is_compared(specs.NetworkSpec())
         (True, False, False)
     """
-    return not preset.alone if isinstance(preset, specs.EnsembleSpec) else isinstance(preset, str) and preset == "auto"
+    return (
+        not preset.alone
+        if isinstance(preset, specs.EnsembleSpec)
+        else isinstance(preset, str) and preset == "auto"
+    )
 
 
 def wants_training(options: Mapping[str, Any]) -> bool:
@@ -266,7 +305,11 @@ def wants_training(options: Mapping[str, Any]) -> bool:
     Args:
         options: The arguments of a `Forecaster`, by name.
     """
-    return bool(len(options["past_covariates"])) or options["training"] is not None or int(options["members"]) > 1
+    return (
+        bool(len(options["past_covariates"]))
+        or options["training"] is not None
+        or int(options["members"]) > 1
+    )
 
 
 def can_be_pretrained(options: Mapping[str, Any]) -> bool:
@@ -278,7 +321,9 @@ def can_be_pretrained(options: Mapping[str, Any]) -> bool:
     if options["irregular"]:
         return False
     preset = options["preset"] if is_zero_shot(options["preset"]) else DEFAULT_MODEL
-    return max(interval_levels(options["level"]), default=0.0) <= MODELS[preset].shipped().widest_level
+    return (
+        max(interval_levels(options["level"]), default=0.0) <= MODELS[preset].shipped().widest_level
+    )
 
 
 def interval_levels(level: Sequence[float] | float | None) -> tuple[float, ...]:
@@ -291,7 +336,9 @@ def interval_levels(level: Sequence[float] | float | None) -> tuple[float, ...]:
         >>> interval_levels((80, 95)), interval_levels(()), interval_levels(None)
         ((80.0, 95.0), (), ())
     """
-    none = isinstance(level, Sequence | np.ndarray) and not isinstance(level, str) and not len(level)
+    none = (
+        isinstance(level, Sequence | np.ndarray) and not isinstance(level, str) and not len(level)
+    )
     return () if level is None or none else check_levels(level)
 
 
@@ -309,7 +356,9 @@ def context_lengths(context_length: Any, members: int) -> tuple[int | None, ...]
         >>> context_lengths(None, 1), context_lengths((24, 48), 5)
         ((None,), (24, 48))
     """
-    several = isinstance(context_length, Sequence | np.ndarray) and not isinstance(context_length, str)
+    several = isinstance(context_length, Sequence | np.ndarray) and not isinstance(
+        context_length, str
+    )
     lengths = tuple(context_length) if several else (context_length,)
     for length in lengths:
         if length is not None or several:
@@ -317,7 +366,9 @@ def context_lengths(context_length: Any, members: int) -> tuple[int | None, ...]
     if not lengths or len(lengths) > int(members):
         expected = Phrase("one length, or at most one a member (", Option("members", members), ")")
         hint = Phrase("Give ", Option("members", max(1, len(lengths))), " or more.")
-        raise SpecError("context_length", expected=expected, received=repr(context_length), hint=hint)
+        raise SpecError(
+            "context_length", expected=expected, received=repr(context_length), hint=hint
+        )
     return tuple(None if length is None else int(length) for length in lengths)
 
 
@@ -350,12 +401,16 @@ def check_options(options: Mapping[str, Any]) -> None:
     if options["season_length"] is not None:
         specs.check_int("season_length", options["season_length"], at_most=LONGEST_SEASON)
     if options["random_state"] is not None:
-        specs.check_int("random_state", options["random_state"], at_least=0, at_most=specs.MOST_SEED)
+        specs.check_int(
+            "random_state", options["random_state"], at_least=0, at_most=specs.MOST_SEED
+        )
     is_verbose(options["verbose"])
     context_lengths(options["context_length"], options["members"])
     hint = "from seqcast import TrainingSpec, Columns"
     if not isinstance(options["training"], specs.TrainingSpec | Mapping | None):
-        raise _refusal(options, "training", "a TrainingSpec, a dict of some of its fields, or None", hint)
+        raise _refusal(
+            options, "training", "a TrainingSpec, a dict of some of its fields, or None", hint
+        )
     if not isinstance(options["columns"], specs.Columns | None):
         raise _refusal(options, "columns", "a Columns or None", hint)
     for name, known in CHOICES.items():
@@ -378,10 +433,12 @@ def _check_preset(options: Mapping[str, Any]) -> None:
     options = {**options, "columns.weight": getattr(options["columns"], "weight", None)}
     if is_zero_shot(preset):
         usual |= {"columns.weight": None}
-        reason, hint = "one network that is trained already", "Leave it out, or name another preset."
+        reason = "one network that is trained already"
+        hint = "Leave it out, or name another preset."
     elif isinstance(preset, specs.EnsembleSpec):
         usual |= {"context_length": None}
-        reason, hint = "whose members have their own", "Give it to each MemberSpec, or leave it out."
+        reason = "whose members have their own"
+        hint = "Give it to each MemberSpec, or leave it out."
     else:
         return
     for name, value in usual.items():
@@ -397,7 +454,8 @@ def _check_effort(options: Mapping[str, Any]) -> None:
         expected = "'auto' with a preset that is named: there is nothing to choose"
         raise _refusal(options, "effort", expected, "Leave out one of the two.")
     if effort == "quick" and wants_training(options):
-        reason, received = "which are for networks that are trained on this data", "'quick', which trains none"
+        reason = "which are for networks that are trained on this data"
+        received = "'quick', which trains none"
         expected = f"'balanced' or 'best' with training, members or past covariates, {reason}"
     elif effort == "quick" and not can_be_pretrained(options):
         reason = "the pretrained network forecasts steps of one length and levels up to 98"
@@ -405,12 +463,18 @@ def _check_effort(options: Mapping[str, Any]) -> None:
         received = f"'quick', which trains nothing: {reason}"
     else:
         return
-    raise SpecError("effort", expected=expected, received=received, hint="Name another effort, or leave these out.")
+    raise SpecError(
+        "effort",
+        expected=expected,
+        received=received,
+        hint="Name another effort, or leave these out.",
+    )
 
 
 def _check_names(options: Mapping[str, Any]) -> None:
     """Refuse names that other columns have."""
-    columns, alias = options["columns"] or specs.Columns(), options["alias"]
+    columns = options["columns"] or specs.Columns()
+    alias = options["alias"]
     RowOptions.of(options).covariates.check_beside(columns)
     reserved = [*columns.names, columns.value, *RESERVED]
     if not isinstance(alias, str) or not alias or alias in reserved:
@@ -420,7 +484,9 @@ def _check_names(options: Mapping[str, Any]) -> None:
 
 def _check_intervals(options: Mapping[str, Any]) -> None:
     """Refuse point, levels, head, scaling and calibration that do not go together."""
-    preset, level, point = options["preset"], interval_levels(options["level"]), options["point"]
+    preset = options["preset"]
+    level = interval_levels(options["level"])
+    point = options["point"]
     network, training = defaults.specs(preset, options["training"], level, defaults.Sizes())
     pairs = preset.specs if isinstance(preset, specs.EnsembleSpec) else [(network, training)]
     for each, its_training in pairs:
@@ -432,9 +498,16 @@ def _check_intervals(options: Mapping[str, Any]) -> None:
     has_intervals = network.head != "point" or options["calibrate"] or is_zero_shot(preset)
     if point == "mean" and options["scale"] in LOGARITHMS and not has_intervals:
         hint = "The mean of logarithms is not the logarithm of the mean; give a level, or choose another scale."
-        raise _refusal(options, "point", f"'median' with scale={options['scale']!r} and no distribution", hint)
+        raise _refusal(
+            options, "point", f"'median' with scale={options['scale']!r} and no distribution", hint
+        )
     if options["calibrate"] and not level:
-        raise _refusal(options, "level", "a level to calibrate", Phrase("Give ", Option("level", (80, 95)), "."))
+        raise _refusal(
+            options,
+            "level",
+            "a level to calibrate",
+            Phrase("Give ", Option("level", (80, 95)), "."),
+        )
     if is_zero_shot(preset):
         check_within(level, MODELS[preset].shipped().widest_level)
     elif network.head == "quantile":

@@ -21,7 +21,8 @@ from seqcast.forecaster.reading import Memory, SourceRows, frame_of
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.runtime import digest, make_folder, require, tracked, write_atomically
 
-# File with the job of a folder and its progress; readers of folders of Parquet files ignore such names.
+# File with the job of a folder and its progress; readers of folders of Parquet files ignore such
+# names.
 MANIFEST = "_seqcast.json"
 
 
@@ -59,7 +60,8 @@ class OutputFolder:
             SaveError: It has other files, or cannot be created.
         """
         require("pyarrow.parquet", extra="parquet")
-        folder, job = Path(path), {"seqcast": __version__, **job}
+        folder = Path(path)
+        job = {"seqcast": __version__, **job}
         make_folder(folder)
         manifest = folder / MANIFEST
         if manifest.exists():
@@ -72,12 +74,16 @@ class OutputFolder:
             differing = ", ".join(sorted(name for name in same if begun.get(name) != job.get(name)))
             if differing:
                 expected = "an empty folder, or one that the same job has begun"
-                received, hint = f"one of a job with another {differing}", "Name another folder, or remove this one."
+                received = f"one of a job with another {differing}"
+                hint = "Name another folder, or remove this one."
                 raise SaveError(str(folder), expected=expected, received=received, hint=hint)
             return cls(folder, begun)
         if any(folder.iterdir()):
-            expected, received = "an empty folder", "one that holds files"
-            raise SaveError(str(folder), expected=expected, received=received, hint="Name another folder.")
+            expected = "an empty folder"
+            received = "one that holds files"
+            raise SaveError(
+                str(folder), expected=expected, received=received, hint="Name another folder."
+            )
         opened = cls(folder, job)
         opened.record()
         return opened
@@ -133,7 +139,10 @@ class OutputFolder:
 
 
 def gathered(
-    table: Callable[[Any], Any], items: Iterable[Any], folder: OutputFolder | None, on: Cluster | None = None
+    table: Callable[[Any], Any],
+    items: Iterable[Any],
+    folder: OutputFolder | None,
+    on: Cluster | None = None,
 ) -> Any:
     """Return the frames of items as one, or write them one after another.
 
@@ -150,7 +159,9 @@ def gathered(
         SaveError: A file could not be written.
     """
     if folder is None:
-        tables = (table(item) for item in tracked(items, "forecasting", operator.length_hint(items)))
+        tables = (
+            table(item) for item in tracked(items, "forecasting", operator.length_hint(items))
+        )
         frames = [frame for frame in tables if frame is not None]
         if len(frames) == 1:
             return frames[0]
@@ -184,7 +195,8 @@ def predicted(
         fitted: The fitted forecaster.
         df: The rows; `None` for the remembered ones.
         forecast: Function that forecasts from rows.
-        arguments: The arguments of the forecast, by name: JSON types, and the frame of the known future.
+        arguments: The arguments of the forecast, by name: JSON types, and the frame of the known
+            future.
         output: The folder for the forecasts, if any.
         memory_limit: The user's limit.
         on: Workers that forecast a group of files each.
@@ -207,13 +219,24 @@ def predicted(
         return gathered(lambda rows: forecast(fitted.rows_to_forecast(rows)), [df], folder)
     of_piece = functools.partial(_of_piece, fitted.series, forecast)
     if groups is None:
-        return gathered(of_piece, source.pieces(None if folder is None else folder.piece_rows), folder)
+        return gathered(
+            of_piece, source.pieces(None if folder is None else folder.piece_rows), folder
+        )
     if folder is None:
-        raise SpecError("output", expected="a folder with on", received="None", hint="Name one that all workers see.")
-    return gathered(functools.partial(_of_files, fitted, source.memory, of_piece), groups, folder, on)
+        raise SpecError(
+            "output",
+            expected="a folder with on",
+            received="None",
+            hint="Name one that all workers see.",
+        )
+    return gathered(
+        functools.partial(_of_files, fitted, source.memory, of_piece), groups, folder, on
+    )
 
 
-def _of_piece(series: SeriesState, forecast: Callable[[LongFrame], Any], piece: tuple[LongFrame, Any]) -> Any:
+def _of_piece(
+    series: SeriesState, forecast: Callable[[LongFrame], Any], piece: tuple[LongFrame, Any]
+) -> Any:
     """Forecast from new rows and the remembered ones before them; errors name file and row."""
     frame, spans = piece
     try:
@@ -223,10 +246,15 @@ def _of_piece(series: SeriesState, forecast: Callable[[LongFrame], Any], piece: 
 
 
 def _of_files(
-    fitted: FittedForecaster, memory: Memory, of_piece: Callable[[tuple[LongFrame, Any]], Any], files: list[str]
+    fitted: FittedForecaster,
+    memory: Memory,
+    of_piece: Callable[[tuple[LongFrame, Any]], Any],
+    files: list[str],
 ) -> Any:
     """Forecast from the rows of some files."""
-    return gathered(of_piece, SourceRows(fitted.rows, open_source(files), memory, fitted.series).pieces(), None)
+    return gathered(
+        of_piece, SourceRows(fitted.rows, open_source(files), memory, fitted.series).pieces(), None
+    )
 
 
 def digests(fitted: FittedForecaster | None, df: Any, source: SourceRows | None) -> dict[str, Any]:
@@ -240,7 +268,11 @@ def digests(fitted: FittedForecaster | None, df: Any, source: SourceRows | None)
     forecaster = None if fitted is None else _digest_of(fitted)
     if source is None:
         return {"forecaster": forecaster, "rows": _frame_digest(df), "piece_rows": 0}
-    rows = {"source": source.source.name, "rows": source.source.version, "piece_rows": source.piece_rows}
+    rows = {
+        "source": source.source.name,
+        "rows": source.source.version,
+        "piece_rows": source.piece_rows,
+    }
     return {"forecaster": forecaster, **rows}
 
 
@@ -259,10 +291,12 @@ def _frame_digest(frame: Any) -> str | None:
 
 def _digest_of(fitted: FittedForecaster) -> str:
     """Return a short text that differs between forecasters with different forecasts."""
-    scaler, frame = fitted.series.scaler, fitted.series.frame
+    scaler = fitted.series.scaler
+    frame = fitted.series.frame
     weights = [weights for engine in fitted.networks for weights in engine.weights]
     shares = np.array(list(fitted.choice.shares.values()))
     widths = [calibration.widths for calibration in fitted.calibrations]
-    rows, options = (frame.source.values, plain_stamps(frame.last_stamps)), repr(fitted.output).encode()
+    rows = (frame.source.values, plain_stamps(frame.last_stamps))
+    options = repr(fitted.output).encode()
     arrays = [*weights, *widths, *rows, scaler.loc, scaler.scale, scaler.unit, shares]
     return digest([*arrays, np.frombuffer(options, np.uint8)])

@@ -19,7 +19,13 @@ from seqcast.forecaster.candidates import Candidate
 from seqcast.forecaster.candidates import candidates as usual_candidates
 from seqcast.forecaster.choice import Choice, HoldOut
 from seqcast.forecaster.options import FitOptions
-from seqcast.forecaster.training_rows import FitRows, PlannedRows, calibration_origins, learn_series, validation_origins
+from seqcast.forecaster.training_rows import (
+    FitRows,
+    PlannedRows,
+    calibration_origins,
+    learn_series,
+    validation_origins,
+)
 from seqcast.intervals import ForecastRequest
 from seqcast.runtime import Array
 
@@ -38,9 +44,10 @@ class FitPlan:
         choice: The choice of an earlier fit, whose shares this one takes; `None` for a new one.
         short_series: Names of the series whose contexts have to be padded in training.
         calibration: The windows to calibrate on; `None` for no calibration.
-        comparison: The windows on which candidates are compared; `None` where there is nothing to choose.
-        judged: Position of each series' first row on which nothing is trained or chosen, its length where it has none;
-            `None` learns no dependence of sample paths from such rows.
+        comparison: The windows on which candidates are compared; `None` where there is nothing to
+            choose.
+        judged: Position of each series' first row on which nothing is trained or chosen, its length
+            where it has none; `None` learns no dependence of sample paths from such rows.
     """
 
     rows: PlannedRows
@@ -55,7 +62,11 @@ class FitPlan:
     @property
     def by_place(self) -> dict[Place, TrainingJob]:
         """All jobs by their places."""
-        return {(place, number): job for place, jobs in enumerate(self.jobs) for number, job in enumerate(jobs)}
+        return {
+            (place, number): job
+            for place, jobs in enumerate(self.jobs)
+            for number, job in enumerate(jobs)
+        }
 
     def rounds(self, *, timed: bool) -> list[list[Place]]:
         """Return the places of the jobs that are trained before the gain of more networks is measured.
@@ -63,10 +74,18 @@ class FitPlan:
         Args:
             timed: Whether the time is limited: then there is one round.
         """
-        own = [candidate.rounds(len(jobs)) for candidate, jobs in zip(self.candidates, self.jobs, strict=True)]
+        own = [
+            candidate.rounds(len(jobs))
+            for candidate, jobs in zip(self.candidates, self.jobs, strict=True)
+        ]
         count = max(map(len, own)) if self.comparison is not None and not timed else 1
         return [
-            [(place, number) for place, rounds in enumerate(own) if turn < len(rounds) for number in rounds[turn]]
+            [
+                (place, number)
+                for place, rounds in enumerate(own)
+                if turn < len(rounds)
+                for number in rounds[turn]
+            ]
             for turn in range(count)
         ]
 
@@ -76,7 +95,9 @@ class FitPlan:
         if self.comparison is None:
             return None
         request = ForecastRequest(level=self.rows.options.output.level)
-        return HoldOut(self.reader_at(self.comparison), self.comparison, request, self.rows.season_length)
+        return HoldOut(
+            self.reader_at(self.comparison), self.comparison, request, self.rows.season_length
+        )
 
     def reader_at(self, origins: Origins) -> WindowReader:
         """Return the window reader of the rows, and refuse origins with short contexts that may not be padded.
@@ -92,24 +113,40 @@ class FitPlan:
 
     def describe(self) -> str:
         """Return lines about the facts that were inferred from the frame."""
-        rows, series = self.rows, self.rows.series
-        frequency, count = series.frequency, len(rows.frame.source)
+        rows = self.rows
+        series = self.rows.series
+        frequency = series.frequency
+        count = len(rows.frame.source)
         inferred = " (inferred)" if frequency is not None and frequency.inferred else ""
         step = "irregular" if frequency is None else f"freq {frequency.name!r}{inferred}"
         season = f"{rows.season_length}{' (detected)' * rows.season_is_detected}"
-        calendar = f", calendar {' '.join(series.builder.calendar.names)}" if series.builder.calendar.names else ""
+        calendar = (
+            f", calendar {' '.join(series.builder.calendar.names)}"
+            if series.builder.calendar.names
+            else ""
+        )
         lengths = f"context_length {series.context_length}, horizon {rows.options.horizon}"
         lines = [f"seqcast: {count} series, {step}, season_length {season}, {lengths}{calendar}"]
         if not self.by_place:
-            lines += [f"seqcast: {line}; nothing is trained" for each in self.candidates if (line := each.describe())]
+            lines += [
+                f"seqcast: {line}; nothing is trained"
+                for each in self.candidates
+                if (line := each.describe())
+            ]
         if self.calibration is not None:
-            lines.append(f"seqcast: intervals are calibrated on {len(self.calibration)} validation windows")
+            lines.append(
+                f"seqcast: intervals are calibrated on {len(self.calibration)} validation windows"
+            )
         columns = rows.frame.schema.columns
         if columns.ds_format not in (None, "integer"):
-            lines.append(f"seqcast: {columns.ds} is read as times, in the format {columns.ds_format}")
+            lines.append(
+                f"seqcast: {columns.ds} is read as times, in the format {columns.ds_format}"
+            )
         if rows.frame.skipped:
             skipped = len(rows.frame.skipped)
-            lines.append(f"seqcast: skipped {skipped} of {count + skipped} series, in which something is wrong")
+            lines.append(
+                f"seqcast: skipped {skipped} of {count + skipped} series, in which something is wrong"
+            )
         if self.short_series:
             short = len(self.short_series)
             names = ", ".join(map(repr, self.short_series[:3])) + (", ..." if short > 3 else "")
@@ -131,7 +168,8 @@ def make_plan(
     Args:
         frame: The series.
         options: The resolved options of the forecaster.
-        starts: Position of each series' first validation target; `None` takes the training's fraction.
+        starts: Position of each series' first validation target; `None` takes the training's
+            fraction.
         candidates: The candidates; none for all that apply.
         choice: As for `FitPlan`.
 
@@ -146,7 +184,9 @@ def make_plan(
     chosen = tuple(candidates) or usual_candidates(options)
     while True:
         try:
-            rows = _planned(_rows(frame, options, chosen, starts, check=choice is None), chosen, starts)
+            rows = _planned(
+                _rows(frame, options, chosen, starts, check=choice is None), chosen, starts
+            )
             several = len(chosen) > 1 or any(candidate.compares(rows) for candidate in chosen)
             return with_jobs(rows, chosen, choice, compare=choice is None and several)
         except DataError as error:
@@ -158,7 +198,12 @@ def make_plan(
 
 
 def _rows(
-    frame: AnyFrame, options: FitOptions, candidates: Sequence[Candidate], starts: Array | None, *, check: bool
+    frame: AnyFrame,
+    options: FitOptions,
+    candidates: Sequence[Candidate],
+    starts: Array | None,
+    *,
+    check: bool,
 ) -> FitRows:
     """Return the rows, with the season and the context length of training windows.
 
@@ -166,14 +211,17 @@ def _rows(
         frame: The rows.
         options: The resolved options of the forecaster.
         candidates: The candidates.
-        starts: Position of each series' first validation target; `None` takes the training's fraction.
+        starts: Position of each series' first validation target; `None` takes the training's
+            fraction.
         check: Whether candidates check the rows, which those of an earlier fit have done.
     """
     frame.check(LongFrame.check_observed)
     frame.shard(0)[1].check_frequency()
     rows = FitRows(frame, options, options.season_length or usual_season(frame.frequency))
     if options.season_length is None and rows.season_length == 1:
-        rows = replace(rows, season_length=main_season(detect_seasons(frame, training_stops(rows, starts))))
+        rows = replace(
+            rows, season_length=main_season(detect_seasons(frame, training_stops(rows, starts)))
+        )
     for candidate in candidates if check else ():
         candidate.check(rows)
     lengths = [length for each in candidates if (length := each.context_length(rows)) is not None]
@@ -182,7 +230,9 @@ def _rows(
 
 def _planned(rows: FitRows, candidates: Sequence[Candidate], starts: Array | None) -> PlannedRows:
     """Return the rows with starts, and scaling, features and windows that are learnt from training rows."""
-    frame, options, context = rows.frame, rows.options, rows.context_length
+    frame = rows.frame
+    options = rows.options
+    context = rows.context_length
     read = options.rows_read
     if read is None:
         read = max(candidate.rows_read(rows) for candidate in candidates)
@@ -190,10 +240,14 @@ def _planned(rows: FitRows, candidates: Sequence[Candidate], starts: Array | Non
     starts = training_stops(rows, starts)
     series, aligned = learn_series(rows, starts, longest)
     reader = series.reader(aligned, Origins.at_ends(aligned, options.horizon))
-    return PlannedRows(frame, options, rows.season_length, context, series=series, reader=reader, starts=starts)
+    return PlannedRows(
+        frame, options, rows.season_length, context, series=series, reader=reader, starts=starts
+    )
 
 
-def with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choice | None, *, compare: bool) -> FitPlan:
+def with_jobs(
+    rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choice | None, *, compare: bool
+) -> FitPlan:
     """Return the plan: the training jobs of each candidate, and the windows to compare and to calibrate on.
 
     Args:
@@ -202,14 +256,22 @@ def with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choi
         choice: The choice of an earlier fit, if any.
         compare: Whether candidates are compared.
     """
-    options, lengths, context = rows.options, rows.lengths, rows.context_length
+    options = rows.options
+    lengths = rows.lengths
+    context = rows.context_length
     jobs = tuple(tuple(candidate.jobs(rows)) for candidate in candidates)
-    if compare and choice is None and not len(validation_origins(lengths, rows.starts, options.horizon)):
+    if (
+        compare
+        and choice is None
+        and not len(validation_origins(lengths, rows.starts, options.horizon))
+    ):
         jobs = ((),) * len(candidates)  # nothing could tell whether a training is worth it
     judged = rows.starts
     if not any(jobs):
         read = rows.series.context_length
-        judged = untrained_starts(lengths, options.horizon, rows.season_length, read, fill=options.rows.fill)
+        judged = untrained_starts(
+            lengths, options.horizon, rows.season_length, read, fill=options.rows.fill
+        )
         # Effects of covariates are learnt without a training, and judged on these rows.
         rows = replace(rows, starts=judged)
     places = np.flatnonzero(lengths < (0 if context is None else context + options.horizon))
@@ -220,10 +282,12 @@ def with_jobs(rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choi
     comparison = validation_origins(lengths, judged, options.horizon) if compare else None
     season = Season.of(rows.season_length)
     is_short = comparison is not None and not len(comparison) and not any(jobs)
-    # No window has the whole horizon: what knows more than a longer season is compared a season ahead, unless there are
-    # effects of covariates, which were learnt from the same rows.
+    # No window has the whole horizon: what knows more than a longer season is compared a season
+    # ahead, unless there are effects of covariates, which were learnt from the same rows.
     if is_short and season.longer and not rows.frame.covariates.future:
-        comparison = validation_origins(lengths, np.minimum(lengths, sum(season.lengths) + 1), season.length)
+        comparison = validation_origins(
+            lengths, np.minimum(lengths, sum(season.lengths) + 1), season.length
+        )
     return FitPlan(rows, candidates, jobs, choice, short, calibration, comparison, judged)
 
 
@@ -234,19 +298,28 @@ def training_stops(rows: FitRows, starts: Array | None) -> Array:
 
     Args:
         rows: The rows, with the context length of training windows.
-        starts: Position of each series' first validation target; `None` takes the training's fraction.
+        starts: Position of each series' first validation target; `None` takes the training's
+            fraction.
     """
     if starts is None:
-        fraction, horizon = rows.options.validation_fraction, rows.options.horizon
-        context = rows.context_length or 1  # where nothing is trained, all rows but the first may be validated on
-        starts = validation_starts(rows.lengths, context_length=context, horizon=horizon, fraction=fraction)
+        fraction = rows.options.validation_fraction
+        horizon = rows.options.horizon
+        context = (
+            rows.context_length or 1
+        )  # where nothing is trained, all rows but the first may be validated on
+        starts = validation_starts(
+            rows.lengths, context_length=context, horizon=horizon, fraction=fraction
+        )
     return np.where((rows.frame.count_observed(starts) > 0).all(axis=1), starts, rows.lengths)
 
 
-def untrained_starts(lengths: Array, horizon: int, season_length: int, context_length: int, *, fill: bool) -> Array:
+def untrained_starts(
+    lengths: Array, horizon: int, season_length: int, context_length: int, *, fill: bool
+) -> Array:
     """Return where the hold-out rows of each series begin if nothing is trained on it.
 
-    They are the last three horizons, or the last tenth where that is more. The rows that a forecast should know precede
+    They are the last three horizons, or the last tenth where that is more. The rows that a forecast
+    should know precede
     them: a season and a half, or a horizon, or 6.
 
     Args:

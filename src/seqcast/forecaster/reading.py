@@ -21,9 +21,11 @@ from seqcast.forecaster.series_state import SeriesState
 from seqcast.runtime import Array, make_folder, parse_size, temporary_folder, warn_user
 from seqcast.specs import Columns
 
-# Bytes of a row while it is read and checked: of many series, or of one long series, which may take all of the memory;
-# and bytes for each column.
-_BYTES_A_ROW, _BYTES_A_ROW_OF_ONE, _BYTES_A_COLUMN = 1_500, 100, 250
+# Bytes of a row while it is read and checked: of many series, or of one long series, which may take
+# all of the memory; and bytes for each column.
+_BYTES_A_ROW = 1_500
+_BYTES_A_ROW_OF_ONE = 100
+_BYTES_A_COLUMN = 250
 FEWEST_ROWS = 1_000
 
 
@@ -69,7 +71,9 @@ def read_rows(
     if isinstance(before, SeriesState) and rows.skips:
         frame = before.without_empty(frame)
     if before is not None and frame.skipped:
-        warn_user(f"{argument}: skipped {len(frame.skipped)} series; the first: {next(iter(frame.skipped.values()))}")
+        warn_user(
+            f"{argument}: skipped {len(frame.skipped)} series; the first: {next(iter(frame.skipped.values()))}"
+        )
     return frame
 
 
@@ -85,8 +89,8 @@ def frame_of(df: Any, ids: Sequence[Any] = ()) -> Any:
 
     Args:
         df: The frame, or the table.
-        ids: Names of the series that it belongs to, if any. The rows of a file that names no series belong to the only
-            one, whatever the file is called.
+        ids: Names of the series that it belongs to, if any. The rows of a file that names no series
+            belong to the only one, whatever the file is called.
     """
     if not isinstance(df, tables.ReadTable):
         return df
@@ -104,8 +108,15 @@ def in_memory(frame: frames.AnyFrame, option: str) -> frames.LongFrame:
         SpecError: The rows are in files.
     """
     if isinstance(frame, frames.ShardedFrame):
-        expected = f"None{' or a number' * (option == 'validation')} where df is read piece by piece"
-        raise SpecError(option, expected=expected, received="a frame", hint="Leave it out, or give df as a frame.")
+        expected = (
+            f"None{' or a number' * (option == 'validation')} where df is read piece by piece"
+        )
+        raise SpecError(
+            option,
+            expected=expected,
+            received="a frame",
+            hint="Leave it out, or give df as a frame.",
+        )
     return frame
 
 
@@ -136,8 +147,11 @@ class Memory:
         """
         limit = parse_size("memory_limit", "1 GiB" if memory_limit is None else memory_limit)
         if limit < 16 << 20:
-            received, hint = repr(memory_limit), "Choose a larger one."
-            raise SpecError("memory_limit", expected="at least 16 MiB", received=received, hint=hint)
+            received = repr(memory_limit)
+            hint = "Choose a larger one."
+            raise SpecError(
+                "memory_limit", expected="at least 16 MiB", received=received, hint=hint
+            )
         return cls(limit)
 
     def piece_rows(self, columns: int) -> int:
@@ -207,18 +221,27 @@ class SourceRows:
         if isinstance(df, str | os.PathLike) and tables.is_read_at_once(Path(df)):
             missing_values = () if before is None else before.schema.missing_values
             df = tables.read_table(
-                Path(df), _columns(options, before), dialect=tables.Dialect(missing_values=missing_values)
+                Path(df),
+                _columns(options, before),
+                dialect=tables.Dialect(missing_values=missing_values),
             )
         if frames.is_source(df):
             return None, cls(options, frames.open_source(df), Memory.of(memory_limit), before)
         if memory_limit is not None:
-            expected, files = "None where df is read at once", "Parquet files, which seqcast partition makes of text"
+            expected = "None where df is read at once"
+            files = "Parquet files, which seqcast partition makes of text"
             hint = f"Give {files}, a pyarrow.dataset, a LazyFrame or a DuckDB relation."
-            raise SpecError("memory_limit", expected=expected, received=repr(memory_limit), hint=hint)
+            raise SpecError(
+                "memory_limit", expected=expected, received=repr(memory_limit), hint=hint
+            )
         return df, None
 
     def sharded(
-        self, opened: contextlib.ExitStack, *, piece_rows: int | None = None, storage: str | os.PathLike[str] | None
+        self,
+        opened: contextlib.ExitStack,
+        *,
+        piece_rows: int | None = None,
+        storage: str | os.PathLike[str] | None,
     ) -> frames.ShardedFrame:
         """Read and check all rows once, into a temporary folder.
 
@@ -237,35 +260,47 @@ class SourceRows:
         scratch = frames.Scratch(folder, ArrayCache(self.memory.limit // 2))
         return frames.ShardedFrame.of(scratch, self.pieces(piece_rows))
 
-    def pieces(self, piece_rows: int | None = None) -> Iterator[tuple[frames.LongFrame, tuple[frames.Span, ...]]]:
+    def pieces(
+        self, piece_rows: int | None = None
+    ) -> Iterator[tuple[frames.LongFrame, tuple[frames.Span, ...]]]:
         """Yield the rows as frames of whole series, and their places in the source.
 
-        Frequency, format of stamps and time zone are those of the first piece, by which the others are checked.
+        Frequency, format of stamps and time zone are those of the first piece, by which the others
+        are checked.
 
         Args:
-            piece_rows: Approximate number of rows of a piece; `None` takes the number that the memory allows.
+            piece_rows: Approximate number of rows of a piece; `None` takes the number that the
+                memory allows.
 
         Raises:
             DataError: Something in the rows is wrong; it names file and row.
         """
-        columns, names, before = _columns(self.options, self.before), self.columns_read, self.before
+        columns = _columns(self.options, self.before)
+        names = self.columns_read
+        before = self.before
         rows = self.piece_rows if piece_rows is None else piece_rows
-        most, keys = self.memory.rows_of_one(len(names)), (columns.unique_id, columns.ds)
+        most = self.memory.rows_of_one(len(names))
+        keys = (columns.unique_id, columns.ds)
         first: frames.LongFrame | None = None
         rest: dict[Any, DataError] = {}
         for piece in frames.pieces(self.source, names, keys, rows, most):
             table = self.source.frame(piece.table)
             try:
-                frame = read_rows(self.options, table, before or first, static_optional=before is not None)
+                frame = read_rows(
+                    self.options, table, before or first, static_optional=before is not None
+                )
             except DataError as error:
                 located = frames.in_source(error, piece.spans)
                 if not self.options.skips or not located.by_series:
                     raise located from error
                 rest |= located.by_series  # all series of the piece
                 continue
-            skipped = {name: frames.in_source(error, piece.spans) for name, error in frame.skipped.items()}
+            skipped = {
+                name: frames.in_source(error, piece.spans) for name, error in frame.skipped.items()
+            }
             frame = replace(frame, skipped={**rest, **skipped})
-            first, rest = first or frame, {}
+            first = first or frame
+            rest = {}
             yield frame, piece.spans
         if first is None:
             raise next(iter(rest.values()))
@@ -282,13 +317,19 @@ class SourceRows:
         Raises:
             DataError: The source lacks one.
         """
-        columns, present = _columns(self.options, self.before), self.source.columns
+        columns = _columns(self.options, self.before)
+        present = self.source.columns
         roles = self.options.covariates.to_dict().items()
-        named = [*columns.named(), *((f"{role}_covariates", name) for role, names in roles for name in names)]
+        named = [
+            *columns.named(),
+            *((f"{role}_covariates", name) for role, names in roles for name in names),
+        ]
         # Ids may be left out by their usual name, and of rows that follow what the fit knows.
         optional = {"unique_id"} if columns.unique_id == Columns().unique_id else set()
         optional |= set() if self.before is None else {"static_covariates", "weight"}
-        needed = [(field, name) for field, name in named if field not in optional or name in present]
+        needed = [
+            (field, name) for field, name in named if field not in optional or name in present
+        ]
         frames.check_columns(self.source, needed)
         return list(dict.fromkeys(name for _, name in needed))
 
@@ -298,7 +339,9 @@ def _columns(options: RowOptions, before: SeriesState | None) -> Columns:
     return options.columns or Columns() if before is None else before.schema.columns
 
 
-def check_future_given(future: Any, columns: Columns, names: Sequence[str], *, needed: bool) -> None:
+def check_future_given(
+    future: Any, columns: Columns, names: Sequence[str], *, needed: bool
+) -> None:
     """Refuse a frame of the future that is missing or not needed.
 
     Args:

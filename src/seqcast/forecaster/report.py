@@ -74,13 +74,26 @@ def outlook(given: Mapping[str, Any], lengths: Array) -> dict[str, Any]:
         SpecError: An option is impossible.
     """
     check_options(given)
-    options, texts = FitOptions.resolve(given, seed=0), words()
+    options = FitOptions.resolve(given, seed=0)
+    texts = words()
     options = options.decided(int(np.maximum(lengths - options.horizon, 0).sum()))
-    effort = "quick" if is_zero_shot(given["preset"]) else "balanced" if options.effort == "auto" else options.effort
+    effort = (
+        "quick"
+        if is_zero_shot(given["preset"])
+        else "balanced"
+        if options.effort == "auto"
+        else options.effort
+    )
     return {
         "effort": options.effort if is_compared(given["preset"]) else "none: nothing is chosen",
-        "candidates": "; ".join(texts[name] for candidate in candidates(options) for name in candidate.names),
-        "time": in_words(estimate_seconds(lengths, options.horizon, effort, future=bool(given["future_covariates"]))),
+        "candidates": "; ".join(
+            texts[name] for candidate in candidates(options) for name in candidate.names
+        ),
+        "time": in_words(
+            estimate_seconds(
+                lengths, options.horizon, effort, future=bool(given["future_covariates"])
+            )
+        ),
     }
 
 
@@ -91,17 +104,28 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
         plan: The plan.
         given: The arguments of the forecaster, by name.
     """
-    rows, series = plan.rows, plan.rows.series
+    rows = plan.rows
+    series = plan.rows.series
     jobs = list(plan.by_place.values())
     # Members are the networks that learn from the data alone; a fine-tuned one is not counted.
     own = [job for job in jobs if not job.observers_only]
     job = next(iter([*own, *jobs]), None)
     members: int | str = len(own)
-    networks = [network for each in plan.candidates for network in each.networks] if job is None else [job.network]
+    networks = (
+        [network for each in plan.candidates for network in each.networks]
+        if job is None
+        else [job.network]
+    )
     if rows.options.round_size is not None:
-        more = f", and more while they help, at most {members}" if plan.comparison is not None else ""
+        more = (
+            f", and more while they help, at most {members}" if plan.comparison is not None else ""
+        )
         members = f"{rows.options.round_size}{more}"
-    epochs = "nothing is trained" if job is None else f"{job.training.epochs} of batches of {job.training.batch_size}"
+    epochs = (
+        "nothing is trained"
+        if job is None
+        else f"{job.training.epochs} of batches of {job.training.batch_size}"
+    )
     covariates = series.frame.covariates
     names = (*covariates.static, *covariates.varying, *series.builder.calendar.names)
     return {
@@ -132,7 +156,9 @@ def facts(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str, dic
         fitted: The fitted forecaster.
         options: The arguments of the forecaster, by name.
     """
-    history, trainings, networks = fitted.histories[0], fitted.trainings, fitted.networks
+    history = fitted.histories[0]
+    trainings = fitted.trainings
+    networks = fitted.networks
     training = {
         "epochs": f"{len(history)}" + (" (stopped early)" if history.stopped_early else ""),
         "best epoch": history.best_epoch or "none chosen: no validation rows",
@@ -164,8 +190,10 @@ def network_facts(engine: Engine) -> dict[str, Any]:
 
 
 def _settings(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str, Any]:
-    series, calibrations = fitted.series, fitted.calibrations
-    covariates, calendar = series.frame.covariates, series.builder.calendar
+    series = fitted.series
+    calibrations = fitted.calibrations
+    covariates = series.frame.covariates
+    calendar = series.builder.calendar
     inputs = (*covariates.static, *covariates.varying, *calendar.names)
     return {
         "horizon": fitted.output.horizon,
@@ -175,13 +203,21 @@ def _settings(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str,
         "inputs other than the target": ", ".join(map(str, inputs)) or "none",
         "scale": options["scale"],
         "levels": ", ".join(f"{level:g} %" for level in fitted.request().level) or "none",
-        "calibration windows": int(calibrations[0].windows.min()) if calibrations else "not calibrated",
+        "calibration windows": int(calibrations[0].windows.min())
+        if calibrations
+        else "not calibrated",
         "random_state": f"{fitted.seed}" + (" (drawn)" if options["random_state"] is None else ""),
     }
 
 
 def write_report(
-    fitted: FittedForecaster, df: Any, frame: LongFrame, options: Mapping[str, Any], *, future: Any, **how: Any
+    fitted: FittedForecaster,
+    df: Any,
+    frame: LongFrame,
+    options: Mapping[str, Any],
+    *,
+    future: Any,
+    **how: Any,
 ) -> None:
     """Write the report of a fit; see `Forecaster.report`.
 
@@ -191,12 +227,16 @@ def write_report(
         frame: The same rows, read.
         options: Options of the forecaster, by name.
         future: The future steps; without it a forecaster that needs it shows no forecast.
-        **how: Other arguments of `seqcast.report.report`: the path, the backtest, the title and so on.
+        **how: Other arguments of `seqcast.report.report`: the path, the backtest, the title and so
+            on.
     """
     from seqcast.report import report
 
-    forecast, importance, names = None, None, fitted.series.frame.covariates.future
-    columns, is_needed = frame.schema.columns, bool(names) or fitted.rows.irregular
+    forecast = None
+    importance = None
+    names = fitted.series.frame.covariates.future
+    columns = frame.schema.columns
+    is_needed = bool(names) or fitted.rows.irregular
     if future is not None or not is_needed:
         forecast = fitted.forecast(fitted.rows_to_forecast(df), fitted.request(), future=future)
     elif how.get("backtest") is None:

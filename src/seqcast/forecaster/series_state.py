@@ -8,7 +8,16 @@ from typing import Any, Self
 import numpy as np
 
 from seqcast.data.features import FeatureBuilder
-from seqcast.data.frames import AnyFrame, FrameSchema, Frequency, LongFrame, Stamps, complete, in_zone_of, stamp_kind
+from seqcast.data.frames import (
+    AnyFrame,
+    FrameSchema,
+    Frequency,
+    LongFrame,
+    Stamps,
+    complete,
+    in_zone_of,
+    stamp_kind,
+)
 from seqcast.data.series import InMemoryStore, SeriesScaler, positions_of
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import DataError, Option, Phrase
@@ -31,7 +40,8 @@ class SeriesState:
         observed: Whether networks have an input that marks gaps.
         fill: Whether missing values and short series are legal.
         last_seen: The last stamp that the fit saw, an index of one.
-        trained_until: The last training stamp of each series; the least possible one for a series without.
+        trained_until: The last training stamp of each series; the least possible one for a series
+            without.
         support: The support of each target, see `seqcast.intervals.quantiles.SUPPORTS`.
     """
 
@@ -77,8 +87,8 @@ class SeriesState:
             empty: Whether new series may have no values.
 
         Raises:
-            DataError: Ids, stamps or categories are of another kind than at fit, or a new series has no values or
-                no static covariates.
+            DataError: Ids, stamps or categories are of another kind than at fit, or a new series
+                has no values or no static covariates.
         """
         new = self.checked(new, empty=empty)
         return self.concat(new, new.source.ids)
@@ -100,13 +110,19 @@ class SeriesState:
             rows=self.frame.rows[rows],
             static=self.frame.static[places],
         )
-        return replace(self, frame=frame, scaler=self.scaler.take(places), trained_until=self.trained_until[places])
+        return replace(
+            self,
+            frame=frame,
+            scaler=self.scaler.take(places),
+            trained_until=self.trained_until[places],
+        )
 
     def updated(self, new: LongFrame) -> Self:
         """Return the state with new rows appended.
 
         Args:
-            new: Rows that follow those of known series, and rows of new series, which are scaled by these.
+            new: Rows that follow those of known series, and rows of new series, which are scaled by
+                these.
 
         Raises:
             DataError: As for `with_history`; or rows do not follow.
@@ -144,7 +160,9 @@ class SeriesState:
             frame: The series.
         """
         until = in_zone_of(self.trained_until_of(frame.source.ids), frame.stamps)
-        return np.asarray(frame.stamps <= until[np.repeat(np.arange(len(until)), frame.source.lengths)])
+        return np.asarray(
+            frame.stamps <= until[np.repeat(np.arange(len(until)), frame.source.lengths)]
+        )
 
     def trained_until_of(self, ids: tuple[Any, ...]) -> Stamps:
         """Return the last training stamp of some series; for those without, one before all others.
@@ -166,8 +184,13 @@ class SeriesState:
             stops: Number of known rows of each, `[N]`.
         """
         places = self.places(frame.source.ids)
-        known, scaler = places >= 0, self.scaler.take(places)
-        return scaler if known.all() else scaler.where(known, SeriesScaler.learn(frame.target_store, stops, self.scale))
+        known = places >= 0
+        scaler = self.scaler.take(places)
+        return (
+            scaler
+            if known.all()
+            else scaler.where(known, SeriesScaler.learn(frame.target_store, stops, self.scale))
+        )
 
     def reader(self, frame: AnyFrame, origins: Origins) -> WindowReader:
         """Return the window reader of a checked frame; new series are scaled by all of their rows.
@@ -194,7 +217,10 @@ class SeriesState:
             origins: The origins at these cutoffs, cutoff after cutoff.
         """
         scalers = (self.scaler_of(frame, stops) for stops in known)
-        by_cutoff = [scaler.take(origins.series[origins.cutoff == cutoff]) for cutoff, scaler in enumerate(scalers)]
+        by_cutoff = [
+            scaler.take(origins.series[origins.cutoff == cutoff])
+            for cutoff, scaler in enumerate(scalers)
+        ]
         return replace(origins, scaler=SeriesScaler.concat(by_cutoff))
 
     def check_contexts(self, frame: AnyFrame, origins: Origins) -> None:
@@ -239,8 +265,10 @@ class SeriesState:
         misplaced &= places >= 0
         if misplaced.any():
             series = int(np.flatnonzero(misplaced)[0])
-            expected, hint = f"rows that follow {last[series]}, the last one that is known", "Give new rows only."
-            place, received = (self.schema.columns.ds, int(new.source.starts[series])), str(new.first_stamps[series])
+            expected = f"rows that follow {last[series]}, the last one that is known"
+            hint = "Give new rows only."
+            place = (self.schema.columns.ds, int(new.source.starts[series]))
+            received = str(new.first_stamps[series])
             raise new.error(*place, expected=expected, received=received, hint=hint)
 
     def checked(self, new: LongFrame, *, empty: bool = False) -> LongFrame:
@@ -253,11 +281,16 @@ class SeriesState:
         Raises:
             DataError: As for `with_history`.
         """
-        ids, columns = (f"type {type(each.source.ids[0]).__name__}" for each in (self.frame, new)), new.schema.columns
+        ids = (f"type {type(each.source.ids[0]).__name__}" for each in (self.frame, new))
+        columns = new.schema.columns
         kinds = (stamp_kind(each.stamps) for each in (self.frame, new))
-        for column, prefix, (ours, theirs) in ((columns.unique_id, "ids of ", ids), (columns.ds, "", kinds)):
+        for column, prefix, (ours, theirs) in (
+            (columns.unique_id, "ids of ", ids),
+            (columns.ds, "", kinds),
+        ):
             if ours != theirs:
-                expected, hint = f"{prefix}{ours}, as at fit", "Convert the column."
+                expected = f"{prefix}{ours}, as at fit"
+                hint = "Convert the column."
                 raise DataError(column=column, expected=expected, received=theirs, hint=hint)
         if self.scale == "log1p":
             new.check_positive(self.scale)
@@ -266,7 +299,9 @@ class SeriesState:
             self._check_new_series(new, places < 0, empty)
         aligned = self.builder.align(new, warns=True)
         remembered = np.where((places >= 0)[:, None], self.frame.static[places], np.nan)
-        return replace(aligned, static=np.where(np.isnan(aligned.static), remembered, aligned.static))
+        return replace(
+            aligned, static=np.where(np.isnan(aligned.static), remembered, aligned.static)
+        )
 
     def without_empty(self, new: LongFrame) -> LongFrame:
         """Return a frame without new series that have no value; they count as skipped.
@@ -284,8 +319,12 @@ class SeriesState:
         """Refuse series that are `unknown`, a mask `[N]`, without static covariates or, unless `empty`, values."""
         if not new.static_given:
             expected = f"the columns {', '.join(map(repr, self.builder.static.names))}"
-            received = f"none for series {new.source.ids[int(unknown.argmax())]!r}, which fit did not see"
-            raise DataError("df", expected=expected, received=received, hint="Add the static covariates.")
+            received = (
+                f"none for series {new.source.ids[int(unknown.argmax())]!r}, which fit did not see"
+            )
+            raise DataError(
+                "df", expected=expected, received=received, hint="Add the static covariates."
+            )
         if not empty:
             new.of_series(unknown).check_observed()
 
@@ -293,12 +332,15 @@ class SeriesState:
         """Return remembered and new rows of some series, laid end to end.
 
         Args:
-            new: The new rows, checked; a remembered row is taken when it is older than the first of them.
+            new: The new rows, checked; a remembered row is taken when it is older than the first of
+                them.
             ids: Names of the series, sorted; those of the new rows are among them.
         """
         remembered = self.frame
         place_of = {name: place for place, name in enumerate(ids)}
-        remembered_owner = np.array([place_of.get(name, -1) for name in remembered.source.ids], dtype=np.int64)
+        remembered_owner = np.array(
+            [place_of.get(name, -1) for name in remembered.source.ids], dtype=np.int64
+        )
         new_owner = np.array([place_of[name] for name in new.source.ids], dtype=np.int64)
         older = self._older(new) & np.repeat(remembered_owner >= 0, remembered.source.lengths)
         owner = np.repeat(remembered_owner, remembered.source.lengths)[older]
@@ -311,7 +353,9 @@ class SeriesState:
         static[remembered_owner[remembered_owner >= 0]] = remembered.static[remembered_owner >= 0]
         static[new_owner] = np.where(np.isnan(new.static), static[new_owner], new.static)
         source = InMemoryStore(ids, np.cumsum(np.bincount(owner, minlength=len(ids))), values)
-        joined = replace(new, source=source, stamps=stamps, rows=rows, static=static, frequency=self.frequency)
+        joined = replace(
+            new, source=source, stamps=stamps, rows=rows, static=static, frequency=self.frequency
+        )
         joined.check_sizes()
         return complete(joined, fill=self.fill)
 
@@ -326,9 +370,12 @@ class SeriesState:
         last = remembered.stamps[remembered.source.starts + np.maximum(counts - 1, 0)]
         joins = counts > 0
         if self.frequency is not None:
-            # Rows that end a whole context before the new ones are out of reach; without gaps all have to join.
+            # Rows that end a whole context before the new ones are out of reach; without gaps all
+            # have to join.
             reach = min(self.context_length, FARTHEST) if self.fill else 1
-            with contextlib.suppress(OverflowError, ValueError):  # beyond the calendar, so nothing is out of reach
+            with contextlib.suppress(
+                OverflowError, ValueError
+            ):  # beyond the calendar, so nothing is out of reach
                 joins &= np.asarray(self.frequency.after(last, reach) >= firsts)
         return np.where((other >= 0)[owner], earlier & joins[owner], True)
 
@@ -340,7 +387,8 @@ class OwnedSeries:
     Args:
         column: Name of the column of ids.
         names: The different ids of all rows, an index of pandas.
-        pairs: Numbers of the different pairs of owner and id, sorted: the owner times the number of ids, plus the id.
+        pairs: Numbers of the different pairs of owner and id, sorted: the owner times the number of
+            ids, plus the id.
         rows: The pair of each row, `[rows]`.
     """
 
@@ -378,7 +426,11 @@ class OwnedSeries:
     def labels(self) -> Array:
         """The names of the pairs during a forecast, in their order, and one more at the end."""
         count = len(self.pairs) + 1
-        return np.arange(count) if self.dtype == "int64" else np.array([f"{n:012d}" for n in range(count)], object)
+        return (
+            np.arange(count)
+            if self.dtype == "int64"
+            else np.array([f"{n:012d}" for n in range(count)], object)
+        )
 
     def copies(self, series: SeriesState) -> tuple[SeriesState, int]:
         """Return the state of the fitted series with a copy for each owner, and the number of known ones.
@@ -387,10 +439,17 @@ class OwnedSeries:
             series: The state of the fitted series.
         """
         places = series.places(tuple(self.pair_names))
-        known, labels = np.flatnonzero(places >= 0), self.labels
+        known = np.flatnonzero(places >= 0)
+        labels = self.labels
         # One more series at the end, so that the state has one where all are new.
-        last = labels.tolist()[-1] if (self.dtype == "int64") == isinstance(series.ids[0], int) else series.ids[0]
-        return series.copies(np.append(places[known], 0), (*labels[known].tolist(), last)), len(known)
+        last = (
+            labels.tolist()[-1]
+            if (self.dtype == "int64") == isinstance(series.ids[0], int)
+            else series.ids[0]
+        )
+        return series.copies(np.append(places[known], 0), (*labels[known].tolist(), last)), len(
+            known
+        )
 
     def renamed(self, df: Any) -> Any:
         """Return the rows of the frame under the names of their pairs.

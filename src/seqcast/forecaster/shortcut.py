@@ -48,26 +48,30 @@ def forecast(
 ) -> Any:
     """Forecast series in one step: read them, choose the best candidates, and print which and why.
 
-    Columns that `columns` does not name are guessed, rows that are out of order are sorted, and a line says so.
+    Columns that `columns` does not name are guessed, rows that are out of order are sorted, and a
+    line says so.
 
     Args:
-        data: A frame, or a pandas Series with an index of times; levels of an index that have names are columns. Or a
-            file of any kind that `seqcast.tables.read_table` reads, or the table that it returns. Or values without
-            times: one series, `[T]`, or several, `[N, T]`, with NaN for missing ones, or a pandas or Polars Series.
+        data: A frame, or a pandas Series with an index of times; levels of an index that have names
+            are columns. Or a file of any kind that `seqcast.tables.read_table` reads, or the table
+            that it returns. Or values without times: one series, `[T]`, or several, `[N, T]`, with
+            NaN for missing ones, or a pandas or Polars Series.
         horizon: Number of steps to forecast.
         future: The future steps with the future covariates, as for `Forecaster.predict`.
-        layout: Layout of a table: `long` (a row for each series and time), a series in each column (`wide`) or in each
-            of its `rows`, or the months of a year or hours of a day in each row (`grid`); `None` guesses it.
-        start: First time of values or a table without times in ISO 8601, with `freq`; otherwise steps are 1, 2, 3 …
+        layout: Layout of a table: `long` (a row for each series and time), a series in each column
+            (`wide`) or in each of its `rows`, or the months of a year or hours of a day in each row
+            (`grid`); `None` guesses it.
+        start: First time of values or a table without times in ISO 8601, with `freq`; otherwise
+            steps are 1, 2, 3 …
         time_limit: As for `Forecaster.fit`.
         dialect: How a file is written, as for `read_table`; what is `None` in it is inferred.
         verbose: 0 is silent, 1 prints the choice to standard error.
-        **options: Arguments of `Forecaster`, such as `season_length`, which values without times do not show, `level`
-            and `effort`.
+        **options: Arguments of `Forecaster`, such as `season_length`, which values without times do
+            not show, `level` and `effort`.
 
     Returns:
-        A frame as from `Forecaster.predict`. Values without times have the numbers of their rows as `unique_id` where
-        there are several.
+        A frame as from `Forecaster.predict`. Values without times have the numbers of their rows as
+        `unique_id` where there are several.
 
     Raises:
         DataError: Something in the data is wrong, or several readings are about as likely.
@@ -82,10 +86,12 @@ def forecast(
     forecaster = Forecaster(horizon, verbose=0, **options)
     steps = Steps(start, forecaster.freq)
     if dialect is not None and not isinstance(data, str | os.PathLike):
-        expected, hint = "None for data that is no file", "Leave it out."
+        expected = "None for data that is no file"
+        hint = "Leave it out."
         raise SpecError("dialect", expected=expected, received=repr(dialect), hint=hint)
     if _is_values(data):
-        frame, said = _of_values(data, forecaster.columns or Columns(), steps), ""
+        frame = _of_values(data, forecaster.columns or Columns(), steps)
+        said = ""
     else:
         frame, forecaster.columns, said = _read(data, forecaster, layout, steps, dialect)
     if verbose and said:
@@ -97,7 +103,9 @@ def forecast(
     return ahead
 
 
-def fit_and_forecast(forecaster: Forecaster, df: Any, future: Any, *, time_limit: float | str | None = None) -> Any:
+def fit_and_forecast(
+    forecaster: Forecaster, df: Any, future: Any, *, time_limit: float | str | None = None
+) -> Any:
     """Fit a forecaster and forecast; a missing future is refused before anything is trained.
 
     Args:
@@ -118,11 +126,15 @@ def what_was_chosen(forecaster: Forecaster) -> str:
     Args:
         forecaster: The fitted forecaster.
     """
-    state, length = forecaster.series_state_, forecaster.season_length_
-    usual, series = getattr(state.frequency, "season_length", 1), len(state.ids)
+    state = forecaster.series_state_
+    length = forecaster.season_length_
+    usual = getattr(state.frequency, "season_length", 1)
+    series = len(state.ids)
     is_given = forecaster.season_length is not None or length == usual
     step = "irregular steps" if forecaster.freq_ is None else f"a step of {forecaster.freq_!r}"
-    season = f"a season of {length}{'' if is_given else ' (detected)'}" if length > 1 else "no season"
+    season = (
+        f"a season of {length}{'' if is_given else ' (detected)'}" if length > 1 else "no season"
+    )
     return f"{series} series with {step} and {season}, forecast with {forecaster.choice_}"
 
 
@@ -131,7 +143,9 @@ def _is_values(data: Any) -> bool:
     is_series = type(data).__name__ == "Series" and hasattr(data, "to_numpy")
     index: Any = getattr(data, "index", None)
     timed = type(index).__name__ in ("DatetimeIndex", "PeriodIndex")
-    timed |= any(getattr(index, "names", ())) and index.dtype.kind not in "iu"  # times as text, or series and times
+    timed |= (
+        any(getattr(index, "names", ())) and index.dtype.kind not in "iu"
+    )  # times as text, or series and times
     return isinstance(data, np.ndarray | list | tuple) or (is_series and not timed)
 
 
@@ -142,10 +156,15 @@ def _of_values(data: Any, columns: Columns, steps: Steps) -> Any:
     try:
         values = np.asarray(data, dtype=float)
     except (TypeError, ValueError) as error:
-        raise DataError("data", expected="numbers", received=str(error), hint="Give NaN for missing values.") from None
+        raise DataError(
+            "data", expected="numbers", received=str(error), hint="Give NaN for missing values."
+        ) from None
     if values.ndim not in (1, 2) or not values.size:
-        expected, hint = "one series, [T], or several, [N, T]", "Give several targets as columns of a frame."
-        raise DataError("data", expected=expected, received=f"an array of shape {values.shape}", hint=hint)
+        expected = "one series, [T], or several, [N, T]"
+        hint = "Give several targets as columns of a frame."
+        raise DataError(
+            "data", expected=expected, received=f"an array of shape {values.shape}", hint=hint
+        )
     rows = np.atleast_2d(values)
     times = steps.stamps(np.tile(np.arange(rows.shape[1]), len(rows)))
     long = {columns.ds: times, columns.value: rows.ravel()}
@@ -177,19 +196,27 @@ def _read(
     data: Any, forecaster: Forecaster, layout: str | None, steps: Steps, dialect: Dialect | None
 ) -> tuple[Any, Columns | None, str]:
     """Return a file as a table or a frame as a long one, its columns, and what was guessed, in words."""
-    own, rows = forecaster.columns, RowOptions.of(forecaster.get_params(deep=False))
+    own = forecaster.columns
+    rows = RowOptions.of(forecaster.get_params(deep=False))
     columns = own or Columns()
-    is_path, is_polars = isinstance(data, str | os.PathLike), hasattr(data, "lazy")
+    is_path = isinstance(data, str | os.PathLike)
+    is_polars = hasattr(data, "lazy")
     if isinstance(data, ReadTable):
         _check_read(layout, steps)
         return data, own or data.columns, data.understood
     if is_path:
         opened = OpenTable.of(Path(data), dialect, keys=columns.names[:2])
-    elif (is_source(data) or _needs_no_guess(data, columns)) and layout is None and steps.start is None:
+    elif (
+        (is_source(data) or _needs_no_guess(data, columns))
+        and layout is None
+        and steps.start is None
+    ):
         return data, own, ""
     else:
         opened = OpenTable.of_frame(data.to_pandas() if is_polars else data, "data")
-    table = opened.guessed(_names_given(columns), layout, (*rows.covariates.static, *rows.covariates.varying), steps)
+    table = opened.guessed(
+        _names_given(columns), layout, (*rows.covariates.static, *rows.covariates.varying), steps
+    )
     if is_path:
         return table, table.columns, table.understood
     frame = require("polars", extra="polars").from_pandas(table.frame) if is_polars else table.frame
@@ -200,5 +227,6 @@ def _check_read(layout: str | None, steps: Steps) -> None:
     """Reject options of reading for a table that has been read."""
     for name, value in (("layout", layout), ("start", steps.start)):
         if value is not None:
-            expected, hint = "None for a table that has been read", "Give it to read_table: layout, steps."
+            expected = "None for a table that has been read"
+            hint = "Give it to read_table: layout, steps."
             raise SpecError(name, expected=expected, received=repr(value), hint=hint)

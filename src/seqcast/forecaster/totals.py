@@ -1,6 +1,7 @@
 """Sums of forecasts over steps and series, and comparisons of scenarios: statistics of sample paths.
 
-Bounds of a sum are no sums of bounds. So paths are drawn, each is summed up, and quantiles of the sums are taken.
+Bounds of a sum are no sums of bounds. So paths are drawn, each is summed up, and quantiles of the
+sums are taken.
 """
 
 import functools
@@ -29,7 +30,8 @@ class Total:
     """Which forecasts are summed up.
 
     Args:
-        of: `all` steps, a number of steps each, or the steps of each period by its pandas alias; `None` sums up none.
+        of: `all` steps, a number of steps each, or the steps of each period by its pandas alias;
+            `None` sums up none.
         over: `steps` of each series, or `series` too.
 
     Raises:
@@ -45,7 +47,9 @@ class Total:
             check_int("total", self.of)
         if self.of is None and self.over != "steps":
             hint = Phrase("Give ", Option("total", 1), " for the sum over series at each step.")
-            raise SpecError("total_over", expected="'steps' without total", received=repr(self.over), hint=hint)
+            raise SpecError(
+                "total_over", expected="'steps' without total", received=repr(self.over), hint=hint
+            )
 
     def numbers(self, steps: StepsAhead) -> Array:
         """Return the number of the period of each step, from 0 in each series, `[N, H]`.
@@ -62,7 +66,9 @@ class Total:
             return np.broadcast_to(np.arange(horizon) // length, (count, horizon))
         if not hasattr(steps.stamps, "to_period") or not steps.exist.all():
             expected = "'all' or a number of steps, where stamps are whole numbers or irregular"
-            raise SpecError("total", expected=expected, received=repr(self.of), hint="Sum up a number of steps.")
+            raise SpecError(
+                "total", expected=expected, received=repr(self.of), hint="Sum up a number of steps."
+            )
         try:
             periods = steps.stamps.tz_localize(None).to_period(self.of)
         except (ValueError, AttributeError):
@@ -78,8 +84,8 @@ class Total:
 class Outlook:
     """Forecasts of one or several futures of the same rows, summed up over periods, and how they differ.
 
-    The paths of all futures have the same ranks (common random numbers), so noise that they share leaves no trace in a
-    difference. Without a total, each step is a period.
+    The paths of all futures have the same ranks (common random numbers), so noise that they share
+    leaves no trace in a difference. Without a total, each step is a period.
 
     Args:
         fitted: The fitted forecaster.
@@ -89,7 +95,8 @@ class Outlook:
         total: Which forecasts are summed up.
 
     Raises:
-        SpecError: There are no such periods, or they are not the same in all series that are summed up.
+        SpecError: There are no such periods, or they are not the same in all series that are summed
+            up.
     """
 
     fitted: FittedForecaster
@@ -99,17 +106,25 @@ class Outlook:
     total: Total
 
     def __post_init__(self) -> None:
-        counts, last = self.counts, np.asarray(self.ahead[0].stamps)[self.last]
+        counts = self.counts
+        last = np.asarray(self.ahead[0].stamps)[self.last]
         if self.total.over == "series" and ((counts != counts[0]).any() or (last != last[0]).any()):
             expected = "series that end at the same time, for a sum over them"
             hint = "Give rows up to one time with df, or leave series out."
-            raise SpecError("total_over", expected=expected, received="series with steps of other times", hint=hint)
+            raise SpecError(
+                "total_over",
+                expected=expected,
+                received="series with steps of other times",
+                hint=hint,
+            )
 
     @functools.cached_property
     def member(self) -> Array:
         """Which steps each period has, `[N, H, K]`; a series may have fewer periods than others."""
         numbers = self.total.numbers(self.ahead[0])
-        return np.asarray((numbers[..., None] == np.arange(numbers.max() + 1)) & self.ahead[0].exist[..., None])
+        return np.asarray(
+            (numbers[..., None] == np.arange(numbers.max() + 1)) & self.ahead[0].exist[..., None]
+        )
 
     @property
     def counts(self) -> Array:
@@ -126,8 +141,8 @@ class Outlook:
     def columns(self) -> Array:
         """Point and bounds of each future, `[futures, N, K, D, 1 + 2 L]`, with one series for a sum over all.
 
-        The point of a total is its median, or the mean if means are requested, and of counts: the median of a small one
-        is often zero.
+        The point of a total is its median, or the mean if means are requested, and of counts: the
+        median of a small one is often zero.
         """
         if self.total.of is None:
             return np.stack([self._forecast(steps, self.request) for steps in self.ahead])
@@ -135,7 +150,9 @@ class Outlook:
         if self.request.point != "mean" and "counts" not in supports:
             return np.asarray(bounded(self._drawn[0], supports))
         points = [self._forecast(steps, ForecastRequest("mean"))[..., 0] for steps in self.ahead]
-        means = np.stack([np.einsum("nhd,nhk->nkd", each, self.member) for each in points])[..., None]
+        means = np.stack([np.einsum("nhd,nhk->nkd", each, self.member) for each in points])[
+            ..., None
+        ]
         if self.total.over == "series":
             means = means.sum(axis=1, keepdims=True)
         return np.asarray(bounded(self._with_bounds(means, 0), supports, is_mean=True))
@@ -150,12 +167,19 @@ class Outlook:
 
     def _with_bounds(self, points: Array, place: int) -> Array:
         """Return points, `[..., 1]`, with bounds that are drawn, where some are requested."""
-        return np.concatenate([points, self._drawn[place][..., 1:]], axis=-1) if self.request.level else points
+        return (
+            np.concatenate([points, self._drawn[place][..., 1:]], axis=-1)
+            if self.request.level
+            else points
+        )
 
     @functools.cached_property
     def _drawn(self) -> tuple[Array, Array]:
         """Quantiles of the sums of paths, and of their differences from those of the first future."""
-        futures = zip(*(self.fitted.drawn(self.frame, each, PATHS, "total") for each in self.ahead), strict=True)
+        futures = zip(
+            *(self.fitted.drawn(self.frame, each, PATHS, "total") for each in self.ahead),
+            strict=True,
+        )
         by_series: Iterable[Array] = (
             np.einsum("fshd,hk->fskd", np.stack(paths), member)
             for paths, member in zip(futures, self.member, strict=True)
@@ -164,7 +188,9 @@ class Outlook:
             by_series = [functools.reduce(np.add, by_series)]
         quantile = functools.partial(np.quantile, q=self.request.probabilities_with_point, axis=1)
         pairs = [(quantile(sums), quantile(sums - sums[:1])) for sums in by_series]
-        own, differences = (np.moveaxis(np.stack(each, axis=2), 0, -1) for each in zip(*pairs, strict=True))
+        own, differences = (
+            np.moveaxis(np.stack(each, axis=2), 0, -1) for each in zip(*pairs, strict=True)
+        )
         return own, differences
 
     def table(self, values: Mapping[str, Array]) -> Any:
@@ -173,11 +199,14 @@ class Outlook:
         Args:
             values: The columns by name, `[N, K, D]` each.
         """
-        schema, shape = self.frame.schema, next(iter(values.values())).shape
+        schema = self.frame.schema
+        shape = next(iter(values.values())).shape
         counts = np.broadcast_to(self.counts[: shape[0], :, None], shape)
         times = {schema.columns.ds: self.ahead[0].stamps[self.last[: shape[0]].ravel()]}
         number = {} if self.total.of is None else {"steps": counts}
-        table = schema.to_long(self.frame.source.ids[: shape[0]], times, {**number, **values}, counts > 0)
+        table = schema.to_long(
+            self.frame.source.ids[: shape[0]], times, {**number, **values}, counts > 0
+        )
         if self.total.over == "steps":
             return table
         return nw.to_native(nw.from_native(table).drop(schema.columns.unique_id, strict=False))
@@ -206,7 +235,12 @@ def forecast_totals(
 
 
 def compare_scenarios(
-    fitted: FittedForecaster, frame: LongFrame, futures: Any, request: ForecastRequest, total: Total, **ahead: Any
+    fitted: FittedForecaster,
+    frame: LongFrame,
+    futures: Any,
+    request: ForecastRequest,
+    total: Total,
+    **ahead: Any,
 ) -> Any:
     """Forecast several futures, with their differences from the first one.
 
@@ -224,18 +258,39 @@ def compare_scenarios(
     Raises:
         SpecError: There are no scenarios, or they have different steps.
     """
-    if not isinstance(futures, Mapping) or not futures or not all(isinstance(name, str) for name in futures):
+    if (
+        not isinstance(futures, Mapping)
+        or not futures
+        or not all(isinstance(name, str) for name in futures)
+    ):
         hint = "Give futures={'as planned': future, 'no promotion': other}."
-        raise SpecError("futures", expected="a frame of future steps by name", received=repr(futures)[:80], hint=hint)
+        raise SpecError(
+            "futures",
+            expected="a frame of future steps by name",
+            received=repr(futures)[:80],
+            hint=hint,
+        )
     ahead = {name: fitted.steps_ahead(frame, future, **ahead) for name, future in futures.items()}
     first = next(iter(ahead.values()))
     for name, steps in ahead.items():
         if not steps.stamps.equals(first.stamps):
             hint = "Give all scenarios the same stamps."
-            raise SpecError("futures", expected="futures of the same steps", received=f"others in {name!r}", hint=hint)
+            raise SpecError(
+                "futures",
+                expected="futures of the same steps",
+                received=f"others in {name!r}",
+                hint=hint,
+            )
     outlook = Outlook(fitted, frame, list(ahead.values()), request, total)
     tables = []
-    for name, columns, differences in zip(ahead, outlook.columns, outlook.differences(), strict=True):
-        named = {"scenario": np.full(columns.shape[:-1], name), **request.by_column(columns, fitted.output.alias)}
-        tables.append(nw.from_native(outlook.table({**named, **request.by_column(differences, "difference")})))
+    for name, columns, differences in zip(
+        ahead, outlook.columns, outlook.differences(), strict=True
+    ):
+        named = {
+            "scenario": np.full(columns.shape[:-1], name),
+            **request.by_column(columns, fitted.output.alias),
+        }
+        tables.append(
+            nw.from_native(outlook.table({**named, **request.by_column(differences, "difference")}))
+        )
     return nw.to_native(nw.maybe_reset_index(nw.concat(tables)))

@@ -16,7 +16,13 @@ from seqcast.forecaster.defaults import auto_scale
 from seqcast.forecaster.options import FitOptions, RowOptions
 from seqcast.forecaster.reading import frame_of, in_memory, read_rows
 from seqcast.forecaster.series_state import FARTHEST, SeriesState
-from seqcast.intervals import SUPPORTS, VALUES_OF, observed_support, outside_support_of, windows_needed
+from seqcast.intervals import (
+    SUPPORTS,
+    VALUES_OF,
+    observed_support,
+    outside_support_of,
+    windows_needed,
+)
 from seqcast.runtime import Array
 from seqcast.specs import check_int
 
@@ -51,7 +57,9 @@ class FitRows:
     @property
     def season_is_detected(self) -> bool:
         """Whether neither the user nor the frequency gives the season."""
-        return self.options.season_length is None and self.season_length != usual_season(self.frame.frequency)
+        return self.options.season_length is None and self.season_length != usual_season(
+            self.frame.frequency
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +91,9 @@ def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesStat
     Raises:
         DataError: There are negative values, which have no logarithm.
     """
-    frame, options, context = rows.frame, rows.options, rows.context_length or longest
+    frame = rows.frame
+    options = rows.options
+    context = rows.context_length or longest
     builder = FeatureBuilder.learn(frame, starts, calendar=options.calendar, context_length=context)
     scale = options.scale
     if scale == "auto":
@@ -113,7 +123,10 @@ def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesStat
 
 def _stamps_before(frame: AnyFrame, starts: Array) -> Stamps:
     """Return the stamp of the last of the first `starts` rows of each series."""
-    first, *others = (shard.stamps[shard.source.starts + starts[series] - 1] for series, shard in frame.in_shards())
+    first, *others = (
+        shard.stamps[shard.source.starts + starts[series] - 1]
+        for series, shard in frame.in_shards()
+    )
     return first.append(others) if others else first
 
 
@@ -122,18 +135,24 @@ def learn_support(frame: AnyFrame, support: str, point: str) -> tuple[str, ...]:
 
     Args:
         frame: The series.
-        support: One of `seqcast.intervals.quantiles.SUPPORTS`; of files, `auto` is that of the widest shard.
+        support: One of `seqcast.intervals.quantiles.SUPPORTS`; of files, `auto` is that of the
+            widest shard.
         point: The point forecast, `median` or `mean`.
 
     Raises:
         DataError: A value lies outside.
     """
     if support == "auto":
-        by_shard = zip(*(observed_support(shard.targets, point) for _, shard in frame.in_shards()), strict=True)
+        by_shard = zip(
+            *(observed_support(shard.targets, point) for _, shard in frame.in_shards()), strict=True
+        )
         return tuple(min(supports, key=SUPPORTS.index) for supports in by_shard)
-    expected, hint = f"{VALUES_OF[support]}, for support={support!r}", "Correct the row, or choose another support."
+    expected = f"{VALUES_OF[support]}, for support={support!r}"
+    hint = "Correct the row, or choose another support."
     frame.check(
-        lambda shard: shard.refuse_targets(outside_support_of(shard.targets, support), expected=expected, hint=hint)
+        lambda shard: shard.refuse_targets(
+            outside_support_of(shard.targets, support), expected=expected, hint=hint
+        )
     )
     return (support,) * len(frame.schema.columns.targets)
 
@@ -151,7 +170,9 @@ def check_head_support(frame: AnyFrame, head: str) -> None:
 
     def check(shard: LongFrame) -> None:
         unsupported, expected = outside_support(shard.targets, head)
-        hint = "Correct the row, or take another head, such as 'quantile', which is for any numbers."
+        hint = (
+            "Correct the row, or take another head, such as 'quantile', which is for any numbers."
+        )
         shard.refuse_targets(unsupported, expected=f"{expected}, for head={head!r}", hint=hint)
 
     frame.check(check)
@@ -162,7 +183,8 @@ def validation_rows(frame: AnyFrame, validation: int | np.integer[Any], horizon:
 
     Args:
         frame: The series.
-        validation: Number of rows; a series without a training window before them is trained on as a whole.
+        validation: Number of rows; a series without a training window before them is trained on as
+            a whole.
         horizon: Steps to forecast.
 
     Returns:
@@ -178,11 +200,15 @@ def validation_rows(frame: AnyFrame, validation: int | np.integer[Any], horizon:
     if (starts == lengths).all():
         expected = f"a series with more than {rows} + {horizon} rows, for validation and horizon"
         received = f"at most {lengths.max()}"
-        raise DataError("validation", expected=expected, received=received, hint="Validate on fewer rows.")
+        raise DataError(
+            "validation", expected=expected, received=received, hint="Validate on fewer rows."
+        )
     return starts
 
 
-def validation_origins(lengths: Array, starts: Array, horizon: int, most: int = MOST_COMPARED_WINDOWS) -> Origins:
+def validation_origins(
+    lengths: Array, starts: Array, horizon: int, most: int = MOST_COMPARED_WINDOWS
+) -> Origins:
     """Return origins on which nothing was trained, evenly spaced, their horizons within the validation rows.
 
     Args:
@@ -196,7 +222,9 @@ def validation_origins(lengths: Array, starts: Array, horizon: int, most: int = 
     return Origins.at_rows(*counted_back(lengths - horizon, -(-counts // step), step), horizon)
 
 
-def calibration_origins(reader: WindowReader, starts: Array, horizon: int, level: Sequence[float]) -> Origins:
+def calibration_origins(
+    reader: WindowReader, starts: Array, horizon: int, level: Sequence[float]
+) -> Origins:
     """Return the origins at which intervals are calibrated.
 
     Args:
@@ -213,13 +241,21 @@ def calibration_origins(reader: WindowReader, starts: Array, horizon: int, level
     observed = (~np.isnan(origins.truth(reader))).sum(axis=0).min() if len(origins) else 0
     if observed < needed:
         expected = f"at least {needed} validation windows for level {max(level):g}"
-        hint = Phrase("Give longer series or a lower ", Option("level"), ", or leave out ", Option("calibrate"), ".")
+        hint = Phrase(
+            "Give longer series or a lower ",
+            Option("level"),
+            ", or leave out ",
+            Option("calibrate"),
+            ".",
+        )
         received = f"{observed} with a known value at each step"
         raise DataError("calibrate", expected=expected, received=received, hint=hint)
     return origins
 
 
-def with_validation(rows: RowOptions, frame: AnyFrame, validation: Any, horizon: int) -> tuple[AnyFrame, Array | None]:
+def with_validation(
+    rows: RowOptions, frame: AnyFrame, validation: Any, horizon: int
+) -> tuple[AnyFrame, Array | None]:
     """Return the rows of a fit with the validation rows that follow them, and where these begin.
 
     Args:
@@ -229,7 +265,8 @@ def with_validation(rows: RowOptions, frame: AnyFrame, validation: Any, horizon:
         horizon: Steps to forecast.
 
     Returns:
-        The rows, and the position of each series' first validation target; `None` without `validation`.
+        The rows, and the position of each series' first validation target; `None` without
+        `validation`.
 
     Raises:
         DataError: The rows do not follow, or are of other series; or no series is long enough.
@@ -292,17 +329,25 @@ def _appended(frame: LongFrame, later: LongFrame, *, fill: bool) -> LongFrame:
     )
     unknown = np.flatnonzero(series.places(later.source.ids) < 0)
     if len(unknown):
-        expected, received, hint = "series of df", "one that is not", "Leave it out, or add its earlier rows to df."
+        expected = "series of df"
+        received = "one that is not"
+        hint = "Leave it out, or add its earlier rows to df."
         name = later.source.ids[unknown[0]]
-        raise DataError(option="validation", series=name, expected=expected, received=received, hint=hint)
+        raise DataError(
+            option="validation", series=name, expected=expected, received=received, hint=hint
+        )
     later = series.checked(later)
     series.check_follows(later)
     joined = series.concat(later, series.ids)
     lost = np.flatnonzero(np.asarray(joined.first_stamps != frame.first_stamps))
     if len(lost):
         place = int(np.searchsorted(series.places(later.source.ids), lost[0]))
-        name, last, received = frame.source.ids[lost[0]], frame.last_stamps[lost[0]], str(later.first_stamps[place])
+        name = frame.source.ids[lost[0]]
+        last = frame.last_stamps[lost[0]]
+        received = str(later.first_stamps[place])
         expected = f"rows that begin within {FARTHEST} steps of {last}, the last one of df"
         hint = "Give rows that follow, or the number of rows to validate on."
-        raise DataError(option="validation", series=name, expected=expected, received=received, hint=hint)
+        raise DataError(
+            option="validation", series=name, expected=expected, received=received, hint=hint
+        )
     return replace(joined, schema=frame.schema)

@@ -14,15 +14,21 @@ IMPORTANCE_METRICS = ("mae", "mse", "rmse")
 
 
 def covariate_importance(
-    model_inputs: ModelInputs, truth: Array | None = None, *, metric: str = "mae", repeats: int = 10, seed: int = 0
+    model_inputs: ModelInputs,
+    truth: Array | None = None,
+    *,
+    metric: str = "mae",
+    repeats: int = 10,
+    seed: int = 0,
 ) -> Any:
     r"""Return the growth of the error when a covariate is permuted.
 
     .. math:: I_c = \frac{1}{K} \sum_k E(x^{(k)}) - E(x)
 
-    `x^{(k)}` are the windows with covariate `c` permuted among them. Each window gets all values of another one, past
-    and known future together, so they remain a time series. All features of a column, such as the categories of a
-    text, move together. Take windows that the network was not trained on: memorised windows exaggerate importance.
+    `x^{(k)}` are the windows with covariate `c` permuted among them. Each window gets all values of
+    another one, past and known future together, so they remain a time series. All features of a
+    column, such as the categories of a text, move together. Take windows that the network was not
+    trained on: memorised windows exaggerate importance.
 
     Args:
         model_inputs: The windows, two or more.
@@ -32,9 +38,9 @@ def covariate_importance(
         seed: Seed of the permutations.
 
     Returns:
-        A pandas frame with a row for each covariate, the most important one first: `covariate`, the `importance`, its
-        `spread` (standard deviation over the permutations), the `error` without permutation, and the importance as a
-        `share` of this error.
+        A pandas frame with a row for each covariate, the most important one first: `covariate`, the
+        `importance`, its `spread` (standard deviation over the permutations), the `error` without
+        permutation, and the importance as a `share` of this error.
 
     Raises:
         DataError: The truth is not known, there are no covariates, or there is only one window.
@@ -45,7 +51,8 @@ def covariate_importance(
         Traceback (most recent call last):
         seqcast.errors.DataError: model_inputs: expected covariates, received the targets' own past alone. ...
 
-    Source: Breiman 2001, Random forests, section 10; Fisher, Rudin and Dominici 2019, All models are wrong, but many
+    Source: Breiman 2001, Random forests, section 10; Fisher, Rudin and Dominici 2019, All models
+        are wrong, but many
     are useful, section 3.
     """
     import pandas as pd
@@ -54,7 +61,9 @@ def covariate_importance(
     check_int("repeats", repeats)
     places = _places(model_inputs)
     truth = _checked(model_inputs, model_inputs.truth if truth is None else truth, places)
-    engine, horizon, count = model_inputs.engine, model_inputs.horizon, len(model_inputs)
+    engine = model_inputs.engine
+    horizon = model_inputs.horizon
+    count = len(model_inputs)
     error = _error(engine.predict(model_inputs.inputs, horizon), truth, metric)
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(count) for _ in range(repeats)]
@@ -76,7 +85,11 @@ def covariate_importance(
 def _places(model_inputs: ModelInputs) -> dict[str, dict[str, list[int]]]:
     """Return the feature indices of each covariate in each input."""
     own = len(model_inputs.targets)
-    inputs = {"past": model_inputs.features, "future": model_inputs.known_future, "static": model_inputs.static}
+    inputs = {
+        "past": model_inputs.features,
+        "future": model_inputs.known_future,
+        "static": model_inputs.static,
+    }
     places: dict[str, dict[str, list[int]]] = {}
     for source, features in inputs.items():
         for number, feature in enumerate(features):
@@ -86,16 +99,22 @@ def _places(model_inputs: ModelInputs) -> dict[str, dict[str, list[int]]]:
     return places
 
 
-def _checked(model_inputs: ModelInputs, truth: Array | None, places: dict[str, dict[str, list[int]]]) -> Array:
+def _checked(
+    model_inputs: ModelInputs, truth: Array | None, places: dict[str, dict[str, list[int]]]
+) -> Array:
     """Return the truth, and refuse inputs whose importance cannot be measured."""
     if not places:
-        expected, received = "covariates", "the targets' own past alone"
+        expected = "covariates"
+        received = "the targets' own past alone"
         hint = "Fit with static_covariates, past_covariates or future_covariates."
     elif truth is None:
-        expected, received = "windows whose truth is known", "none"
+        expected = "windows whose truth is known"
+        received = "none"
         hint = "Give step_size to Forecaster.model_inputs, or y to that of the regressor."
     elif len(model_inputs) < 2:
-        expected, received, hint = "two windows or more", "1", "Give more rows."
+        expected = "two windows or more"
+        received = "1"
+        hint = "Give more rows."
     else:
         return truth
     raise DataError(option="model_inputs", expected=expected, received=received, hint=hint)

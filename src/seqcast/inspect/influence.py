@@ -20,8 +20,8 @@ def sensitivity(model_inputs: ModelInputs, horizon: int | None = None) -> Sensit
     .. math::
         S_{h,t} = ∂ŷ_h / ∂x_t
 
-    in the network's units: with scaled data, standard deviations per standard deviation. A distribution is represented
-    by its point; a decoder that reads its own outputs reads points.
+    in the network's units: with scaled data, standard deviations per standard deviation. A
+    distribution is represented by its point; a decoder that reads its own outputs reads points.
 
     Args:
         model_inputs: The windows. The memory of a window grows with its past times the horizon.
@@ -66,7 +66,8 @@ class Sensitivity:
 
         Args:
             feature: Name of a feature; `None` combines all, as the root of the sum of squares.
-            future: Whether to return the influence of the known future, instead of that of the past.
+            future: Whether to return the influence of the known future, instead of that of the
+                past.
 
         Returns:
             `[H, T]`, whose last column is the last step of the past; with `future`, `[H, H]`.
@@ -76,7 +77,9 @@ class Sensitivity:
         if feature is None:
             return np.asarray(np.sqrt(squares.sum(axis=2)))
         if feature not in names:
-            raise SpecError("feature", expected=f"one of {', '.join(names)}", received=repr(feature))
+            raise SpecError(
+                "feature", expected=f"one of {', '.join(names)}", received=repr(feature)
+            )
         return np.asarray(np.sqrt(squares[:, :, names.index(feature)]))
 
     def memory_length(self, share: float = 0.95) -> Array:
@@ -86,7 +89,8 @@ class Sensitivity:
             share: The fraction, between 0 and 1.
 
         Returns:
-            The number for each step of the forecast, `[H]`; 1 if the forecast depends on the last step alone.
+            The number for each step of the forecast, `[H]`; 1 if the forecast depends on the last
+            step alone.
 
         Example:
             >>> one = np.zeros((1, 1, 1, 6, 1))
@@ -96,7 +100,9 @@ class Sensitivity:
         """
         check_number("share", share, low=0.0, high=1.0, open_low=True)
         squares = np.square(self.by_step())[:, ::-1]
-        within = np.cumsum(squares, axis=1) / np.maximum(squares.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+        within = np.cumsum(squares, axis=1) / np.maximum(
+            squares.sum(axis=1, keepdims=True), np.finfo(float).tiny
+        )
         # Rounding must not add a step without influence.
         return np.asarray(np.argmax(within >= min(share, 1.0 - 1e-9), axis=1) + 1)
 
@@ -104,8 +110,8 @@ class Sensitivity:
         """Return the root mean squares over windows as a long frame.
 
         Returns:
-            A pandas frame: the `target`, the `step` of the forecast from 1, the `feature`, the `input_step` (up to 0 in
-            the past, from 1 in the known future) and the `sensitivity`.
+            A pandas frame: the `target`, the `step` of the forecast from 1, the `feature`, the
+            `input_step` (up to 0 in the past, from 1 in the known future) and the `sensitivity`.
         """
         import pandas as pd
 
@@ -116,15 +122,24 @@ class Sensitivity:
             horizon, _, steps, _ = squares.shape
             first = 1 if future else 1 - steps
             keys = [range(1, horizon + 1), self.targets, range(first, first + steps), names]
-            index = pd.MultiIndex.from_product(keys, names=["step", "target", "input_step", "feature"])
+            index = pd.MultiIndex.from_product(
+                keys, names=["step", "target", "input_step", "feature"]
+            )
             tables.append(pd.DataFrame({"sensitivity": squares.ravel()}, index=index).reset_index())
-        return pd.concat(tables, ignore_index=True)[["target", "step", "feature", "input_step", "sensitivity"]]
+        return pd.concat(tables, ignore_index=True)[
+            ["target", "step", "feature", "input_step", "sensitivity"]
+        ]
 
     def _side(self, future: bool) -> tuple[Array, tuple[str, ...]]:
         if not future:
             return self.past, self.features
         if self.future is None:
-            raise SpecError("future", expected="False", received="True", hint="The network reads no known future.")
+            raise SpecError(
+                "future",
+                expected="False",
+                received="True",
+                hint="The network reads no known future.",
+            )
         return self.future, self.future_features
 
 
@@ -145,14 +160,18 @@ def attention(model_inputs: ModelInputs, horizon: int | None = None) -> Array:
         >>> attention(model_inputs).shape
         (32, 5, 15)
     """
-    return model_inputs.engine.attention(model_inputs.inputs, model_inputs.horizon if horizon is None else horizon)
+    return model_inputs.engine.attention(
+        model_inputs.inputs, model_inputs.horizon if horizon is None else horizon
+    )
 
 
-def remove_units(model_inputs: ModelInputs, horizon: int | None = None, *, by_step: bool = False) -> Any:
+def remove_units(
+    model_inputs: ModelInputs, horizon: int | None = None, *, by_step: bool = False
+) -> Any:
     """Return the change of the forecast without each unit of the encoder's last state.
 
-    A removed unit has the same value in each window: its mean over all windows. An LSTM's output and cell are removed
-    together. The outputs that attention reads do not change.
+    A removed unit has the same value in each window: its mean over all windows. An LSTM's output
+    and cell are removed together. The outputs that attention reads do not change.
 
     Args:
         model_inputs: The windows.
@@ -160,9 +179,9 @@ def remove_units(model_inputs: ModelInputs, horizon: int | None = None, *, by_st
         by_step: Whether to return a row for each step of the forecast.
 
     Returns:
-        A pandas frame with a row for each layer and unit, with `by_step` also for each `step`: the `change` of the
-        forecast, root mean square in the network's units; and, if the truth is known, the mean squared error with all
-        units, `mse`, and without this one, `mse_without`.
+        A pandas frame with a row for each layer and unit, with `by_step` also for each `step`: the
+        `change` of the forecast, root mean square in the network's units; and, if the truth is
+        known, the mean squared error with all units, `mse`, and without this one, `mse_without`.
 
     Example:
         >>> table = remove_units(model_inputs)
@@ -171,10 +190,16 @@ def remove_units(model_inputs: ModelInputs, horizon: int | None = None, *, by_st
     """
     import pandas as pd
 
-    engine, steps = model_inputs.engine, model_inputs.horizon if horizon is None else horizon
-    states, future = engine.encode(model_inputs.past), model_inputs.inputs.get("future")
+    engine = model_inputs.engine
+    steps = model_inputs.horizon if horizon is None else horizon
+    states = engine.encode(model_inputs.past)
+    future = model_inputs.inputs.get("future")
     full = engine.decode(states, steps, future)
-    truth = None if model_inputs.truth is None or model_inputs.truth.shape[1] != steps else model_inputs.truth
+    truth = (
+        None
+        if model_inputs.truth is None or model_inputs.truth.shape[1] != steps
+        else model_inputs.truth
+    )
     axes, step = ((0, 2), {"step": np.arange(1, steps + 1)}) if by_step else ((0, 1, 2), {})
     tables = []
     for layer, layer_states in enumerate(states.layers):
@@ -184,7 +209,9 @@ def remove_units(model_inputs: ModelInputs, horizon: int | None = None, *, by_st
             if truth is not None:
                 columns["mse"] = np.nanmean(np.square(full - truth), axis=axes)
                 columns["mse_without"] = np.nanmean(np.square(without - truth), axis=axes)
-            numbers = {name: np.atleast_1d(column).astype(np.float64) for name, column in columns.items()}
+            numbers = {
+                name: np.atleast_1d(column).astype(np.float64) for name, column in columns.items()
+            }
             tables.append(pd.DataFrame({"layer": layer + 1, "unit": unit + 1, **step, **numbers}))
     return pd.concat(tables, ignore_index=True)
 

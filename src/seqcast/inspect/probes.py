@@ -42,23 +42,25 @@ def probe(
 ) -> Any:
     """Return the R² with which probes predict properties of windows from their states.
 
-    A linear probe is a ridge regression whose strength is chosen within each training fold; a small network has one
-    layer of 32 units and stops early. The R² is that of predictions for windows that the probe was not fitted on. The
-    control fits the same probe to permuted values: its R² is chance, so only the difference is due to the states.
+    A linear probe is a ridge regression whose strength is chosen within each training fold; a small
+    network has one layer of 32 units and stops early. The R² is that of predictions for windows
+    that the probe was not fitted on. The control fits the same probe to permuted values: its R² is
+    chance, so only the difference is due to the states.
 
     Args:
         values: States, `[N, width]`, from `states`, or other values from which to predict.
-        properties: Numbers by name, `[N]`, or several numbers of a property, `[N, q]`, such as from `circular`.
+        properties: Numbers by name, `[N]`, or several numbers of a property, `[N, q]`, such as from
+            `circular`.
         probes: Any of `linear` and `small network`.
         folds: Folds of the cross-validation.
         permutations: Number of controls.
-        groups: The group of each window, such as its series, `[N]`: a group is never in both training and test fold.
-            `None` divides at random.
+        groups: The group of each window, such as its series, `[N]`: a group is never in both
+            training and test fold. `None` divides at random.
         seed: Seed of folds, permutations and probes.
 
     Returns:
-        A pandas frame with a row for each property and probe: `r2`, its smallest and largest values over the folds,
-        `r2_low` and `r2_high`, and that of the control, `r2_permuted`.
+        A pandas frame with a row for each property and probe: `r2`, its smallest and largest values
+        over the folds, `r2_low` and `r2_high`, and that of the control, `r2_permuted`.
 
     Raises:
         DataError: Arrays do not fit together, or a value is not finite.
@@ -70,7 +72,8 @@ def probe(
         >>> bool(table["r2"].item() > 0.99), bool(table["r2_permuted"].item() < 0.1)
         (True, True)
 
-    Source: Alain and Bengio 2016, arXiv:1610.01644; Hewitt and Liang 2019, arXiv:1909.03368, for the control.
+    Source: Alain and Bengio 2016, arXiv:1610.01644; Hewitt and Liang 2019, arXiv:1909.03368, for
+        the control.
     """
     import pandas as pd
     from sklearn.model_selection import GroupKFold, KFold
@@ -79,8 +82,12 @@ def probe(
     check_int("folds", folds, at_least=2)
     check_int("permutations", permutations)
     if len(states) < 2 * folds:
-        raise DataError("values", expected=f"at least {2 * folds} windows", received=str(len(states)))
-    splitter = KFold(folds, shuffle=True, random_state=seed) if groups is None else GroupKFold(folds)
+        raise DataError(
+            "values", expected=f"at least {2 * folds} windows", received=str(len(states))
+        )
+    splitter = (
+        KFold(folds, shuffle=True, random_state=seed) if groups is None else GroupKFold(folds)
+    )
     divided = list(splitter.split(states, groups=None if groups is None else np.asarray(groups)))
     rows = []
     for name, numbers in _checked(properties, len(states)).items():
@@ -89,9 +96,13 @@ def probe(
         for kind in probes:
             check_choice("probes", kind, PROBES)
             r2, by_fold = _score(kind, states, numbers, divided, seed)
-            control = float(np.mean([_score(kind, states, permuted, divided, seed)[0] for permuted in shuffled]))
+            control = float(
+                np.mean([_score(kind, states, permuted, divided, seed)[0] for permuted in shuffled])
+            )
             rows.append((name, kind, r2, min(by_fold), max(by_fold), control))
-    return pd.DataFrame(rows, columns=["property", "probe", "r2", "r2_low", "r2_high", "r2_permuted"])
+    return pd.DataFrame(
+        rows, columns=["property", "probe", "r2", "r2_low", "r2_high", "r2_permuted"]
+    )
 
 
 def unit_r2(values: Any, properties: Mapping[str, Any]) -> Any:
@@ -114,7 +125,8 @@ def unit_r2(values: Any, properties: Mapping[str, Any]) -> Any:
     states = as_array("values", values, (2,), finite=True).astype(np.float64)
     table = {}
     for name, numbers in _checked(properties, len(states)).items():
-        x, y = _standardised(states), _standardised(numbers)
+        x = _standardised(states)
+        y = _standardised(numbers)
         table[name] = np.square(x.T @ y / len(x)).mean(axis=1)
     return pd.DataFrame(table, index=pd.RangeIndex(1, states.shape[1] + 1, name="unit")).T
 
@@ -122,7 +134,9 @@ def unit_r2(values: Any, properties: Mapping[str, Any]) -> Any:
 def _standardised(values: Array) -> Array:
     deviations = values - values.mean(axis=0)
     deviation = deviations.std(axis=0)
-    return np.asarray(deviations / np.where(deviation > 1e-12 * (1.0 + np.abs(values).max()), deviation, np.inf))
+    return np.asarray(
+        deviations / np.where(deviation > 1e-12 * (1.0 + np.abs(values).max()), deviation, np.inf)
+    )
 
 
 def _checked(properties: Mapping[str, Any], rows: int) -> dict[str, Array]:
@@ -131,8 +145,11 @@ def _checked(properties: Mapping[str, Any], rows: int) -> dict[str, Array]:
         where = f"properties[{name!r}]"
         array = as_array(where, numbers, (1, 2), finite=True).astype(np.float64)
         if len(array) != rows:
-            expected, received = f"a number for each of the {rows} windows", str(len(array))
-            raise DataError(where, expected=expected, received=received, hint="Give one row a window.")
+            expected = f"a number for each of the {rows} windows"
+            received = str(len(array))
+            raise DataError(
+                where, expected=expected, received=received, hint="Give one row a window."
+            )
         checked[name] = array.reshape(rows, -1)
     return checked
 
@@ -156,5 +173,9 @@ def _score(kind: str, x: Array, y: Array, divided: Any, seed: int) -> tuple[floa
     whole = TransformedTargetRegressor(scaled, transformer=StandardScaler(), check_inverse=False)
     # These passes are enough for a probe, also if the last one still improved it.
     with filtering_warnings("ignore", ConvergenceWarning):
-        predicted = cross_val_predict(whole, x, y if y.shape[1] > 1 else y[:, 0], cv=divided).reshape(y.shape)
-    return float(r2_score(y, predicted)), [float(r2_score(y[fold], predicted[fold])) for _, fold in divided]
+        predicted = cross_val_predict(
+            whole, x, y if y.shape[1] > 1 else y[:, 0], cv=divided
+        ).reshape(y.shape)
+    return float(r2_score(y, predicted)), [
+        float(r2_score(y[fold], predicted[fold])) for _, fold in divided
+    ]

@@ -54,8 +54,11 @@ def trajectories(model_inputs: ModelInputs, horizon: int | None = None) -> Traje
         >>> bool(np.allclose(traced.states("encoder", 2)[:, -1], states(model_inputs, layer=2), atol=1e-6))
         True
     """
-    traced = model_inputs.engine.trace(model_inputs.inputs, model_inputs.horizon if horizon is None else horizon)
-    layers, segment = {name: tuple(traced[name]) for name in TRACED}, model_inputs.engine.network.segment
+    traced = model_inputs.engine.trace(
+        model_inputs.inputs, model_inputs.horizon if horizon is None else horizon
+    )
+    layers = {name: tuple(traced[name]) for name in TRACED}
+    segment = model_inputs.engine.network.segment
     return Trajectories(layers, model_inputs.labels, segment, traced.get("valid"))
 
 
@@ -64,8 +67,8 @@ class Trajectories:
     """States and gates of every layer, token by token.
 
     Args:
-        layers: For `encoder` and `decoder`, the trace of each layer: its `states`, `[N, tokens, n]` each (an LSTM has
-            its output and its cell), and its `gates` by name.
+        layers: For `encoder` and `decoder`, the trace of each layer: its `states`, `[N, tokens, n]`
+            each (an LSTM has its output and its cell), and its `gates` by name.
         labels: Labels of the windows.
         segment: Steps of a token.
         valid: Whether a token of the past counts, `[N, tokens]`; `None` if all do.
@@ -88,8 +91,9 @@ class Trajectories:
     def gates(self, submodule: str, layer: int) -> dict[str, Array]:
         """Return the values of a layer's gates at each token by name, `[N, tokens, n]`.
 
-        A GRU has `update` (which keeps the state), `reset` and `candidate`; an LSTM `input`, `forget` (which keeps the
-        state), `candidate` and `output`; a simple recurrent layer only its `candidate`, which is its state.
+        A GRU has `update` (which keeps the state), `reset` and `candidate`; an LSTM `input`,
+        `forget` (which keeps the state), `candidate` and `output`; a simple recurrent layer only
+        its `candidate`, which is its state.
 
         Args:
             submodule: `encoder` or `decoder`.
@@ -115,13 +119,19 @@ class Trajectories:
             layer: The layer, from 1.
 
         Returns:
-            A frame with a row for each window and token: the window's labels, `step` (the token's last one, up to 0 in
-            the past and from 1 in the forecast) and `state_1`, `state_2`, …; tokens that do not count are left out.
+            A frame with a row for each window and token: the window's labels, `step` (the token's
+            last one, up to 0 in the past and from 1 in the forecast) and `state_1`, `state_2`, …;
+            tokens that do not count are left out.
         """
-        values, steps = self.states(submodule, layer), self.tokens(submodule)
+        values = self.states(submodule, layer)
+        steps = self.tokens(submodule)
         valid = self.valid if submodule == "encoder" else None
-        windows, places = np.nonzero(np.ones(values.shape[:2]) if valid is None else np.asarray(valid))
-        columns = {f"state_{unit + 1}": values[windows, places, unit] for unit in range(values.shape[2])}
+        windows, places = np.nonzero(
+            np.ones(values.shape[:2]) if valid is None else np.asarray(valid)
+        )
+        columns = {
+            f"state_{unit + 1}": values[windows, places, unit] for unit in range(values.shape[2])
+        }
         return self.labels.frame(windows, {"step": steps[places], **columns})
 
     def _layer(self, submodule: str, layer: int) -> dict[str, Any]:
@@ -131,34 +141,43 @@ class Trajectories:
 
 def _place(layer: int, count: int) -> int:
     if not 1 <= layer <= count:
-        raise SpecError("layer", expected=f"1 to {count}", received=repr(layer), hint="Layers are counted from 1.")
+        raise SpecError(
+            "layer",
+            expected=f"1 to {count}",
+            received=repr(layer),
+            hint="Layers are counted from 1.",
+        )
     return layer - 1
 
 
 # A gate is shut below and open above.
-SHUT, OPEN = 0.1, 0.9
+SHUT = 0.1
+OPEN = 0.9
 _KEEPING = {cell.keeping_gate for cell in CELLS.values() if cell.keeping_gate is not None}
 
 
 def gate_statistics(trajectories: Trajectories) -> Any:
     r"""Return statistics of each unit's gates over all windows and tokens.
 
-    At every token, the value of a gated unit is multiplied with its keeping gate, `update` of a GRU or `forget` of an
-    LSTM. The memory is the number of tokens in which the value falls to 1/e at the mean rate:
+    At every token, the value of a gated unit is multiplied with its keeping gate, `update` of a GRU
+    or `forget` of an LSTM. The memory is the number of tokens in which the value falls to 1/e at
+    the mean rate:
 
     .. math::
         τ = -1 / \overline{\log z}
 
-    It is the time for which a unit can store a value without reading it again. `Sensitivity.memory_length` measures the
-    memory of the whole network, which also passes values from unit to unit.
+    It is the time for which a unit can store a value without reading it again.
+    `Sensitivity.memory_length` measures the memory of the whole network, which also passes values
+    from unit to unit.
 
     Args:
         trajectories: The trajectories.
 
     Returns:
-        A pandas frame with a row for each submodule, layer, gate and unit: the gate's `mean`, the fractions of values
-        below 0.1 (`shut`) and above 0.9 (`open`); and for keeping gates the `memory` in tokens. A candidate, the new
-        value of a unit rather than a gate, has only its mean.
+        A pandas frame with a row for each submodule, layer, gate and unit: the gate's `mean`, the
+        fractions of values below 0.1 (`shut`) and above 0.9 (`open`); and for keeping gates the
+        `memory` in tokens. A candidate, the new value of a unit rather than a gate, has only its
+        mean.
 
     Example:
         >>> from seqcast.inspect import trajectories
@@ -168,7 +187,8 @@ def gate_statistics(trajectories: Trajectories) -> Any:
         >>> bool((table.loc[table["gate"] == "update", "memory"] > 0).all())
         True
 
-    Source: Tallec and Ollivier 2018, Can recurrent neural networks warp time, arXiv:1804.11188, section 1.
+    Source: Tallec and Ollivier 2018, Can recurrent neural networks warp time, arXiv:1804.11188,
+        section 1.
     """
     import pandas as pd
 
@@ -178,17 +198,28 @@ def gate_statistics(trajectories: Trajectories) -> Any:
         for layer in range(1, len(trajectories.layers[submodule]) + 1):
             for gate, values in trajectories.gates(submodule, layer).items():
                 units = np.arange(1, values.shape[2] + 1)
-                flat = values.reshape(-1, len(units)) if valid is None else values[np.asarray(valid, dtype=bool)]
+                flat = (
+                    values.reshape(-1, len(units))
+                    if valid is None
+                    else values[np.asarray(valid, dtype=bool)]
+                )
                 columns = {"submodule": submodule, "layer": layer, "gate": gate}
                 columns |= {"unit": units, "mean": flat.mean(axis=0)}
                 if gate != "candidate":
-                    columns |= {"shut": (flat < SHUT).mean(axis=0), "open": (flat > OPEN).mean(axis=0)}
+                    columns |= {
+                        "shut": (flat < SHUT).mean(axis=0),
+                        "open": (flat > OPEN).mean(axis=0),
+                    }
                 if gate in _KEEPING:
                     with np.errstate(divide="ignore"):
                         columns["memory"] = -1.0 / np.log(np.maximum(flat, 1e-12)).mean(axis=0)
                 tables.append(pd.DataFrame(columns))
     names = ["submodule", "layer", "gate", "unit", "mean", "shut", "open", "memory"]
-    return pd.concat(tables, ignore_index=True).reindex(columns=names).astype(dict.fromkeys(names[4:], float))
+    return (
+        pd.concat(tables, ignore_index=True)
+        .reindex(columns=names)
+        .astype(dict.fromkeys(names[4:], float))
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,14 +273,19 @@ def principal_components(values: Array, count: int = 2) -> Components:
         expected = f"at least {count} windows and {count} units"
         raise DataError("values", expected=expected, received=f"shape {values.shape}", hint=hint)
     pca = PCA(count, svd_solver="full").fit(values)
-    # The sign is free; the largest coordinate of a direction is positive, so that pictures do not flip.
+    # The sign is free; the largest coordinate of a direction is positive, so that pictures do not
+    # flip.
     largest = np.abs(pca.components_).argmax(axis=1)
     signs = np.sign(pca.components_[np.arange(count), largest])[:, None]
     directions = pca.components_ * signs
-    return Components((values - pca.mean_) @ directions.T, directions, pca.explained_variance_ratio_, pca.mean_)
+    return Components(
+        (values - pca.mean_) @ directions.T, directions, pca.explained_variance_ratio_, pca.mean_
+    )
 
 
-def nearest(model_inputs: ModelInputs, k: int = 5, *, query: Any = None, layer: int | None = None) -> Any:
+def nearest(
+    model_inputs: ModelInputs, k: int = 5, *, query: Any = None, layer: int | None = None
+) -> Any:
     """Return the nearest neighbours of windows in the space of states.
 
     Each unit is divided by its standard deviation over all windows.
@@ -261,8 +297,9 @@ def nearest(model_inputs: ModelInputs, k: int = 5, *, query: Any = None, layer: 
         layer: A layer of the encoder, from 1; `None` is all.
 
     Returns:
-        A frame with `k` rows for each window, nearest first: the labels of the window and of the neighbour (`near_…`),
-        `rank` from 1, and the `distance`: the root mean square over units, in standard deviations.
+        A frame with `k` rows for each window, nearest first: the labels of the window and of the
+        neighbour (`near_…`), `rank` from 1, and the `distance`: the root mean square over units, in
+        standard deviations.
 
     Raises:
         DataError: There are not more windows than neighbours.
@@ -274,16 +311,22 @@ def nearest(model_inputs: ModelInputs, k: int = 5, *, query: Any = None, layer: 
     from sklearn.neighbors import NearestNeighbors
 
     if check_int("k", k) >= len(model_inputs):
-        expected, received = f"more than {k} windows", str(len(model_inputs))
-        raise DataError("model_inputs", expected=expected, received=received, hint="Choose fewer neighbours.")
+        expected = f"more than {k} windows"
+        received = str(len(model_inputs))
+        raise DataError(
+            "model_inputs", expected=expected, received=received, hint="Choose fewer neighbours."
+        )
     values = states(model_inputs, layer).astype(np.float64)
     deviation = values.std(axis=0)
     values = values / np.where(deviation > 0, deviation, 1.0) / np.sqrt(values.shape[1])
     queried = np.atleast_1d(np.arange(len(model_inputs))[slice(None) if query is None else query])
-    all_distances, places = NearestNeighbors(n_neighbors=k + 1).fit(values).kneighbors(values[queried])
+    all_distances, places = (
+        NearestNeighbors(n_neighbors=k + 1).fit(values).kneighbors(values[queried])
+    )
     # A window is its own neighbour; among equal windows it may not be the first.
     itself = places == queried[:, None]
     itself[~itself.any(axis=1), -1] = True
-    neighbours, distances = places[~itself], all_distances[~itself]
+    neighbours = places[~itself]
+    distances = all_distances[~itself]
     columns = {"rank": np.tile(np.arange(1, k + 1), len(queried)), "distance": distances}
     return model_inputs.labels.frame(np.repeat(queried, k), columns, near=neighbours)

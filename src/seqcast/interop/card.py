@@ -1,7 +1,7 @@
 """Model cards: Markdown about the data, the networks, the scores and the limits of a fitted estimator.
 
-The first lines are metadata as model hubs read them. The form is that of Mitchell et al. 2019, Model cards for model
-reporting, arXiv:1810.03993.
+The first lines are metadata as model hubs read them. The form is that of Mitchell et al. 2019,
+Model cards for model reporting, arXiv:1810.03993.
 """
 
 import math
@@ -47,15 +47,17 @@ def model_card(
 
     Args:
         estimator: A fitted `Forecaster` or `Seq2SeqRegressor`.
-        data: The rows of a forecaster's fit, to describe them; `None` describes only the rows that it remembers, also
-            of a fit of files.
+        data: The rows of a forecaster's fit, to describe them; `None` describes only the rows that
+            it remembers, also of a fit of files.
         backtest: The frame that `backtest` of a forecaster returned, to be scored.
         test: Windows that a regressor has not seen, `(X, y)`, to be scored.
         title: Its title; a usual one if empty.
         purpose: Its purpose, in your words.
-        limits: Where it should not be used, in your words; limits that follow from the fit come after them.
+        limits: Where it should not be used, in your words; limits that follow from the fit come
+            after them.
         license: Licence of the model, as model hubs name it, such as `mit`.
-        metrics: Metrics of the scores, as `seqcast.evaluation.evaluate` takes them; for a forecaster only.
+        metrics: Metrics of the scores, as `seqcast.evaluation.evaluate` takes them; for a
+            forecaster only.
         file: Name of the model's file, in the line that loads it.
 
     Returns:
@@ -79,7 +81,12 @@ def model_card(
     if not frames and not isinstance(estimator, Seq2SeqRegressor):
         expected = "a fitted Forecaster or Seq2SeqRegressor"
         received = repr(estimator)
-        raise SpecError("estimator", expected=expected, received=received, hint="Other estimators have cards of skops.")
+        raise SpecError(
+            "estimator",
+            expected=expected,
+            received=received,
+            hint="Other estimators have cards of skops.",
+        )
     foreign = {"test": test} if frames else {"data": data, "backtest": backtest, "metrics": metrics}
     for name, value in foreign.items():
         if value is not None:
@@ -92,9 +99,11 @@ def model_card(
             hint = "Leave it out, or read the files into a frame."
             raise SpecError(name, expected="a frame in memory", received=repr(value), hint=hint)
     if isinstance(estimator, Forecaster):
-        about, scores = _about_forecaster(estimator, data), _backtest_scores(estimator, data, backtest, metrics)
+        about = _about_forecaster(estimator, data)
+        scores = _backtest_scores(estimator, data, backtest, metrics)
     else:
-        about, scores = _about_regressor(estimator), _window_scores(estimator, test)
+        about = _about_regressor(estimator)
+        scores = _window_scores(estimator, test)
     how: Any = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     cards = Environment(loader=PackageLoader("seqcast.interop", ""), **how)
     cards.filters["line"] = _line
@@ -117,26 +126,41 @@ def model_card(
 
 def _about_forecaster(forecaster: Forecaster, data: Any) -> dict[str, Any]:
     """Return the facts of a card by name, losses of candidates with their windows, and limits of the fit."""
-    fitted, texts, choice = forecaster.fitted_, words(), forecaster.choice_
+    fitted = forecaster.fitted_
+    texts = words()
+    choice = forecaster.choice_
     by_heading = facts(fitted, forecaster.get_params(deep=False))
     shares = percentages(choice.shares).items()
-    forecast = " and ".join(texts[name] + (f" ({share})" if len(shares) > 1 else "") for name, share in shares)
+    forecast = " and ".join(
+        texts[name] + (f" ({share})" if len(shares) > 1 else "") for name, share in shares
+    )
     training = by_heading["Training"] if len(forecaster.history_) else {}
     series = f"{len(fitted.series.ids):,} time series, or of others like them"
     return {
         "summary": f"It forecasts {forecaster.horizon} steps of {series}, by {forecast}.",
         "data": _rows_of_fit(forecaster, data),
-        "model": {**by_heading["Network"], "forecast": forecast, **training, **by_heading["Settings"]},
+        "model": {
+            **by_heading["Network"],
+            "forecast": forecast,
+            **training,
+            **by_heading["Settings"],
+        },
         "limits": list(_limits(forecaster)),
-        "losses": [(texts[name], _number(loss)) for name, loss in choice.losses.items() if name in texts],
+        "losses": [
+            (texts[name], _number(loss)) for name, loss in choice.losses.items() if name in texts
+        ],
         "windows": choice.windows,
     }
 
 
 def _about_regressor(regressor: Seq2SeqRegressor) -> dict[str, Any]:
     """Return the same of a regressor, which has no candidates."""
-    engine, history, window = regressor.engine_, regressor.history_, regressor.preparation_.window
-    limits = [f"It was made to forecast {window.horizon} steps. Longer forecasts are possible, and were not evaluated."]
+    engine = regressor.engine_
+    history = regressor.history_
+    window = regressor.preparation_.window
+    limits = [
+        f"It was made to forecast {window.horizon} steps. Longer forecasts are possible, and were not evaluated."
+    ]
     if engine.network.head == "point":
         limits.append(NO_INTERVALS)
     if window.future:
@@ -148,7 +172,9 @@ def _about_regressor(regressor: Seq2SeqRegressor) -> dict[str, Any]:
             "targets": window.targets,
             "static covariates": window.static,
             "future covariates": window.future,
-            "past of a window": "of any length" if window.context_length is None else f"{window.context_length} steps",
+            "past of a window": "of any length"
+            if window.context_length is None
+            else f"{window.context_length} steps",
             "future of a window": f"{window.horizon} steps",
             "scaling": regressor.scale,
         },
@@ -156,7 +182,11 @@ def _about_regressor(regressor: Seq2SeqRegressor) -> dict[str, Any]:
             **network_facts(engine),
             "epochs": len(history),
             "best epoch": history.best_epoch or "none chosen: no validation windows",
-            **{name.replace("_", " "): _number(values[-1]) for name, values in history.epochs.items() if values},
+            **{
+                name.replace("_", " "): _number(values[-1])
+                for name, values in history.epochs.items()
+                if values
+            },
             "seconds of training": f"{history.seconds:.1f}",
             "random_state": regressor.seed_,
         },
@@ -167,7 +197,8 @@ def _about_regressor(regressor: Seq2SeqRegressor) -> dict[str, Any]:
 
 def _rows_of_fit(forecaster: Forecaster, data: Any) -> dict[str, Any]:
     """Return facts about the rows of a fit, from the forecaster and, where they are given, from the rows."""
-    fitted, frame = forecaster.fitted_, forecaster.series_state_.frame
+    fitted = forecaster.fitted_
+    frame = forecaster.series_state_.frame
     known: dict[str, Any] = {
         "series": f"{len(fitted.series.ids):,}",
         "targets": ", ".join(frame.schema.columns.targets),
@@ -179,8 +210,11 @@ def _rows_of_fit(forecaster: Forecaster, data: Any) -> dict[str, Any]:
     }
     if data is None:
         return known
-    description = describe(data, forecaster.columns, freq=forecaster.freq, season_length=fitted.season_length)
-    whole, lengths = description.to_dict(), sorted(each.rows for each in description.series)
+    description = describe(
+        data, forecaster.columns, freq=forecaster.freq, season_length=fitted.season_length
+    )
+    whole = description.to_dict()
+    lengths = sorted(each.rows for each in description.series)
     return {
         **known,
         "rows": f"{whole['rows']:,}",
@@ -192,24 +226,36 @@ def _rows_of_fit(forecaster: Forecaster, data: Any) -> dict[str, Any]:
     }
 
 
-def _backtest_scores(forecaster: Forecaster, data: Any, backtest: Any, metrics: Sequence[str] | None) -> dict[str, Any]:
+def _backtest_scores(
+    forecaster: Forecaster, data: Any, backtest: Any, metrics: Sequence[str] | None
+) -> dict[str, Any]:
     """Return scores, with a text about the forecasts behind them; without any, a text that says so."""
     if backtest is None:
         return {"text": "It was not judged by a backtest.", "rows": ()}
     table = leaderboard(
-        backtest, metrics, train_df=data, season_length=forecaster.season_length_, columns=forecaster.columns
+        backtest,
+        metrics,
+        train_df=data,
+        season_length=forecaster.season_length_,
+        columns=forecaster.columns,
     )
     columns = nw.from_native(table).to_dict(as_series=False)
     names, points, series = (columns.pop(name) for name in ("model", "points", "series"))
-    rows = [(name, *(_number(values[row]) for values in columns.values())) for row, name in enumerate(names)]
-    text = f"Means over {points[0]:,} forecasts of {series[0]:,} series, each from a cutoff before it."
+    rows = [
+        (name, *(_number(values[row]) for values in columns.values()))
+        for row, name in enumerate(names)
+    ]
+    text = (
+        f"Means over {points[0]:,} forecasts of {series[0]:,} series, each from a cutoff before it."
+    )
     return {"text": text, "header": ("model", *map(spoken_metric, columns)), "rows": rows}
 
 
 def _window_scores(regressor: Seq2SeqRegressor, test: tuple[Any, Any] | None) -> dict[str, Any]:
     if test is None:
         return {"text": "It was not judged on windows that it had not seen.", "rows": ()}
-    past, truth = test[0], np.asarray(test[1], dtype=float)
+    past = test[0]
+    truth = np.asarray(test[1], dtype=float)
     forecasts = {"seqcast": np.asarray(regressor.predict(past)).reshape(truth.shape)}
     targets = regressor.preparation_.window.target_features
     if targets is not None and np.ndim(past) == 3:
@@ -218,8 +264,18 @@ def _window_scores(regressor: Seq2SeqRegressor, test: tuple[Any, Any] | None) ->
     rows = []
     for name, forecast in forecasts.items():
         errors = forecast - truth
-        rows.append((name, _number(np.nanmean(np.abs(errors))), _number(math.sqrt(np.nanmean(np.square(errors))))))
-    return {"text": f"Means over {len(truth):,} windows.", "header": ("model", "MAE", "RMSE"), "rows": rows}
+        rows.append(
+            (
+                name,
+                _number(np.nanmean(np.abs(errors))),
+                _number(math.sqrt(np.nanmean(np.square(errors)))),
+            )
+        )
+    return {
+        "text": f"Means over {len(truth):,} windows.",
+        "header": ("model", "MAE", "RMSE"),
+        "rows": rows,
+    }
 
 
 def _limits(forecaster: Forecaster) -> Iterator[str]:
@@ -257,4 +313,6 @@ def _number(value: float) -> str:
 
 def _line(value: Any) -> str:
     """Return a value as a line of Markdown that is no HTML, no link and no code, and ends no cell of a table."""
-    return "".join(letter if letter.isprintable() else " " for letter in str(value)).translate(_ENTITIES)
+    return "".join(letter if letter.isprintable() else " " for letter in str(value)).translate(
+        _ENTITIES
+    )

@@ -1,7 +1,7 @@
 """MLflow: runs with the record of a fit, and models that are saved, registered and served.
 
-It needs `pip install '.[mlflow]'`. A model has the flavour `seqcast`, and `python_function`, which MLflow serves.
-Its file is that of `save`: JSON and plain arrays, no pickle.
+It needs `pip install '.[mlflow]'`. A model has the flavour `seqcast`, and `python_function`, which
+MLflow serves. Its file is that of `save`: JSON and plain arrays, no pickle.
 """
 
 import contextlib
@@ -42,9 +42,10 @@ _LONGEST_PARAM = 6000
 class MlflowLog(Observer):
     """Log losses, metrics and learning rate to a run of MLflow as training goes on.
 
-    Metrics of epochs have the names `loss`, `val_loss`, `learning_rate`, with the epoch from 1 as step; those of steps
-    begin with `step/`. Of several networks each has its name before it: `network-1/loss`. Worker processes log to the
-    same run. A warning names the first refusal of the server, and training goes on.
+    Metrics of epochs have the names `loss`, `val_loss`, `learning_rate`, with the epoch from 1 as
+    step; those of steps begin with `step/`. Of several networks each has its name before it:
+    `network-1/loss`. Worker processes log to the same run. A warning names the first refusal of the
+    server, and training goes on.
 
     Args:
         run_id: The run; `None` takes the active one.
@@ -62,7 +63,9 @@ class MlflowLog(Observer):
         if run_id is None and active is None:
             expected = "an active run, or the id of a run"
             hint = "Write with mlflow.start_run(): around it."
-            raise SpecError("run_id", expected=expected, received="None, outside of a run", hint=hint)
+            raise SpecError(
+                "run_id", expected=expected, received="None, outside of a run", hint=hint
+            )
         self.run_id = active.info.run_id if run_id is None else run_id
         self.tracking_uri = mlflow.get_tracking_uri()
         self._failed = False
@@ -73,13 +76,21 @@ class MlflowLog(Observer):
         Args:
             record: The numbers of an epoch or step.
         """
-        mlflow, entities = require("mlflow", extra="mlflow"), require("mlflow.entities", extra="mlflow")
-        prefix = (f"{self.network}/" if self.network else "") + ("step/" if record.event == "step" else "")
-        step, now = record.step if record.event == "step" else record.epoch, int(1000 * time.time())
+        mlflow = require("mlflow", extra="mlflow")
+        entities = require("mlflow.entities", extra="mlflow")
+        prefix = (f"{self.network}/" if self.network else "") + (
+            "step/" if record.event == "step" else ""
+        )
+        step = record.step if record.event == "step" else record.epoch
+        now = int(1000 * time.time())
         values = {**record.values, "learning_rate": record.learning_rate, "seconds": record.seconds}
-        metrics = [entities.Metric(prefix + name, value, now, step) for name, value in values.items()]
+        metrics = [
+            entities.Metric(prefix + name, value, now, step) for name, value in values.items()
+        ]
         try:
-            mlflow.MlflowClient(tracking_uri=self.tracking_uri).log_batch(self.run_id, metrics=metrics)
+            mlflow.MlflowClient(tracking_uri=self.tracking_uri).log_batch(
+                self.run_id, metrics=metrics
+            )
         except mlflow.MlflowException as error:
             if not self._failed:
                 warn_user(f"MLflow does not take metrics, training goes on without: {error}")
@@ -97,9 +108,10 @@ def log_fit(
 ) -> Estimator:
     """Fit an estimator within a run of MLflow, which records the fit.
 
-    The parameters of the run are the options, and the choices for `None` and `auto`. Its metrics are losses and
-    learning rate by epoch. Figures show the loss, and the forecast of a forecaster that needs to know no future;
-    `log_model` logs the model. The run is the active one, or a new one that ends with the fit; it has one fit.
+    The parameters of the run are the options, and the choices for `None` and `auto`. Its metrics
+    are losses and learning rate by epoch. Figures show the loss, and the forecast of a forecaster
+    that needs to know no future; `log_model` logs the model. The run is the active one, or a new
+    one that ends with the fit; it has one fit.
 
     Args:
         estimator: A `Forecaster` or a `Seq2SeqRegressor`.
@@ -121,8 +133,15 @@ def log_fit(
         KeyboardInterrupt: The user interrupted; the run has the records so far.
     """
     if not isinstance(estimator, Forecaster | Seq2SeqRegressor):
-        hint = Phrase("Other ones take ", Option("callbacks", "[MlflowLog()]"), " where they have callbacks.")
-        raise SpecError("estimator", expected="a Forecaster or a Seq2SeqRegressor", received=repr(estimator), hint=hint)
+        hint = Phrase(
+            "Other ones take ", Option("callbacks", "[MlflowLog()]"), " where they have callbacks."
+        )
+        raise SpecError(
+            "estimator",
+            expected="a Forecaster or a Seq2SeqRegressor",
+            received=repr(estimator),
+            hint=hint,
+        )
     mlflow = require("mlflow", extra="mlflow")
     with contextlib.nullcontext() if mlflow.active_run() else mlflow.start_run():
         mlflow.set_tag("seqcast.estimator", type(estimator).__name__)
@@ -143,16 +162,24 @@ def _params(options: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     texts = {}
     for name, value in options.items():
         text = json.dumps(value.to_dict(), default=str) if hasattr(value, "to_dict") else str(value)
-        texts[prefix + name] = text if len(text) <= _LONGEST_PARAM else text[: _LONGEST_PARAM - 1] + "…"
+        texts[prefix + name] = (
+            text if len(text) <= _LONGEST_PARAM else text[: _LONGEST_PARAM - 1] + "…"
+        )
     return texts
 
 
 def _chosen(estimator: Any) -> dict[str, Any]:
     """Return the choices of a fit."""
     names = ("seed", "choice", "freq", "season_length", "context_length")
-    chosen = {name: getattr(estimator, f"{name}_") for name in names if hasattr(estimator, f"{name}_")}
+    chosen = {
+        name: getattr(estimator, f"{name}_") for name in names if hasattr(estimator, f"{name}_")
+    }
     engines = estimator.engines_ if isinstance(estimator, Forecaster) else [estimator.engine_]
-    return {**chosen, "networks": len(engines), "weights": sum(engine.weight_count for engine in engines)}
+    return {
+        **chosen,
+        "networks": len(engines),
+        "weights": sum(engine.weight_count for engine in engines),
+    }
 
 
 def _outcome(estimator: Any) -> dict[str, float]:
@@ -160,7 +187,10 @@ def _outcome(estimator: Any) -> dict[str, float]:
     history = estimator.history_
     outcome = {"epochs": float(len(history)), "training_seconds": history.seconds}
     if history.best_epoch is not None:
-        outcome |= {"best_epoch": float(history.best_epoch), "best_val_loss": min(history["val_loss"])}
+        outcome |= {
+            "best_epoch": float(history.best_epoch),
+            "best_val_loss": min(history["val_loss"]),
+        }
     return {name: value for name, value in outcome.items() if math.isfinite(value)}
 
 
@@ -173,10 +203,16 @@ def _figures(estimator: Any) -> Iterator[tuple[str, Any]]:
     for number, history in enumerate(histories, 1):
         if len(history):
             place = "learning_curve" if len(histories) == 1 else f"learning_curve-{number}"
-            yield place, learning_curve(history.epochs, best_epoch=history.best_epoch, ylabel="loss")
+            yield (
+                place,
+                learning_curve(history.epochs, best_epoch=history.best_epoch, ylabel="loss"),
+            )
     if is_forecaster and not estimator.future_covariates and not estimator.irregular:
         frame = estimator.series_state_.frame
-        yield "forecast", forecast_fans(frame.table(), estimator.predict(), columns=frame.schema.columns)
+        yield (
+            "forecast",
+            forecast_fans(frame.table(), estimator.predict(), columns=frame.schema.columns),
+        )
 
 
 def save_model(
@@ -193,14 +229,16 @@ def save_model(
         model: A fitted `Forecaster` or `Seq2SeqRegressor`.
         path: The folder, which must not exist yet.
         mlflow_model: The `mlflow.models.Model` to describe it in; `None` makes one.
-        signature: MLflow's signature; `None` names the parameters of a forecast, `horizon` and of a forecaster `level`.
-        **options: Other arguments of `mlflow.pyfunc.save_model`, such as `metadata` and `pip_requirements`; these are
-            by default the versions in use.
+        signature: MLflow's signature; `None` names the parameters of a forecast, `horizon` and of a
+            forecaster `level`.
+        **options: Other arguments of `mlflow.pyfunc.save_model`, such as `metadata` and
+            `pip_requirements`; these are by default the versions in use.
 
     Raises:
         MissingPackageError: `mlflow` is not installed.
         NotFittedError: It is not fitted.
-        SpecError: It is no estimator of seqcast that can be saved, or its training holds a function.
+        SpecError: It is no estimator of seqcast that can be saved, or its training holds a
+            function.
 
     Example:
         >>> import tempfile
@@ -213,11 +251,17 @@ def save_model(
         >>> bool((loaded.predict()["seqcast"] == forecaster.predict()["seqcast"]).all())
         True
     """
-    pyfunc, models = require("mlflow.pyfunc", extra="mlflow"), require("mlflow.models", extra="mlflow")
+    pyfunc = require("mlflow.pyfunc", extra="mlflow")
+    models = require("mlflow.models", extra="mlflow")
     name = next((name for name, kind in FILES.items() if isinstance(model, kind)), None)
     if name is None:
         hint = "Other estimators go with mlflow.sklearn."
-        raise SpecError("model", expected="a fitted Forecaster or Seq2SeqRegressor", received=repr(model), hint=hint)
+        raise SpecError(
+            "model",
+            expected="a fitted Forecaster or Seq2SeqRegressor",
+            received=repr(model),
+            hint=hint,
+        )
     mlflow_model = models.Model() if mlflow_model is None else mlflow_model
     mlflow_model.add_flavor(FLAVOUR, data=f"data/{name}", seqcast_version=__version__)
     options.setdefault("pip_requirements", _requirements())
@@ -242,10 +286,12 @@ def log_model(model: Forecaster | Seq2SeqRegressor, name: str = "model", **optio
     Args:
         model: A fitted `Forecaster` or `Seq2SeqRegressor`.
         name: The model's name.
-        **options: Other arguments of `mlflow.models.Model.log`, such as `registered_model_name`, and of `save_model`.
+        **options: Other arguments of `mlflow.models.Model.log`, such as `registered_model_name`,
+            and of `save_model`.
 
     Returns:
-        MLflow's `ModelInfo`; its `model_uri` is the address for `load_model` and `mlflow.pyfunc.load_model`.
+        MLflow's `ModelInfo`; its `model_uri` is the address for `load_model` and
+        `mlflow.pyfunc.load_model`.
 
     Raises:
         MissingPackageError: `mlflow` is not installed.
@@ -269,13 +315,19 @@ def load_model(model_uri: str, *, max_size: Any = None) -> Forecaster | Seq2SeqR
         MissingPackageError: `mlflow` is not installed.
         SpecError: The model is of another flavour.
     """
-    artifacts, models = require("mlflow.artifacts", extra="mlflow"), require("mlflow.models", extra="mlflow")
+    artifacts = require("mlflow.artifacts", extra="mlflow")
+    models = require("mlflow.models", extra="mlflow")
     folder = Path(artifacts.download_artifacts(artifact_uri=os.fspath(model_uri)))
     flavours = models.Model.load(str(folder)).flavors
     if FLAVOUR not in flavours:
         expected = "a model that seqcast has saved"
         received = f"one of the flavours {', '.join(flavours)}"
-        raise SpecError("model_uri", expected=expected, received=received, hint="mlflow.pyfunc.load_model loads any.")
+        raise SpecError(
+            "model_uri",
+            expected=expected,
+            received=received,
+            hint="mlflow.pyfunc.load_model loads any.",
+        )
     file = folder / flavours[FLAVOUR]["data"]
     model: Forecaster | Seq2SeqRegressor = FILES[file.name].load(file, max_size=max_size)
     return model
@@ -295,9 +347,9 @@ class ServedForecaster:
         """Return the forecast that follows the last rows.
 
         Args:
-            model_input: Rows to forecast from, as for `Forecaster.predict(df)`, whose stamps may be text; a frame
-                without rows takes those that the model remembers. With future covariates, rows after the last known
-                value of a series are its future.
+            model_input: Rows to forecast from, as for `Forecaster.predict(df)`, whose stamps may be
+                text; a frame without rows takes those that the model remembers. With future
+                covariates, rows after the last known value of a series are its future.
             params: `horizon` and `level`, as for `Forecaster.predict`; no levels are all of them.
 
         Returns:
@@ -306,7 +358,9 @@ class ServedForecaster:
         given = dict(params or {})
         level = [] if given.get("level") is None else np.atleast_1d(given["level"]).tolist()
         rows, future = self._divided(model_input)
-        forecast = self.model.predict(given.get("horizon"), df=rows, future=future, level=level or None)
+        forecast = self.model.predict(
+            given.get("horizon"), df=rows, future=future, level=level or None
+        )
         return forecast.to_pandas() if hasattr(forecast, "to_pandas") else forecast
 
     def _divided(self, frame: Any) -> tuple[Any, Any]:
@@ -315,10 +369,15 @@ class ServedForecaster:
 
         if len(frame) == 0:
             return None, None
-        columns, zone = self.model.series_state_.schema.columns, self.model.series_state_.schema.zone
-        if columns.ds in frame and pd.api.types.is_string_dtype(frame[columns.ds]):  # as JSON has them
+        columns = self.model.series_state_.schema.columns
+        zone = self.model.series_state_.schema.zone
+        if columns.ds in frame and pd.api.types.is_string_dtype(
+            frame[columns.ds]
+        ):  # as JSON has them
             stamps = pd.to_datetime(frame[columns.ds], utc=zone is not None)
-            frame = frame.assign(**{columns.ds: stamps if zone is None else stamps.dt.tz_convert(zone)})
+            frame = frame.assign(
+                **{columns.ds: stamps if zone is None else stamps.dt.tz_convert(zone)}
+            )
         targets = list(columns.targets)
         if not self.model.future_covariates or not {columns.ds, *targets} <= set(frame):
             return frame, None
@@ -340,8 +399,8 @@ class ServedRegressor:
         """Return the forecasts.
 
         Args:
-            model_input: Windows, as for `Seq2SeqRegressor.predict`, or a dict of these as `past` and of the covariates,
-                `static` `[N, S]` and `future` `[N, H, F']`.
+            model_input: Windows, as for `Seq2SeqRegressor.predict`, or a dict of these as `past`
+                and of the covariates, `static` `[N, S]` and `future` `[N, H, F']`.
             params: `horizon`, as for `Seq2SeqRegressor.predict`.
         """
         inputs = model_input if isinstance(model_input, Mapping) else {"past": model_input}
@@ -358,17 +417,25 @@ def _load_pyfunc(data_path: str) -> ServedForecaster | ServedRegressor:
 def _requirements() -> list[str]:
     """Return the packages that load a model, with their versions."""
     backend = keras.backend.backend()
-    named = {"keras": keras.__version__, backend: __import__(backend).__version__, "numpy": np.__version__}
-    return [f"seqcast=={__version__}", *(f"{name}=={version.partition('+')[0]}" for name, version in named.items())]
+    named = {
+        "keras": keras.__version__,
+        backend: __import__(backend).__version__,
+        "numpy": np.__version__,
+    }
+    return [
+        f"seqcast=={__version__}",
+        *(f"{name}=={version.partition('+')[0]}" for name, version in named.items()),
+    ]
 
 
 def _signature(model: Forecaster | Seq2SeqRegressor) -> Any:
     """Return the parameters of a forecast.
 
-    Columns and types are left to the model: MLflow would refuse whole numbers where it has seen others, and would drop
-    columns that it has not seen.
+    Columns and types are left to the model: MLflow would refuse whole numbers where it has seen
+    others, and would drop columns that it has not seen.
     """
-    signatures, types = require("mlflow.models.signature", extra="mlflow"), require("mlflow.types", extra="mlflow")
+    signatures = require("mlflow.models.signature", extra="mlflow")
+    types = require("mlflow.types", extra="mlflow")
     params = [types.ParamSpec("horizon", types.DataType.long, None)]
     if isinstance(model, Forecaster):
         params.append(types.ParamSpec("level", types.DataType.double, [], shape=(-1,)))

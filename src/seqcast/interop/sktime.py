@@ -1,7 +1,7 @@
 """`Forecaster` with sktime's interface: `fit(y, X, fh)`, `predict(fh, X)` and others on series, panels, hierarchies.
 
-One network forecasts all series of a panel or hierarchy, as in `Forecaster`; several columns of `y` are several targets
-of it. To import this module takes sktime (`pip install '.[sktime]'`).
+One network forecasts all series of a panel or hierarchy, as in `Forecaster`; several columns of `y`
+are several targets of it. To import this module takes sktime (`pip install '.[sktime]'`).
 """
 
 from __future__ import annotations
@@ -41,28 +41,35 @@ OWN_OPTIONS = ("horizon", "freq", "static_covariates", "past_covariates")
 class SeqcastForecaster(BaseForecaster):
     """A recurrent encoder-decoder for sktime: one network for all series of a panel, any horizon, intervals.
 
-    The columns of `X` are known for the future, unless they are named as past or static covariates. `predict` needs
-    the future ones at each step of `fh`; at earlier steps without a row in `X`, the last known value is taken.
+    The columns of `X` are known for the future, unless they are named as past or static covariates.
+    `predict` needs the future ones at each step of `fh`; at earlier steps without a row in `X`, the
+    last known value is taken.
 
-    `update` remembers the new rows; with `update_params=True`, where there are enough rows, it goes on training
-    the network with them, at a tenth of the learning rate (`Forecaster.finetune`). After rows that end before those of
-    the fit, forecasts start from these older ones, until newer ones come.
+    `update` remembers the new rows; with `update_params=True`, where there are enough rows, it goes
+    on training the network with them, at a tenth of the learning rate (`Forecaster.finetune`).
+    After rows that end before those of the fit, forecasts start from these older ones, until newer
+    ones come.
 
     Args:
-        horizon: Steps to forecast in training; `None` takes the last step of the `fh` that `fit` is given, and without
-            one 12 steps, at most a quarter of the longest series. `predict` takes any number.
+        horizon: Steps to forecast in training; `None` takes the last step of the `fh` that `fit` is
+            given, and without one 12 steps, at most a quarter of the longest series. `predict`
+            takes any number.
         context_length: As for `Forecaster`, like all other options that are not explained here.
-        level: Levels of the intervals that a named network is trained for, in per cent. Other coverages and quantiles
-            are interpolated between these, as the network's own are (`seqcast.network.distributions.Quantiles`); a
-            distribution has them all. With `()` there are none.
+        level: Levels of the intervals that a named network is trained for, in per cent. Other
+            coverages and quantiles are interpolated between these, as the network's own are
+            (`seqcast.network.distributions.Quantiles`); a distribution has them all. With `()`
+            there are none.
         preset: Name of a network, or a `NetworkSpec`.
         effort: How much `preset="auto"` tries.
-        training: How it is trained: a `TrainingSpec`, or a dict of the fields that differ from the default.
-        freq: Step between dates: a pandas alias; `None` reads it from the index. Periods have their own, and whole
-            numbers are counted by one.
+        training: How it is trained: a `TrainingSpec`, or a dict of the fields that differ from the
+            default.
+        freq: Step between dates: a pandas alias; `None` reads it from the index. Periods have their
+            own, and whole numbers are counted by one.
         season_length: Steps of a season.
-        static_covariates: Columns of `X` that are constant within a series; `predict` does not need them.
-        past_covariates: Columns of `X` that are not known for the future; `predict` does not need them.
+        static_covariates: Columns of `X` that are constant within a series; `predict` does not need
+            them.
+        past_covariates: Columns of `X` that are not known for the future; `predict` does not need
+            them.
         calendar: Calendar features.
         missing: `fill` takes missing steps and values, `raise` refuses them.
         scale: How each series is scaled.
@@ -137,7 +144,9 @@ class SeqcastForecaster(BaseForecaster):
         random_state: int | None = None,
         verbose: int = 0,
     ) -> None:
-        options = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        options = {
+            name: value for name, value in locals().items() if name not in ("self", "__class__")
+        }
         for name, value in options.items():
             setattr(self, name, value)
         # The base reads them, but does not set them when data are not remembered.
@@ -147,17 +156,21 @@ class SeqcastForecaster(BaseForecaster):
 
     def __dynamic_tags__(self) -> None:
         """Set the capabilities that the options leave."""
-        spec, able = self.preset, self.level is not None and np.size(self.level) > 0
+        spec = self.preset
+        able = self.level is not None and np.size(self.level) > 0
         if isinstance(spec, NetworkSpec) and spec.head != "quantile":
             able = spec.head != "point" or self.calibrate
         if not able:
             self.set_tags(**{"capability:pred_int": False})
         if self.missing == "raise":
-            self.set_tags(**{"capability:missing_values": False, "capability:non_contiguous_X": False})
+            self.set_tags(
+                **{"capability:missing_values": False, "capability:non_contiguous_X": False}
+            )
 
     def _fit(self, y: Any, X: Any, fh: Any) -> Self:
         self._frames = Translation.of(y, X, self.static_covariates, self.past_covariates)
-        rows, roles = self._frames.rows(y, X), self._frames.covariates
+        rows = self._frames.rows(y, X)
+        roles = self._frames.covariates
         self.forecaster_ = Forecaster(
             self._horizon(fh, rows),
             columns=Columns(y=self._frames.targets),
@@ -166,7 +179,11 @@ class SeqcastForecaster(BaseForecaster):
             past_covariates=roles.past,
             future_covariates=roles.future,
             alias=ALIAS,
-            **{name: value for name, value in self.get_params(deep=False).items() if name not in OWN_OPTIONS},
+            **{
+                name: value
+                for name, value in self.get_params(deep=False).items()
+                if name not in OWN_OPTIONS
+            },
         ).fit(rows)
         self._frames.move_ends(rows)
         self._earlier = None
@@ -203,13 +220,17 @@ class SeqcastForecaster(BaseForecaster):
                 pass  # too few rows to train on; `update` raises any other error again
         self.forecaster_.update(rows)
 
-    def _update_predict_single(self, y: Any, fh: Any, X: Any = None, update_params: bool = True) -> Any:
+    def _update_predict_single(
+        self, y: Any, fh: Any, X: Any = None, update_params: bool = True
+    ) -> Any:
         self._update(y, X, update_params)
         return self._predict(fh, X)
 
     def _predict(self, fh: Any, X: Any) -> Any:
         ids, steps, table = self._forecast(self.forecaster_, fh, X)
-        return self._frames.indexed(self._picked(steps, table, ALIAS), self._get_columns(), steps, ids)
+        return self._frames.indexed(
+            self._picked(steps, table, ALIAS), self._get_columns(), steps, ids
+        )
 
     def _predict_quantiles(self, fh: Any, X: Any, alpha: list[float]) -> Any:
         request = ForecastRequest(level=self._levels(alpha))
@@ -217,7 +238,9 @@ class SeqcastForecaster(BaseForecaster):
         ids, steps, table = self._forecast(forecaster, fh, X, request.level)
         column_of = dict(zip((0.5, *request.probabilities), request.columns(ALIAS), strict=True))
         trained = tuple(sorted(column_of))
-        values = np.stack([self._picked(steps, table, column_of[each]) for each in trained], axis=-1)
+        values = np.stack(
+            [self._picked(steps, table, column_of[each]) for each in trained], axis=-1
+        )
         quantiles = Quantiles(trained).quantile(values, alpha)
         columns = self._get_columns("predict_quantiles", alpha=alpha)
         return self._frames.indexed(quantiles.reshape(len(quantiles), -1), columns, steps, ids)
@@ -238,13 +261,18 @@ class SeqcastForecaster(BaseForecaster):
 
         ends = self._frames.ends if self._earlier is None else last_stamps(self._earlier)
         if forecaster.freq_ is None:
-            raise SpecError("freq", expected="a step", received="irregular stamps", hint="Give the series' own.")
-        ids, frequency = sorted(ends), Frequency(forecaster.freq_)
+            raise SpecError(
+                "freq", expected="a step", received="irregular stamps", hint="Give the series' own."
+            )
+        ids = sorted(ends)
+        frequency = Frequency(forecaster.freq_)
         last = pd.Index([ends[name] for name in ids])
         if _is_counted(fh):
             steps = HorizonSteps.counted(frequency, last, fh.to_numpy())
         else:
-            steps = HorizonSteps.at(frequency, last, self._frames.stamps(fh.to_absolute_index(self.cutoff)))
+            steps = HorizonSteps.at(
+                frequency, last, self._frames.stamps(fh.to_absolute_index(self.cutoff))
+            )
         future = self._frames.future(X, steps, ids)
         return ids, steps, forecaster.predict(steps.horizon, self._earlier, future, level)
 
@@ -261,11 +289,20 @@ class SeqcastForecaster(BaseForecaster):
         Returns:
             Arguments of the class, one dict for each forecaster that is to be checked.
         """
-        normal = NetworkSpec(cell="simple_rnn", encoder_units=(2,), decoder_units=(2,), normalise="last", head="normal")
+        normal = NetworkSpec(
+            cell="simple_rnn",
+            encoder_units=(2,),
+            decoder_units=(2,),
+            normalise="last",
+            head="normal",
+        )
         training = {"epochs": 1, "steps_per_epoch": 1, "validation_fraction": 0.0}
         shared = {"context_length": 4, "training": training, "calendar": "none", "random_state": 0}
         quantiles = replace(normal, head="quantile")
-        return [{**shared, "preset": normal}, {**shared, "preset": quantiles, "level": (80,), "missing": "raise"}]
+        return [
+            {**shared, "preset": normal},
+            {**shared, "preset": quantiles, "level": (80,), "missing": "raise"},
+        ]
 
 
 def _is_counted(fh: Any) -> bool:

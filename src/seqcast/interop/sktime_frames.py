@@ -1,7 +1,8 @@
 """sktime's frames of targets and covariates as one long frame, and back.
 
-The last level of their index is the time: periods, dates or whole numbers. The levels above it, if there are any,
-name the series. `Forecaster` has one column of ids and no periods, so both are translated, and translated back.
+The last level of their index is the time: periods, dates or whole numbers. The levels above it, if
+there are any, name the series. `Forecaster` has one column of ids and no periods, so both are
+translated, and translated back.
 """
 
 import numbers
@@ -56,7 +57,9 @@ def column_names(columns: Iterable[Any], letter: str, reserved: Collection[str])
     originals = list(columns)
     numbered = [f"{letter}{place}" for place in range(len(originals))]
     fits = [isinstance(name, str) and bool(name) and name not in reserved for name in originals]
-    names = tuple(name if fit else other for name, fit, other in zip(originals, fits, numbered, strict=True))
+    names = tuple(
+        name if fit else other for name, fit, other in zip(originals, fits, numbered, strict=True)
+    )
     if len(set(names)) == len(names) and not set(names) & set(reserved):
         return names
     return tuple(f"{letter}_{place}" for place in range(len(originals)))
@@ -128,7 +131,9 @@ class HorizonSteps:
             own = following[series * horizon : (series + 1) * horizon]
             expected = f"steps of {frequency.name} after {ends[series]}, the end of a series"
             hint = "Ask for other stamps, or for steps, such as fh=[1, 2]."
-            raise DataError("fh", expected=expected, received=str(stamps[~stamps.isin(own)][0]), hint=hint)
+            raise DataError(
+                "fh", expected=expected, received=str(stamps[~stamps.isin(own)][0]), hint=hint
+            )
         return cls(following, named)
 
     @property
@@ -211,8 +216,12 @@ class Translation:
                     expected = f"columns of X: {', '.join(map(repr, columns)) or 'there is none'}"
                     hint = "Name columns of the X that fit is given."
                     raise SpecError(option, expected=expected, received=repr(column), hint=hint)
-        targets = column_names(y.columns, "y", RESERVED_NAMES if len(y.columns) > 1 else RESERVED_NAMES - {"y"})
-        names = dict(zip(columns, column_names(columns, "x", RESERVED_NAMES | {*targets}), strict=True))
+        targets = column_names(
+            y.columns, "y", RESERVED_NAMES if len(y.columns) > 1 else RESERVED_NAMES - {"y"}
+        )
+        names = dict(
+            zip(columns, column_names(columns, "x", RESERVED_NAMES | {*targets}), strict=True)
+        )
         roles = Covariates(
             tuple(names[column] for column in static),
             tuple(names[column] for column in past),
@@ -256,7 +265,10 @@ class Translation:
         if len(self.levels) == 1:
             return times.rename(self.levels[0])
         tuples = [key if isinstance(key, tuple) else (key,) for key in keys]
-        levels = [np.repeat(np.asarray(level), len(times) // len(tuples)) for level in zip(*tuples, strict=True)]
+        levels = [
+            np.repeat(np.asarray(level), len(times) // len(tuples))
+            for level in zip(*tuples, strict=True)
+        ]
         return pd.MultiIndex.from_arrays([*levels, times], names=self.levels)
 
     def _long(self, index: Any, values: dict[str, Any]) -> tuple[Any, dict[Any, Any]]:
@@ -266,12 +278,19 @@ class Translation:
         if index.nlevels > 1:
             codes, levels = pd.factorize(index.droplevel(-1))
             names = [series_name(key) for key in levels]
-            unique: list[Any] = names if all(isinstance(name, int) for name in names) else list(map(str, names))
+            unique: list[Any] = (
+                names if all(isinstance(name, int) for name in names) else list(map(str, names))
+            )
             keys = dict(zip(unique, levels, strict=True))
             if len(keys) < len(unique):
                 twice = next(name for place, name in enumerate(unique) if name in unique[:place])
                 expected = "series whose names differ as text"
-                raise DataError("y, index", expected=expected, received=f"two that are {twice!r}", hint="Rename one.")
+                raise DataError(
+                    "y, index",
+                    expected=expected,
+                    received=f"two that are {twice!r}",
+                    hint="Rename one.",
+                )
             ids = np.asarray(unique)[codes]
         return pd.DataFrame({"unique_id": ids, "ds": self.stamps(index), **values}), keys
 
@@ -302,9 +321,13 @@ class Translation:
             row = int(lacking[0])
             where = f"X (series {rows['unique_id'].tolist()[row]!r})"
             received = f"none for {y.index.get_level_values(-1)[row]}"
-            raise DataError(where, expected="a row for each of y", received=received, hint="Add it.")
+            raise DataError(
+                where, expected="a row for each of y", received=received, hint="Add it."
+            )
         covariates = covariates.reindex(y.index)
-        return rows.assign(**{name: covariates[column].array for column, name in self.names.items()})
+        return rows.assign(
+            **{name: covariates[column].array for column, name in self.names.items()}
+        )
 
     def future(self, X: Any, steps: HorizonSteps, ids: Sequence[Any]) -> Any:
         """Return the long frame of the known future, with empty rows for steps that the horizon leaves out.
@@ -320,7 +343,9 @@ class Translation:
         Raises:
             DataError: Columns are missing, or `X` is given and was not at fit.
         """
-        columns = {column: name for column, name in self.names.items() if name in self.covariates.future}
+        columns = {
+            column: name for column, name in self.names.items() if name in self.covariates.future
+        }
         X = self._checked(X, columns)
         if X is None:
             return None
@@ -334,10 +359,14 @@ class Translation:
     def _checked(self, X: Any, needed: dict[Any, str]) -> Any:
         """Return `X` if it has the needed columns, and `None` if none are needed."""
         if X is not None and not self.names:
-            raise DataError("X", expected="None: fit was given none", received="a frame", hint="Fit with X too.")
+            raise DataError(
+                "X", expected="None: fit was given none", received="a frame", hint="Fit with X too."
+            )
         if not needed:
             return None
-        lacking = list(needed) if X is None else [column for column in needed if column not in X.columns]
+        lacking = (
+            list(needed) if X is None else [column for column in needed if column not in X.columns]
+        )
         if lacking:
             expected = f"the columns {', '.join(map(repr, needed))}, as at fit"
             received = "None" if X is None else f"a frame without {lacking[0]!r}"

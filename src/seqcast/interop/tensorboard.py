@@ -1,7 +1,7 @@
 """TensorBoard without TensorFlow: curves of losses, metrics and learning rate.
 
-Keras's own `keras.callbacks.TensorBoard` writes through TensorFlow on every backend, so it works only where TensorFlow
-is installed. This one needs the small `tensorboard` package alone.
+Keras's own `keras.callbacks.TensorBoard` writes through TensorFlow on every backend, so it works
+only where TensorFlow is installed. This one needs the small `tensorboard` package alone.
 """
 
 import os
@@ -16,9 +16,10 @@ __all__ = ["TensorBoard"]
 class TensorBoard(Observer):
     """Write losses, metrics and learning rate for TensorBoard.
 
-    Training goes to the run `train`, validation to `validation`. Tags are those of Keras's callback, such as
-    `epoch_loss` and `epoch_learning_rate`, so that both can be compared. Records of steps have tags such as
-    `step_loss`. Of several networks each has a folder of its own, `network-1/train`.
+    Training goes to the run `train`, validation to `validation`. Tags are those of Keras's
+    callback, such as `epoch_loss` and `epoch_learning_rate`, so that both can be compared. Records
+    of steps have tags such as `step_loss`. Of several networks each has a folder of its own,
+    `network-1/train`.
 
     Args:
         log_dir: Folder for the logs: `tensorboard --logdir LOG_DIR`.
@@ -32,7 +33,9 @@ class TensorBoard(Observer):
         >>> callbacks = [TensorBoard("runs/tensorboard", every_n_steps=10)]  # for `fit`
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str] = "runs/tensorboard", every_n_steps: int | None = None) -> None:
+    def __init__(
+        self, log_dir: str | os.PathLike[str] = "runs/tensorboard", every_n_steps: int | None = None
+    ) -> None:
         super().__init__(every_n_steps)
         self.log_dir = os.fspath(log_dir)
         require("tensorboard.summary", extra="tensorboard")
@@ -45,7 +48,8 @@ class TensorBoard(Observer):
             network: The network's name.
         """
         other = super().for_network(network)
-        other.log_dir, other._writers = os.path.join(self.log_dir, network), {}
+        other.log_dir = os.path.join(self.log_dir, network)
+        other._writers = {}
         return other
 
     def record(self, record: Record) -> None:
@@ -59,8 +63,12 @@ class TensorBoard(Observer):
             run = "validation" if name.startswith("val_") else "train"
             if run not in self._writers:
                 folder = os.path.join(self.log_dir, run)
-                self._writers[run] = require("tensorboard.summary", extra="tensorboard").Writer(folder)
-            self._writers[run].add_scalar(f"{record.event}_{name.removeprefix('val_')}", value, step=step)
+                self._writers[run] = require("tensorboard.summary", extra="tensorboard").Writer(
+                    folder
+                )
+            self._writers[run].add_scalar(
+                f"{record.event}_{name.removeprefix('val_')}", value, step=step
+            )
         if record.event == "epoch":
             for writer in self._writers.values():
                 writer.flush()

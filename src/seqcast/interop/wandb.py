@@ -1,7 +1,8 @@
 """Weights & Biases: losses, metrics and learning rate as training goes on.
 
-It needs `pip install '.[wandb]'`. W&B's own `wandb.integration.keras.WandbMetricsLogger` imports TensorFlow, and
-reads the learning rate in a way that fails on JAX. This one writes the same numbers, under the same names.
+It needs `pip install '.[wandb]'`. W&B's own `wandb.integration.keras.WandbMetricsLogger` imports
+TensorFlow, and reads the learning rate in a way that fails on JAX. This one writes the same
+numbers, under the same names.
 """
 
 from typing import Any
@@ -20,16 +21,18 @@ _COUNTERS = {"epoch": "epoch/epoch", "step": "batch/batch_step"}
 class WandbLog(Observer):
     """Log losses, metrics and learning rate to the active run of Weights & Biases.
 
-    Epochs have the names `epoch/loss`, `epoch/val_loss`, `epoch/learning_rate` over `epoch/epoch`, from 0; steps
-    `batch/loss` over `batch/batch_step`. Where the pretrained network is fine-tuned and another one trained, each has
-    its name before it. Networks that are trained side by side, in worker processes, cannot share a run.
+    Epochs have the names `epoch/loss`, `epoch/val_loss`, `epoch/learning_rate` over `epoch/epoch`,
+    from 0; steps `batch/loss` over `batch/batch_step`. Where the pretrained network is fine-tuned
+    and another one trained, each has its name before it. Networks that are trained side by side, in
+    worker processes, cannot share a run.
 
     Args:
         every_n_steps: Steps from one record to the next within epochs; `None` logs epochs only.
 
     Raises:
         MissingPackageError: `wandb` is not installed.
-        SpecError: `every_n_steps` is no whole number above 0, or there is no active run when training begins.
+        SpecError: `every_n_steps` is no whole number above 0, or there is no active run when
+            training begins.
     """
 
     in_workers = False
@@ -46,7 +49,9 @@ class WandbLog(Observer):
         """
         if require("wandb", extra="wandb").run is None:
             expected = "WandbLog within a run of W&B"
-            raise SpecError("callbacks", expected=expected, received="none", hint="Call wandb.init() first.")
+            raise SpecError(
+                "callbacks", expected=expected, received="none", hint="Call wandb.init() first."
+            )
 
     def watch(self, windows: Any, validation: Any, *, step: int = 0, seconds: float = 0.0) -> None:
         """Define the horizontal axes of the metrics.
@@ -66,7 +71,9 @@ class WandbLog(Observer):
         for event, counter in _COUNTERS.items():
             if event == "epoch" or self.every_n_steps is not None:
                 run.define_metric(self._name(counter))
-                run.define_metric(self._name(f"{_EVENTS[event]}/*"), step_metric=self._name(counter))
+                run.define_metric(
+                    self._name(f"{_EVENTS[event]}/*"), step_metric=self._name(counter)
+                )
 
     def record(self, record: Record) -> None:
         """Log the numbers.
@@ -76,8 +83,12 @@ class WandbLog(Observer):
         """
         values = {**record.values, "learning_rate": record.learning_rate}
         count = record.epoch - 1 if record.event == "epoch" else record.step
-        named = {self._name(f"{_EVENTS[record.event]}/{name}"): value for name, value in values.items()}
-        require("wandb", extra="wandb").run.log({**named, self._name(_COUNTERS[record.event]): count})
+        named = {
+            self._name(f"{_EVENTS[record.event]}/{name}"): value for name, value in values.items()
+        }
+        require("wandb", extra="wandb").run.log(
+            {**named, self._name(_COUNTERS[record.event]): count}
+        )
 
     def _name(self, name: str) -> str:
         return f"{self.network}/{name}" if self.network else name

@@ -1,7 +1,7 @@
 """Intervals: their levels, forecast requests, and calibration.
 
-In reading order: `quantiles` (levels, requests, possible values), `conformal` (calibration), `dependence` (copulas of
-sample paths), `unusual` (intervals for anomalies).
+In reading order: `quantiles` (levels, requests, possible values), `conformal` (calibration),
+`dependence` (copulas of sample paths), `unusual` (intervals for anomalies).
 
 Stability: experimental.
 """

@@ -1,26 +1,29 @@
 r"""Widths of intervals that are learnt from windows whose errors are alike: those of one time, and those of one series.
 
-Calibration windows of a panel overlap and share their times, so thousands of them may show three horizons only, and the
-next horizon differs by more than their number says. For scores `r` (errors in units of the interval's own reach),
-quantiles `Q_b` of those of age `b` (in horizons, the newest is 0) and of each step `Q_h`, and
+Calibration windows of a panel overlap and share their times, so thousands of them may show three
+horizons only, and the next horizon differs by more than their number says. For scores `r` (errors
+in units of the interval's own reach), quantiles `Q_b` of those of age `b` (in horizons, the newest
+is 0) and of each step `Q_h`, and
 :math:`w_b \propto 2^{-b/3}`, the width is
 
 .. math:: \log f_h = m' + \frac{\sigma^2}{2} (1 + 1/n) (z^2 - 1) + \frac{1}{2}(\log Q_h - \overline{\log Q}), \quad
     m = \sum_b w_b \log Q_b, \quad n = 1 / \sum_b w_b^2
 
-`σ²` is the variance between ages. Its middle term lets normal errors whose deviation varies so from time to time reach
-the level on average; `z` is the normal quantile of the bound. Intervals are widened in full, `m' = m ≥ 0`, and narrowed
-as far as the ages show beyond their standard error, `m' = min(0, m + σ/√n)`. Calibration windows may be of an easier
-time, such as one without a Christmas, and too wide costs less than too narrow.
+`σ²` is the variance between ages. Its middle term lets normal errors whose deviation varies so from
+time to time reach the level on average; `z` is the normal quantile of the bound. Intervals are
+widened in full, `m' = m ≥ 0`, and narrowed as far as the ages show beyond their standard error, `m'
+= min(0, m + σ/√n)`. Calibration windows may be of an easier time, such as one without a Christmas,
+and too wide costs less than too narrow.
 
-Series whose intervals are narrower than usual tend to need more, and those with wide ones less. So widths are
-multiplied by a power of the own over the usual width, from -0.5 to 0. It is fitted over series and shrunk by its
-standard error; series that fit has not seen follow it as well.
+Series whose intervals are narrower than usual tend to need more, and those with wide ones less. So
+widths are multiplied by a power of the own over the usual width, from -0.5 to 0. It is fitted over
+series and shrunk by its standard error; series that fit has not seen follow it as well.
 
-Source: shrinkage by the variance that chance explains, Morris, Parametric empirical Bayes inference, JASA 78 (1983);
-weights for windows that are not exchangeable, Barber, Candès, Ramdas and Tibshirani, Conformal prediction beyond
-exchangeability, Annals of Statistics 51 (2023). The constants were chosen on held-back rows
-(`benchmarks/accuracy/panel_coverage.py --explore`).
+Source: shrinkage by the variance that chance explains, Morris, Parametric empirical Bayes
+    inference, JASA 78 (1983);
+weights for windows that are not exchangeable, Barber, Candès, Ramdas and Tibshirani, Conformal
+prediction beyond exchangeability, Annals of Statistics 51 (2023). The constants were chosen on
+held-back rows (`benchmarks/accuracy/panel_coverage.py --explore`).
 """
 
 import math
@@ -38,7 +41,9 @@ LEAST_SPREAD = 0.25
 # How far the widths of steps follow their own scores.
 OWN_STEP = 0.5
 # Narrowest width, largest score in the mean of a series, and most of the power of the own width.
-NARROWEST, MOST_SCORE, MOST_POWER = 0.05, 10.0, 0.5
+NARROWEST = 0.05
+MOST_SCORE = 10.0
+MOST_POWER = 0.5
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,16 @@ def width_power(scores: Array, relative: Array, series: npt.NDArray[np.integer])
     """
     counts = np.bincount(series, weights=(~np.isnan(scores)).sum(axis=1))
     sums = np.bincount(series, weights=np.nansum(np.minimum(scores, MOST_SCORE), axis=1))
-    own = np.bincount(series, weights=np.log(relative).mean(axis=1)) / np.maximum(np.bincount(series), 1)
+    own = np.bincount(series, weights=np.log(relative).mean(axis=1)) / np.maximum(
+        np.bincount(series), 1
+    )
     known = sums > 0
     if known.sum() < 3:
         return 0.0
-    x, y = own[known] - own[known].mean(), np.log(sums[known] / counts[known])
-    y, square = y - y.mean(), float(x @ x)
+    x = own[known] - own[known].mean()
+    y = np.log(sums[known] / counts[known])
+    y = y - y.mean()
+    square = float(x @ x)
     if not square:
         return 0.0
     slope = float(x @ y) / square
@@ -90,7 +99,8 @@ def common_widths(scores: Array, level: float, age: npt.NDArray[np.integer]) -> 
     """Return the width of each step, `[H]`, in units of the own reach.
 
     Args:
-        scores: Errors in units of the own reach, `[N, H]`; NaN is missing. Each step has one at least.
+        scores: Errors in units of the own reach, `[N, H]`; NaN is missing. Each step has one at
+            least.
         level: Level of the intervals, in per cent.
         age: Age of each window in horizons, `[N]`.
 
@@ -106,9 +116,13 @@ def common_widths(scores: Array, level: float, age: npt.NDArray[np.integer]) -> 
     by_age = np.log([_quantile(scores[age == each], level) for each in ages])
     weights = 0.5 ** (np.array(ages) / HALF_LIFE)
     weights = weights / weights.sum()
-    count, mean = 1.0 / float(weights @ weights), float(weights @ by_age)
-    between = float(weights @ np.square(by_age - mean)) * count / (count - 1.0) if len(ages) > 1 else 0.0
-    variance, normal = max(LEAST_SPREAD**2, between), float(special.ndtri(0.5 + level / 200.0))
+    count = 1.0 / float(weights @ weights)
+    mean = float(weights @ by_age)
+    between = (
+        float(weights @ np.square(by_age - mean)) * count / (count - 1.0) if len(ages) > 1 else 0.0
+    )
+    variance = max(LEAST_SPREAD**2, between)
+    normal = float(special.ndtri(0.5 + level / 200.0))
     if mean < 0:
         mean = min(0.0, mean + math.sqrt(variance / count))
     mean += variance / 2.0 * (1.0 + 1.0 / count) * (normal**2 - 1.0)

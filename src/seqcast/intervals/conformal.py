@@ -1,13 +1,15 @@
 """Calibrating intervals on windows that training has not seen: split-conformal prediction, step by step.
 
-The error of a window is measured in units of the reach that its own interval has on that side, so later intervals are
-wide where the network says so. If old and new windows are exchangeable (all orders are equally likely), an interval of
-any network covers the truth at least as often as its level says. Series that drift or trend are not quite
+The error of a window is measured in units of the reach that its own interval has on that side, so
+later intervals are wide where the network says so. If old and new windows are exchangeable (all
+orders are equally likely), an interval of any network covers the truth at least as often as its
+level says. Series that drift or trend are not quite
 exchangeable: `common_errors` has what is learnt from windows that share their times and series.
 
-Source: Romano, Patterson and Candès, Conformalized quantile regression, NeurIPS 2019; locally weighted scores, and
-point forecasts, Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-free predictive inference for regression,
-JASA 113 (2018), section 5.2 and algorithm 2.
+Source: Romano, Patterson and Candès, Conformalized quantile regression, NeurIPS 2019; locally
+    weighted scores, and
+point forecasts, Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-free predictive
+inference for regression, JASA 113 (2018), section 5.2 and algorithm 2.
 """
 
 import math
@@ -31,8 +33,11 @@ _ROUNDING = 1e-9  # (n + 1) · level must not pass a whole number by rounding
 
 KINDS = ("intervals", "point")
 
-# Least reach of an interval as a unit of errors, over the usual one, and most of its width over the usual one.
-LEAST_REACH, MOST_RELATIVE, SMALLEST = 0.01, 8.0, 1e-12
+# Least reach of an interval as a unit of errors, over the usual one, and most of its width over the
+# usual one.
+LEAST_REACH = 0.01
+MOST_RELATIVE = 8.0
+SMALLEST = 1e-12
 
 
 Levels = Sequence[float] | float
@@ -46,11 +51,13 @@ class Calibration:
 
     Args:
         level: Levels of the intervals, in per cent, ascending, `L` of them.
-        widths: Distance of the bounds from the point at each step, `[H, L]`: over that of the forecast's own bounds, or
-            around a point in the units of the truth.
+        widths: Distance of the bounds from the point at each step, `[H, L]`: over that of the
+            forecast's own bounds, or around a point in the units of the truth.
         windows: Windows with a known truth at each step, `[H]`.
-        kind: `intervals` when intervals are widened, `point` when they are laid around a point forecast.
-        usual: Half the usual width of the own intervals, `[H, L]`; a hundredth of it is their least reach.
+        kind: `intervals` when intervals are widened, `point` when they are laid around a point
+            forecast.
+        usual: Half the usual width of the own intervals, `[H, L]`; a hundredth of it is their least
+            reach.
         power: Power of the own over the usual width, by which widths are multiplied, `[L]`.
 
     Raises:
@@ -78,17 +85,32 @@ class Calibration:
         windows = as_array("windows", self.windows, (1,)).astype(np.int64)
         shape = (len(windows), len(levels))
         widths = _check_numbers("widths", self.widths, shape, least=0.0)
-        usual = np.ones(shape) if self.usual is None else _check_numbers("usual", self.usual, shape, least=SMALLEST)
-        power = np.zeros(shape[1]) if self.power is None else _check_numbers("power", self.power, shape[1:])
-        fields = {"level": levels, "widths": widths, "windows": windows, "usual": usual, "power": power}
+        usual = (
+            np.ones(shape)
+            if self.usual is None
+            else _check_numbers("usual", self.usual, shape, least=SMALLEST)
+        )
+        power = (
+            np.zeros(shape[1])
+            if self.power is None
+            else _check_numbers("power", self.power, shape[1:])
+        )
+        fields = {
+            "level": levels,
+            "widths": widths,
+            "windows": windows,
+            "usual": usual,
+            "power": power,
+        }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
 
     def widths_at(self, steps: Any, level: Sequence[float]) -> Any:
         """Return the widths of some steps, `[H, L]`.
 
-        Beyond the calibrated steps there is no guarantee. Intervals, which grow by themselves, keep the last
-        step's factor; around a point the width grows as a random walk's error does, `width_H · √(h / H)`.
+        Beyond the calibrated steps there is no guarantee. Intervals, which grow by themselves, keep
+        the last step's factor; around a point the width grows as a random walk's error does,
+        `width_H · √(h / H)`.
 
         Args:
             steps: Numbers of the steps, from 0, `[H]`; of NumPy or of another library.
@@ -100,7 +122,8 @@ class Calibration:
             >>> Calibration((80,), [[2.0]], [9], "intervals").widths_at(np.arange(4), [80]).ravel()
             array([2., 2., 2., 2.])
         """
-        xp, widths = steps.__array_namespace__(), self._at(steps, self.widths, level, reaches=self.kind == "point")
+        xp = steps.__array_namespace__()
+        widths = self._at(steps, self.widths, level, reaches=self.kind == "point")
         if self.kind == "point":
             widths = widths * xp.sqrt(xp.maximum((steps + 1) / len(self.widths), 1.0))[:, None]
         return widths
@@ -109,7 +132,8 @@ class Calibration:
         """Return how far calibrated bounds lie below and above the point, `[N, H, L]`.
 
         Args:
-            below: The same of the forecast's own lower bounds, `[N, H, L]`; of NumPy or of another library.
+            below: The same of the forecast's own lower bounds, `[N, H, L]`; of NumPy or of another
+                library.
             above: Of the upper bounds.
             steps: Numbers of the steps, from 0, `[H]`.
             level: Levels, in per cent, ascending.
@@ -117,7 +141,8 @@ class Calibration:
         widths = self.widths_at(steps, level)
         if self.kind == "point":
             return widths, widths
-        xp, usual = below.__array_namespace__(), self._at(steps, self.usual, level, reaches=True)
+        xp = below.__array_namespace__()
+        usual = self._at(steps, self.usual, level, reaches=True)
         least = xp.asarray(usual * LEAST_REACH)
         if np.any(self.power):
             power = self._at(steps, np.asarray(self.power)[None], level, reaches=False)
@@ -127,14 +152,19 @@ class Calibration:
     def _at(self, steps: Any, values: Any, level: Sequence[float], *, reaches: bool) -> Any:
         """Return numbers of some steps and of any levels, beyond the last step those of the last.
 
-        A reach grows with the normal quantile of the level, from 0 at level 0; a factor stays beyond calibrated levels.
+        A reach grows with the normal quantile of the level, from 0 at level 0; a factor stays
+        beyond calibrated levels.
         """
         from scipy import special
 
-        known, wanted = (special.ndtri(0.5 + np.asarray(each) / 200) for each in (self.level, level))
+        known, wanted = (
+            special.ndtri(0.5 + np.asarray(each) / 200) for each in (self.level, level)
+        )
         rows = np.asarray(values)
         if reaches:
-            chosen = [np.interp(wanted, [0.0, *known], [0.0, *row]) for row in rows] * np.fmax(wanted / known[-1], 1.0)
+            chosen = [np.interp(wanted, [0.0, *known], [0.0, *row]) for row in rows] * np.fmax(
+                wanted / known[-1], 1.0
+            )
         else:
             chosen = np.stack([np.interp(wanted, known, row) for row in rows])
         xp = steps.__array_namespace__()
@@ -143,15 +173,15 @@ class Calibration:
     def apply(self, lo: Any, hi: Any, *, level: Levels | None = None, point: Any = None) -> Bounds:
         """Return calibrated intervals.
 
-        A wider level then contains the narrower ones, and the point is inside. For that bounds are only moved outwards,
-        so no interval loses coverage.
+        A wider level then contains the narrower ones, and the point is inside. For that bounds are
+        only moved outwards, so no interval loses coverage.
 
         Args:
             lo: Lower bounds, `[N, H, L]` of any horizon.
             hi: Upper bounds, `[N, H, L]`.
             level: Levels of the last axis, ascending; `None` is those of the calibration.
-            point: The point forecast, `[N, H]`, from which each bound is as far as its width says; without it that is
-                the middle of each interval.
+            point: The point forecast, `[N, H]`, from which each bound is as far as its width says;
+                without it that is the middle of each interval.
 
         Returns:
             Lower and upper bounds, `[N, H, L]` each.
@@ -195,15 +225,23 @@ class Calibration:
         for each in levels:
             if each not in self.level:
                 expected = f"one of {', '.join(f'{known:g}' for known in self.level)}"
-                raise SpecError("level", expected=expected, received=f"{each:g}", hint="Calibrate that level too.")
+                raise SpecError(
+                    "level",
+                    expected=expected,
+                    received=f"{each:g}",
+                    hint="Calibrate that level too.",
+                )
         return levels
 
 
-def calibrated(forecast: Any, request: ForecastRequest, calibrations: Sequence[Calibration], steps: Any = None) -> Any:
+def calibrated(
+    forecast: Any, request: ForecastRequest, calibrations: Sequence[Calibration], steps: Any = None
+) -> Any:
     """Return a forecast with its intervals widened, or with intervals around a point forecast.
 
     Args:
-        forecast: `[N, H, D, 1 + 2 L]`, or `[N, H, D, 1]` for calibrations of points; of NumPy or of another library.
+        forecast: `[N, H, D, 1 + 2 L]`, or `[N, H, D, 1]` for calibrations of points; of NumPy or of
+            another library.
         request: The request that it answers, with `L` levels.
         calibrations: The calibration of each target, all of one kind.
         steps: Numbers of the steps, `[H]`; `None` counts those of an array of NumPy.
@@ -214,14 +252,17 @@ def calibrated(forecast: Any, request: ForecastRequest, calibrations: Sequence[C
     level = request.level
     if not level:
         return forecast[..., :1]
-    xp, steps = forecast.__array_namespace__(), np.arange(forecast.shape[1]) if steps is None else steps
+    xp = forecast.__array_namespace__()
+    steps = np.arange(forecast.shape[1]) if steps is None else steps
     targets = []
     for place, each in enumerate(calibrations):
         own = forecast[:, :, place, :]
         point = own[..., :1]
         reach = each.reach(point - own[..., 1::2], own[..., 2::2] - point, steps, level)
         targets.append(xp.concat([point, *_nested(point, *reach)], axis=-1)[:, :, None, :])
-    return xp.asarray(targets[0] if len(targets) == 1 else xp.concat(targets, axis=2), dtype=forecast.dtype)
+    return xp.asarray(
+        targets[0] if len(targets) == 1 else xp.concat(targets, axis=2), dtype=forecast.dtype
+    )
 
 
 def _nested(point: Any, below: Any, above: Any) -> list[Any]:
@@ -233,11 +274,15 @@ def _nested(point: Any, below: Any, above: Any) -> list[Any]:
         above: How far upper bounds lie above it.
     """
     xp = point.__array_namespace__()
-    lower, upper = point - below, point + above
+    lower = point - below
+    upper = point + above
     bounds = [lower[..., :1], upper[..., :1]]
     for place in range(1, lower.shape[-1]):
         level = slice(place, place + 1)
-        bounds += [xp.minimum(lower[..., level], bounds[-2]), xp.maximum(upper[..., level], bounds[-1])]
+        bounds += [
+            xp.minimum(lower[..., level], bounds[-2]),
+            xp.maximum(upper[..., level], bounds[-1]),
+        ]
     return bounds
 
 
@@ -265,12 +310,18 @@ def windows_needed(level: float) -> int:
 
 
 def calibrate_intervals(
-    truth: Any, lo: Any, hi: Any, *, level: Levels, point: Any = None, labels: WindowLabels | None = None
+    truth: Any,
+    lo: Any,
+    hi: Any,
+    *,
+    level: Levels,
+    point: Any = None,
+    labels: WindowLabels | None = None,
 ) -> Calibration:
     """Learn the widths of intervals, step by step.
 
-    The score of a window is its error in units of the own reach, `(m − y) / (m − lo)` or `(y − m) / (hi − m)`; the
-    width is the `⌈(n + 1) · level⌉`-th smallest of the `n` scores of the step.
+    The score of a window is its error in units of the own reach, `(m − y) / (m − lo)` or `(y − m) /
+    (hi − m)`; the width is the `⌈(n + 1) · level⌉`-th smallest of the `n` scores of the step.
 
     Args:
         truth: True values, `[N, H]`; NaN where it is missing.
@@ -278,14 +329,15 @@ def calibrate_intervals(
         hi: Upper bounds, `[N, H, L]`.
         level: Their levels, in per cent, ascending.
         point: The point forecast `m`, `[N, H]`; without it that is the middle of each interval.
-        labels: Series and age of the windows: then widths are those of `common_errors`, for windows whose errors are
-            alike.
+        labels: Series and age of the windows: then widths are those of `common_errors`, for windows
+            whose errors are alike.
 
     Returns:
         The calibration.
 
     Raises:
-        DataError: Arrays do not fit, a forecast is not finite, or a step has too few windows for a level.
+        DataError: Arrays do not fit, a forecast is not finite, or a step has too few windows for a
+            level.
         SpecError: A level is impossible.
 
     Example:
@@ -302,7 +354,9 @@ def calibrate_intervals(
     windows = _windows(values, levels)
     if labels is None:
         return Calibration(levels, _ranked(scores, windows, levels), windows, usual=usual)
-    relative, power, widths = _relative((upper - lower) / 2, usual), np.zeros(len(levels)), np.empty(usual.shape)
+    relative = _relative((upper - lower) / 2, usual)
+    power = np.zeros(len(levels))
+    widths = np.empty(usual.shape)
     for place, each in enumerate(levels):
         power[place] = width_power(scores[..., place], relative[..., place], labels.series)
         alike = scores[..., place] / relative[..., place] ** power[place]
@@ -334,7 +388,8 @@ def calibrate_points(truth: Any, point: Any, *, level: Levels) -> Calibration:
     levels = check_levels(level)
     values = _truth(truth)
     middle = _check_shape("point", point, values.shape, finite=True)
-    scores, windows = np.repeat(np.abs(values - middle)[:, :, None], len(levels), axis=2), _windows(values, levels)
+    scores = np.repeat(np.abs(values - middle)[:, :, None], len(levels), axis=2)
+    windows = _windows(values, levels)
     return Calibration(levels, _ranked(scores, windows, levels), windows, "point")
 
 
@@ -355,16 +410,24 @@ def _windows(truth: Array, levels: tuple[float, ...]) -> Array:
         return windows
     level = levels[len(supported)]  # ascending: the others follow
     remedy = f"choose level={supported}" if supported else "choose lower levels"
-    expected = f"at least {windows_needed(level)} calibration windows with a known truth at each step"
+    expected = (
+        f"at least {windows_needed(level)} calibration windows with a known truth at each step"
+    )
     hint = f"Calibrate on more windows, or {remedy}."
-    raise DataError(f"level {level:g}", expected=expected, received=f"{count} at step {step + 1}", hint=hint)
+    raise DataError(
+        f"level {level:g}", expected=expected, received=f"{count} at step {step + 1}", hint=hint
+    )
 
 
-def _own_intervals(lo: Any, hi: Any, point: Any, levels: int, windows: tuple[int, ...] = ()) -> tuple[Array, ...]:
+def _own_intervals(
+    lo: Any, hi: Any, point: Any, levels: int, windows: tuple[int, ...] = ()
+) -> tuple[Array, ...]:
     """Return lower and upper bounds, `[N, H, L]`, and the point, `[N, H, 1]`, or their middles."""
     lower = as_array("lo", lo, (3,)).astype(np.float64)
     shape = (*(windows or lower.shape[:2]), levels)
-    lower, upper = (_check_shape(name, each, shape, finite=True) for name, each in (("lo", lower), ("hi", hi)))
+    lower, upper = (
+        _check_shape(name, each, shape, finite=True) for name, each in (("lo", lower), ("hi", hi))
+    )
     if point is None:
         return lower, upper, (lower + upper) / 2
     return lower, upper, _check_shape("point", point, shape[:2], finite=True)[..., None]
@@ -379,13 +442,17 @@ def _truth(truth: Any) -> Array:
     return values
 
 
-def _check_numbers(where: str, values: Any, shape: tuple[int, ...], *, least: float = -math.inf) -> Array:
+def _check_numbers(
+    where: str, values: Any, shape: tuple[int, ...], *, least: float = -math.inf
+) -> Array:
     """Return an array of finite numbers that are not below the least, for one step at least."""
     array = _check_shape(where, values, shape)
     if not (array.size and np.isfinite(array).all() and (array >= least).all()):
         expected = "finite numbers" + (f" >= {least:g}" if math.isfinite(least) else "")
         received = "others" if array.size else "no step"
-        raise DataError(where, expected=expected, received=received, hint="Calibrate on more windows.")
+        raise DataError(
+            where, expected=expected, received=received, hint="Calibrate on more windows."
+        )
     return array
 
 
@@ -394,5 +461,10 @@ def _check_shape(where: str, values: Any, shape: tuple[int, ...], *, finite: boo
     array = as_array(where, values, (len(shape),), finite=finite).astype(np.float64)
     if array.shape != shape:
         expected = f"shape {shape}, from windows, steps and levels"
-        raise DataError(where, expected=expected, received=f"shape {array.shape}", hint="Give one entry for each.")
+        raise DataError(
+            where,
+            expected=expected,
+            received=f"shape {array.shape}",
+            hint="Give one entry for each.",
+        )
     return array

@@ -1,7 +1,7 @@
 """Gaussian copulas of sample paths: how the steps of a path depend on each other, and series on each other.
 
-A copula says nothing about single steps: each has the quantiles of its forecast. It is learnt from normal scores of
-past truths, the normal quantiles of the probabilities at which forecasts saw them.
+A copula says nothing about single steps: each has the quantiles of its forecast. It is learnt from
+normal scores of past truths, the normal quantiles of the probabilities at which forecasts saw them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from scipy import special
 
 from seqcast.runtime import Array
 
-# A quantile and a truth within this fraction of each other are equal: networks compute in single precision.
+# A quantile and a truth within this fraction of each other are equal: networks compute in single
+# precision.
 ROUNDING = 1e-6
 # Intervals of this level are made to hold sums of past truths.
 LEARNT_LEVEL = 0.8
@@ -25,7 +26,8 @@ CORRELATIONS = np.round(np.linspace(0.0, 0.99, 100), 2)
 # The multiples among which sums choose.
 MULTIPLES = np.linspace(0.0, 1.5, 4)
 # A prior weighs as much as this number of windows, and as this number of cutoffs.
-PRIOR_WINDOWS, PRIOR_CUTOFFS = 3.0, 3.0
+PRIOR_WINDOWS = 3.0
+PRIOR_CUTOFFS = 3.0
 # The correlation over series without any.
 USUAL_ACROSS = 0.05
 
@@ -37,7 +39,8 @@ class Dependence:
     .. math:: \operatorname{corr}(z_s, z_t) = c + (1 - c)\, φ^{|s - t|}
 
     Args:
-        shared: Fraction `c` of the variance that all steps have in common, as where the level of a forecast is wrong.
+        shared: Fraction `c` of the variance that all steps have in common, as where the level of a
+            forecast is wrong.
         persistence: Correlation `φ` of the rest with that of the step before, below 1.
 
     Example:
@@ -107,7 +110,9 @@ class Copula:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.across < 1.0:
-            raise ValueError(f"a correlation of {self.across} over series, which is at least 0 and below 1")
+            raise ValueError(
+                f"a correlation of {self.across} over series, which is at least 0 and below 1"
+            )
 
     def ranks(self, own: Array, common: Array) -> Array:
         """Return the ranks of the paths of a series, between 0 and 1; those of one step are distributed uniformly.
@@ -116,24 +121,29 @@ class Copula:
             own: Scores of the series alone, drawn by `steps`.
             common: Scores that all series of the cutoff have in common, drawn likewise.
         """
-        return np.asarray(special.ndtr(math.sqrt(self.across) * common + math.sqrt(1.0 - self.across) * own))
+        return np.asarray(
+            special.ndtr(math.sqrt(self.across) * common + math.sqrt(1.0 - self.across) * own)
+        )
 
     @classmethod
-    def learnt(cls, scores: Array, times: Array, prior: Dependence, overlap: float = 1.0, held: Held = None) -> Self:
+    def learnt(
+        cls, scores: Array, times: Array, prior: Dependence, overlap: float = 1.0, held: Held = None
+    ) -> Self:
         """Learn from normal scores of past truths; the fewer windows there are, the more the prior counts.
 
-        Windows of one time resemble each other. So `n` of them, `k` a time, count as `n / (1 + (k - 1) ρ)`, where `ρ`
-        is the correlation of their mean scores. Scores of a sum know neither how far the quantiles of its steps lie
-        apart nor that they are skewed. So the dependence is multiplied, as far as windows show it, until intervals hold
-        as many past sums as they should.
+        Windows of one time resemble each other. So `n` of them, `k` a time, count as `n / (1 + (k -
+        1) ρ)`, where `ρ` is the correlation of their mean scores. Scores of a sum know neither how
+        far the quantiles of its steps lie apart nor that they are skewed. So the dependence is
+        multiplied, as far as windows show it, until intervals hold as many past sums as they
+        should.
 
         Args:
             scores: The scores of each window, `[B, H]`; NaN is missing.
             times: The number of the time of each window's cutoff, `[B]`.
             prior: The dependence of steps without any window.
             overlap: Number of windows that share a step of a series, on average.
-            held: Returns the share of past sums that intervals of 80 % hold whose paths have a dependence; without it
-                scores alone count.
+            held: Returns the share of past sums that intervals of 80 % hold whose paths have a
+                dependence; without it scores alone count.
 
         Example:
             >>> drawn = Dependence(0.4, 0.5).scores(np.random.default_rng(0), (4_000, 16))
@@ -141,23 +151,29 @@ class Copula:
             >>> round(learnt.steps.shared, 1), round(learnt.steps.persistence, 1), round(learnt.across, 1)
             (0.4, 0.5, 0.0)
         """
-        own, count = likeliest(scores), len(np.unique(times))
+        own = likeliest(scores)
+        count = len(np.unique(times))
         if own is None:
             return cls(prior)
         levels = np.nan_to_num(scores).mean(axis=1, keepdims=True)
         alike = 1.0 + (len(scores) / count - 1.0) * correlation_across(levels, times)
-        windows, cutoffs = len(scores) / overlap / alike, count / overlap
+        windows = len(scores) / overlap / alike
+        cutoffs = count / overlap
         across = correlation_across(scores, times) * cutoffs + USUAL_ACROSS * PRIOR_CUTOFFS
         pairs = ((own.shared, prior.shared), (own.persistence, prior.persistence))
         weight = windows / (windows + PRIOR_WINDOWS)
         steps = Dependence(*(weight * mine + (1.0 - weight) * before for mine, before in pairs))
         if held is not None:
             shares = np.maximum.accumulate([held(steps.multiplied(each)) for each in MULTIPLES])
-            steps = steps.multiplied(weight * float(np.interp(LEARNT_LEVEL, shares, MULTIPLES)) + 1.0 - weight)
+            steps = steps.multiplied(
+                weight * float(np.interp(LEARNT_LEVEL, shares, MULTIPLES)) + 1.0 - weight
+            )
         return cls(steps, across / (cutoffs + PRIOR_CUTOFFS))
 
 
-def normal_scores(truth: Array, quantiles: Array, probabilities: Array, rng: np.random.Generator) -> Array:
+def normal_scores(
+    truth: Array, quantiles: Array, probabilities: Array, rng: np.random.Generator
+) -> Array:
     """Return truths as normal scores of their forecasts, `[...]`; of equal quantiles, one of theirs by chance.
 
     Those beyond the outermost quantiles have the scores of these.
@@ -173,17 +189,24 @@ def normal_scores(truth: Array, quantiles: Array, probabilities: Array, rng: np.
         ...     np.random.default_rng(0)).round(2)
         array([0.  , 1.28])
 
-    Source: Smith 1985, Diagnostic checks of non-standard time series models, Journal of Forecasting 4(3), for the
-    scores; Brockwell 2007, Universal residuals, Statistics and Probability Letters 77(14), for ties.
+    Source: Smith 1985, Diagnostic checks of non-standard time series models, Journal of Forecasting
+        4(3), for the
+    scores; Brockwell 2007, Universal residuals, Statistics and Probability Letters 77(14), for
+    ties.
     """
-    # In units of the largest quantile, a power of two: slopes between numbers near the least one would be infinite.
+    # In units of the largest quantile, a power of two: slopes between numbers near the least one
+    # would be infinite.
     _, exponent = np.frexp(np.abs(quantiles).max(axis=-1, initial=0.0))
     quantiles = np.ldexp(quantiles, -exponent[..., None])
     with np.errstate(over="ignore"):  # far beyond all quantiles
         truth = np.ldexp(truth, -exponent)
-    near, rows = ROUNDING * np.abs(quantiles).max(axis=-1, initial=0.0), quantiles.reshape(-1, len(probabilities))
+    near = ROUNDING * np.abs(quantiles).max(axis=-1, initial=0.0)
+    rows = quantiles.reshape(-1, len(probabilities))
     low, high = (
-        np.reshape([np.interp(*each, probabilities) for each in zip(values.ravel(), rows, strict=True)], truth.shape)
+        np.reshape(
+            [np.interp(*each, probabilities) for each in zip(values.ravel(), rows, strict=True)],
+            truth.shape,
+        )
         for values in (truth - near, truth + near)
     )
     return np.asarray(special.ndtri(low + rng.random(truth.shape) * (high - low)))
@@ -194,9 +217,9 @@ def likeliest(scores: Array) -> Dependence | None:
 
     .. math:: \min_{c, φ} \sum_n \frac{v_n}{V_n(c, φ)} + \log V_n(c, φ)
 
-    `V` is the variance of a sum of `n` steps; `v` is that of normal sums of which 80 % lie as near to zero as of these.
-    So intervals of 80 % hold the sums of these windows, also where those of single steps are too narrow, and a few wild
-    windows count little. All lengths count alike.
+    `V` is the variance of a sum of `n` steps; `v` is that of normal sums of which 80 % lie as near
+    to zero as of these. So intervals of 80 % hold the sums of these windows, also where those of
+    single steps are too narrow, and a few wild windows count little. All lengths count alike.
 
     Args:
         scores: Normal scores, `[B, H]`; NaN is missing, and so are sums over it.
@@ -204,12 +227,16 @@ def likeliest(scores: Array) -> Dependence | None:
     Returns:
         The dependence; `None` where no two steps are known.
     """
-    fit, known = np.zeros((len(CORRELATIONS), len(CORRELATIONS))), False
-    for steps in sorted({*(2**k for k in range(1, scores.shape[1].bit_length())), scores.shape[1]} - {1}):
+    fit = np.zeros((len(CORRELATIONS), len(CORRELATIONS)))
+    known = False
+    for steps in sorted(
+        {*(2**k for k in range(1, scores.shape[1].bit_length())), scores.shape[1]} - {1}
+    ):
         blocks = scores.shape[1] // steps
         sums = scores[:, : blocks * steps].reshape(len(scores), blocks, steps).sum(axis=2)
         if not np.isnan(sums).all():
-            known, variance = True, variance_of_sum(CORRELATIONS[:, None], CORRELATIONS, steps)
+            known = True
+            variance = variance_of_sum(CORRELATIONS[:, None], CORRELATIONS, steps)
             fit += _usual_variance(sums[~np.isnan(sums)]) / variance + np.log(variance)
     shared, persistence = CORRELATIONS[list(np.unravel_index(np.argmin(fit), fit.shape))].tolist()
     return Dependence(shared, persistence) if known else None
@@ -234,7 +261,9 @@ def variance_of_sum(shared: Array, persistence: Array, steps: int) -> Array:
 
 def _usual_variance(sums: Array) -> float:
     """Return the square of the deviation of normal sums of which 80 % lie as near to zero as of these."""
-    return float((np.quantile(np.abs(sums), LEARNT_LEVEL) / special.ndtri(0.5 + LEARNT_LEVEL / 2)) ** 2)
+    return float(
+        (np.quantile(np.abs(sums), LEARNT_LEVEL) / special.ndtri(0.5 + LEARNT_LEVEL / 2)) ** 2
+    )
 
 
 def correlation_across(scores: Array, times: Array) -> float:
@@ -250,11 +279,13 @@ def correlation_across(scores: Array, times: Array) -> float:
         0.99
     """
     groups, owner = np.unique(times, return_inverse=True)
-    known, filled = ~np.isnan(scores), np.nan_to_num(scores)
+    known = ~np.isnan(scores)
+    filled = np.nan_to_num(scores)
     sums, squares, counts = (np.zeros((len(groups), scores.shape[1])) for _ in range(3))
     for total, values in ((sums, filled), (squares, filled**2), (counts, known)):
         np.add.at(total, owner, values)
-    pairs, variance = float((counts * (counts - 1)).sum()), float(squares.sum()) / max(1.0, float(counts.sum()))
+    pairs = float((counts * (counts - 1)).sum())
+    variance = float(squares.sum()) / max(1.0, float(counts.sum()))
     if not pairs or not variance:
         return 0.0
     return float(np.clip((sums**2 - squares).sum() / pairs / variance, 0.0, 0.99).round(3))

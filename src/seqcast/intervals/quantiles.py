@@ -23,7 +23,8 @@ SUPPORTS = ("auto", "real", "non-negative", "counts")
 # Values of each support, in words.
 VALUES_OF = {"real": "any number", "non-negative": "values >= 0", "counts": "whole numbers >= 0"}
 
-# Levels whose bounds show the whole of a distribution: sample paths and means are computed from them.
+# Levels whose bounds show the whole of a distribution: sample paths and means are computed from
+# them.
 WHOLE_LEVELS = (*map(float, range(5, 100, 5)), 98.0, 99.0, 99.8)
 # With this share of zeros, whole numbers are intermittent demand.
 MOSTLY_ZERO = 0.5
@@ -95,7 +96,9 @@ def level_quantiles(level: Sequence[float]) -> tuple[float, ...]:
         >>> level_quantiles((80, 95))
         (0.025, 0.1, 0.5, 0.9, 0.975)
     """
-    return tuple(sorted({0.5, *(bound_probability(each, sign) for each in level for sign in (-1, 1))}))
+    return tuple(
+        sorted({0.5, *(bound_probability(each, sign) for each in level for sign in (-1, 1))})
+    )
 
 
 def quantile_levels(quantiles: Sequence[float]) -> tuple[float, ...]:
@@ -108,7 +111,11 @@ def quantile_levels(quantiles: Sequence[float]) -> tuple[float, ...]:
         >>> quantile_levels((0.1, 0.5, 0.9, 0.975))
         (80.0,)
     """
-    upper = [each for each in quantiles if each > 0.5 and any(abs(1 - each - low) < _ROUNDING for low in quantiles)]
+    upper = [
+        each
+        for each in quantiles
+        if each > 0.5 and any(abs(1 - each - low) < _ROUNDING for low in quantiles)
+    ]
     return tuple(round(200 * each - 100, 9) for each in sorted(upper))
 
 
@@ -126,7 +133,9 @@ def check_trained(level: Sequence[float], known: Sequence[float], *, hint: str) 
     for each in level:
         if not any(abs(each - other) < _ROUNDING for other in known):
             listed = ", ".join(f"{other:g}" for other in known) or "none: it forecasts a point"
-            raise SpecError("level", expected=f"levels that it has: {listed}", received=f"{each:g}", hint=hint)
+            raise SpecError(
+                "level", expected=f"levels that it has: {listed}", received=f"{each:g}", hint=hint
+            )
 
 
 def check_within(level: Sequence[float], widest: float) -> None:
@@ -149,8 +158,8 @@ def check_within(level: Sequence[float], widest: float) -> None:
 class ForecastRequest:
     """A forecast request: point and levels of the intervals.
 
-    A forecast is an array whose last axis is, in this order: the point, then for each level, the narrowest first, the
-    lower and the upper bound of its interval.
+    A forecast is an array whose last axis is, in this order: the point, then for each level, the
+    narrowest first, the lower and the upper bound of its interval.
 
     Args:
         point: `median` or `mean`.
@@ -191,7 +200,10 @@ class ForecastRequest:
         Args:
             alias: Name of the point's column.
         """
-        return [alias, *(f"{alias}-{side}-{level_text(each)}" for each in self.level for side in ("lo", "hi"))]
+        return [
+            alias,
+            *(f"{alias}-{side}-{level_text(each)}" for each in self.level for side in ("lo", "hi")),
+        ]
 
     def by_column(self, forecast: Array, alias: str) -> dict[str, Array]:
         """Return a forecast split into its columns, by their names.
@@ -206,8 +218,9 @@ class ForecastRequest:
 def observed_support(targets: Array, point: str = "mean") -> tuple[str, ...]:
     """Return the support that the rule `auto` gives each target.
 
-    It is `real` if a value is below zero, else `non-negative`. For medians it is `counts` where all values are whole
-    numbers and at least half are zero: quantiles of intermittent demand are whole numbers, its mean is none.
+    It is `real` if a value is below zero, else `non-negative`. For medians it is `counts` where all
+    values are whole numbers and at least half are zero: quantiles of intermittent demand are whole
+    numbers, its mean is none.
 
     Args:
         targets: Values, `[rows, D]`; NaN is missing.
@@ -223,7 +236,12 @@ def observed_support(targets: Array, point: str = "mean") -> tuple[str, ...]:
     for values in targets.T:
         given = values[~np.isnan(values)]
         support = "real" if (given < 0).any() else "non-negative"
-        if support != "real" and point == "median" and len(given) and (given == np.floor(given)).all():
+        if (
+            support != "real"
+            and point == "median"
+            and len(given)
+            and (given == np.floor(given)).all()
+        ):
             support = "counts" if (given == 0).mean() >= MOSTLY_ZERO else support
         by_target.append(support)
     return tuple(by_target)
@@ -241,14 +259,16 @@ def outside_support_of(targets: Array, support: str) -> Array:
         array([ True,  True, False, False])
     """
     below = (targets < 0) & (support in ("non-negative", "counts"))
-    return np.asarray(below | ~np.isnan(targets) & (targets != np.floor(targets)) & (support == "counts"))
+    return np.asarray(
+        below | ~np.isnan(targets) & (targets != np.floor(targets)) & (support == "counts")
+    )
 
 
 def bounded(forecast: Any, supports: Sequence[str], *, is_mean: bool = False) -> Any:
     """Return a forecast within the support of its targets.
 
-    Values below zero become zero. Counts are rounded to the nearest whole number, bounds too: an interval loses no
-    count that it held.
+    Values below zero become zero. Counts are rounded to the nearest whole number, bounds too: an
+    interval loses no count that it held.
 
     Args:
         forecast: Points, quantiles or sample paths, `[..., D, Q]`; of NumPy or of another library.
@@ -256,7 +276,8 @@ def bounded(forecast: Any, supports: Sequence[str], *, is_mean: bool = False) ->
         is_mean: Whether the first entry of the last axis is a mean, which is not rounded.
 
     Returns:
-        The forecast; that of NumPy as whole numbers where all targets are counts, unless there is a mean.
+        The forecast; that of NumPy as whole numbers where all targets are counts, unless there is a
+        mean.
 
     Example:
         >>> forecast = np.array([[[1.4, -0.2, 2.1]]])

@@ -1,22 +1,26 @@
 """The distribution of errors of usual rows, among rows that may be anomalies themselves.
 
-Split-conformal calibration needs many rows without anomalies: the interval of level 99 is the largest of 99 errors.
-Here the judged rows calibrate each other. Their errors are divided by a unit, which depends on the step of the
-forecast, the series, and whether the row was trained on. A tail is fitted through two quantiles of these errors, which
-few anomalies hardly move. Rows beyond it are left out, and both are fitted again.
+Split-conformal calibration needs many rows without anomalies: the interval of level 99 is the
+largest of 99 errors. Here the judged rows calibrate each other. Their errors are divided by a unit,
+which depends on the step of the forecast, the series, and whether the row was trained on. A tail is
+fitted through two quantiles of these errors, which few anomalies hardly move. Rows beyond it are
+left out, and both are fitted again.
 
-The tail is that of a Weibull distribution: with errors `e` of quantiles `Q(p)`,
-`log Q(p) = log Q(p₂) + b · (ℓ(p) − ℓ(p₂))`, `ℓ(p) = log(−log(1 − p))`, `p₁ = 0.8` and `p₂ = 0.97`, where
-`b = (log Q(p₂) − log Q(p₁)) / (ℓ(p₂) − ℓ(p₁))`, and at least that of normal errors. It is exact for Laplace errors;
-where 99 % should be inside, it covers 99.2 % of normal errors, and 98.4 % of those of Student's t with three degrees of
-freedom.
+The tail is that of a Weibull distribution: with errors `e` of quantiles `Q(p)`, `log Q(p) = log
+Q(p₂) + b · (ℓ(p) − ℓ(p₂))`, `ℓ(p) = log(−log(1 − p))`, `p₁ = 0.8` and `p₂ = 0.97`, where `b = (log
+Q(p₂) − log Q(p₁)) / (ℓ(p₂) − ℓ(p₁))`, and at least that of normal errors. It is exact for Laplace
+errors; where 99 % should be inside, it covers 99.2 % of normal errors, and 98.4 % of those of
+Student's t with three degrees of freedom.
 
-A series has noise of its own, which exact forecasts may hide: where most values are zero, so are most errors. There the
-reach of level 99 is at least 1.25 times the 0.95 quantile of the other errors, and of one piece.
+A series has noise of its own, which exact forecasts may hide: where most values are zero, so are
+most errors. There the reach of level 99 is at least 1.25 times the 0.95 quantile of the other
+errors, and of one piece.
 
-Source: extrapolation of a tail of errors for a rare level, Siffer, Fouque, Termier and Largouet, Anomaly detection in
-streams with extreme value theory, KDD 2017; sharpness subject to calibration, Gneiting, Balabdaoui and Raftery 2007;
-shrinkage by the variance that chance explains, Morris, Parametric empirical Bayes inference, JASA 78 (1983).
+Source: extrapolation of a tail of errors for a rare level, Siffer, Fouque, Termier and Largouet,
+    Anomaly detection in
+streams with extreme value theory, KDD 2017; sharpness subject to calibration, Gneiting, Balabdaoui
+and Raftery 2007; shrinkage by the variance that chance explains, Morris, Parametric empirical Bayes
+inference, JASA 78 (1983).
 """
 
 from collections.abc import Sequence
@@ -38,12 +42,17 @@ LEAST_ROWS = 50
 # Rows beyond this level are left out when units are learnt again, at any requested level.
 USUAL = 0.997
 
-# The quantiles that the tail is fitted through; lower ones in the first round, in which no anomaly is left out.
-FIRST_TAIL, TAIL = (0.5, 0.8), (0.8, 0.97)
+# The quantiles that the tail is fitted through; lower ones in the first round, in which no anomaly
+# is left out.
+FIRST_TAIL = (0.5, 0.8)
+TAIL = (0.8, 0.97)
 
-# Where most forecasts of a series are exact, the reach of level 99 is at least this multiple of this quantile of the
-# other errors, if there are enough of them.
-FLOOR_LEVEL, FLOOR, NOISE, LEAST_ERRORS = 0.99, 1.25, 0.95, 5
+# Where most forecasts of a series are exact, the reach of level 99 is at least this multiple of
+# this quantile of the other errors, if there are enough of them.
+FLOOR_LEVEL = 0.99
+FLOOR = 1.25
+NOISE = 0.95
+LEAST_ERRORS = 5
 
 ROUNDS = 20
 SMALLEST = 1e-6
@@ -58,7 +67,8 @@ class Tail:
         real: The errors above zero, without the fraction `1 − share` of largest ones.
         exact: Fraction of all errors that are zero.
         share: Fraction of all errors above zero that these are.
-        through: Probabilities of the two quantiles; up to the larger one the quantiles of the errors count.
+        through: Probabilities of the two quantiles; up to the larger one the quantiles of the
+            errors count.
 
     Example:
         >>> laplace = np.random.default_rng(0).exponential(size=100_000)
@@ -97,7 +107,10 @@ class Tail:
 
         inner, outer = np.quantile(self.real, np.minimum(1.0, np.array(self.through) / self.share))
         normal = special.ndtri(0.5 + np.array(self.through) / 2.0)
-        rise = np.log(max(outer / inner, normal[1] / normal[0])) / np.diff(_place(np.array(self.through)))[0]
+        rise = (
+            np.log(max(outer / inner, normal[1] / normal[0]))
+            / np.diff(_place(np.array(self.through)))[0]
+        )
         return float(outer), float(rise)
 
     def quantile(self, probability: float) -> float:
@@ -125,7 +138,9 @@ class Tail:
         outer, rise = self._curve
         place = _place(self.through[1]) + np.log(np.maximum(errors, SMALLEST) / outer) / rise
         beyond = np.log1p(-self.exact) - np.exp(place)
-        return np.asarray(np.where(errors > SMALLEST, -special.ndtri_exp(beyond - np.log(2.0)), 0.0))
+        return np.asarray(
+            np.where(errors > SMALLEST, -special.ndtri_exp(beyond - np.log(2.0)), 0.0)
+        )
 
 
 @dataclass(frozen=True)
@@ -151,17 +166,22 @@ class UsualErrors:
 
     @classmethod
     def learn(
-        cls, errors: Array, groups: Sequence[Labels], *, shapes: Sequence[Array] = (), piece: Array | None = None
+        cls,
+        errors: Array,
+        groups: Sequence[Labels],
+        *,
+        shapes: Sequence[Array] = (),
+        piece: Array | None = None,
     ) -> Self:
         """Learn it from the errors of rows.
 
         Args:
             errors: Values less their forecasts, `[rows]`.
-            groups: Labels of each row, whole numbers from 0, `[rows]` each: its series, its step and so on. Errors may
-                be larger in some groups than in others.
-            shapes: What the reach below and above the forecast may be proportional to, `[rows, 2]` each, such as that
-                of the network's own intervals; the one with the narrowest intervals is taken. Without any the reach is
-                the same for all rows of a group.
+            groups: Labels of each row, whole numbers from 0, `[rows]` each: its series, its step
+                and so on. Errors may be larger in some groups than in others.
+            shapes: What the reach below and above the forecast may be proportional to, `[rows, 2]`
+                each, such as that of the network's own intervals; the one with the narrowest
+                intervals is taken. Without any the reach is the same for all rows of a group.
             piece: The least difference between two values, `[rows]`.
 
         Raises:
@@ -169,12 +189,19 @@ class UsualErrors:
         """
         if len(errors) < LEAST_ROWS:
             expected = f"at least {LEAST_ROWS} rows to judge: those after the first context_length of a series"
-            raise DataError(option="df", expected=expected, received=str(len(errors)), hint="Give more rows.")
+            raise DataError(
+                option="df", expected=expected, received=str(len(errors)), hint="Give more rows."
+            )
         least = np.full(len(errors), SMALLEST) if piece is None else piece
         noise = _noise(np.abs(errors), groups[0], least)
         shapes = shapes or [np.ones((len(errors), 2))]
-        learnt = [cls._shaped(errors, groups, np.maximum(shape, least[:, None]), noise) for shape in shapes]
-        return min(learnt, key=lambda each: float(np.log(each.reach(100 * FLOOR_LEVEL).sum(axis=1)).mean()))
+        learnt = [
+            cls._shaped(errors, groups, np.maximum(shape, least[:, None]), noise)
+            for shape in shapes
+        ]
+        return min(
+            learnt, key=lambda each: float(np.log(each.reach(100 * FLOOR_LEVEL).sum(axis=1)).mean())
+        )
 
     @classmethod
     def _shaped(cls, errors: Array, groups: Sequence[Labels], shape: Array, noise: Array) -> Self:
@@ -202,7 +229,9 @@ class UsualErrors:
         Args:
             errors: Values less their forecasts, `[rows]`.
         """
-        return self.tail.deviations(np.abs(errors) / np.where(errors > 0, self.units[:, 1], self.units[:, 0]))
+        return self.tail.deviations(
+            np.abs(errors) / np.where(errors > 0, self.units[:, 1], self.units[:, 0])
+        )
 
 
 def _place(probability: Any) -> Any:
@@ -225,7 +254,9 @@ def _noise(errors: Array, series: Labels, piece: Array) -> Array:
 
 def _factors(errors: Array, groups: Sequence[Labels]) -> tuple[Array, npt.NDArray[np.bool_], float]:
     """Return the unit of each row's error, from absolute errors; which rows are usual, and their expected fraction."""
-    usual_rows, share, through = np.ones(len(errors), dtype=bool), 1.0, FIRST_TAIL
+    usual_rows = np.ones(len(errors), dtype=bool)
+    share = 1.0
+    through = FIRST_TAIL
     for _ in range(ROUNDS):
         units = _units(errors, usual_rows, groups)
         scores = errors / units
@@ -233,15 +264,17 @@ def _factors(errors: Array, groups: Sequence[Labels]) -> tuple[Array, npt.NDArra
         usual = scores <= tail.quantile(USUAL) * (1 + ROUNDING)
         if share < 1 and np.array_equal(usual, usual_rows):
             break
-        usual_rows, share, through = usual, USUAL, TAIL
+        usual_rows = usual
+        share = USUAL
+        through = TAIL
     return units, usual_rows, share
 
 
 def _units(errors: Array, usual_rows: npt.NDArray[np.bool_], groups: Sequence[Labels]) -> Array:
     """Return the unit of each row: the mean error, times a factor of each of its groups.
 
-    Logarithms of the factors are shrunk towards zero by the variance that chance explains. So groups of a few rows, and
-    groupings without effect, hardly change the unit.
+    Logarithms of the factors are shrunk towards zero by the variance that chance explains. So
+    groups of a few rows, and groupings without effect, hardly change the unit.
     """
     units = np.full(len(errors), max(float(errors[usual_rows].mean()), SMALLEST))
     for labels in groups:
@@ -249,8 +282,12 @@ def _units(errors: Array, usual_rows: npt.NDArray[np.bool_], groups: Sequence[La
         counts = np.bincount(labels[usual_rows], minlength=labels.max() + 1)
         sums = np.bincount(labels[usual_rows], weights=scores, minlength=labels.max() + 1)
         factors = np.log(np.where(counts > 0, sums, 1.0) / np.maximum(counts, 1) / scores.mean())
-        by_chance = float(scores.var() / scores.mean() ** 2)  # variance of one row's; of a group's, divided by its rows
-        variance = max(0.0, float((counts * factors**2).sum() - by_chance * (counts > 0).sum()) / counts.sum())
+        by_chance = float(
+            scores.var() / scores.mean() ** 2
+        )  # variance of one row's; of a group's, divided by its rows
+        variance = max(
+            0.0, float((counts * factors**2).sum() - by_chance * (counts > 0).sum()) / counts.sum()
+        )
         share = variance * counts / (variance * counts + by_chance) if variance else 0.0
         units *= np.exp(share * factors)[labels]
     return np.asarray(np.maximum(units, SMALLEST))

@@ -1,12 +1,14 @@
 """The network: encoder, bridge, decoder, attention and head, as Keras layers and one Keras model.
 
-Importing this package registers its classes with Keras, after which `keras.saving.load_model` knows them.
+Importing this package registers its classes with Keras, after which `keras.saving.load_model` knows
+them.
 
-In reading order: `cells`, `recurrent` (layers over time; `jax_loops` on JAX), `randomness` (seeds, initial weights,
-masks), `dense`, `normalise`, `segment` (tokens and blocks), `attention`, `encoder`, `likelihoods`, `losses`,
-`loss_tracker`, `distributions`, `heads`, `decode_inputs`, `decoder`, `seq2seq`; `plain_keras` (weights from and to
-Keras's own layers), `rates`, `jax_train_step` and `jax_training` (training steps on JAX), `trace` (states and gates of
-every layer).
+In reading order: `cells`, `recurrent` (layers over time; `jax_loops` on JAX), `randomness` (seeds,
+initial weights, masks), `dense`, `normalise`, `segment` (tokens and blocks), `attention`,
+`encoder`, `likelihoods`, `losses`, `loss_tracker`, `distributions`, `heads`, `decode_inputs`,
+`decoder`, `seq2seq`; `plain_keras` (weights from and to Keras's own layers), `rates`,
+`jax_train_step` and `jax_training` (training steps on JAX), `trace` (states and gates of every
+layer).
 
 Stability: stable.
 """

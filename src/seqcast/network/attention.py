@@ -1,7 +1,8 @@
 """Attention of the decoder's outputs over the encoder's outputs.
 
-The decoder's output is the query. The context is joined with it and mapped back to its width (Luong et al. 2015,
-arXiv:1508.04025, equation 5), so the decoder does not wait for attention and runs as one loop.
+The decoder's output is the query. The context is joined with it and mapped back to its width (Luong
+et al. 2015, arXiv:1508.04025, equation 5), so the decoder does not wait for attention and runs as
+one loop.
 """
 
 from collections.abc import Mapping
@@ -52,11 +53,15 @@ class Attention(keras.layers.Layer):
             input_shape: Not read; all sizes are known.
         """
         self.build_score()
-        self.join = self._dense(self.context_width + self.query_width, self.query_width, "join", activation="tanh")
+        self.join = self._dense(
+            self.context_width + self.query_width, self.query_width, "join", activation="tanh"
+        )
         self.built = True
 
     def _dense(self, inputs: int, outputs: int, name: str, **options: Any) -> Any:
-        return dense(inputs, outputs, name, seed=next(self._seeds), regularizer=self.regularizer, **options)
+        return dense(
+            inputs, outputs, name, seed=next(self._seeds), regularizer=self.regularizer, **options
+        )
 
     @property
     def context_width(self) -> int:
@@ -104,8 +109,8 @@ class Attention(keras.layers.Layer):
             valid: Whether a step of the memory counts, `[B, T]`.
 
         Returns:
-            The decoder outputs with their context, `[B, H, n]`, and the weights, `[B, H, T]`, which sum to 1 over
-            valid steps (the mean of several heads).
+            The decoder outputs with their context, `[B, H, n]`, and the weights, `[B, H, T]`, which
+            sum to 1 over valid steps (the mean of several heads).
         """
         keys, values = prepared
         scores = self.scores(query, keys)

@@ -1,9 +1,9 @@
 """Recurrent cells: GRU, LSTM and simple RNN, with the weights and the arithmetic of Keras's own layers.
 
-A cell computes one step; `RecurrentStack` loops over time. Weights have the names, shapes and order of gates of
-`keras.layers.GRU` (`reset_after=True`), `LSTM` and `SimpleRNN`, so that they can be exchanged. Each gate has its own
-product, with matrices that are cut once outside the loop: slicing the result of one large product inside it is several
-times slower on a CPU.
+A cell computes one step; `RecurrentStack` loops over time. Weights have the names, shapes and order
+of gates of `keras.layers.GRU` (`reset_after=True`), `LSTM` and `SimpleRNN`, so that they can be
+exchanged. Each gate has its own product, with matrices that are cut once outside the loop: slicing
+the result of one large product inside it is several times slower on a CPU.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,10 +31,18 @@ class Cell(keras.layers.Layer):
     gate_names: ClassVar[tuple[str, ...]]  # in the order of Keras's weights
     keeping_gate: ClassVar[str | None] = None  # the gate that keeps the state
     state_count: ClassVar[int] = 1
-    reads_state: ClassVar[bool] = True  # otherwise gates depend on the input alone, without a recurrent kernel
+    reads_state: ClassVar[bool] = (
+        True  # otherwise gates depend on the input alone, without a recurrent kernel
+    )
 
     def __init__(
-        self, units: int, features: int, *, regularizer: Mapping[str, Any] | None = None, seed: int = 0, **options: Any
+        self,
+        units: int,
+        features: int,
+        *,
+        regularizer: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self.units = units
@@ -67,7 +75,10 @@ class Cell(keras.layers.Layer):
                 name="recurrent_kernel",
             )
         self.bias = self.add_weight(
-            shape=self.bias_shape, initializer=self.initial_bias, regularizer=self.regularizer.get("bias"), name="bias"
+            shape=self.bias_shape,
+            initializer=self.initial_bias,
+            regularizer=self.regularizer.get("bias"),
+            name="bias",
         )
         self.built = True
 
@@ -106,8 +117,8 @@ class Cell(keras.layers.Layer):
         """Return the contribution of the input to each gate, `x W + b`.
 
         Args:
-            inputs: Inputs, `[..., f_k]`, as if their features were joined; their other axes may broadcast. `None` is no
-                input.
+            inputs: Inputs, `[..., f_k]`, as if their features were joined; their other axes may
+                broadcast. `None` is no input.
 
         Returns:
             `[..., n]` for each gate; only the bias, `[n]`, without input.
@@ -142,7 +153,9 @@ class Cell(keras.layers.Layer):
         """
         return self.mixed(self.gate_values(projected, states, recurrent), states)
 
-    def gate_values(self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors) -> Tensors:
+    def gate_values(
+        self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors
+    ) -> Tensors:
         """Return the values of the gates at a step, `[B, n]` each, in the order of `gate_names`.
 
         Args:
@@ -190,7 +203,9 @@ class GRUCell(Cell):
         """Return the three recurrent matrices `[n, n]` and the three recurrent biases `[n]`."""
         return (*super().recurrent(), *ops.split(self.biases()[1], 3, axis=-1))
 
-    def gate_values(self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors) -> Tensors:
+    def gate_values(
+        self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors
+    ) -> Tensors:
         """Return `z`, `r` and `g`.
 
         Args:
@@ -221,10 +236,11 @@ class LSTMCell(Cell):
     r"""Long short-term memory.
 
     .. math::
-        i, f, o = σ(x W + h U + b), \quad c' = f ⊙ c + i ⊙ \tanh(x W_c + h U_c + b_c), \quad h' = o ⊙ \tanh(c')
+        i, f, o = σ(x W + h U + b), \quad c' = f ⊙ c + i ⊙ \tanh(x W_c + h U_c + b_c), \quad h' = o
+        ⊙ \tanh(c')
 
-    The forget gate's bias starts at 1. Source: Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al.
-    2000; Jozefowicz et al. 2015 for its bias.
+    The forget gate's bias starts at 1. Source: Hochreiter and Schmidhuber 1997, with the forget
+    gate of Gers et al. 2000; Jozefowicz et al. 2015 for its bias.
     """
 
     gate_names = ("input", "forget", "candidate", "output")
@@ -242,7 +258,9 @@ class LSTMCell(Cell):
         bias[self.units : 2 * self.units] = 1.0
         return ops.convert_to_tensor(bias, dtype=dtype)
 
-    def gate_values(self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors) -> Tensors:
+    def gate_values(
+        self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors
+    ) -> Tensors:
         """Return `i`, `f`, `tanh(x W_c + h U_c + b_c)` and `o`.
 
         Args:
@@ -250,7 +268,9 @@ class LSTMCell(Cell):
             states: The states before, `[B, n]` each.
             recurrent: The result of `recurrent`.
         """
-        i, f, g, o = (x + ops.matmul(states[0], u) for x, u in zip(projected, recurrent, strict=True))
+        i, f, g, o = (
+            x + ops.matmul(states[0], u) for x, u in zip(projected, recurrent, strict=True)
+        )
         return ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
 
     def mixed(self, gates: tuple[Tensor, ...], states: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -273,7 +293,9 @@ class SimpleRNNCell(Cell):
 
     gate_names = ("candidate",)
 
-    def gate_values(self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors) -> Tensors:
+    def gate_values(
+        self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors
+    ) -> Tensors:
         """Return `h'`, the only value.
 
         Args:

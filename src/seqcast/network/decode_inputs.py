@@ -17,11 +17,14 @@ class DecodeInputs:
     Args:
         carry: The arrays of `States`, with the decoder's own initial states.
         tokens: Number of tokens.
-        positions: Learned vectors that distinguish the tokens, the same for all rows, `[1, tokens, p]`.
+        positions: Learned vectors that distinguish the tokens, the same for all rows, `[1, tokens,
+            p]`.
         future: The known future of each token, `[B, tokens, f]`.
         season: The season that outputs are added to, normalised, `[B, tokens, s · D]`.
-        truth: The true token before each token, normalised, `[B, tokens, s · D]`, under teacher forcing.
-        teacher_mask: Whether a token of an example reads the truth, `[tokens, B, 1]`; `None` if all do.
+        truth: The true token before each token, normalised, `[B, tokens, s · D]`, under teacher
+            forcing.
+        teacher_mask: Whether a token of an example reads the truth, `[tokens, B, 1]`; `None` if all
+            do.
         training: Whether dropout is on.
     """
 
@@ -45,15 +48,22 @@ class DecodeInputs:
     def by_token(self) -> dict[str, Tensor]:
         """Return the known inputs, season, truth and teacher mask that exist, first axis the tokens, for a loop."""
         by_row = (("known", self.known), ("season", self.season), ("truth", self.truth))
-        by_token = {name: ops.swapaxes(values, 0, 1) for name, values in by_row if values is not None}
-        return by_token if self.teacher_mask is None else {**by_token, "teacher_mask": self.teacher_mask}
+        by_token = {
+            name: ops.swapaxes(values, 0, 1) for name, values in by_row if values is not None
+        }
+        return (
+            by_token
+            if self.teacher_mask is None
+            else {**by_token, "teacher_mask": self.teacher_mask}
+        )
 
 
 def season_tokens(carry: dict[str, Any], tokens: int, segment: int) -> Tensor | None:
     """Return the last season repeated, to which outputs are added, `[B, tokens, s · D]`, or `None`.
 
     Args:
-        carry: The arrays of `States`; `season`, if present, has the last season, oldest step first, `[B, m, D]`.
+        carry: The arrays of `States`; `season`, if present, has the last season, oldest step first,
+            `[B, m, D]`.
         tokens: Number of tokens.
         segment: Steps of a token, `s`.
 
@@ -66,7 +76,8 @@ def season_tokens(carry: dict[str, Any], tokens: int, segment: int) -> Tensor | 
     """
     if "season" not in carry:
         return None
-    steps, season = tokens * segment, carry["season"]
+    steps = tokens * segment
+    season = carry["season"]
     repeats = -(-steps // season.shape[1])
     return fold(ops.tile(season, (1, repeats, 1))[:, :steps], segment)
 
@@ -102,7 +113,9 @@ def previous_tokens(
     return ops.concatenate([first, fold(normalise(before, carry), segment)], axis=1)
 
 
-def token_statistics(carry: dict[str, Any], width: int, targets: int, *, steps: bool) -> list[Tensor]:
+def token_statistics(
+    carry: dict[str, Any], width: int, targets: int, *, steps: bool
+) -> list[Tensor]:
     """Return the normaliser's loc and scale for tokens, `[B, width]` each, or `[B, 1, width]` for steps.
 
     Args:
@@ -142,8 +155,11 @@ def check_endless(network: NetworkSpec) -> None:
         network: Options of the network.
     """
     if network.decoder_input == "position":
-        expected, received = "a decoder without a limit of tokens", f"decoder_input={network.decoder_input!r}"
-        hint = "Only the trained horizon has positions; `predict` and `decode` go on block by block."
+        expected = "a decoder without a limit of tokens"
+        received = f"decoder_input={network.decoder_input!r}"
+        hint = (
+            "Only the trained horizon has positions; `predict` and `decode` go on block by block."
+        )
         raise SpecError("decoder_model", expected=expected, received=received, hint=hint)
 
 
@@ -163,7 +179,9 @@ def joined(values: list[Tensor | None]) -> Tensor | None:
         values: Tensors that differ in their last axis, or `None`.
     """
     present = [value for value in values if value is not None]
-    return ops.concatenate(present, axis=-1) if len(present) > 1 else present[0] if present else None
+    return (
+        ops.concatenate(present, axis=-1) if len(present) > 1 else present[0] if present else None
+    )
 
 
 SAMPLING_SCHEDULES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -176,8 +194,8 @@ SAMPLING_SCHEDULES: dict[str, Callable[[Tensor], Tensor]] = {
 def teacher_probability(schedule: str, step: Tensor, steps: int) -> Tensor:
     r"""Return the probability that the decoder reads the true previous value.
 
-    With the fraction `u = step / steps` of the schedule that is over: `linear` is `1 - u`, `exponential` is `0.01^u`,
-    `inverse_sigmoid` is `σ(6 - 12 u)`; all are 0 from `u = 1` on.
+    With the fraction `u = step / steps` of the schedule that is over: `linear` is `1 - u`,
+    `exponential` is `0.01^u`, `inverse_sigmoid` is `σ(6 - 12 u)`; all are 0 from `u = 1` on.
 
     Args:
         schedule: Name of the schedule.

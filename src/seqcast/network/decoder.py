@@ -1,7 +1,8 @@
 """The decoder, which writes the forecast from the states: its layers, and the loops over its tokens.
 
-There are four loops: all tokens in one step, in sequence, one by one with feedback, and along sample paths. Masks and
-random numbers are drawn outside of the loops: a random generator cannot advance inside a compiled loop.
+There are four loops: all tokens in one step, in sequence, one by one with feedback, and along
+sample paths. Masks and random numbers are drawn outside of the loops: a random generator cannot
+advance inside a compiled loop.
 """
 
 from collections.abc import Sequence
@@ -57,24 +58,43 @@ class Decoder(SpecLayer):
     ) -> None:
         super().__init__(window, network, seed, **options)
         self.encoder_widths = [tuple(widths) for widths in encoder_widths]
-        stack_seed, bridge_seed, attention_seed, head_seed, mask_seed, choice_seed, position_seed = child_seeds(seed, 7)
+        (
+            stack_seed,
+            bridge_seed,
+            attention_seed,
+            head_seed,
+            mask_seed,
+            choice_seed,
+            position_seed,
+        ) = child_seeds(seed, 7)
         written = network.segment * window.targets
         self.position = self._new_position(position_seed)
         read = network.segment * window.future + (written if network.feeds_back else 0)
         regularizer = network.regularizer
         read += 0 if self.position is None else self.position.shape[1]
         shared = network.stack_options
-        self.stack = RecurrentStack(network.decoder_units, read, seed=stack_seed, name="decoder_stack", **shared)
-        widths, static = self.stack.state_widths, 0 if network.static_input == "steps" else window.static
+        self.stack = RecurrentStack(
+            network.decoder_units, read, seed=stack_seed, name="decoder_stack", **shared
+        )
+        widths = self.stack.state_widths
+        static = 0 if network.static_input == "steps" else window.static
         more: dict[str, Any] = {"static": static, "regularizer": regularizer, "seed": bridge_seed}
         self.bridge = Bridge(self.encoder_widths, widths, name="bridge", **more)
         width = self.stack.output_width
         self.attention: Any = None
         if network.attention != "none":
-            more = {"heads": network.attention_heads, "regularizer": regularizer, "seed": attention_seed}
-            self.attention = ATTENTIONS[network.attention](width, self.encoder_widths[-1][0], name="attention", **more)
+            more = {
+                "heads": network.attention_heads,
+                "regularizer": regularizer,
+                "seed": attention_seed,
+            }
+            self.attention = ATTENTIONS[network.attention](
+                width, self.encoder_widths[-1][0], name="attention", **more
+            )
         levels = {} if network.quantiles is None else {"quantiles": network.quantiles}
-        self.head = HEADS[network.head](width, written, regularizer=regularizer, seed=head_seed, name="head", **levels)
+        self.head = HEADS[network.head](
+            width, written, regularizer=regularizer, seed=head_seed, name="head", **levels
+        )
         self.gate = self._new_gate(written) if network.residual == "gated" else None
         self.mask_seed = keras.random.SeedGenerator(mask_seed) if network.dropout else None
         self._add_sampling(choice_seed)
@@ -84,7 +104,10 @@ class Decoder(SpecLayer):
         """Return the vector of each token of the trained horizon, `[tokens, p]`, or `None`."""
         if self.network.decoder_input != "position":
             return None
-        shape = token_count(self.window.horizon, self.network.segment), self.network.decoder_units[0]
+        shape = (
+            token_count(self.window.horizon, self.network.segment),
+            self.network.decoder_units[0],
+        )
         return self.add_weight(shape=shape, initializer=StandardNormal(seed), name="position")
 
     def _new_gate(self, written: int) -> Any:
@@ -93,7 +116,14 @@ class Decoder(SpecLayer):
         It is open at first, since most seasons go on.
         """
         start = {"kernel_initializer": "zeros", "bias_initializer": "ones", "activation": "sigmoid"}
-        return dense(self.stack.output_width, written, "gate", seed=0, regularizer=self.network.regularizer, **start)
+        return dense(
+            self.stack.output_width,
+            written,
+            "gate",
+            seed=0,
+            regularizer=self.network.regularizer,
+            **start,
+        )
 
     def _add_sampling(self, seed: int) -> None:
         self.teacher_steps: Any = None
@@ -110,7 +140,10 @@ class Decoder(SpecLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        return {**super().get_config(), "encoder_widths": [list(widths) for widths in self.encoder_widths]}
+        return {
+            **super().get_config(),
+            "encoder_widths": [list(widths) for widths in self.encoder_widths],
+        }
 
     def start(self, states: dict[str, Any]) -> dict[str, Any]:
         """Return the decoder's initial carry: the encoder's states after the bridge.
@@ -123,19 +156,24 @@ class Decoder(SpecLayer):
         """
         arrays = dict(states)
         static = arrays.pop("static", None)
-        arrays["layers"] = self.bridge(states["layers"], static if self.network.static_input == "state" else None)
+        arrays["layers"] = self.bridge(
+            states["layers"], static if self.network.static_input == "state" else None
+        )
         return arrays
 
-    def call(self, carry: dict[str, Any], future: Tensor | None = None) -> tuple[Tensor, dict[str, Any]]:
+    def call(
+        self, carry: dict[str, Any], future: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Any]]:
         """Write one token.
 
         Args:
             carry: The result of `start` or of the call before.
-            future: Known-future inputs of the token, `[B, F']`, or `[B, s, F']` with segments of `s > 1` steps.
+            future: Known-future inputs of the token, `[B, F']`, or `[B, s, F']` with segments of `s
+                > 1` steps.
 
         Returns:
-            The forecast of the token, `[B, D]` or `[B, s, D]`, or its parameters, with a last axis `P`, in the data's
-            units; and the carry of the next token.
+            The forecast of the token, `[B, D]` or `[B, s, D]`, or its parameters, with a last axis
+            `P`, in the data's units; and the carry of the next token.
 
         Raises:
             SpecError: The decoder reads positions, which limit its tokens.
@@ -143,15 +181,20 @@ class Decoder(SpecLayer):
         check_endless(self.network)
         segment = self.network.segment
         future = future if future is None or segment == 1 else fold(future, segment)[:, 0]
-        output, layers = self.stack.step(joined([carry.get("last_targets"), future]), carry["layers"])
-        prepared, season = self.prepared(carry), season_tokens(carry, 1, segment)
+        output, layers = self.stack.step(
+            joined([carry.get("last_targets"), future]), carry["layers"]
+        )
+        prepared = self.prepared(carry)
+        season = season_tokens(carry, 1, segment)
         forecast, _ = self.write(ops.expand_dims(output, 1), carry, prepared, season=season)
         after = {**carry, "layers": layers}
         if self.network.feeds_back:
             after["last_targets"] = self.fed_back(forecast[:, 0])
         if "season" in carry:
             after["season"] = ops.roll(carry["season"], -segment, axis=1)
-        return self.in_units(forecast[:, 0] if segment == 1 else unfold(forecast, segment), carry), after
+        return self.in_units(
+            forecast[:, 0] if segment == 1 else unfold(forecast, segment), carry
+        ), after
 
     def unroll(
         self,
@@ -172,14 +215,16 @@ class Decoder(SpecLayer):
             training: Whether dropout and teacher forcing are on.
 
         Returns:
-            The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`, and the attention's weights over the tokens of
-            the past, `[B, H, tokens]`, or `None`. A decoder that reads its own outputs reads the head's point here,
-            and draws in `decode_paths`.
+            The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`, and the attention's
+            weights over the tokens of the past, `[B, H, tokens]`, or `None`. A decoder that reads
+            its own outputs reads the head's point here, and draws in `decode_paths`.
         """
         decode_inputs = self.decode_inputs(states, horizon, future, target, training)
         if self.network.decoding == "parallel":
             forecast, weights = decode_parallel(self, decode_inputs)
-        elif not self.network.feeds_back or (decode_inputs.truth is not None and decode_inputs.teacher_mask is None):
+        elif not self.network.feeds_back or (
+            decode_inputs.truth is not None and decode_inputs.teacher_mask is None
+        ):
             forecast, weights = decode_sequence(self, decode_inputs)
         else:
             forecast, weights = decode_stepwise(self, decode_inputs)
@@ -207,21 +252,32 @@ class Decoder(SpecLayer):
             training: Whether dropout and teacher forcing are on.
         """
         check_future(future, horizon, self.window.future)
-        segment, carry = self.network.segment, self.start(states)
+        segment = self.network.segment
+        carry = self.start(states)
         tokens = token_count(horizon, segment)
         positions = self._positions(tokens)
         known = None if future is None else fold(whole_on_right(future, segment), segment)
-        season, truth, mask = season_tokens(carry, tokens, segment), None, None
+        season = season_tokens(carry, tokens, segment)
+        truth = None
+        mask = None
         if training and self.network.uses_teacher_forcing:
-            truth = previous_tokens(target, carry, horizon=horizon, segment=segment, normalise=self.normalised)
-            mask = self._teacher_mask(carry, tokens) if self.network.decoder_input == "scheduled" else None
+            truth = previous_tokens(
+                target, carry, horizon=horizon, segment=segment, normalise=self.normalised
+            )
+            mask = (
+                self._teacher_mask(carry, tokens)
+                if self.network.decoder_input == "scheduled"
+                else None
+            )
         return DecodeInputs(carry, tokens, positions, known, season, truth, mask, training)
 
     def _positions(self, tokens: int) -> Tensor | None:
         """Return the learned vectors of the first tokens, `[1, tokens, p]`, or `None`."""
         if self.position is None:
             return None
-        return ops.expand_dims(ops.convert_to_tensor(self.position, dtype=self.compute_dtype)[:tokens], 0)
+        return ops.expand_dims(
+            ops.convert_to_tensor(self.position, dtype=self.compute_dtype)[:tokens], 0
+        )
 
     def _teacher_mask(self, carry: dict[str, Any], tokens: int) -> Tensor:
         """Draw the tokens that read the truth, `[tokens, B, 1]`, and count the training step."""
@@ -229,8 +285,14 @@ class Decoder(SpecLayer):
             self.network.sampling_schedule, self.teacher_steps, self.network.sampling_steps or 1
         )
         self.teacher_steps.assign(self.teacher_steps + 1.0)
-        uniform, rows = keras.random.uniform, row_count(carry)
-        return draw_rows(lambda count: uniform((tokens, count, 1), seed=self.choice_seed), rows, axis=1) < probability
+        uniform = keras.random.uniform
+        rows = row_count(carry)
+        return (
+            draw_rows(
+                lambda count: uniform((tokens, count, 1), seed=self.choice_seed), rows, axis=1
+            )
+            < probability
+        )
 
     def prepared(self, carry: dict[str, Any]) -> tuple[Tensor, Tensor] | None:
         """Return the attention's keys and values, computed once a forecast, or `None`.
@@ -258,7 +320,8 @@ class Decoder(SpecLayer):
             season: The season that the forecast is added to, `[B, tokens, s · D]`.
 
         Returns:
-            The forecast, `[B, tokens, s · D]`, or its parameters, normalised, and the attention's weights or `None`.
+            The forecast, `[B, tokens, s · D]`, or its parameters, normalised, and the attention's
+            weights or `None`.
         """
         weights = None
         if self.attention is not None:
@@ -280,20 +343,24 @@ class Decoder(SpecLayer):
         if not training or self.mask_seed is None:
             return None
         shape = (1, self.stack.output_width)
-        return dropout_mask(row_count(carry), shape, self.network.dropout, self.mask_seed, self.compute_dtype)
+        return dropout_mask(
+            row_count(carry), shape, self.network.dropout, self.mask_seed, self.compute_dtype
+        )
 
     def in_units(self, forecast: Tensor, carry: dict[str, Any]) -> Tensor:
         """Return a forecast in the data's units.
 
         Args:
-            forecast: A point, `[B, D]` or `[B, n, D]`, or parameters, with one more axis; `D` may be `s · D`.
+            forecast: A point, `[B, D]` or `[B, n, D]`, or parameters, with one more axis; `D` may
+                be `s · D`.
             carry: The arrays of `States`, with the normaliser's statistics.
         """
         if "loc" not in carry:
             return forecast
         axis = len(forecast.shape) - self.head.axes - 1
         return self.head.in_units(
-            forecast, *token_statistics(carry, forecast.shape[axis], self.window.targets, steps=axis == 2)
+            forecast,
+            *token_statistics(carry, forecast.shape[axis], self.window.targets, steps=axis == 2),
         )
 
     def normalised(self, values: Tensor, carry: dict[str, Any]) -> Tensor:
@@ -325,13 +392,16 @@ def decode_parallel(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
         decode_inputs: Its inputs, with `positions`.
 
     Returns:
-        The forecast, `[B, tokens, s · D]`, or its parameters, normalised, and the attention's weights,
-        `[B, tokens, T]`, or `None`.
+        The forecast, `[B, tokens, s · D]`, or its parameters, normalised, and the attention's
+        weights, `[B, tokens, T]`, or `None`.
 
     Source: SegRNN, Lin et al. 2023, arXiv:2308.11200, section 3.3.
     """
-    stack, carry = decoder.stack, decode_inputs.carry
-    known = [values for values in (decode_inputs.positions, decode_inputs.future) if values is not None]
+    stack = decoder.stack
+    carry = decode_inputs.carry
+    known = [
+        values for values in (decode_inputs.positions, decode_inputs.future) if values is not None
+    ]
     masks = stack.dropout_masks(row_count(carry), decode_inputs.training)
     return _written(decoder, decode_inputs, stack.step_broadcast(known, carry["layers"], masks))
 
@@ -367,8 +437,11 @@ def decode_stepwise(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
         decode_inputs: Its inputs.
     """
     carry = decode_inputs.carry
-    stepper = decoder.stack.stepper(decoder.stack.dropout_masks(row_count(carry), decode_inputs.training))
-    mask, prepared = decoder.output_mask(carry, decode_inputs.training), decoder.prepared(carry)
+    stepper = decoder.stack.stepper(
+        decoder.stack.dropout_masks(row_count(carry), decode_inputs.training)
+    )
+    mask = decoder.output_mask(carry, decode_inputs.training)
+    prepared = decoder.prepared(carry)
     scanned = decode_inputs.by_token()
 
     def advance(state: Any, at: Any) -> Any:
@@ -391,10 +464,13 @@ def decode_stepwise(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
     return ops.swapaxes(written["forecast"], 0, 1), weights
 
 
-def decode_paths(decoder: Decoder, decode_inputs: DecodeInputs, *, paths: int, noise: Tensor) -> Tensor:
+def decode_paths(
+    decoder: Decoder, decode_inputs: DecodeInputs, *, paths: int, noise: Tensor
+) -> Tensor:
     """Write token after token; each path reads its own draw of the token before.
 
-    The steps of a token are drawn independently: each has the right distribution, but their dependence is lost.
+    The steps of a token are drawn independently: each has the right distribution, but their
+    dependence is lost.
 
     Args:
         decoder: A decoder with a probabilistic head that feeds back.
@@ -405,9 +481,12 @@ def decode_paths(decoder: Decoder, decode_inputs: DecodeInputs, *, paths: int, n
     Returns:
         The draws, in the data's units, `[B, paths, tokens · s, D]`.
     """
-    carry, width = decode_inputs.carry, decoder.stack.output_width
-    segment, targets = decoder.network.segment, decoder.window.targets
-    stepper, prepared = decoder.stack.stepper(), decoder.prepared(carry)
+    carry = decode_inputs.carry
+    width = decoder.stack.output_width
+    segment = decoder.network.segment
+    targets = decoder.window.targets
+    stepper = decoder.stack.stepper()
+    prepared = decoder.prepared(carry)
     scanned = {**decode_inputs.by_token(), "noise": _noise_of_tokens(noise, segment)}
 
     def each_path(values: Tensor) -> Tensor:
@@ -427,12 +506,16 @@ def decode_paths(decoder: Decoder, decode_inputs: DecodeInputs, *, paths: int, n
 
     layers = [tuple(each_path(state) for state in layer) for layer in carry["layers"]]
     _, drawn = scan(advance, (each_path(carry["last_targets"]), stepper.turn(layers)), scanned)
-    drawn = ops.transpose(ops.reshape(drawn, (decode_inputs.tokens, -1, paths, segment, targets)), (1, 2, 0, 3, 4))
+    drawn = ops.transpose(
+        ops.reshape(drawn, (decode_inputs.tokens, -1, paths, segment, targets)), (1, 2, 0, 3, 4)
+    )
     return ops.reshape(drawn, (-1, paths, decode_inputs.tokens * segment, targets))
 
 
 def _noise_of_tokens(noise: Tensor, segment: int) -> Tensor:
     """Fold noise of steps, `[tokens · s, paths, D, k]`, into that of tokens, `[tokens, paths, s · D, k]`."""
     steps, paths, targets, numbers = noise.shape
-    folded = ops.swapaxes(ops.reshape(noise, (steps // segment, segment, paths, targets, numbers)), 1, 2)
+    folded = ops.swapaxes(
+        ops.reshape(noise, (steps // segment, segment, paths, targets, numbers)), 1, 2
+    )
     return ops.reshape(folded, (steps // segment, paths, segment * targets, numbers))

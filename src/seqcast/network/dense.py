@@ -10,7 +10,13 @@ LayerStates = Sequence[tuple[Tensor, ...]]
 
 
 def dense(
-    inputs: int, outputs: int, name: str, *, seed: int, regularizer: Mapping[str, Any] | None = None, **options: Any
+    inputs: int,
+    outputs: int,
+    name: str,
+    *,
+    seed: int,
+    regularizer: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> Any:
     """Return a dense layer with its weights.
 
@@ -48,10 +54,18 @@ class SegmentEmbedding(keras.layers.Layer):
     """
 
     def __init__(
-        self, width: int, features: int, *, regularizer: Mapping[str, Any] | None = None, seed: int = 0, **options: Any
+        self,
+        width: int,
+        features: int,
+        *,
+        regularizer: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.dense = dense(features, width, "segment", seed=seed, regularizer=regularizer, activation="relu")
+        self.dense = dense(
+            features, width, "segment", seed=seed, regularizer=regularizer, activation="relu"
+        )
         self.built = True
 
     def call(self, tokens: Tensor) -> Tensor:
@@ -68,13 +82,14 @@ class Bridge(keras.layers.Layer):
 
     .. math:: s_k = φ([e_1, …, e_m, v] W_k + b_k)
 
-    with the encoder's states `e` and the static vector `v`. For outputs, which lie between -1 and 1, `φ` is `tanh`; for
-    an LSTM's cell state it is the identity.
+    with the encoder's states `e` and the static vector `v`. For outputs, which lie between -1 and
+    1, `φ` is `tanh`; for an LSTM's cell state it is the identity.
 
     Args:
         encoder_widths: Width of each state of each encoder layer.
         decoder_widths: Width of each state of each decoder layer.
-        static: Length of the static vector, `S`; with one, dense layers are used even if sizes agree.
+        static: Length of the static vector, `S`; with one, dense layers are used even if sizes
+            agree.
         regularizer: Keras regularisers for `kernel` and `bias`.
         seed: Seed of the initial weights.
         options: Options of Keras's layers.
@@ -94,15 +109,29 @@ class Bridge(keras.layers.Layer):
     ) -> None:
         super().__init__(**options)
         self.decoder_widths = [tuple(widths) for widths in decoder_widths]
-        self.identity = [tuple(widths) for widths in encoder_widths] == self.decoder_widths and not static
+        self.identity = [
+            tuple(widths) for widths in encoder_widths
+        ] == self.decoder_widths and not static
         self.dense: list[Any] = []
         if not self.identity:
             inputs = sum(sum(widths) for widths in encoder_widths) + static
-            flat = [(depth, k, n) for depth, widths in enumerate(self.decoder_widths) for k, n in enumerate(widths)]
+            flat = [
+                (depth, k, n)
+                for depth, widths in enumerate(self.decoder_widths)
+                for k, n in enumerate(widths)
+            ]
             with keras.name_scope(self.name):
                 for (depth, k, n), own_seed in zip(flat, child_seeds(seed, len(flat)), strict=True):
-                    name, activation = f"state_{depth}_{k}", "tanh" if k == 0 else None
-                    layer = dense(inputs, n, name, seed=own_seed, regularizer=regularizer, activation=activation)
+                    name = f"state_{depth}_{k}"
+                    activation = "tanh" if k == 0 else None
+                    layer = dense(
+                        inputs,
+                        n,
+                        name,
+                        seed=own_seed,
+                        regularizer=regularizer,
+                        activation=activation,
+                    )
                     self.dense.append(layer)
         self.built = True
 

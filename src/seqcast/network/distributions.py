@@ -1,7 +1,8 @@
 """Distributions of a forecast: mean, quantiles and probabilities, with NumPy and SciPy only.
 
-Parameters are `[..., P]`, in the data's units, as a probabilistic head of the same name returns them. A forecast has
-one of two forms with the same methods: `Parametric` has the parameters of each step, `Sampled` has sample paths.
+Parameters are `[..., P]`, in the data's units, as a probabilistic head of the same name returns
+them. A forecast has one of two forms with the same methods: `Parametric` has the parameters of each
+step, `Sampled` has sample paths.
 """
 
 from collections.abc import Sequence
@@ -51,7 +52,9 @@ class Distribution:
             probabilities: Strictly between 0 and 1, `[Qs]`.
         """
         levels = np.asarray(probabilities, dtype=np.float64)
-        values = np.asarray(self._inverse(np.asarray(parameters, dtype=np.float64)[..., None, :], levels))
+        values = np.asarray(
+            self._inverse(np.asarray(parameters, dtype=np.float64)[..., None, :], levels)
+        )
         order = np.argsort(levels)
         # Rounding may exchange two quantiles that are nearly equal.
         values[..., order] = np.maximum.accumulate(values[..., order], axis=-1)
@@ -232,7 +235,8 @@ class Quantiles(Distribution):
 
     .. math:: q(p) = q_n + β \log\frac{1 - p_n}{1 - p}, \qquad β = (q_n - q_{n-1}) / \log\frac{1 - p_{n-1}}{1 - p_n}
 
-    so that the tail, extended inwards, goes through the last quantile but one. The lower tail is alike.
+    so that the tail, extended inwards, goes through the last quantile but one. The lower tail is
+    alike.
 
     Args:
         probabilities: Probabilities of the quantiles, rising; at least two.
@@ -259,7 +263,9 @@ class Quantiles(Distribution):
         quantiles = np.asarray(parameters, dtype=np.float64)
         low, high = self._tails(quantiles)
         inside = np.sum(0.5 * (quantiles[..., 1:] + quantiles[..., :-1]) * np.diff(p), axis=-1)
-        return np.asarray(inside + p[0] * (quantiles[..., 0] - low) + (1.0 - p[-1]) * (quantiles[..., -1] + high))
+        return np.asarray(
+            inside + p[0] * (quantiles[..., 0] - low) + (1.0 - p[-1]) * (quantiles[..., -1] + high)
+        )
 
     def cdf(self, parameters: Array, y: Array) -> Array:
         """Return the probability of at most `y`.
@@ -271,12 +277,17 @@ class Quantiles(Distribution):
         p = np.array(self.probabilities)
         quantiles = np.asarray(parameters, dtype=np.float64)
         y = np.asarray(y, dtype=np.float64)
-        below, above = quantiles[..., 0] - y, y - quantiles[..., -1]
-        width, distance = np.diff(quantiles), y[..., None] - quantiles[..., :-1]
-        fraction = np.where(width > 0, np.clip(distance / np.where(width > 0, width, 1.0), 0.0, 1.0), distance >= 0)
+        below = quantiles[..., 0] - y
+        above = y - quantiles[..., -1]
+        width = np.diff(quantiles)
+        distance = y[..., None] - quantiles[..., :-1]
+        fraction = np.where(
+            width > 0, np.clip(distance / np.where(width > 0, width, 1.0), 0.0, 1.0), distance >= 0
+        )
         inside = p[0] + np.sum(fraction * np.diff(p), axis=-1)
         low, high = self._tails(quantiles)
-        left, right = p[0] * _tail(below, low), (1.0 - p[-1]) * _tail(above, high)
+        left = p[0] * _tail(below, low)
+        right = (1.0 - p[-1]) * _tail(above, high)
         return np.asarray(np.where(below > 0, left, np.where(above >= 0, 1.0 - right, inside)))
 
     def _tails(self, quantiles: Array) -> tuple[Array, Array]:
@@ -287,7 +298,9 @@ class Quantiles(Distribution):
         return low, high
 
     def _inverse(self, parameters: Array, probabilities: Array) -> Array:
-        return np.asarray(np.sum(parameters * quantile_weights(self.probabilities, probabilities), axis=-1))
+        return np.asarray(
+            np.sum(parameters * quantile_weights(self.probabilities, probabilities), axis=-1)
+        )
 
 
 def _tail(distance: Array, scale: Array) -> Array:
@@ -310,17 +323,22 @@ def quantile_weights(known: Sequence[float], wanted: Array) -> Array:
         >>> quantile_weights((0.1, 0.5, 0.9), np.array([0.5, 0.6])).round(2).tolist()
         [[0.0, 1.0, 0.0], [0.0, 0.75, 0.25]]
     """
-    p, wanted = np.asarray(known, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
+    p = np.asarray(known, dtype=np.float64)
+    wanted = np.asarray(wanted, dtype=np.float64)
     left = np.clip(np.searchsorted(p, wanted, side="right") - 1, 0, len(p) - 2)
     share = (wanted - p[left]) / (p[left + 1] - p[left])
-    below, above = wanted < p[0], wanted > p[-1]
+    below = wanted < p[0]
+    above = wanted > p[-1]
     # Beyond the ends, the distance to the end in units of the outermost step.
-    low, high = np.where(below, wanted, p[0]), np.where(above, wanted, p[-1])
+    low = np.where(below, wanted, p[0])
+    high = np.where(above, wanted, p[-1])
     share = np.where(below, np.log(low / p[0]) / np.log(p[1] / p[0]), share)
     beyond = np.log((1.0 - p[-1]) / (1.0 - high)) / np.log((1.0 - p[-2]) / (1.0 - p[-1]))
     share = np.where(above, 1.0 + beyond, share)[..., None]
     places = np.arange(len(p))
-    return np.asarray((1.0 - share) * (places == left[..., None]) + share * (places == left[..., None] + 1))
+    return np.asarray(
+        (1.0 - share) * (places == left[..., None]) + share * (places == left[..., None] + 1)
+    )
 
 
 DISTRIBUTIONS: dict[str, Any] = {
@@ -393,8 +411,9 @@ class Parametric:
 class Sampled:
     """Sample paths: the forecast of a network that reads its own draws.
 
-    Quantiles are those of Hazen: the k-th smallest of n paths has the probability `(k - 1/2) / n`. Quantiles of counts
-    are counts. None lies beyond the smallest and the largest path, so extreme quantiles need many paths.
+    Quantiles are those of Hazen: the k-th smallest of n paths has the probability `(k - 1/2) / n`.
+    Quantiles of counts are counts. None lies beyond the smallest and the largest path, so extreme
+    quantiles need many paths.
 
     Args:
         paths: `[N, paths, H, D]`.
@@ -426,7 +445,9 @@ class Sampled:
             probabilities: Strictly between 0 and 1, `[Qs]`.
         """
         method: Any = "inverted_cdf" if self.whole else "hazen"
-        return np.moveaxis(np.quantile(self.paths, np.asarray(probabilities), axis=1, method=method), 0, -1)
+        return np.moveaxis(
+            np.quantile(self.paths, np.asarray(probabilities), axis=1, method=method), 0, -1
+        )
 
     def cdf(self, y: Array) -> Array:
         """Return the share of paths of at most `y`, `[N, H, D]`.

@@ -21,20 +21,24 @@ class States:
 
     Args:
         layers: The encoder's states, layer by layer, `[B, n]` each; an LSTM's layer has two.
-        memory: The encoder's outputs for attention, one a token, `[B, T, n]`; `None` without attention.
+        memory: The encoder's outputs for attention, one a token, `[B, T, n]`; `None` without
+            attention.
         memory_valid: Whether an output counts, `[B, T]`; `None` if all do.
-        loc: The loc that the normaliser has subtracted from each target, `[B, D]`; `None` without one.
+        loc: The loc that the normaliser has subtracted from each target, `[B, D]`; `None` without
+            one.
         scale: The scale that the normaliser has divided by, `[B, D]`.
         static: The static vector, `[B, S]`; `None` without one.
-        last_targets: The targets' values in the last token, normalised, `[B, s · D]`; `None` if the decoder reads
-            no targets.
-        season: The targets' values in the last season, normalised, `[B, m, D]`; `None` if the forecast is not added
-            to them.
-        last_features: The last value of each feature, target columns normalised, `[B, F]`; it fills gaps in new steps.
-            `None` if the encoder does not need it.
-        observed_any: 1 for features with an observed value, else 0, `[B, F]`; `None` without `observed` in the window.
-        mark: The mark of the weights that encoded them. An estimator and an `Engine` set it, and decode or update
-            only states with the mark of their own weights. `None` from a plain `Seq2Seq`, which does not compare it.
+        last_targets: The targets' values in the last token, normalised, `[B, s · D]`; `None` if the
+            decoder reads no targets.
+        season: The targets' values in the last season, normalised, `[B, m, D]`; `None` if the
+            forecast is not added to them.
+        last_features: The last value of each feature, target columns normalised, `[B, F]`; it fills
+            gaps in new steps. `None` if the encoder does not need it.
+        observed_any: 1 for features with an observed value, else 0, `[B, F]`; `None` without
+            `observed` in the window.
+        mark: The mark of the weights that encoded them. An estimator and an `Engine` set it, and
+            decode or update only states with the mark of their own weights. `None` from a plain
+            `Seq2Seq`, which does not compare it.
 
     Example:
         >>> states = States(layers=((np.ones((2, 3)),), (np.zeros((2, 4)),)))
@@ -66,7 +70,9 @@ class States:
 
     def vector(self) -> Tensor:
         """Return all layer states joined, `[B, sum of widths]`, first layer first."""
-        return np.concatenate([np.asarray(state) for layer in self.layers for state in layer], axis=-1)
+        return np.concatenate(
+            [np.asarray(state) for layer in self.layers for state in layer], axis=-1
+        )
 
     def arrays(self) -> dict[str, Any]:
         """Return the arrays that are not `None`, by name."""
@@ -100,7 +106,9 @@ class SpecLayer(keras.layers.Layer):
 
     def __init__(self, window: WindowSpec, network: NetworkSpec, seed: int, **options: Any) -> None:
         super().__init__(**options)
-        self.window, self.network, self.seed = window, network, seed
+        self.window = window
+        self.network = network
+        self.seed = seed
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
@@ -114,7 +122,8 @@ class SpecLayer(keras.layers.Layer):
         Args:
             config: The result of `get_config`.
         """
-        window, network = WindowSpec.from_dict(config.pop("window")), NetworkSpec.from_dict(config.pop("network"))
+        window = WindowSpec.from_dict(config.pop("window"))
+        network = NetworkSpec.from_dict(config.pop("network"))
         return cls(window, network, **config)
 
 
@@ -131,7 +140,9 @@ class Encoder(SpecLayer):
         options: Options of Keras's layers.
     """
 
-    def __init__(self, window: WindowSpec, network: NetworkSpec, *, seed: int = 0, **options: Any) -> None:
+    def __init__(
+        self, window: WindowSpec, network: NetworkSpec, *, seed: int = 0, **options: Any
+    ) -> None:
         super().__init__(window, network, seed, **options)
         self.normaliser = NORMALISERS[network.normalise](
             window.features, window.target_features or (), segment=network.segment
@@ -144,18 +155,25 @@ class Encoder(SpecLayer):
             # The stack draws its seeds from the words before this one.
             *_, embedding_seed = child_seeds(seed, 2 * len(network.encoder_units) + 2)
             self.embedding = SegmentEmbedding(
-                network.encoder_units[0], width, regularizer=network.regularizer, seed=embedding_seed, name="segments"
+                network.encoder_units[0],
+                width,
+                regularizer=network.regularizer,
+                seed=embedding_seed,
+                name="segments",
             )
             width = network.encoder_units[0]
         shared: dict[str, Any] = {"bidirectional": network.bidirectional, **network.stack_options}
-        self.stack = RecurrentStack(network.encoder_units, width, seed=seed, name="encoder_stack", **shared)
+        self.stack = RecurrentStack(
+            network.encoder_units, width, seed=seed, name="encoder_stack", **shared
+        )
         self.built = True
 
     def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Any]:
         """Read the past.
 
         Args:
-            inputs: `past` `[B, T, F]`; `observed` `[B, T, F]` if the window has it; `static` `[B, S]` likewise.
+            inputs: `past` `[B, T, F]`; `observed` `[B, T, F]` if the window has it; `static` `[B,
+                S]` likewise.
             training: Whether dropout is on.
 
         Returns:
@@ -182,7 +200,8 @@ class Encoder(SpecLayer):
     def _begun(self, inputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, Any]]:
         """Return the normalised past, and the arrays of `States` that do not need the stack."""
         self._check(inputs, static=self.window.static > 0)
-        past, static = inputs["past"], inputs.get("static")
+        past = inputs["past"]
+        static = inputs.get("static")
         self._check_season(past)
         arrays: dict[str, Any] = {} if static is None else {"static": static}
         statistics = self.normaliser.statistics(past, inputs.get("observed"))
@@ -207,8 +226,11 @@ class Encoder(SpecLayer):
         """
         self._check(inputs, static=False)
         self._check_update(inputs["past"])
-        past, observed = ops.cast(inputs["past"], self.compute_dtype), inputs.get("observed")
-        unchanged: dict[str, Tensor] = {name: states[name] for name in ("static", "loc", "scale") if name in states}
+        past = ops.cast(inputs["past"], self.compute_dtype)
+        observed = inputs.get("observed")
+        unchanged: dict[str, Tensor] = {
+            name: states[name] for name in ("static", "loc", "scale") if name in states
+        }
         if "loc" in unchanged:
             past = self.normaliser.apply(past, unchanged["loc"], unchanged["scale"])
         if observed is not None:
@@ -220,8 +242,8 @@ class Encoder(SpecLayer):
     def as_past(self, states: dict[str, Any], forecast: Tensor) -> dict[str, Tensor]:
         """Return a forecast as new past, for `update`.
 
-        Targets count as observed. Other features repeat their last value; they count as not observed if the window has
-        `observed`.
+        Targets count as observed. Other features repeat their last value; they count as not
+        observed if the window has `observed`.
 
         Args:
             states: The arrays of `States` from which the forecast was written.
@@ -259,7 +281,9 @@ class Encoder(SpecLayer):
         past, observed, valid = self._in_segments(past, observed, valid)
         if self.network.feeds_back:
             segment = self.network.segment
-            arrays["last_targets"] = fold(self.normaliser.targets(past)[:, -segment:], segment)[:, 0]
+            arrays["last_targets"] = fold(self.normaliser.targets(past)[:, -segment:], segment)[
+                :, 0
+            ]
         tokens = self._tokens(past, observed, unchanged.get("static"))
         outputs, arrays["layers"] = self.stack.sequence(
             tokens, initial_state=old.get("layers"), valid=valid, training=training
@@ -288,8 +312,13 @@ class Encoder(SpecLayer):
             return whole_on_left(past, segment, repeat=True), None, None
         steps = ops.expand_dims(valid, -1)
         past = whole_on_left(ops.where(steps, past, ops.zeros_like(past)), segment)
-        # A token counts if any of its steps does; its last step shows it, since steps count from the first one on.
-        return past, whole_on_left(observed, segment), whole_on_left(steps, segment)[:, segment - 1 :: segment, 0]
+        # A token counts if any of its steps does; its last step shows it, since steps count from
+        # the first one on.
+        return (
+            past,
+            whole_on_left(observed, segment),
+            whole_on_left(steps, segment)[:, segment - 1 :: segment, 0],
+        )
 
     def _tokens(self, past: Tensor, observed: Tensor | None, static: Tensor | None) -> Tensor:
         """Return the input of the stack, `[B, tokens, f]`."""
@@ -305,7 +334,9 @@ class Encoder(SpecLayer):
         for name, needed in wanted.items():
             if needed and inputs.get(name) is None:
                 hint = "The network was built for it."
-                raise DataError(f"inputs[{name!r}]", expected="an array", received="nothing", hint=hint)
+                raise DataError(
+                    f"inputs[{name!r}]", expected="an array", received="nothing", hint=hint
+                )
 
     def _check_season(self, past: Tensor) -> None:
         steps = past.shape[1]
@@ -316,12 +347,15 @@ class Encoder(SpecLayer):
 
     def _check_update(self, past: Tensor) -> None:
         if self.network.bidirectional:
-            expected, received = "an encoder that reads forwards only", "bidirectional=True"
+            expected = "an encoder that reads forwards only"
+            received = "bidirectional=True"
             hint = "A backward layer starts at the last step, so a new one changes all it read: encode the whole past."
             raise SpecError("update", expected=expected, received=received, hint=hint)
-        steps, segment = past.shape[1], self.network.segment
+        steps = past.shape[1]
+        segment = self.network.segment
         if steps is not None and (steps < 1 or steps % segment):
-            expected, received = f"new steps in whole segments of {segment}", f"{steps} steps"
+            expected = f"new steps in whole segments of {segment}"
+            received = f"{steps} steps"
             hint = "Keep the steps of an incomplete segment until it is complete, or encode the whole past."
             raise DataError("update, past", expected=expected, received=received, hint=hint)
 

@@ -1,7 +1,8 @@
 """Heads: from the decoder's output to a point, `[B, H, D]`, or to the parameters of a distribution, `[B, H, D, P]`.
 
-A head writes in normalised units; `in_units` converts them into the data's. It has the loss, and turns parameters and
-random numbers into draws. `seqcast.network.distributions` gives means and quantiles of the parameters.
+A head writes in normalised units; `in_units` converts them into the data's. It has the loss, and
+turns parameters and random numbers into draws. `seqcast.network.distributions` gives means and
+quantiles of the parameters.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,12 +18,13 @@ from seqcast.network.losses import HeadLoss, NegativeLogLikelihood, ObservedLoss
 from seqcast.runtime import Array, Tensor, keras, ops
 from seqcast.specs import DEFAULT_QUANTILES, check_loss
 
-# Smallest scale, in normalised units, and smallest dispersion and mean, without which likelihoods have no bound.
+# Smallest scale, in normalised units, and smallest dispersion and mean, without which likelihoods
+# have no bound.
 SMALLEST_SCALE = 1e-3
 SMALLEST_DISPERSION = 1e-4
 SMALLEST_MEAN = 1e-6
-# Largest logarithm of a value: an exponential beyond it is infinite in single precision, and so are all later steps of
-# a network that reads it.
+# Largest logarithm of a value: an exponential beyond it is infinite in single precision, and so are
+# all later steps of a network that reads it.
 LARGEST_LOGARITHM = 80.0
 
 
@@ -202,13 +204,19 @@ class QuantileHead(ProbabilisticHead):
         quantiles: Probabilities of the quantiles, rising, with 0.5.
         options: `regularizer`, `seed` and options of Keras's layers.
 
-    Source: Koenker and Bassett 1978; without crossing as in Park et al. 2022, arXiv:2111.06581, section 3.
+    Source: Koenker and Bassett 1978; without crossing as in Park et al. 2022, arXiv:2111.06581,
+        section 3.
     """
 
     name_in_specs = "quantile"
 
     def __init__(
-        self, width: int, targets: int, *, quantiles: Sequence[float] = DEFAULT_QUANTILES, **options: Any
+        self,
+        width: int,
+        targets: int,
+        *,
+        quantiles: Sequence[float] = DEFAULT_QUANTILES,
+        **options: Any,
     ) -> None:
         super().__init__(width, targets, size=len(quantiles), **options)
         self.quantiles = tuple(quantiles)
@@ -351,7 +359,8 @@ class StudentTHead(DistributionHead):
     """Degrees of freedom, location, scale `ν, μ, σ` of Student's distribution; `ν > 2` for a finite variance."""
 
     name_in_specs = "student_t"
-    parameter_count, place_of_point = 3, 1
+    parameter_count = 3
+    place_of_point = 1
     uniforms = 2
 
     def call(self, outputs: Tensor) -> Tensor:
@@ -361,7 +370,9 @@ class StudentTHead(DistributionHead):
             outputs: Decoder outputs, `[B, H, n]`.
         """
         freedom, location, scale = self._split(outputs)
-        return ops.stack([2.0 + ops.softplus(freedom), location, ops.softplus(scale) + SMALLEST_SCALE], axis=-1)
+        return ops.stack(
+            [2.0 + ops.softplus(freedom), location, ops.softplus(scale) + SMALLEST_SCALE], axis=-1
+        )
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Return `ν` as it is, `μ` times the scale plus the loc, and `σ` times the scale.
@@ -371,7 +382,9 @@ class StudentTHead(DistributionHead):
             loc: The loc that the normaliser subtracted, `[..., D]`.
             scale: The scale that it divided by.
         """
-        freedom, location, width = parameters[..., 0], parameters[..., 1], parameters[..., 2]
+        freedom = parameters[..., 0]
+        location = parameters[..., 1]
+        width = parameters[..., 2]
         return ops.stack([freedom, location * scale + loc, width * scale], axis=-1)
 
     def noise(self, numbers: Array) -> Array:
@@ -389,7 +402,9 @@ class StudentTHead(DistributionHead):
             parameters: `[..., D, P]`, in the data's units.
             noise: The result of `noise`, `[..., D, k]`.
         """
-        freedom, location, scale = parameters[..., 0], parameters[..., 1], parameters[..., 2]
+        freedom = parameters[..., 0]
+        location = parameters[..., 1]
+        scale = parameters[..., 2]
         radius = ops.sqrt(freedom * ops.expm1(-2.0 * noise[..., 0] / freedom))
         return location + scale * radius * noise[..., 1]
 
@@ -410,7 +425,10 @@ class NegativeBinomialHead(DistributionHead):
             outputs: Decoder outputs, `[B, H, n]`.
         """
         mean, dispersion = self._split(outputs)
-        return ops.stack([ops.softplus(mean) + SMALLEST_MEAN, ops.softplus(dispersion) + SMALLEST_DISPERSION], axis=-1)
+        return ops.stack(
+            [ops.softplus(mean) + SMALLEST_MEAN, ops.softplus(dispersion) + SMALLEST_DISPERSION],
+            axis=-1,
+        )
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Return `μ` times the scale, and `α`; the loc is 0.
@@ -479,5 +497,12 @@ def _bounded_exp(logarithm: Tensor) -> Tensor:
 
 HEADS: dict[str, Any] = {
     head.name_in_specs: head
-    for head in (PointHead, QuantileHead, NormalHead, StudentTHead, NegativeBinomialHead, LogNormalHead)
+    for head in (
+        PointHead,
+        QuantileHead,
+        NormalHead,
+        StudentTHead,
+        NegativeBinomialHead,
+        LogNormalHead,
+    )
 }

@@ -1,26 +1,30 @@
 r"""Recurrent layers over time for JAX on a CPU, with gradients written by hand.
 
-The weights and the maths are those of Keras's `GRU` (`reset_after=True`), `LSTM` and `SimpleRNN`, in another order of
-computation. Four choices make it fast, each shown by measurement (`benchmarks/speed.py`, docs/benchmarks.md):
+The weights and the maths are those of Keras's `GRU` (`reset_after=True`), `LSTM` and `SimpleRNN`,
+in another order of computation. Four choices make it fast, each shown by measurement
+(`benchmarks/speed.py`, docs/benchmarks.md):
 
-- **Features-major**: states are `[n, B]`, sequences `[T, n, B]`. A product `U h` then reads both operands in their
-  order in memory, and every gate is a contiguous block. A stack is transposed once before and once after its layers.
-- **The contribution of the input is computed inside the loop.** It costs the same products there, and no array of gates
-  goes through memory.
-- **The gradient is written by hand.** The forward loop stores only the values that the backward loop needs; automatic
-  differentiation of a loop stores every intermediate.
-- **Weight gradients are summed in the backward loop**, one product for all gates a step. As batched products
-  after the loop they are equally fast for narrow layers and several times slower for wide ones. The gates' gradients
-  of all steps would have to stay in memory for them.
+- **Features-major**: states are `[n, B]`, sequences `[T, n, B]`. A product `U h` then reads both
+  operands in their order in memory, and every gate is a contiguous block. A stack is transposed
+  once before and once after its layers.
+- **The contribution of the input is computed inside the loop.** It costs the same products there,
+  and no array of gates goes through memory.
+- **The gradient is written by hand.** The forward loop stores only the values that the backward
+  loop needs; automatic differentiation of a loop stores every intermediate.
+- **Weight gradients are summed in the backward loop**, one product for all gates a step. As batched
+  products after the loop they are equally fast for narrow layers and several times slower for wide
+  ones. The gates' gradients of all steps would have to stay in memory for them.
 
-In a training the saved values are rounded to the 16 bits of bfloat16: they go through memory, which is slower than the
-arithmetic. Gradients then differ by a few thousandths of the largest.
+In a training the saved values are rounded to the 16 bits of bfloat16: they go through memory, which
+is slower than the arithmetic. Gradients then differ by a few thousandths of the largest.
 
-With `d` for gradients, a layer's backward step takes the gradient of its new states and returns the gradients of the
-gates before their activation: `D` for the input (`dW += D x^T`, `dx = W^T D`), and `E` for the state
-(`dU += E h^T`, `dh += U^T E`). They differ only for a GRU, whose reset gate scales `h U_g`.
+With `d` for gradients, a layer's backward step takes the gradient of its new states and returns the
+gradients of the gates before their activation: `D` for the input (`dW += D x^T`, `dx = W^T D`), and
+`E` for the state (`dU += E h^T`, `dh += U^T E`). They differ only for a GRU, whose reset gate
+scales `h U_g`.
 
-Sources: Cho et al. 2014, arXiv:1406.1078; Hochreiter and Schmidhuber 1997; Werbos 1990, Backpropagation through time,
+Sources: Cho et al. 2014, arXiv:1406.1078; Hochreiter and Schmidhuber 1997; Werbos 1990,
+    Backpropagation through time,
 section II, for the gradients.
 """
 
@@ -42,10 +46,12 @@ class Recurrence(NamedTuple):
     """One step of a kind of layer, and its gradient.
 
     Args:
-        forward: Takes the contributions of the input and of the state to each gate, `[n, B]` each, and the states
-            before. Returns the states after, and the saved values for the backward step.
-        backward: Takes the gradients of the states after, the states before and the saved values. Returns the gradients
-            of the states before, without those through the gates, and those of the gates, `D` and `E`.
+        forward: Takes the contributions of the input and of the state to each gate, `[n, B]` each,
+            and the states before. Returns the states after, and the saved values for the backward
+            step.
+        backward: Takes the gradients of the states after, the states before and the saved values.
+            Returns the gradients of the states before, without those through the gates, and those
+            of the gates, `D` and `E`.
     """
 
     forward: Callable[[Sequence[Array], Sequence[Array], Arrays], tuple[Arrays, Arrays]]
@@ -59,13 +65,18 @@ def _sigmoid(x: Array) -> Array:
 
 def _gru(x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
     (h,) = states
-    z, r = _sigmoid(x[0] + u[0]), _sigmoid(x[1] + u[1])
+    z = _sigmoid(x[0] + u[0])
+    r = _sigmoid(x[1] + u[1])
     g = jnp.tanh(x[2] + r * u[2])
     return (g + z * (h - g),), (z, r, g, u[2])
 
 
-def _gru_gradient(gradients: Arrays, before: Arrays, saved: Arrays) -> tuple[Arrays, Arrays, Arrays]:
-    (dh,), (h,), (z, r, g, q) = gradients, before, saved
+def _gru_gradient(
+    gradients: Arrays, before: Arrays, saved: Arrays
+) -> tuple[Arrays, Arrays, Arrays]:
+    (dh,) = gradients
+    (h,) = before
+    (z, r, g, q) = saved
     d_z = dh * (h - g) * z * (1 - z)
     d_g = dh * (1 - z) * (1 - g * g)
     d_r = d_g * q * r * (1 - r)
@@ -74,14 +85,21 @@ def _gru_gradient(gradients: Arrays, before: Arrays, saved: Arrays) -> tuple[Arr
 
 def _lstm(x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
     i, f, g, o = (x_k + u_k for x_k, u_k in zip(x, u, strict=True))
-    i, f, g, o = _sigmoid(i), _sigmoid(f), jnp.tanh(g), _sigmoid(o)
+    i = _sigmoid(i)
+    f = _sigmoid(f)
+    g = jnp.tanh(g)
+    o = _sigmoid(o)
     cell = f * states[1] + i * g
     t = jnp.tanh(cell)
     return (o * t, cell), (i, f, g, o, t)
 
 
-def _lstm_gradient(gradients: Arrays, before: Arrays, saved: Arrays) -> tuple[Arrays, Arrays, Arrays]:
-    (dh, dc), (h, c), (i, f, g, o, t) = gradients, before, saved
+def _lstm_gradient(
+    gradients: Arrays, before: Arrays, saved: Arrays
+) -> tuple[Arrays, Arrays, Arrays]:
+    (dh, dc) = gradients
+    (h, c) = before
+    (i, f, g, o, t) = saved
     dc = dc + dh * o * (1 - t * t)
     d_i = dc * g * i * (1 - i)
     d_f = dc * c * f * (1 - f)
@@ -96,8 +114,11 @@ def _simple_rnn(x: Sequence[Array], u: Sequence[Array], _states: Arrays) -> tupl
     return (h,), (h,)
 
 
-def _simple_rnn_gradient(gradients: Arrays, before: Arrays, saved: Arrays) -> tuple[Arrays, Arrays, Arrays]:
-    (dh,), (h,) = gradients, saved
+def _simple_rnn_gradient(
+    gradients: Arrays, before: Arrays, saved: Arrays
+) -> tuple[Arrays, Arrays, Arrays]:
+    (dh,) = gradients
+    (h,) = saved
     d = (dh * (1 - h * h),)
     return (jnp.zeros_like(before[0]),), d, d
 
@@ -172,7 +193,9 @@ class _Weights(NamedTuple):
         return int(self.recurrent.shape[0] // self.recurrent.shape[1])
 
 
-def _step(recurrence: Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> tuple[Arrays, Arrays]:
+def _step(
+    recurrence: Recurrence, weights: _Weights, x: Array | None, before: Arrays
+) -> tuple[Arrays, Arrays]:
     """Return the states after a step and the saved values for the backward step."""
     from_input = weights.bias if x is None else weights.kernel @ x + weights.bias
     from_state = weights.recurrent @ before[0]
@@ -187,8 +210,10 @@ class _Sums(NamedTuple):
 
     Args:
         kernel: Those of the kernel, or `None`.
-        recurrent: Those of the recurrent kernel, and in the last column of the bias of the state, `[gates * n, n + 1]`.
-        own: Those of the bias of the input, `[n, 1]` a gate; `None` where it has the gradient of the state's.
+        recurrent: Those of the recurrent kernel, and in the last column of the bias of the state,
+            `[gates * n, n + 1]`.
+        own: Those of the bias of the input, `[n, 1]` a gate; `None` where it has the gradient of
+            the state's.
     """
 
     kernel: Array | None
@@ -202,21 +227,30 @@ class _Backward:
     def __init__(self, recurrence: Recurrence, weights: _Weights) -> None:
         self.recurrence = recurrence
         self.gates = weights.gates
-        # XLA computes a block of gates as one array, and one block of four gates much more slowly than two of two.
+        # XLA computes a block of gates as one array, and one block of four gates much more slowly
+        # than two of two.
         self.blocks = 2 if self.gates == 4 else 1
-        self.kernel_t = None if weights.kernel is None else jnp.split(weights.kernel.T, self.blocks, axis=1)
+        self.kernel_t = (
+            None if weights.kernel is None else jnp.split(weights.kernel.T, self.blocks, axis=1)
+        )
         self.recurrent_t = jnp.split(weights.recurrent.T, self.blocks, axis=1)
         self.has_second_bias = weights.second_bias is not None
         # Sums over thousands of products need at least single precision.
         self.exact = jnp.promote_types(weights.recurrent.dtype, jnp.float32)
 
     def step(
-        self, d_states: Arrays, x: Array | None, valid: Array | None, with_ones: Array, others: Arrays, saved: Arrays
+        self,
+        d_states: Arrays,
+        x: Array | None,
+        valid: Array | None,
+        with_ones: Array,
+        others: Arrays,
+        saved: Arrays,
     ) -> tuple[Arrays, Array | None, _Sums]:
         """Return the gradients of the states before and of `x`, and the sums, from the gradients of the states after.
 
-        The first state before is given with a row of ones, so that one product sums the rows of gates as well: XLA adds
-        the numbers of a row one after another.
+        The first state before is given with a row of ones, so that one product sums the rows of
+        gates as well: XLA adds the numbers of a row one after another.
         """
         before = (with_ones[:-1], *others)
         through = d_states
@@ -226,9 +260,15 @@ class _Backward:
         d = self._in_blocks(d_gates)
         e = d if e_gates is d_gates else self._in_blocks(e_gates)
         if valid is not None:
-            direct = tuple(jnp.where(valid, new, old) for new, old in zip(direct, d_states, strict=True))
+            direct = tuple(
+                jnp.where(valid, new, old) for new, old in zip(direct, d_states, strict=True)
+            )
         d_x = None if self.kernel_t is None else _products(self.kernel_t, d)
-        sums = self._with_input(d, e, x, with_ones) if x is not None else self._alone(d_gates, e_gates, e, with_ones)
+        sums = (
+            self._with_input(d, e, x, with_ones)
+            if x is not None
+            else self._alone(d_gates, e_gates, e, with_ones)
+        )
         return (direct[0] + _products(self.recurrent_t, e), *direct[1:]), d_x, sums
 
     def _with_input(self, d: list[Array], e: list[Array], x: Array, with_ones: Array) -> _Sums:
@@ -251,7 +291,9 @@ class _Backward:
     def weights(self, sums: _Sums) -> _Weights:
         """Return the gradients of the weights."""
         of_state = jnp.split(sums.recurrent[:, -1:], self.gates)
-        of_input = [other if bias is None else bias for bias, other in zip(sums.own, of_state, strict=True)]
+        of_input = [
+            other if bias is None else bias for bias, other in zip(sums.own, of_state, strict=True)
+        ]
         second = sums.recurrent[:, -1:] if self.has_second_bias else None
         return _Weights(sums.kernel, sums.recurrent[:, :-1], jnp.concatenate(of_input), second)
 
@@ -262,7 +304,9 @@ class _Backward:
 
     def _outer(self, blocks: Sequence[Array], h: Array) -> Array:
         along = (((1,), (1,)), ((), ()))
-        products = [jax.lax.dot_general(d, h, along, preferred_element_type=self.exact) for d in blocks]
+        products = [
+            jax.lax.dot_general(d, h, along, preferred_element_type=self.exact) for d in blocks
+        ]
         return jnp.concatenate(products)
 
 
@@ -286,7 +330,9 @@ def _single(recurrence: Recurrence, weights: _Weights, x: Array | None, before: 
     return _step(recurrence, weights, x, before)[0]
 
 
-def _single_forward(recurrence: Recurrence, weights: _Weights, x: Array | None, before: Arrays) -> Any:
+def _single_forward(
+    recurrence: Recurrence, weights: _Weights, x: Array | None, before: Arrays
+) -> Any:
     after, saved = _step(recurrence, weights, x, before)
     return after, (weights, x, before, saved)
 
@@ -301,27 +347,37 @@ def _single_backward(recurrence: Recurrence, residuals: Any, d_states: Arrays) -
 _single.defvjp(_single_forward, _single_backward)
 
 
-def _forward(loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, valid: Array | None, keep: bool) -> Any:
+def _forward(
+    loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, valid: Array | None, keep: bool
+) -> Any:
     """Run the loop; with `keep` also return the saved values of each step for the backward loop."""
 
     def step(before: Arrays, at: Any) -> Any:
         x_t, valid_t = at
         after, saved = _step(loop.recurrence, weights, x_t, before)
         if valid_t is not None:
-            after = tuple(jnp.where(valid_t, new, old) for new, old in zip(after, before, strict=True))
+            after = tuple(
+                jnp.where(valid_t, new, old) for new, old in zip(after, before, strict=True)
+            )
         # The first state before a step is the output of the step before, which is stored already.
         return after, (after[0], loop.packed((before[1:], saved)) if keep else None)
 
-    last, (outputs, saved) = jax.lax.scan(step, states, (x, valid), length=loop.length, reverse=loop.reverse)
+    last, (outputs, saved) = jax.lax.scan(
+        step, states, (x, valid), length=loop.length, reverse=loop.reverse
+    )
     return (outputs, last), saved
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _layer(loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, valid: Array | None) -> Any:
+def _layer(
+    loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, valid: Array | None
+) -> Any:
     return _forward(loop, x, states, weights, valid, keep=False)[0]
 
 
-def _layer_forward(loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, valid: Array | None) -> Any:
+def _layer_forward(
+    loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, valid: Array | None
+) -> Any:
     results, saved = _forward(loop, x, states, weights, valid, keep=True)
     return results, (x, states[0], weights, valid, results[0], saved)
 
@@ -329,25 +385,32 @@ def _layer_forward(loop: _Loop, x: Array | None, states: Arrays, weights: _Weigh
 def _layer_backward(loop: _Loop, residuals: Any, gradients: Any) -> Any:
     x, first, weights, valid, outputs, saved = residuals
     d_outputs, d_last = gradients
-    backward, length = _Backward(loop.recurrence, weights), len(outputs)
+    backward = _Backward(loop.recurrence, weights)
+    length = len(outputs)
     start, earlier = (length - 1, 1) if loop.reverse else (0, -1)
 
     def gradients_at(d_states: Arrays, at: Any) -> Any:
         x_t, valid_t, t, stored = at
-        # Read where it is needed: a shifted copy of all outputs, with ones, would go through memory.
-        output = jax.lax.dynamic_index_in_dim(outputs, jnp.clip(t + earlier, 0, length - 1), keepdims=False)
+        # Read where it is needed: a shifted copy of all outputs, with ones, would go through
+        # memory.
+        output = jax.lax.dynamic_index_in_dim(
+            outputs, jnp.clip(t + earlier, 0, length - 1), keepdims=False
+        )
         with_ones = _with_ones(jnp.where(t == start, first, output))
         return backward.step(d_states, x_t, valid_t, with_ones, *_unpacked(stored))
 
     def step(carry: Any, at: Any) -> Any:
-        (d_states, sums), (d_output, *of_step) = carry, at
+        (d_states, sums) = carry
+        (d_output, *of_step) = at
         d_before, d_x, more = gradients_at((d_states[0] + d_output, *d_states[1:]), of_step)
         return (d_before, jax.tree.map(jnp.add, sums, more)), d_x
 
     steps = (d_outputs, x, valid, jnp.arange(length), saved)
     shapes = jax.eval_shape(gradients_at, d_last, jax.tree.map(lambda each: each[0], steps[1:]))[2]
     sums = jax.tree.map(lambda each: jnp.zeros(each.shape, each.dtype), shapes)
-    (d_states, sums), d_x = jax.lax.scan(step, (d_last, sums), steps, length=loop.length, reverse=not loop.reverse)
+    (d_states, sums), d_x = jax.lax.scan(
+        step, (d_last, sums), steps, length=loop.length, reverse=not loop.reverse
+    )
     return d_x, d_states, _as(weights, backward.weights(sums)), None
 
 

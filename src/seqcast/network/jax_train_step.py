@@ -3,18 +3,20 @@
 ```
 process 0: rows ─ grad_micro_batch ─┐
            rows ─ grad_micro_batch ─┴ combine ─┐
-                                        ├─ sum ─ the batch's contribution, the same bits everywhere ─ apply
+                                        ├─ sum ─ the batch's contribution, the same bits everywhere
+                                        ─ apply
 process 1: rows ─ grad_micro_batch ─┐          │
            rows ─ grad_micro_batch ─┴ combine ─┘
 ```
 
-`TrainStep` does not depend on where and in which order micro-batches are computed; `seqcast.network.jax_training` runs
-them in threads. Random numbers are drawn for the whole batch and cut, so micro-batches do not depend on each other.
+`TrainStep` does not depend on where and in which order micro-batches are computed;
+`seqcast.network.jax_training` runs them in threads. Random numbers are drawn for the whole batch
+and cut, so micro-batches do not depend on each other.
 
-Several processes may share each batch, joined by `seqcast.runtime.process_group`. `combine` returns the form of one
-micro-batch, so a sum over processes, by JAX's own collectives, stands between `combine` and `apply`; for one process it
-is the identity. It takes one message a step: one vector of gradients, loss and share. Then each process makes the same
-update.
+Several processes may share each batch, joined by `seqcast.runtime.process_group`. `combine` returns
+the form of one micro-batch, so a sum over processes, by JAX's own collectives, stands between
+`combine` and `apply`; for one process it is the identity. It takes one message a step: one vector
+of gradients, loss and share. Then each process makes the same update.
 """
 
 from __future__ import annotations
@@ -57,9 +59,14 @@ def is_divisible(model: Any) -> bool:
     Args:
         model: A compiled model.
     """
-    scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer) or model.optimizer.loss_scale_factor
+    scaled = (
+        isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+        or model.optimizer.loss_scale_factor
+    )
     methods = ("train_step", "compute_loss")
-    overridden = any(getattr(type(model), name) is not getattr(keras.Model, name) for name in methods)
+    overridden = any(
+        getattr(type(model), name) is not getattr(keras.Model, name) for name in methods
+    )
     return isinstance(model.loss, HeadLoss) and not scaled and not overridden
 
 
@@ -92,9 +99,9 @@ class TrainStep:
     """The training step of a compiled model.
 
     Args:
-        model: A compiled model whose loss is a `HeadLoss`: the loss of a batch is the mean of its micro-batches'
-            losses, weighted with their `share`. Its `processes` share each batch; here a batch has the rows of
-            this process.
+        model: A compiled model whose loss is a `HeadLoss`: the loss of a batch is the mean of its
+            micro-batches' losses, weighted with their `share`. Its `processes` share each batch;
+            here a batch has the rows of this process.
     """
 
     def __init__(self, model: Any) -> None:
@@ -110,17 +117,21 @@ class TrainStep:
             rows: The micro-batch's row numbers. Rows beyond the batch do not count.
 
         Returns:
-            `gradients`, `loss` and `share` of the micro-batch; `forecast` if there are metrics; and `non_trainable`,
-            the other variables after the step, the same from each micro-batch.
+            `gradients`, `loss` and `share` of the micro-batch; `forecast` if there are metrics; and
+            `non_trainable`, the other variables after the step, the same from each micro-batch.
         """
         count = batch_rows(batch)
-        x, y, weight = jax.tree.map(lambda values: jnp.take(values, rows, axis=0, mode="clip"), batch)
+        x, y, weight = jax.tree.map(
+            lambda values: jnp.take(values, rows, axis=0, mode="clip"), batch
+        )
         weight = jnp.where(rows < count, 1.0 if weight is None else jnp.reshape(weight, (-1,)), 0.0)
         gradient = jax.value_and_grad(self.model.compute_loss_and_updates, has_aux=True)
         before = self.processes.rank * count
         with rows_of_batch(self.processes.count * count, before + jnp.minimum(rows, count - 1)):
             how = {"sample_weight": weight, "training": True, "optimizer_variables": []}
-            (_, aux), gradients = gradient(state.trainable, state.non_trainable, state.metrics, x, y, **how)
+            (_, aux), gradients = gradient(
+                state.trainable, state.non_trainable, state.metrics, x, y, **how
+            )
         return self._contribution(gradients, aux, y, weight)
 
     def combine(self, contributions: list[Contribution]) -> Contribution:
@@ -133,21 +144,30 @@ class TrainStep:
 
         def mean(*values: Any) -> Any:
             return (
-                sum(contribution["share"] * value for contribution, value in zip(contributions, values, strict=True))
+                sum(
+                    contribution["share"] * value
+                    for contribution, value in zip(contributions, values, strict=True)
+                )
                 / total
             )
 
         return {
-            "gradients": jax.tree.map(mean, *(contribution["gradients"] for contribution in contributions)),
+            "gradients": jax.tree.map(
+                mean, *(contribution["gradients"] for contribution in contributions)
+            ),
             "loss": mean(*(contribution["loss"] for contribution in contributions)),
             "share": total,
-            "forecast": jnp.concatenate([contribution["forecast"] for contribution in contributions])
+            "forecast": jnp.concatenate(
+                [contribution["forecast"] for contribution in contributions]
+            )
             if self._has_metrics
             else None,
             "non_trainable": contributions[0]["non_trainable"],
         }
 
-    def apply(self, state: StepState, batch: Batch, combined: Contribution) -> tuple[dict[str, Any], StepState]:
+    def apply(
+        self, state: StepState, batch: Batch, combined: Contribution
+    ) -> tuple[dict[str, Any], StepState]:
         """Return the logs of a step and the variables after it.
 
         Args:
@@ -170,7 +190,13 @@ class TrainStep:
         """
         x, y, weight = batch
         _, aux = self.model.compute_loss_and_updates(
-            state.trainable, state.non_trainable, state.metrics, x, y, sample_weight=weight, training=False
+            state.trainable,
+            state.non_trainable,
+            state.metrics,
+            x,
+            y,
+            sample_weight=weight,
+            training=False,
         )
         return self._contribution([], aux, y, weight)
 
@@ -184,7 +210,9 @@ class TrainStep:
             "non_trainable": non_trainable,
         }
 
-    def measure(self, state: StepState, batch: Batch, combined: Contribution) -> tuple[dict[str, Any], StepState]:
+    def measure(
+        self, state: StepState, batch: Batch, combined: Contribution
+    ) -> tuple[dict[str, Any], StepState]:
         """Return the logs of a validation step and the variables after it.
 
         Args:
@@ -199,8 +227,11 @@ class TrainStep:
     def _has_metrics(self) -> bool:
         return len(self.model.metrics) > 1  # the first is the loss
 
-    def _metrics(self, values: list[Any], batch: Batch, combined: Contribution) -> tuple[dict[str, Any], list[Any]]:
-        variables, rows = self.model.metrics_variables, batch_rows(batch)
+    def _metrics(
+        self, values: list[Any], batch: Batch, combined: Contribution
+    ) -> tuple[dict[str, Any], list[Any]]:
+        variables = self.model.metrics_variables
+        rows = batch_rows(batch)
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))) as scope:
             tracker = self.model.loss_tracker
             tracker.update_state(combined["loss"])
@@ -219,8 +250,9 @@ def over_processes(step: TrainStep) -> Summation:
         step: The training step, whose processes share each batch.
 
     Returns:
-        A function of this process's rows of a batch and the contributions of its micro-batches. It returns the batch
-        for the metrics, and one contribution that combines those of all processes. One process returns its arguments.
+        A function of this process's rows of a batch and the contributions of its micro-batches. It
+        returns the batch for the metrics, and one contribution that combines those of all
+        processes. One process returns its arguments.
     """
     if step.processes.count == 1:
         return lambda batch, contributions: (batch, contributions)
@@ -231,11 +263,14 @@ class _Sum:
     """The sum over processes of a training step."""
 
     def __init__(self, step: TrainStep) -> None:
-        self.step, self.count = step, step.processes.count
+        self.step = step
+        self.count = step.processes.count
         first: dict[int, Any] = {}
         for device in jax.devices():
             first.setdefault(device.process_index, device)
-        mesh = jax.sharding.Mesh(np.array([first[rank] for rank in range(self.count)]), ("processes",))
+        mesh = jax.sharding.Mesh(
+            np.array([first[rank] for rank in range(self.count)]), ("processes",)
+        )
         self.device = first[step.processes.rank]
         spec: Any = jax.sharding.PartitionSpec
         self.by_process = jax.sharding.NamedSharding(mesh, spec("processes"))
@@ -245,11 +280,17 @@ class _Sum:
         self.pack = jax_jit(self._pack, one_thread=True)
         self.unpack: Callable[[Any], Any] | None = None
 
-    def __call__(self, batch: Batch, contributions: list[Contribution]) -> tuple[Batch, list[Contribution]]:
+    def __call__(
+        self, batch: Batch, contributions: list[Contribution]
+    ) -> tuple[Batch, list[Contribution]]:
         """Combine the contributions of all processes; they wait for each other."""
         if self.unpack is None:
-            shapes = jax.eval_shape(lambda contributions: _summands(self.step.combine(contributions)), contributions)
-            _, unravel = ravel_pytree(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
+            shapes = jax.eval_shape(
+                lambda contributions: _summands(self.step.combine(contributions)), contributions
+            )
+            _, unravel = ravel_pytree(
+                jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+            )
             self.unpack = jax_jit(partial(_unpack, unravel), one_thread=True)
         vector, combined = self.pack(contributions)
         gradients, loss, share = self.unpack(self._together(self.add, vector))
@@ -259,7 +300,8 @@ class _Sum:
         # Metrics may be of any kind, so each process measures them on the whole batch.
         inputs, *measured = batch
         y, weight, whole["forecast"] = (
-            None if rows is None else self._together(self.gather, rows) for rows in (*measured, combined["forecast"])
+            None if rows is None else self._together(self.gather, rows)
+            for rows in (*measured, combined["forecast"])
         )
         return (inputs, y, weight), [whole]
 
@@ -273,13 +315,19 @@ class _Sum:
         """Return the result of a program on the rows of all processes."""
         rows = jax.device_put(rows, self.device)
         shape = (self.count * rows.shape[0], *rows.shape[1:])
-        return program(jax.make_array_from_single_device_arrays(shape, self.by_process, [rows])).addressable_data(0)
+        return program(
+            jax.make_array_from_single_device_arrays(shape, self.by_process, [rows])
+        ).addressable_data(0)
 
 
 def _summands(contribution: Contribution) -> tuple[Any, Any, Any]:
     """Return the summands of a contribution: gradients and loss, weighted with the share, and the share."""
     share = contribution["share"]
-    return jax.tree.map(lambda value: share * value, contribution["gradients"]), share * contribution["loss"], share
+    return (
+        jax.tree.map(lambda value: share * value, contribution["gradients"]),
+        share * contribution["loss"],
+        share,
+    )
 
 
 def _unpack(unravel: Callable[[Any], Any], vector: Any) -> tuple[Any, Any, Any]:

@@ -1,15 +1,18 @@
 """Training and validation functions for Keras on JAX: on a CPU compiled for wide vectors, on all cores.
 
-XLA's own threads do not accelerate products as small as those of a recurrent step, and collectives between host devices
-have been seen to deadlock. So a batch is divided into micro-batches of equal size. The cores run the same compiled
-program, the gradient of one micro-batch, in Python threads, without the interpreter's lock. Then one compiled program
-adds the gradients and updates the weights. Only the update waits, for the gradients.
+XLA's own threads do not accelerate products as small as those of a recurrent step, and collectives
+between host devices have been seen to deadlock. So a batch is divided into micro-batches of equal
+size. The cores run the same compiled program, the gradient of one micro-batch, in Python threads,
+without the interpreter's lock. Then one compiled program adds the gradients and updates the
+weights. Only the update waits, for the gradients.
 
-On a GPU, which divides the work by itself, a batch is one program. With `TrainingSpec(micro_batches=…)` its
-micro-batches run one after another, which takes less of the GPU's memory.
+On a GPU, which divides the work by itself, a batch is one program. With
+`TrainingSpec(micro_batches=…)` its micro-batches run one after another, which takes less of the
+GPU's memory.
 
-These functions replace those that Keras's own `fit` compiles: from the state and the next batch to logs and the next
-state. Callbacks, metrics and history are Keras's. `seqcast.network.jax_train_step` has the arithmetic of a step.
+These functions replace those that Keras's own `fit` compiles: from the state and the next batch to
+logs and the next state. Callbacks, metrics and history are Keras's.
+`seqcast.network.jax_train_step` has the arithmetic of a step.
 """
 
 from __future__ import annotations
@@ -78,8 +81,8 @@ class Guard(NamedTuple):
 def guarded(before: StepState, after: StepState, guard: Guard) -> tuple[StepState, Guard]:
     """Return the variables after a sound step, or those before a bad one.
 
-    A step is bad if the loss of the batch or a weight is not finite or has exploded. After it, steps change only the
-    metrics, which show it.
+    A step is bad if the loss of the batch or a weight is not finite or has exploded. After it,
+    steps change only the metrics, which show it.
 
     Args:
         before: The variables before the step.
@@ -87,8 +90,11 @@ def guarded(before: StepState, after: StepState, guard: Guard) -> tuple[StepStat
         guard: The guard after the steps before.
     """
     loss = jnp.asarray(after.metrics[LossTracker.PLACE_OF_LATEST], jnp.float32)
-    limit = jnp.where(jnp.isinf(guard.limit), EXPLODED * jnp.maximum(1.0, jnp.abs(loss)), guard.limit)
-    # One loop over all weights and one choice, in place of one for each variable, compile in two thirds of the time.
+    limit = jnp.where(
+        jnp.isinf(guard.limit), EXPLODED * jnp.maximum(1.0, jnp.abs(loss)), guard.limit
+    )
+    # One loop over all weights and one choice, in place of one for each variable, compile in two
+    # thirds of the time.
     largest = jnp.abs(jnp.concatenate([jnp.ravel(weights) for weights in after.trainable])).max()
     sound = guard.sound & jnp.isfinite(loss) & ~(loss > limit) & (largest < LARGEST_WEIGHT)
     state = jax.lax.cond(sound, lambda old, new: new, lambda old, new: old, before, after)  # noqa: ARG005
@@ -102,7 +108,9 @@ def guarded(before: StepState, after: StepState, guard: Guard) -> tuple[StepStat
     return state, guard
 
 
-def train_step(model: Any, state: StepState, guard: Guard, data: Any, rates: Rates) -> tuple[Any, StepState, Guard]:
+def train_step(
+    model: Any, state: StepState, guard: Guard, data: Any, rates: Rates
+) -> tuple[Any, StepState, Guard]:
     """Take a step on a whole batch; return its logs and the next state.
 
     Args:
@@ -118,7 +126,12 @@ def train_step(model: Any, state: StepState, guard: Guard, data: Any, rates: Rat
 
 
 def update(
-    step: TrainStep, state: StepState, guard: Guard, batch: Batch, contributions: list[Any], rates: Rates
+    step: TrainStep,
+    state: StepState,
+    guard: Guard,
+    batch: Batch,
+    contributions: list[Any],
+    rates: Rates,
 ) -> tuple[Any, StepState, Guard]:
     """Take a step from the contributions of its micro-batches; otherwise as `train_step`.
 
@@ -137,28 +150,30 @@ def update(
 
 StepFunction = Callable[[Any, Any], tuple[Any, Any]]
 
-# Rows times weights of the smallest micro-batch that is worth a thread: the division of a smaller one costs its gain.
+# Rows times weights of the smallest micro-batch that is worth a thread: the division of a smaller
+# one costs its gain.
 SMALLEST_MICRO_BATCH = 700_000
 
-# Most bytes of scratch memory of a micro-batch: glibc's arenas of threads end at 64 MiB. Memory beyond is mapped again
-# at each step, which takes as long as the arithmetic. Fewer rows than FEWEST_ROWS would slow products more.
+# Most bytes of scratch memory of a micro-batch: glibc's arenas of threads end at 64 MiB. Memory
+# beyond is mapped again at each step, which takes as long as the arithmetic. Fewer rows than
+# FEWEST_ROWS would slow products more.
 LARGEST_SCRATCH = 60 << 20
 FEWEST_ROWS = 64
 
-# Kinds of batches for which each program stays compiled, those that were used last. A process that trains on new rows
-# again and again has a new kind each time.
+# Kinds of batches for which each program stays compiled, those that were used last. A process that
+# trains on new rows again and again has a new kind each time.
 MOST_KINDS = 8
 
 
 class StepPrograms:
     """The compiled programs of training steps and validations, by kinds of batches.
 
-    Programs take all values as arguments. So models whose options are equal may share those of one of them, in any
-    number of threads: `Seq2Seq.step_programs`.
+    Programs take all values as arguments. So models whose options are equal may share those of one
+    of them, in any number of threads: `Seq2Seq.step_programs`.
 
     Args:
-        model: A compiled model, which does not change while its programs are used. `micro_batches` is its number of
-            micro-batches, `None` chooses. Its `processes` share each batch.
+        model: A compiled model, which does not change while its programs are used. `micro_batches`
+            is its number of micro-batches, `None` chooses. Its `processes` share each batch.
 
     Attributes:
         divisible: Whether micro-batches give the loss of a batch.
@@ -169,7 +184,8 @@ class StepPrograms:
         test: Programs of a validation step.
 
     Raises:
-        SpecError: `micro_batches` is more than one, and micro-batches do not give the loss of a batch.
+        SpecError: `micro_batches` is more than one, and micro-batches do not give the loss of a
+            batch.
     """
 
     def __init__(self, model: Any) -> None:
@@ -180,10 +196,13 @@ class StepPrograms:
         if one_thread and model.micro_batches > 1 and not self.divisible:
             expected = "None or 1 with a scaled loss, or an overridden step"
             hint = "Only the loss of the network's own head has micro-batches."
-            raise SpecError("micro_batches", expected=expected, received=repr(model.micro_batches), hint=hint)
+            raise SpecError(
+                "micro_batches", expected=expected, received=repr(model.micro_batches), hint=hint
+            )
         step = TrainStep(model)
         # Tracing a network is not for several threads at once.
-        self._tracing, self._built = threading.RLock(), False
+        self._tracing = threading.RLock()
+        self._built = False
 
         def programs(function: Callable[..., Any]) -> Programs:
             # A partial is a function of its own, which `Programs` wants.
@@ -193,8 +212,8 @@ class StepPrograms:
             return Programs(make, MOST_KINDS, self._tracing)
 
         self.over_processes = over_processes(step)
-        # None of these refers to this object: as a cycle, programs would wait for the garbage collector. The names of
-        # the functions are those of the programs in JAX's cache.
+        # None of these refers to this object: as a cycle, programs would wait for the garbage
+        # collector. The names of the functions are those of the programs in JAX's cache.
         self.whole = programs(functools.partial(train_step, model))
         self.update = programs(functools.partial(update, step))
         self.test = programs(model.test_step)
@@ -226,8 +245,13 @@ class _MicroBatches:
         fixed: Whether the number stays, also where a micro-batch needs much memory.
     """
 
-    def __init__(self, function: Callable[..., Any], divisions: int, cores: int, fixed: bool) -> None:
-        self._function, self._divisions, self._cores, self._fixed = function, divisions, cores, fixed
+    def __init__(
+        self, function: Callable[..., Any], divisions: int, cores: int, fixed: bool
+    ) -> None:
+        self._function = function
+        self._divisions = divisions
+        self._cores = cores
+        self._fixed = fixed
         self._program: Any = None
         self._rows: list[Any] = []
 
@@ -240,28 +264,38 @@ class _MicroBatches:
 
     def _compile(self, state: StepState, batch: Batch) -> None:
         """Compile the program of a micro-batch; halve its rows while it needs much memory."""
-        function, divisions = jax_jit(self._function, one_thread=True), self._divisions
+        function = jax_jit(self._function, one_thread=True)
+        divisions = self._divisions
         while True:
             self._rows = micro_batch_rows(batch_rows(batch), divisions)
             program = function.lower(state, batch, self._rows[0]).compile()
-            memory, size = program.memory_analysis(), len(self._rows[0])
-            enough = memory is None or memory.temp_size_in_bytes <= LARGEST_SCRATCH or size < 2 * FEWEST_ROWS
+            memory = program.memory_analysis()
+            size = len(self._rows[0])
+            enough = (
+                memory is None
+                or memory.temp_size_in_bytes <= LARGEST_SCRATCH
+                or size < 2 * FEWEST_ROWS
+            )
             if self._fixed or enough:
                 self._program = program
                 return
-            divisions *= 2  # an even division: products over a number of rows that vectors divide are faster
+            divisions *= (
+                2  # an even division: products over a number of rows that vectors divide are faster
+            )
 
 
 class TrainFunction:
     """The training function of a compiled model: whole steps, or micro-batches that the cores share.
 
     Args:
-        model: A compiled model. `resumed_micro_batches` is the number of micro-batches of the interrupted training,
-            and replaces the choice on a CPU; `skipped_steps` are the finished steps of the interrupted epoch.
+        model: A compiled model. `resumed_micro_batches` is the number of micro-batches of the
+            interrupted training, and replaces the choice on a CPU; `skipped_steps` are the finished
+            steps of the interrupted epoch.
         programs: The programs of its steps.
 
     Attributes:
-        micro_batches: The largest number of micro-batches that a batch was divided into; 1 before the first step.
+        micro_batches: The largest number of micro-batches that a batch was divided into; 1 before
+            the first step.
         guard: Whether all steps were sound; a callback sets it where an epoch begins.
     """
 
@@ -285,7 +319,9 @@ class TrainFunction:
             self.model.skipped_steps -= 1
             return {}, state
         batch = keras.utils.unpack_x_y_sample_weight(data)
-        kind, programs, state = _kind(batch), self.programs, StepState(*state)
+        kind = _kind(batch)
+        programs = self.programs
+        state = StepState(*state)
         programs.build(data)
         if not self.divides(batch):
             logs, state, self.guard = programs.whole.find(kind)(state, self.guard, data, self.rates)
@@ -297,7 +333,9 @@ class TrainFunction:
 
         # Nothing waits for the results: the next batch is prepared while they are computed.
         contributions = gradients(state.without_optimizer, batch, self.pool)
-        self.micro_batches = max(self.micro_batches, len(contributions) * self.model.processes.count)
+        self.micro_batches = max(
+            self.micro_batches, len(contributions) * self.model.processes.count
+        )
         batch, contributions = programs.over_processes(batch, contributions)
         program = programs.update.find(kind, len(contributions))
         logs, state, self.guard = program(state, self.guard, batch, contributions, self.rates)
@@ -314,7 +352,9 @@ class TrainFunction:
     @property
     def _fixed_micro_batches(self) -> int | None:
         """The number of micro-batches that does not depend on the batch, or `None`."""
-        return self.model.micro_batches or (self.model.resumed_micro_batches if self.on_cpu else None)
+        return self.model.micro_batches or (
+            self.model.resumed_micro_batches if self.on_cpu else None
+        )
 
     def _threads(self, batch: Batch) -> int:
         """Return the number of micro-batches that are large enough for a thread each."""

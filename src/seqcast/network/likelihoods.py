@@ -1,13 +1,14 @@
 """Log-likelihoods of distributions on every backend, and their draws from given random numbers.
 
-**Likelihoods** are safe for gradients in single precision. Keras has no logarithm of the gamma function. Stirling's
-series for it is exact to single precision from 5 on; `Γ(z + 1) = z Γ(z)` moves smaller arguments there. Differences of
-such logarithms are written out, because each may be a million times larger than their difference.
+**Likelihoods** are safe for gradients in single precision. Keras has no logarithm of the gamma
+function. Stirling's series for it is exact to single precision from 5 on; `Γ(z + 1) = z Γ(z)` moves
+smaller arguments there. Differences of such logarithms are written out, because each may be a
+million times larger than their difference.
 
-**Draws** for sample paths: random numbers are drawn outside of a compiled loop and become draws inside it. Each draw
-takes a fixed number of uniform numbers, so a path depends only on the network's output and its own numbers. Rejection
-methods get a fixed number of proposals, of which the first accepted one counts. The probability that none is accepted
-is below single precision.
+**Draws** for sample paths: random numbers are drawn outside of a compiled loop and become draws
+inside it. Each draw takes a fixed number of uniform numbers, so a path depends only on the
+network's output and its own numbers. Rejection methods get a fixed number of proposals, of which
+the first accepted one counts. The probability that none is accepted is below single precision.
 """
 
 import functools
@@ -95,11 +96,15 @@ def negative_binomial(y: Tensor, parameters: Tensor) -> Tensor:
     """
     mean, dispersion = _split(parameters)
     n = 1.0 / dispersion
-    # Let a = n + m, b = y + 1 + m and c = y + n + m with m = SHIFT. Stirling's leading terms of the three gammas are
-    # (a - 1/2) log(c/a) + (b - 1/2) log(c/b) - (m + 1/2) log c + m + 1. The factors of n and of y are each combined
-    # with one of the two other logarithms: near the mean each bracket is small.
-    a, b, c = n + SHIFT, y + (1.0 + SHIFT), y + n + SHIFT
-    first, second = ops.log1p(y / a), ops.log1p((n - 1.0) / b)
+    # Let a = n + m, b = y + 1 + m and c = y + n + m with m = SHIFT. Stirling's leading terms of the
+    # three gammas are (a - 1/2) log(c/a) + (b - 1/2) log(c/b) - (m + 1/2) log c + m + 1. The
+    # factors of n and of y are each combined with one of the two other logarithms: near the mean
+    # each bracket is small.
+    a = n + SHIFT
+    b = y + (1.0 + SHIFT)
+    c = y + n + SHIFT
+    first = ops.log1p(y / a)
+    second = ops.log1p((n - 1.0) / b)
     large = n * (first - ops.log1p(mean / n)) + y * (second - ops.log1p(n / mean))
     small = (SHIFT - 0.5) * first - (SHIFT + 0.5) * ops.log(b) + (SHIFT + 1.0 - _HALF_LOG_TWO_PI)
     small = small + stirling_remainder(c) - stirling_remainder(a) - stirling_remainder(b)
@@ -131,12 +136,14 @@ LOG_LIKELIHOODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 GAMMA_PROPOSALS = 8
 # Proposals of a Poisson variable: each is accepted with a probability of at least 0.75.
 POISSON_PROPOSALS = 14
-# Mean from which Poisson variables are proposed; below it, the probabilities of the first `COUNTS` counts are summed.
+# Mean from which Poisson variables are proposed; below it, the probabilities of the first `COUNTS`
+# counts are summed.
 MANY = 10.0
 COUNTS = 40
 # Most numbers that are remembered, for the next forecasts with the same sizes.
 LAST_NUMBERS = 2
-# A normal and a uniform number a gamma proposal, one for small shapes, one to invert, two a Poisson proposal.
+# A normal and a uniform number a gamma proposal, one for small shapes, one to invert, two a Poisson
+# proposal.
 COUNT_UNIFORMS = 2 * GAMMA_PROPOSALS + 2 + 2 * POISSON_PROPOSALS
 
 
@@ -144,9 +151,10 @@ COUNT_UNIFORMS = 2 * GAMMA_PROPOSALS + 2 + 2 * POISSON_PROPOSALS
 def uniforms(seed: int, *, horizon: int, paths: int, targets: int, count: int) -> Array:
     """Draw uniform numbers for paths.
 
-    In every step the paths' numbers are spread evenly: the k-th smallest of n lies in `((k - 1) / n, k / n)`. The
-    numbers of one path are independent; but quantiles over these paths are nearer to the truth than those over
-    independent paths. A longer horizon begins with the numbers of a shorter one.
+    In every step the paths' numbers are spread evenly: the k-th smallest of n lies in `((k - 1) /
+    n, k / n)`. The numbers of one path are independent; but quantiles over these paths are nearer
+    to the truth than those over independent paths. A longer horizon begins with the numbers of a
+    shorter one.
 
     Args:
         seed: The seed.
@@ -233,8 +241,12 @@ def _invert_poisson(rate: Tensor, uniform: Tensor) -> Tensor:
     """Return the quantile of the uniform number: the first count whose probability of at most it reaches the number."""
     counts = np.arange(COUNTS)
     rate = ops.expand_dims(rate, -1)
-    logarithms = ops.convert_to_tensor(counts, dtype=rate.dtype) * ops.log(ops.maximum(rate, 1e-30)) - rate
-    probabilities = ops.exp(logarithms - ops.convert_to_tensor(special.gammaln(counts + 1.0), dtype=rate.dtype))
+    logarithms = (
+        ops.convert_to_tensor(counts, dtype=rate.dtype) * ops.log(ops.maximum(rate, 1e-30)) - rate
+    )
+    probabilities = ops.exp(
+        logarithms - ops.convert_to_tensor(special.gammaln(counts + 1.0), dtype=rate.dtype)
+    )
     reached = ops.cumsum(probabilities, axis=-1)
     return ops.sum(ops.cast(reached < ops.expand_dims(uniform, -1), rate.dtype), axis=-1)
 
@@ -244,7 +256,8 @@ def _propose_poisson(rate: Tensor, noise: Tensor) -> Tensor:
     rate = ops.expand_dims(rate, -1)
     b = 0.931 + 2.53 * ops.sqrt(rate)
     a = -0.059 + 0.02483 * b
-    u, v = noise[..., :POISSON_PROPOSALS] - 0.5, noise[..., POISSON_PROPOSALS:]
+    u = noise[..., :POISSON_PROPOSALS] - 0.5
+    v = noise[..., POISSON_PROPOSALS:]
     distance = 0.5 - ops.abs(u)
     counts = ops.floor((2.0 * a / distance + b) * u + rate + 0.43)
     height = ops.log(v * (1.1239 + 1.1328 / (b - 3.4)) / (a / ops.square(distance) + b))

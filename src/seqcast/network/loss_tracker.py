@@ -9,8 +9,9 @@ from seqcast.runtime import Tensor, keras, ops
 class LossTracker(keras.metrics.Mean):
     """The mean of the losses of batches, each with a weight of its own.
 
-    Keras gives its tracker the loss of a batch and the number of its rows, also of those without weight or targets. So
-    `update_state` only notes the loss, and `weigh` adds it with the weight that the loss of a batch is a mean over.
+    Keras gives its tracker the loss of a batch and the number of its rows, also of those without
+    weight or targets. So `update_state` only notes the loss, and `weigh` adds it with the weight
+    that the loss of a batch is a mean over.
 
     Attributes:
         latest: The loss of the last batch.
@@ -24,12 +25,15 @@ class LossTracker(keras.metrics.Mean):
         (2.0, 5.0)
     """
 
-    # The place of `latest` among the variables of a compiled model, whose first metric is the tracker.
+    # The place of `latest` among the variables of a compiled model, whose first metric is the
+    # tracker.
     PLACE_OF_LATEST = 2
 
     def __init__(self) -> None:
         super().__init__(name="loss")
-        self.latest = self.add_variable(shape=(), initializer="zeros", dtype=self.dtype, name="latest")
+        self.latest = self.add_variable(
+            shape=(), initializer="zeros", dtype=self.dtype, name="latest"
+        )
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Note the loss of a batch.

@@ -9,8 +9,9 @@ from seqcast.errors import SpecError
 from seqcast.network.likelihoods import LOG_LIKELIHOODS
 from seqcast.runtime import Tensor, keras, ops
 
-# A loss has exploded when it is this many times that of the first batch, or of 1 if that is smaller. Less would stop
-# trainings on unscaled series of very different levels, if the first batch has low ones.
+# A loss has exploded when it is this many times that of the first batch, or of 1 if that is
+# smaller. Less would stop trainings on unscaled series of very different levels, if the first batch
+# has low ones.
 EXPLODED = 1e9
 # A weight has exploded when its square approaches the limit of single precision.
 LARGEST_WEIGHT = 1e15
@@ -20,16 +21,19 @@ class HeadLoss(keras.losses.Loss):
     r"""The loss of a head: the weighted mean of its values over the observed targets.
 
     .. math:: \frac{\sum_b w_b \, ℓ_b}{\sum_b w_b \, o_b}, \qquad
-        ℓ_b = \sum_h v_h \, ℓ_{bh}, \quad o_b = \sum_h v_h \, o_{bh}, \quad v_h = \frac{h^{-γ}}{\sum_k k^{-γ}}
+        ℓ_b = \sum_h v_h \, ℓ_{bh}, \quad o_b = \sum_h v_h \, o_{bh}, \quad v_h =
+        \frac{h^{-γ}}{\sum_k k^{-γ}}
 
-    with the loss `ℓ_bh` of an example's step, to which missing targets add 0, and the fraction `o_bh` of its observed
-    targets. The losses of micro-batches, weighted with their `share`, give the loss of the batch, and those of batches
-    the loss of an epoch. It is computed in Keras's `floatx`, also where a network computes in half precision.
+    with the loss `ℓ_bh` of an example's step, to which missing targets add 0, and the fraction
+    `o_bh` of its observed targets. The losses of micro-batches, weighted with their `share`, give
+    the loss of the batch, and those of batches the loss of an epoch. It is computed in Keras's
+    `floatx`, also where a network computes in half precision.
 
     Args:
         horizon_decay: The exponent `γ`; 0 counts all steps alike.
 
-    Source: weights of steps as in the signal decay-based loss of CARD, Wang et al. 2024, arXiv:2305.12095, where the
+    Source: weights of steps as in the signal decay-based loss of CARD, Wang et al. 2024,
+        arXiv:2305.12095, where the
     exponent is 1/2.
     """
 
@@ -46,12 +50,15 @@ class HeadLoss(keras.losses.Loss):
         """
         raise NotImplementedError
 
-    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
         """Return the loss of a batch.
 
         Args:
             y_true: Targets, `[B, H, D]`.
-            y_pred: The output of the network: forecasts, `[B, H, D]`, or parameters, `[B, H, D, P]`.
+            y_pred: The output of the network: forecasts, `[B, H, D]`, or parameters, `[B, H, D,
+                P]`.
             sample_weight: Weights, `[B]`.
 
         Returns:
@@ -76,7 +83,9 @@ class HeadLoss(keras.losses.Loss):
             y_true: Targets, `[B, H, D]`.
             sample_weight: Weights, `[B]`.
         """
-        observed = self._per_example(1.0 - self._as_floats(ops.isnan(ops.convert_to_tensor(y_true))))
+        observed = self._per_example(
+            1.0 - self._as_floats(ops.isnan(ops.convert_to_tensor(y_true)))
+        )
         return ops.maximum(_weighted_sum(observed, sample_weight), 1e-7)
 
     def _as_floats(self, values: Tensor) -> Tensor:
@@ -88,7 +97,9 @@ class HeadLoss(keras.losses.Loss):
             if len(values.shape) < 2:
                 expected = "0 with a loss that returns one value an example"
                 hint = "Let the loss return one value an example and step, `[B, H]`."
-                raise SpecError("horizon_decay", expected=expected, received=repr(self.horizon_decay), hint=hint)
+                raise SpecError(
+                    "horizon_decay", expected=expected, received=repr(self.horizon_decay), hint=hint
+                )
             decayed = np.arange(1.0, values.shape[1] + 1.0) ** -self.horizon_decay
             weights = ops.convert_to_tensor(decayed / decayed.mean(), dtype=values.dtype)
             values = values * ops.reshape(weights, (-1, *[1] * (len(values.shape) - 2)))
@@ -104,10 +115,12 @@ class HeadLoss(keras.losses.Loss):
 class ObservedLoss(HeadLoss):
     """A Keras loss of a point forecast.
 
-    A missing target is replaced by its forecast before any subtraction: the gradient of `where` after one would be NaN.
+    A missing target is replaced by its forecast before any subtraction: the gradient of `where`
+    after one would be NaN.
 
     Args:
-        loss: A Keras loss (name, config, object or function of `(y_true, y_pred)`) that is zero where both agree.
+        loss: A Keras loss (name, config, object or function of `(y_true, y_pred)`) that is zero
+            where both agree.
         horizon_decay: As for `HeadLoss`.
 
     Example:
@@ -128,7 +141,11 @@ class ObservedLoss(HeadLoss):
             output: The output of the network.
         """
         filled = ops.where(ops.isnan(y_true), ops.stop_gradient(output), y_true)
-        return self.inner.call(filled, output) if hasattr(self.inner, "call") else self.inner(filled, output)
+        return (
+            self.inner.call(filled, output)
+            if hasattr(self.inner, "call")
+            else self.inner(filled, output)
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
@@ -168,7 +185,9 @@ class PinballLoss(HeadLoss):
 
         def pinball(y: Tensor) -> Tensor:
             error = ops.expand_dims(y, -1) - output
-            return ops.mean(ops.maximum(probabilities * error, (probabilities - 1.0) * error), axis=-1)
+            return ops.mean(
+                ops.maximum(probabilities * error, (probabilities - 1.0) * error), axis=-1
+            )
 
         return _where_observed(pinball, y_true)
 
@@ -211,7 +230,9 @@ class NegativeLogLikelihood(HeadLoss):
 
 
 def _weighted_sum(values: Tensor, sample_weight: Tensor | None) -> Tensor:
-    weight = ops.ones_like(values) if sample_weight is None else ops.cast(sample_weight, values.dtype)
+    weight = (
+        ops.ones_like(values) if sample_weight is None else ops.cast(sample_weight, values.dtype)
+    )
     return ops.sum(ops.reshape(weight, (-1,)) * values)
 
 

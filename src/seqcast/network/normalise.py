@@ -22,10 +22,14 @@ class Normaliser:
         segment: Steps of a token.
     """
 
-    def __init__(self, features: int, target_features: tuple[int, ...], *, segment: int = 1) -> None:
+    def __init__(
+        self, features: int, target_features: tuple[int, ...], *, segment: int = 1
+    ) -> None:
         self.segment = segment
         self.target_features = list(target_features)
-        self.place = np.equal.outer(self.target_features, np.arange(features)).astype("float32")  # [D, F]
+        self.place = np.equal.outer(self.target_features, np.arange(features)).astype(
+            "float32"
+        )  # [D, F]
         self.untouched = 1.0 - self.place.sum(axis=0)  # [F]
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
@@ -61,8 +65,12 @@ class Normaliser:
     def _level(self, past: Tensor, observed: Tensor | None) -> Tensor:
         """Return the mean of the observed values in the last token, or else the last value, `[B, D]`."""
         token = self.targets(past)[:, -self.segment :]
-        weight, count = self._observed(token, None if observed is None else observed[:, -self.segment :])
-        return ops.where(ops.any(weight > 0, axis=1), ops.sum(weight * token, axis=1) / count, token[:, -1])
+        weight, count = self._observed(
+            token, None if observed is None else observed[:, -self.segment :]
+        )
+        return ops.where(
+            ops.any(weight > 0, axis=1), ops.sum(weight * token, axis=1) / count, token[:, -1]
+        )
 
     def _observed(self, values: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return 1 for each target value that was observed, `[B, T, D]`, and their number, at least 1, `[B, D]`."""
@@ -87,7 +95,8 @@ class LastNormaliser(Normaliser):
 class LevelNormaliser(Normaliser):
     """Subtract the mean of the window's last token: `x' = x - mean(x_{T-s+1}, …, x_T)`.
 
-    For a token of one season it is the present level of the series, independent of the phase of the last value.
+    For a token of one season it is the present level of the series, independent of the phase of the
+    last value.
     """
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -142,7 +151,8 @@ class ScaleNormaliser(Normaliser):
 
     A window of zeros does not change.
 
-    Source: Salinas et al. 2020, DeepAR, arXiv:1704.04110, section 3.3, without its 1 in `1 + mean`, so that units do
+    Source: Salinas et al. 2020, DeepAR, arXiv:1704.04110, section 3.3, without its 1 in `1 + mean`,
+        so that units do
     not matter.
     """
 

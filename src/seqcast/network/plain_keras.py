@@ -1,6 +1,7 @@
 """Exchange of weights with plain Keras layers: the post's model of `GRU`, `LSTM` or `SimpleRNN` layers.
 
-Its encoder returns its states, its decoder begins with them and reads zeros, and a dense layer writes each step.
+Its encoder returns its states, its decoder begins with them and reads zeros, and a dense layer
+writes each step.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,22 +18,35 @@ from seqcast.specs import NetworkSpec, WindowSpec, check_choice
 LAYERS = {"gru": "GRU", "lstm": "LSTM", "simple_rnn": "SimpleRNN"}
 # Options of Keras's cells, with the only values that the cells here have.
 CELL_OPTIONS: dict[str, dict[str, Any]] = {
-    "gru": {"activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": True, "reset_after": True},
+    "gru": {
+        "activation": "tanh",
+        "recurrent_activation": "sigmoid",
+        "use_bias": True,
+        "reset_after": True,
+    },
     "lstm": {"activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": True},
     "simple_rnn": {"activation": "tanh", "use_bias": True},
 }
 WEIGHTS = ("kernel", "recurrent_kernel", "bias")
 # Options without effect if the others are at their defaults.
-UNUSED_OPTIONS = {"dropout", "regularizer", "sampling_schedule", "sampling_steps", "attention_heads", "static_input"}
+UNUSED_OPTIONS = {
+    "dropout",
+    "regularizer",
+    "sampling_schedule",
+    "sampling_steps",
+    "attention_heads",
+    "static_input",
+}
 
 
 def from_keras(encoder: Any, decoder: Any, head: Any, *, horizon: int) -> Seq2Seq:
     """Return a network with the weights of plain Keras layers.
 
     Args:
-        encoder: The encoder's layers, first to last: `GRU`, `LSTM` or `SimpleRNN` layers, or an `RNN` of their cells.
-        decoder: The decoder's layers, of the same widths; each begins with the state of an encoder layer. They read
-            zeros, so the weights of their input do not matter.
+        encoder: The encoder's layers, first to last: `GRU`, `LSTM` or `SimpleRNN` layers, or an
+            `RNN` of their cells.
+        decoder: The decoder's layers, of the same widths; each begins with the state of an encoder
+            layer. They read zeros, so the weights of their input do not matter.
         head: A `Dense` layer without activation, perhaps in a `TimeDistributed`.
         horizon: Number of steps of the network's forecast.
 
@@ -49,7 +63,8 @@ def from_keras(encoder: Any, decoder: Any, head: Any, *, horizon: int) -> Seq2Se
         >>> from_keras(encoder, decoder, head, horizon=5).network.encoder_units
         (4,)
     """
-    ours, theirs = _cells("encoder", encoder), _cells("decoder", decoder)
+    ours = _cells("encoder", encoder)
+    theirs = _cells("decoder", decoder)
     kinds = {_kind("encoder", cell) for cell in ours} | {_kind("decoder", cell) for cell in theirs}
     widths = [tuple(cell.units for cell in cells) for cells in (ours, theirs)]
     if len(kinds) > 1 or widths[0] != widths[1]:
@@ -58,13 +73,25 @@ def from_keras(encoder: Any, decoder: Any, head: Any, *, horizon: int) -> Seq2Se
         hint = "Each layer of the decoder begins with the state of a layer of the encoder."
         raise SpecError("decoder", expected=expected, received=received, hint=hint)
     dense = getattr(head, "layer", head)
-    if not isinstance(dense, keras.layers.Dense) or _name(dense.activation) != "linear" or not dense.use_bias:
+    if (
+        not isinstance(dense, keras.layers.Dense)
+        or _name(dense.activation) != "linear"
+        or not dense.use_bias
+    ):
         expected = "a Dense layer with a bias and without activation"
-        raise SpecError("head", expected=expected, received=repr(head), hint="Give the layer that writes the forecast.")
+        raise SpecError(
+            "head",
+            expected=expected,
+            received=repr(head),
+            hint="Give the layer that writes the forecast.",
+        )
     spec = NetworkSpec(cell=kinds.pop(), encoder_units=widths[0], decoder_units=widths[1])
     window = WindowSpec(horizon=horizon, features=int(ours[0].kernel.shape[0]), targets=dense.units)
     network = Seq2Seq(window, spec, seed=0)
-    for where, half, cells in (("encoder", network.encoder, ours), ("decoder", network.decoder, theirs)):
+    for where, half, cells in (
+        ("encoder", network.encoder, ours),
+        ("decoder", network.decoder, theirs),
+    ):
         for cell, plain in zip(half.stack.layers_forward, cells, strict=True):
             for name in WEIGHTS:
                 if getattr(cell, name) is not None:
@@ -78,13 +105,15 @@ def to_keras(network: Seq2Seq) -> Any:
     """Return the post's model with the weights of a network, as a `keras.Model` of plain Keras layers.
 
     Args:
-        network: A network with a point head, whose decoder reads zeros; all other options are defaults.
+        network: A network with a point head, whose decoder reads zeros; all other options are
+            defaults.
 
     Returns:
         A model from the past, `[B, T, F]`, and zeros, `[B, H, 1]`, to the forecast, `[B, H, D]`.
 
     Raises:
-        SpecError: The network has an option that the post's model lacks, or a cell that Keras has no layer for.
+        SpecError: The network has an option that the post's model lacks, or a cell that Keras has
+            no layer for.
 
     Example:
         >>> network = Seq2Seq(WindowSpec(horizon=3, features=1, targets=1), NetworkSpec(), seed=0)
@@ -94,8 +123,14 @@ def to_keras(network: Seq2Seq) -> Any:
     """
     spec = network.network
     check_choice("cell", spec.cell, tuple(LAYERS))
-    plain = NetworkSpec(cell=spec.cell, encoder_units=spec.encoder_units, decoder_units=spec.encoder_units).to_dict()
-    others = [name for name, value in spec.to_dict().items() if plain[name] != value and name not in UNUSED_OPTIONS]
+    plain = NetworkSpec(
+        cell=spec.cell, encoder_units=spec.encoder_units, decoder_units=spec.encoder_units
+    ).to_dict()
+    others = [
+        name
+        for name, value in spec.to_dict().items()
+        if plain[name] != value and name not in UNUSED_OPTIONS
+    ]
     others += [name for name in ("static", "future", "observed") if getattr(network.window, name)]
     if others:
         expected = "the defaults of NetworkSpec, for plain Keras layers"
@@ -104,7 +139,9 @@ def to_keras(network: Seq2Seq) -> Any:
     make = getattr(keras.layers, LAYERS[spec.cell])
     past = keras.Input((network.window.context_length, network.window.features), name="past")
     zeros = keras.Input((None, 1), name="zeros")
-    x, pairs, states = past, [], []
+    x = past
+    pairs = []
+    states = []
     for depth, cell in enumerate(network.encoder.stack.layers_forward):
         layer = make(cell.units, return_sequences=True, return_state=True, name=f"encoder_{depth}")
         x, *last = layer(x)
@@ -126,7 +163,8 @@ def to_keras(network: Seq2Seq) -> Any:
 
 def _copy_cell(cell: Cell, plain: Any) -> None:
     for name in WEIGHTS:
-        weight, target = getattr(cell, name), getattr(plain, name)
+        weight = getattr(cell, name)
+        target = getattr(plain, name)
         if weight is None:
             target.assign(keras.ops.zeros_like(target.value))
         else:
@@ -158,7 +196,9 @@ def _cells(where: str, layers: Any) -> list[Any]:
 
     cells = list(each(layers))
     if not cells:
-        raise SpecError(where, expected="a recurrent layer", received="none", hint="Give its layers.")
+        raise SpecError(
+            where, expected="a recurrent layer", received="none", hint="Give its layers."
+        )
     return cells
 
 
@@ -167,13 +207,17 @@ def _kind(where: str, cell: Any) -> str:
     kind = {f"{layer}Cell": kind for kind, layer in LAYERS.items()}.get(type(cell).__name__)
     if kind is None or not cell.built:
         hint = "Call the model once before, and give its recurrent layers."
-        raise SpecError(where, expected="built GRU, LSTM or SimpleRNN layers", received=repr(cell), hint=hint)
+        raise SpecError(
+            where, expected="built GRU, LSTM or SimpleRNN layers", received=repr(cell), hint=hint
+        )
     for name, value in CELL_OPTIONS[kind].items():
         option = getattr(cell, name)
         if (_name(option) if callable(option) else option) != value:
             received = repr(_name(option) if callable(option) else option)
             hint = "The network's cells have no other value."
-            raise SpecError(where, expected=f"cells with {name}={value!r}", received=received, hint=hint)
+            raise SpecError(
+                where, expected=f"cells with {name}={value!r}", received=received, hint=hint
+            )
     return kind
 
 

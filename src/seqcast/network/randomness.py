@@ -1,8 +1,8 @@
 """Randomness of a network: seeds, initial weights, and random numbers for the rows of a batch, such as dropout masks.
 
-Keras's own initialisers have the same distributions, but draw other numbers on each backend. On JAX they also compile
-a program for each shape, which takes a second before training. These initialisers draw with NumPy: the same numbers on
-every backend.
+Keras's own initialisers have the same distributions, but draw other numbers on each backend. On JAX
+they also compile a program for each shape, which takes a second before training. These initialisers
+draw with NumPy: the same numbers on every backend.
 """
 
 import math
@@ -121,8 +121,8 @@ _ROWS: ContextVar[tuple[int, Tensor] | None] = ContextVar("rows", default=None)
 def rows_of_batch(batch: int, rows: Tensor) -> Iterator[None]:
     """Let `draw_rows` return the rows of one micro-batch within this block.
 
-    Each micro-batch draws for the whole batch and takes its own rows, so the result does not depend on the number of
-    micro-batches.
+    Each micro-batch draws for the whole batch and takes its own rows, so the result does not depend
+    on the number of micro-batches.
 
     Args:
         batch: Number of rows of the whole batch.
@@ -173,4 +173,6 @@ def dropout_mask(batch: Any, shape: tuple[int, ...], rate: float, seed: Any, dty
         [0.0, 2.0]
     """
     ones = keras.ops.ones
-    return draw_rows(lambda rows: keras.random.dropout(ones((rows, *shape), dtype=dtype), rate, seed=seed), batch)
+    return draw_rows(
+        lambda rows: keras.random.dropout(ones((rows, *shape), dtype=dtype), rate, seed=seed), batch
+    )

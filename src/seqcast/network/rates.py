@@ -35,7 +35,8 @@ def rates_of_training(rates: Rates) -> Iterator[None]:
 class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):
     r"""A linear warm-up, then half a cosine down to 0.
 
-    With the largest rate :math:`\eta` and :math:`r` rising and :math:`f` falling steps, step :math:`k` has the rate
+    With the largest rate :math:`\eta` and :math:`r` rising and :math:`f` falling steps, step
+    :math:`k` has the rate
 
     .. math:: \eta / r + \eta (1 - 1 / r) k / r \quad (k < r), \qquad
         \tfrac12 \eta\, (1 + \cos(\pi \min(k - r, f) / f)) \quad (k \geq r)
@@ -58,7 +59,9 @@ class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, rate: float, rising: int, falling: int) -> None:
         self.options = {"rate": rate, "rising": rising, "falling": falling}
-        self.rates = tuple(np.asarray(value, keras.config.floatx()) for value in self.options.values())
+        self.rates = tuple(
+            np.asarray(value, keras.config.floatx()) for value in self.options.values()
+        )
 
     def __call__(self, step: Any) -> Tensor:
         """Return the rate of a step."""

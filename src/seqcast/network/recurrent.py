@@ -13,12 +13,17 @@ LayerStates = list[tuple[Tensor, ...]]
 
 
 def scan(
-    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, *, length: int | None = None, reverse: bool = False
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any,
+    *,
+    length: int | None = None,
+    reverse: bool = False,
 ) -> tuple[Any, Any]:
     """Call `f(carry, x) → (carry, y)` for each step, as `keras.ops.scan` does, on every backend.
 
-    On TensorFlow `keras.ops.scan` (3.15) needs every `y` to have the structure of the carry. There the loop is
-    `tf.scan`, with `y` in its carry.
+    On TensorFlow `keras.ops.scan` (3.15) needs every `y` to have the structure of the carry. There
+    the loop is `tf.scan`, with `y` in its carry.
 
     Args:
         f: The step.
@@ -58,12 +63,13 @@ class RecurrentStack(keras.layers.Layer):
 
     Args:
         units: Width of each layer, first to last.
-        features: Width of the input, `f`; 0 is a stack without input, whose first layer has no input kernel.
+        features: Width of the input, `f`; 0 is a stack without input, whose first layer has no
+            input kernel.
         cell: Name of the cell.
-        bidirectional: Whether each layer also reads backwards; its outputs and states are then the two directions
-            joined, forward first.
-        dropout: Fraction of each layer's outputs to drop before the next layer reads them, one mask a sequence
-            (Gal and Ghahramani 2016, arXiv:1512.05287).
+        bidirectional: Whether each layer also reads backwards; its outputs and states are then the
+            two directions joined, forward first.
+        dropout: Fraction of each layer's outputs to drop before the next layer reads them, one mask
+            a sequence (Gal and Ghahramani 2016, arXiv:1512.05287).
         regularizer: Keras regularisers for `kernel`, `recurrent` and `bias`.
         seed: Seed of initial weights and masks.
         options: Options of Keras's layers.
@@ -99,9 +105,13 @@ class RecurrentStack(keras.layers.Layer):
         width = features
         for depth, n in enumerate(self.units):
             make: dict[str, Any] = {"units": n, "features": width, "regularizer": regularizer}
-            self.layers_forward.append(CELLS[cell](**make, seed=seeds[depth], name=f"{cell}_{depth}"))
+            self.layers_forward.append(
+                CELLS[cell](**make, seed=seeds[depth], name=f"{cell}_{depth}")
+            )
             if bidirectional:
-                backward = CELLS[cell](**make, seed=seeds[len(self.units) + depth], name=f"{cell}_{depth}_backward")
+                backward = CELLS[cell](
+                    **make, seed=seeds[len(self.units) + depth], name=f"{cell}_{depth}_backward"
+                )
                 self.layers_backward.append(backward)
             width = n * directions
         self.output_width = width
@@ -139,7 +149,8 @@ class RecurrentStack(keras.layers.Layer):
     def dropout_masks(self, batch: Any, training: bool | None) -> list[Tensor | None]:
         """Draw the dropout mask of each layer's input, `[B, n]`; `None` without dropout.
 
-        Masks are drawn outside of any loop: a random generator cannot advance inside a compiled loop.
+        Masks are drawn outside of any loop: a random generator cannot advance inside a compiled
+        loop.
 
         Args:
             batch: Number of sequences, `B`.
@@ -149,7 +160,9 @@ class RecurrentStack(keras.layers.Layer):
             return [None] * len(self.units)
         masks: list[Tensor | None] = [None]
         for widths in self.state_widths[:-1]:
-            masks.append(dropout_mask(batch, (widths[0],), self.rate, self.mask_seed, self.compute_dtype))
+            masks.append(
+                dropout_mask(batch, (widths[0],), self.rate, self.mask_seed, self.compute_dtype)
+            )
         return masks
 
     def step(
@@ -170,16 +183,20 @@ class RecurrentStack(keras.layers.Layer):
         return output, stepper.turn(after)
 
     def step_broadcast(
-        self, inputs: Sequence[Tensor], states: LayerStates, masks: Sequence[Tensor | None] | None = None
+        self,
+        inputs: Sequence[Tensor],
+        states: LayerStates,
+        masks: Sequence[Tensor | None] | None = None,
     ) -> Tensor:
         """Advance all layers by one step from the same states, once for each of several inputs.
 
-        It equals `step` with states that are repeated for each input. But the product with each state is computed once,
-        and so is that of an input that all sequences share: only products between layers have the full size.
+        It equals `step` with states that are repeated for each input. But the product with each
+        state is computed once, and so is that of an input that all sequences share: only products
+        between layers have the full size.
 
         Args:
-            inputs: Inputs, `[B, m, f_k]`, or `[1, m, f_k]` if they are the same for all sequences; their features are
-                joined.
+            inputs: Inputs, `[B, m, f_k]`, or `[1, m, f_k]` if they are the same for all sequences;
+                their features are joined.
             states: States of all layers, as `initial_state` returns them.
             masks: The result of `dropout_masks`.
 
@@ -187,11 +204,15 @@ class RecurrentStack(keras.layers.Layer):
             The last layer's outputs, `[B, m, n]`.
         """
         outputs: Tensor | None = None
-        for cell, mask, before in zip(self.layers_forward, masks or [None] * len(states), states, strict=True):
+        for cell, mask, before in zip(
+            self.layers_forward, masks or [None] * len(states), states, strict=True
+        ):
             if mask is not None and outputs is not None:
                 outputs = outputs * ops.expand_dims(mask, 1)
             gates = cell.project(*inputs) if outputs is None else cell.project(outputs)
-            outputs = cell.step(gates, [ops.expand_dims(state, 1) for state in before], cell.recurrent())[0]
+            outputs = cell.step(
+                gates, [ops.expand_dims(state, 1) for state in before], cell.recurrent()
+            )[0]
         return outputs
 
     def stepper(self, masks: Sequence[Tensor | None] | None = None) -> Stepper:
@@ -217,7 +238,8 @@ class RecurrentStack(keras.layers.Layer):
         Args:
             x: Input, `[B, T, f]`, or `None` for a stack without input.
             initial_state: States before the first step; zeros if absent, which needs `x`.
-            valid: Whether a step counts, `[B, T]`; other steps do not change the states. For left padding.
+            valid: Whether a step counts, `[B, T]`; other steps do not change the states. For left
+                padding.
             length: Number of steps, for a stack without input.
             training: Whether dropout is on.
             loop_backend: The loops over time; `None` takes the fastest.
@@ -245,13 +267,19 @@ class RecurrentStack(keras.layers.Layer):
 
 
 def _both_ways(
-    loops: Any, cells: tuple[Cell, Cell], x: Tensor, states: tuple[Tensor, ...], valid: Tensor | None
+    loops: Any,
+    cells: tuple[Cell, Cell],
+    x: Tensor,
+    states: tuple[Tensor, ...],
+    valid: Tensor | None,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Run a layer forwards and backwards, and join outputs and states."""
     ahead, back = zip(*(loops.split(state) for state in states), strict=True)
     forward, last = loops.run(cells[0], x, ahead, valid=valid)
     backward, first = loops.run(cells[1], x, back, valid=valid, reverse=True)
-    return loops.join((forward, backward)), tuple(loops.join(pair) for pair in zip(last, first, strict=True))
+    return loops.join((forward, backward)), tuple(
+        loops.join(pair) for pair in zip(last, first, strict=True)
+    )
 
 
 class Stepper:
@@ -263,11 +291,16 @@ class Stepper:
         masks: Dropout masks, `[B, n]` or `None` a layer; `None` for none.
     """
 
-    def __init__(self, loop_backend: Any, cells: Sequence[Cell], masks: Sequence[Tensor | None] | None) -> None:
+    def __init__(
+        self, loop_backend: Any, cells: Sequence[Cell], masks: Sequence[Tensor | None] | None
+    ) -> None:
         self.loop_backend = loop_backend
         self.cells = cells
         self.weights = [loop_backend.weights(cell) for cell in cells]
-        self.masks = [None if mask is None else loop_backend.turn(mask) for mask in masks or [None] * len(cells)]
+        self.masks = [
+            None if mask is None else loop_backend.turn(mask)
+            for mask in masks or [None] * len(cells)
+        ]
 
     def turn(self, states: LayerStates) -> LayerStates:
         """Turn the states of all layers, `[B, n]`, into the order of the loop backend, or back.
@@ -289,7 +322,9 @@ class Stepper:
         """
         value = None if x is None else self.loop_backend.turn(x)
         after: LayerStates = []
-        for cell, weights, mask, before in zip(self.cells, self.weights, self.masks, states, strict=True):
+        for cell, weights, mask, before in zip(
+            self.cells, self.weights, self.masks, states, strict=True
+        ):
             if mask is not None and value is not None:
                 value = value * mask
             after.append(self.loop_backend.step(cell, weights, value, before))
@@ -300,9 +335,9 @@ class Stepper:
 class Scanned:
     """The loop backend of every Keras backend: sequences `[T, B, n]`, states `[B, n]`, gradients left to the backend.
 
-    `jax_loops.FeaturesMajor` has the same methods and is faster on JAX on a CPU, for cells with a gradient by hand.
-    Here one product before the loop computes the inputs of all steps, which suits a GPU: it waits for the start of each
-    small operation inside.
+    `jax_loops.FeaturesMajor` has the same methods and is faster on JAX on a CPU, for cells with a
+    gradient by hand. Here one product before the loop computes the inputs of all steps, which suits
+    a GPU: it waits for the start of each small operation inside.
     """
 
     def enter(self, x: Tensor) -> Tensor:
@@ -353,7 +388,9 @@ class Scanned:
         """
         return cell.recurrent()
 
-    def step(self, cell: Cell, weights: Any, x: Tensor | None, states: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def step(
+        self, cell: Cell, weights: Any, x: Tensor | None, states: tuple[Tensor, ...]
+    ) -> tuple[Tensor, ...]:
         """Advance one layer by one step, and return its states after it.
 
         Args:
@@ -387,7 +424,8 @@ class Scanned:
         Returns:
             Outputs, `[T, B, n]`, and the states after the last run step.
         """
-        recurrent, constant = self.weights(cell), cell.project() if x is None else None
+        recurrent = self.weights(cell)
+        constant = cell.project() if x is None else None
         scanned: dict[str, Any] = {}
         if x is not None:
             scanned["gates"] = cell.project(x)
@@ -395,14 +433,20 @@ class Scanned:
             scanned["valid"] = valid
 
         def advance(before: tuple[Tensor, ...], at: Any) -> tuple[tuple[Tensor, ...], Any]:
-            gates = cell.gate_values(constant if constant is not None else at["gates"], before, recurrent)
+            gates = cell.gate_values(
+                constant if constant is not None else at["gates"], before, recurrent
+            )
             after = cell.mixed(gates, before)
             if valid is not None:
-                after = tuple(ops.where(at["valid"], new, old) for new, old in zip(after, before, strict=True))
+                after = tuple(
+                    ops.where(at["valid"], new, old) for new, old in zip(after, before, strict=True)
+                )
             return after, self.record(after, gates)
 
         steps = length if x is None else None
-        last, recorded = scan(advance, tuple(states), scanned or None, length=steps, reverse=reverse)
+        last, recorded = scan(
+            advance, tuple(states), scanned or None, length=steps, reverse=reverse
+        )
         return recorded, tuple(last)
 
     def record(self, states: tuple[Tensor, ...], gates: tuple[Tensor, ...]) -> Any:

@@ -1,14 +1,14 @@
 """Segments of steps and blocks of segments: tokens, and horizons longer than the trained one.
 
-A token lists the steps of its segment one after the other, each with all features, so a long window is a short
-sequence. Pasts are lengthened to whole segments on the left, so that segments end where the past ends; futures are
-lengthened on the right.
+A token lists the steps of its segment one after the other, each with all features, so a long window
+is a short sequence. Pasts are lengthened to whole segments on the left, so that segments end where
+the past ends; futures are lengthened on the right.
 
-A decoder with a limited number of tokens writes a longer horizon block by block. A block is as long as the trained
-horizon. The encoder reads the block's forecasts as past, in whole segments, and the next block is written from the
-state after them. If the trained horizon is no multiple of the segment, the next block forecasts the steps of the last,
-incomplete segment again. The first forecast of a step is used: a shorter horizon is always the beginning of a longer
-one.
+A decoder with a limited number of tokens writes a longer horizon block by block. A block is as long
+as the trained horizon. The encoder reads the block's forecasts as past, in whole segments, and the
+next block is written from the state after them. If the trained horizon is no multiple of the
+segment, the next block forecasts the steps of the last, incomplete segment again. The first
+forecast of a step is used: a shorter horizon is always the beginning of a longer one.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,7 +46,8 @@ def fold(x: Tensor, segment: int) -> Tensor:
     """
     if segment == 1:
         return x
-    batch, steps = ops.shape(x)[0], ops.shape(x)[1]
+    batch = ops.shape(x)[0]
+    steps = ops.shape(x)[1]
     return ops.reshape(x, (batch, steps // segment, segment * x.shape[2]))
 
 
@@ -59,7 +60,8 @@ def unfold(x: Tensor, segment: int) -> Tensor:
     """
     if segment == 1:
         return x
-    batch, tokens = ops.shape(x)[0], ops.shape(x)[1]
+    batch = ops.shape(x)[0]
+    tokens = ops.shape(x)[1]
     return ops.reshape(x, (batch, tokens * segment, x.shape[2] // segment, *x.shape[3:]))
 
 
@@ -80,7 +82,8 @@ def whole_on_left(x: Tensor, segment: int, *, repeat: bool = False) -> Tensor:
         return x
     first = x[:, :1] if repeat else ops.zeros_like(x[:, :1])
     longer = ops.concatenate([ops.repeat(first, segment - 1, axis=1), x], axis=1)
-    # Pad and cut: the number of missing steps may be known only at run time, and no padding of that size exists.
+    # Pad and cut: the number of missing steps may be known only at run time, and no padding of that
+    # size exists.
     return longer[:, (ops.shape(x)[1] + segment - 1) % segment :]
 
 
@@ -109,8 +112,8 @@ def write_in_blocks(
     """Write a forecast block by block.
 
     Args:
-        decode: Takes states, the number of steps before the block, and that of the block. Returns the block's forecast,
-            `[B, steps, …]`, and the attention's weights or `None`.
+        decode: Takes states, the number of steps before the block, and that of the block. Returns
+            the block's forecast, `[B, steps, …]`, and the attention's weights or `None`.
         append: Takes states and a forecast of whole segments. Returns the states after it.
         states: The states after the past.
         horizon: Number of steps.
@@ -118,8 +121,8 @@ def write_in_blocks(
         segment: Steps of a token.
 
     Returns:
-        The forecast, `[B, H, …]`, and the attention's weights, `[B, H, memory]`, zero for steps that entered
-        the memory after the block; or `None`.
+        The forecast, `[B, H, …]`, and the attention's weights, `[B, H, memory]`, zero for steps
+        that entered the memory after the block; or `None`.
 
     Example:
         >>> count = lambda last, start, steps: (last + ops.reshape(ops.arange(1, steps + 1), (1, -1)), None)
@@ -146,18 +149,21 @@ def later_blocks(horizon: int, trained: int, segment: int) -> Iterator[tuple[int
         segment: Steps of a token.
 
     Yields:
-        The start of the block before, the start and the stop of the block, and the end of the forecast written so far.
+        The start of the block before, the start and the stop of the block, and the end of the
+        forecast written so far.
 
     Example:
         >>> list(later_blocks(5, trained=3, segment=2))
         [(0, 2, 5, 3)]
     """
-    before, end = 0, min(trained, horizon)
+    before = 0
+    end = min(trained, horizon)
     while end < horizon:
         start = end // segment * segment
         stop = min(start + trained, horizon)
         yield before, start, stop, end
-        before, end = start, stop
+        before = start
+        end = stop
 
 
 def _joined(attention: list[Tensor | None]) -> Tensor | None:
@@ -165,8 +171,12 @@ def _joined(attention: list[Tensor | None]) -> Tensor | None:
     blocks = [weights for weights in attention if weights is not None]
     if not blocks:
         return None
-    longest, library = blocks[-1].shape[2], _library(blocks[0])
-    padded = [library.pad(weights, ((0, 0), (0, 0), (0, longest - weights.shape[2]))) for weights in blocks]
+    longest = blocks[-1].shape[2]
+    library = _library(blocks[0])
+    padded = [
+        library.pad(weights, ((0, 0), (0, 0), (0, longest - weights.shape[2])))
+        for weights in blocks
+    ]
     return library.concatenate(padded, axis=1)
 
 

@@ -21,9 +21,9 @@ from seqcast.specs import NetworkSpec, WindowSpec
 class Seq2Seq(WeighedModel):
     """A recurrent encoder-decoder; trains with plain `compile` and `fit`.
 
-    Inputs are a dict (see `seqcast.data.windows.order`) or, when there is only the past, its array `[B, T, F]`; the
-    output is the forecast `[B, H, D]`, or with a probabilistic head its parameters `[B, H, D, P]`, for which
-    `decoder.head.loss()` is the loss to compile with.
+    Inputs are a dict (see `seqcast.data.windows.order`) or, when there is only the past, its array
+    `[B, T, F]`; the output is the forecast `[B, H, D]`, or with a probabilistic head its parameters
+    `[B, H, D, P]`, for which `decoder.head.loss()` is the loss to compile with.
 
     Args:
         window: Sizes of a window, as a spec or a dict of its fields.
@@ -32,7 +32,8 @@ class Seq2Seq(WeighedModel):
         options: Options of Keras's models.
 
     Raises:
-        SpecError: An option needs an input that the window does not have, such as the targets' own past.
+        SpecError: An option needs an input that the window does not have, such as the targets' own
+            past.
 
     Example:
         >>> import numpy as np
@@ -42,7 +43,8 @@ class Seq2Seq(WeighedModel):
         >>> network(np.ones((8, 5, 2))).shape == (8, 3, 1)
         True
 
-    Source: Luke Tonin's Keras encoder-decoder; Cho et al. 2014, arXiv:1406.1078; Sutskever et al. 2014,
+    Source: Luke Tonin's Keras encoder-decoder; Cho et al. 2014, arXiv:1406.1078; Sutskever et al.
+        2014,
     arXiv:1409.3215.
     """
 
@@ -63,18 +65,25 @@ class Seq2Seq(WeighedModel):
         self.skipped_steps = 0
         # The processes that share each batch, and the rank of this one.
         self.processes = Processes()
-        # Programs of its steps on JAX, from a network of equal options that was compiled alike; `None` makes new ones.
+        # Programs of its steps on JAX, from a network of equal options that was compiled alike;
+        # `None` makes new ones.
         self.step_programs: Any = None
         # The numbers of the learning rate, which these programs take.
         self.rates: tuple[Any, ...] = ()
         self.window = window if isinstance(window, WindowSpec) else WindowSpec.from_dict(window)
-        self.network = network if isinstance(network, NetworkSpec) else NetworkSpec.from_dict(network or {})
+        self.network = (
+            network if isinstance(network, NetworkSpec) else NetworkSpec.from_dict(network or {})
+        )
         self.seed = fresh_seed() if seed is None else seed
         self.network.check_window(self.window)
         encoder_seed, decoder_seed = child_seeds(self.seed, 2)
         self.encoder = Encoder(self.window, self.network, seed=encoder_seed, name="encoder")
         self.decoder = Decoder(
-            self.window, self.network, encoder_widths=self.encoder.stack.state_widths, seed=decoder_seed, name="decoder"
+            self.window,
+            self.network,
+            encoder_widths=self.encoder.stack.state_widths,
+            seed=decoder_seed,
+            name="decoder",
         )
         self.built = True
 
@@ -131,8 +140,8 @@ class Seq2Seq(WeighedModel):
     def measure(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Update the metrics of the point forecast, also of a distribution, without missing targets.
 
-        Each target has the weight of its window, or 0 if it is missing; `compile` takes metrics that read weights as
-        `weighted_metrics`.
+        Each target has the weight of its window, or 0 if it is missing; `compile` takes metrics
+        that read weights as `weighted_metrics`.
 
         Args:
             x: Inputs.
@@ -143,7 +152,11 @@ class Seq2Seq(WeighedModel):
         point = self.decoder.head.point(y_pred)
         y = ops.reshape(ops.cast(y, point.dtype), ops.shape(point))
         missing = ops.isnan(y)
-        weight = 1.0 if sample_weight is None else ops.reshape(ops.cast(sample_weight, point.dtype), (-1, 1, 1))
+        weight = (
+            1.0
+            if sample_weight is None
+            else ops.reshape(ops.cast(sample_weight, point.dtype), (-1, 1, 1))
+        )
         weight = ops.where(missing, 0.0, weight * ops.ones_like(point))
         y = ops.where(missing, point, y)
         return super().measure(x, ops.expand_dims(y, -1), ops.expand_dims(point, -1), weight)
@@ -166,7 +179,9 @@ class Seq2Seq(WeighedModel):
             if self.micro_batches is not None and self.micro_batches > 1:
                 expected = f"None or 1 on {keras.backend.backend()!r}, or in steps that are not compiled one by one"
                 hint = "Only single steps that are compiled for JAX have micro-batches: KERAS_BACKEND=jax."
-                raise SpecError("micro_batches", expected=expected, received=repr(self.micro_batches), hint=hint)
+                raise SpecError(
+                    "micro_batches", expected=expected, received=repr(self.micro_batches), hint=hint
+                )
             super().make_train_function(force)
         elif self.train_function is None or force:
             from seqcast.network.jax_training import StepPrograms, TrainFunction
@@ -198,7 +213,9 @@ class Seq2Seq(WeighedModel):
         Such a step does not change the weights if its loss or weights are not finite or exploded.
         """
         plain = self.jit_compile and not self.run_eagerly and self.steps_per_execution == 1
-        return keras.backend.backend() == "jax" and plain and keras.distribution.distribution() is None
+        return (
+            keras.backend.backend() == "jax" and plain and keras.distribution.distribution() is None
+        )
 
     def unroll(
         self, states: dict[str, Any], *, horizon: int, future: Tensor | None = None
@@ -211,8 +228,8 @@ class Seq2Seq(WeighedModel):
             future: Known-future inputs, `[B, H, F']`.
 
         Returns:
-            The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`, and the attention's weights, or `None`. Later
-            blocks read the point forecast of a probabilistic head.
+            The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`, and the attention's
+            weights, or `None`. Later blocks read the point forecast of a probabilistic head.
         """
         if not self.writes_in_blocks(horizon, future):
             return self.decoder.unroll(states, horizon=horizon, future=future, training=False)
@@ -292,7 +309,8 @@ class Seq2Seq(WeighedModel):
 
     def _converted(self, inputs: Any) -> dict[str, Any]:
         return {
-            name: ops.convert_to_tensor(value, dtype=self.compute_dtype) for name, value in _by_name(inputs).items()
+            name: ops.convert_to_tensor(value, dtype=self.compute_dtype)
+            for name, value in _by_name(inputs).items()
         }
 
     def _tensors(self, states: States) -> dict[str, Any]:
@@ -310,8 +328,8 @@ class Seq2Seq(WeighedModel):
             return_attention: Whether to return the attention's weights too.
 
         Returns:
-            The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`; with `return_attention` also the weights over
-            tokens of the past, `[B, H, T]`.
+            The forecast, `[B, H, D]`, or its parameters, `[B, H, D, P]`; with `return_attention`
+            also the weights over tokens of the past, `[B, H, T]`.
         """
         if future is not None:
             future = ops.convert_to_tensor(future, dtype=self.compute_dtype)
@@ -331,10 +349,14 @@ class Seq2Seq(WeighedModel):
         if self.network.reads_season and window.context_length is None:
             expected = f"a window of fixed context_length for residual={self.network.residual!r}"
             hint = "A season can only be cut from a past of known length; `encode` takes any."
-            raise SpecError("encoder_model", expected=expected, received="context_length=None", hint=hint)
+            raise SpecError(
+                "encoder_model", expected=expected, received="context_length=None", hint=hint
+            )
         inputs = {"past": keras.Input((window.context_length, window.features), name="past")}
         if window.observed:
-            inputs["observed"] = keras.Input((window.context_length, window.features), name="observed")
+            inputs["observed"] = keras.Input(
+                (window.context_length, window.features), name="observed"
+            )
         if window.static:
             inputs["static"] = keras.Input((window.static,), name="static")
         return keras.Model(inputs, _Start(self.decoder)(self.encoder(inputs)), name="encoder_model")
@@ -343,18 +365,22 @@ class Seq2Seq(WeighedModel):
     def decoder_model(self) -> Any:
         """The post's second prediction model: one token from states to a forecast and the next states.
 
-        It shares the trained weights. It takes a dict of `states` and, if the network reads known-future inputs,
-        `future` `[B, F']`, and returns a dict of `forecast` `[B, D]` and `states`. Segments of `s` steps have the
-        shapes `[B, s, F']` and `[B, s, D]`.
+        It shares the trained weights. It takes a dict of `states` and, if the network reads
+        known-future inputs, `future` `[B, F']`, and returns a dict of `forecast` `[B, D]` and
+        `states`. Segments of `s` steps have the shapes `[B, s, F']` and `[B, s, D]`.
 
         Raises:
-            SpecError: The decoder reads positions, which limit its tokens; `decode` goes on block by block.
+            SpecError: The decoder reads positions, which limit its tokens; `decode` goes on block
+                by block.
         """
         check_endless(self.network)
         written = self.encoder_model.output
-        states = keras.tree.map_structure(lambda value: keras.Input(tuple(value.shape[1:]), dtype=value.dtype), written)
+        states = keras.tree.map_structure(
+            lambda value: keras.Input(tuple(value.shape[1:]), dtype=value.dtype), written
+        )
         for name in {"memory", "memory_valid"} & set(written):
-            # Keras guesses free lengths, and may compute the same number of tokens from two guesses.
+            # Keras guesses free lengths, and may compute the same number of tokens from two
+            # guesses.
             states[name] = keras.Input((None, *written[name].shape[2:]), dtype=written[name].dtype)
         inputs: dict[str, Any] = {"states": states}
         if self.window.future:
@@ -372,7 +398,8 @@ def _by_name(inputs: Any) -> dict[str, Any]:
 def load_network(path: Any) -> Seq2Seq:
     """Load a network that was saved with `network.save("….keras")`.
 
-    Plain `keras.saving.load_model` does the same after `import seqcast.network`, which registers the classes.
+    Plain `keras.saving.load_model` does the same after `import seqcast.network`, which registers
+    the classes.
 
     Args:
         path: The `.keras` file.
@@ -393,7 +420,10 @@ class _Start(keras.layers.Layer):
         self.built = True
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "decoder": keras.saving.serialize_keras_object(self.decoder)}
+        return {
+            **super().get_config(),
+            "decoder": keras.saving.serialize_keras_object(self.decoder),
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> _Start:
@@ -406,8 +436,8 @@ class _Start(keras.layers.Layer):
 def weight_shapes(window: WindowSpec, network: NetworkSpec) -> list[tuple[int, ...]]:
     """Return the shape of each weight of a network, in the order of its `weights`, without memory for them.
 
-    In a stateless scope Keras makes variables without values. It would initialise them later in the same thread, so the
-    network is built in another one.
+    In a stateless scope Keras makes variables without values. It would initialise them later in the
+    same thread, so the network is built in another one.
 
     Args:
         window: Sizes of a window.

@@ -1,7 +1,7 @@
 """The trace of a network: states and gates of every layer at each token, while it reads and while it writes.
 
-`RecurrentStack.sequence` is fast and returns only the outputs of the last layer. Here the same layers run again over
-the same tokens, in a loop that records all states and gates.
+`RecurrentStack.sequence` is fast and returns only the outputs of the last layer. Here the same
+layers run again over the same tokens, in a loop that records all states and gates.
 """
 
 from typing import Any
@@ -24,7 +24,8 @@ def trace_encoder(model: Seq2Seq, inputs: dict[str, Tensor]) -> dict[str, Any]:
         inputs: As for the encoder.
 
     Returns:
-        `layers`: for each layer the `states` after each token, `[B, tokens, n]` each, and the values of its `gates`;
+        `layers`: for each layer the `states` after each token, `[B, tokens, n]` each, and the
+            values of its `gates`;
         and `valid`, `[B, tokens]`, if not all tokens count.
     """
     tokens, valid = model.encoder.tokens(inputs)
@@ -32,7 +33,9 @@ def trace_encoder(model: Seq2Seq, inputs: dict[str, Tensor]) -> dict[str, Any]:
     return traced if valid is None else {**traced, "valid": valid}
 
 
-def trace_decoder(model: Seq2Seq, states: dict[str, Any], *, horizon: int, future: Tensor | None = None) -> Traced:
+def trace_decoder(
+    model: Seq2Seq, states: dict[str, Any], *, horizon: int, future: Tensor | None = None
+) -> Traced:
     """Return `states` and `gates` of each layer of the decoder while it writes, as for the encoder.
 
     A decoder that reads its own outputs reads the point forecast.
@@ -45,7 +48,8 @@ def trace_decoder(model: Seq2Seq, states: dict[str, Any], *, horizon: int, futur
     """
     decoder = model.decoder
     decode_inputs = decoder.decode_inputs(states, horizon, future)
-    layers, count = decode_inputs.carry["layers"], decode_inputs.tokens
+    layers = decode_inputs.carry["layers"]
+    count = decode_inputs.tokens
     known: Any = decode_inputs.known
     if model.network.decoding == "parallel":
         # Each token is a single step from the same states: a sequence of one step.
@@ -81,8 +85,9 @@ def trace_stack(
         length: Number of steps, for a stack without input.
 
     Returns:
-        For each layer its `states` after each step, `[B, T, n]` each, and the values of its `gates` by name. Of two
-        directions the forward one comes first. Steps that do not count have gates as if they did.
+        For each layer its `states` after each step, `[B, T, n]` each, and the values of its `gates`
+        by name. Of two directions the forward one comes first. Steps that do not count have gates
+        as if they did.
 
     Example:
         >>> stack = RecurrentStack((4, 3), features=2, cell="gru", seed=1)
@@ -91,7 +96,9 @@ def trace_stack(
         ([(5, 7, 4), (5, 7, 3)], ['candidate', 'reset', 'update'])
     """
     recorder = _Recorder()
-    stack.sequence(x, initial_state=initial_state, valid=valid, length=length, loop_backend=recorder)
+    stack.sequence(
+        x, initial_state=initial_state, valid=valid, length=length, loop_backend=recorder
+    )
     if not stack.bidirectional:
         return recorder.layers
     directions = zip(recorder.layers[::2], recorder.layers[1::2], strict=True)
@@ -113,5 +120,7 @@ class _Recorder(Scanned):
     def run(self, cell: Cell, x: Tensor | None, states: tuple[Tensor, ...], **options: Any) -> Any:
         recorded, last = super().run(cell, x, states, **options)
         states_after, gates = keras.tree.map_structure(self.leave, recorded)
-        self.layers.append({"states": tuple(states_after), "gates": dict(zip(cell.gate_names, gates, strict=True))})
+        self.layers.append(
+            {"states": tuple(states_after), "gates": dict(zip(cell.gate_names, gates, strict=True))}
+        )
         return recorded[0][0], last

@@ -1,12 +1,13 @@
 """Plots of forecasts, of training and of errors, as matplotlib figures.
 
 Figures do not use pyplot, so they are freed with their last reference and need no window system.
-Colours are from the palette of Okabe and Ito, which colour-blind readers can distinguish; markers and line styles
-differ too, for print without colour.
+Colours are from the palette of Okabe and Ito, which colour-blind readers can distinguish; markers
+and line styles differ too, for print without colour.
 
-In reading order: `style` (colours, lines, legends, grids of panels), `small_multiples` (a panel for each series),
-`window_panels`, `curves` (training, errors by step, calibration), `rankings` (a row for each series, covariate or
-property), `residuals`, `maps` (numbers as colours, states by two components).
+In reading order: `style` (colours, lines, legends, grids of panels), `small_multiples` (a panel for
+each series), `window_panels`, `curves` (training, errors by step, calibration), `rankings` (a row
+for each series, covariate or property), `residuals`, `maps` (numbers as colours, states by two
+components).
 
 Stability: stable.
 """

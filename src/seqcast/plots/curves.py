@@ -32,7 +32,8 @@ def learning_curve(
     """Draw the loss over the epochs, on a logarithmic axis if it spans more than a decade.
 
     Args:
-        history: `loss` and, if there was validation, `val_loss`: one number an epoch. Metrics are not drawn.
+        history: `loss` and, if there was validation, `val_loss`: one number an epoch. Metrics are
+            not drawn.
         best_epoch: The epoch to mark, from 1, whose weights the fit returned.
         ylabel: Name of the loss.
         title: Title of the figure.
@@ -49,13 +50,21 @@ def learning_curve(
         >>> [line.get_label() for line in figure.axes[0].lines]
         ['training', 'validation', 'best epoch: 1']
     """
-    curves = {name: as_array(name, history[name], (1,)) for name in ("loss", "val_loss") if name in history}
+    curves = {
+        name: as_array(name, history[name], (1,))
+        for name in ("loss", "val_loss")
+        if name in history
+    }
     if not len(curves.get("loss", ())):
         expected = "'loss', one number an epoch"
-        raise DataError("history", expected=expected, received=f"{list(history)}", hint="Train first.")
+        raise DataError(
+            "history", expected=expected, received=f"{list(history)}", hint="Train first."
+        )
     if best_epoch is not None and check_int("best_epoch", best_epoch) > len(curves["loss"]):
         expected = f"at most {len(curves['loss'])}"
-        raise SpecError("best_epoch", expected=expected, received=str(best_epoch), hint="Count from 1.")
+        raise SpecError(
+            "best_epoch", expected=expected, received=str(best_epoch), hint="Count from 1."
+        )
     figure, _, (ax,) = style.new_panels(1, 1, 6.4, 4.0, margins=(0.0, 0.0))
     styles = {
         "loss": ("training", (style.PAST, "o", "-")),
@@ -158,9 +167,12 @@ def score_by_step(
         >>> score_by_step(df).axes[0].lines[0].get_ydata().tolist()
         [0.5, 2.0]
     """
-    scorer = Scorer(df, [metric], models=models, train_df=train_df, season_length=season_length, columns=columns)
+    scorer = Scorer(
+        df, [metric], models=models, train_df=train_df, season_length=season_length, columns=columns
+    )
     groups, scores = scorer.scores([STEP])
-    values, steps = only_score(scores, metric), scorer.backtest.rows.steps[groups.first]
+    values = only_score(scores, metric)
+    steps = scorer.backtest.rows.steps[groups.first]
     by_step = np.full((int(steps.max()), values.shape[1]), np.nan)
     by_step[steps - 1] = values
     return error_by_step(
@@ -182,8 +194,9 @@ def calibration_curve(
 ) -> Figure:
     """Draw the coverage of intervals against their level.
 
-    The grey band contains 95 % of the coverages of exact intervals, with one independent draw for each window (series
-    times cutoffs): errors of one window are correlated, so more rows add little evidence.
+    The grey band contains 95 % of the coverages of exact intervals, with one independent draw for
+    each window (series times cutoffs): errors of one window are correlated, so more rows add little
+    evidence.
 
     Args:
         df: The backtest, with intervals of at least one model.
@@ -216,15 +229,26 @@ def calibration_curve(
     low, high = (100 * binom.ppf(side, windows, shares) / windows for side in (0.025, 0.975))
     label = f"95 % of {windows} independent windows"
     ax.fill_between(100 * shares, low, high, color="#DDDDDD", linewidth=0, zorder=0, label=label)
-    ax.plot([0, 100], [0, 100], color=style.GUIDE, linewidth=1.0, linestyle="-", label="exact coverage", zorder=1)
+    ax.plot(
+        [0, 100],
+        [0, 100],
+        color=style.GUIDE,
+        linewidth=1.0,
+        linestyle="-",
+        label="exact coverage",
+        zorder=1,
+    )
     for number, model in enumerate(backtest.models):
         covered = {}
         for each in scorer.levels:
             interval = backtest.interval(model, each)
             if interval is not None:
-                covered[each] = 100 * float(np.mean((backtest.truth >= interval[0]) & (backtest.truth <= interval[1])))
+                covered[each] = 100 * float(
+                    np.mean((backtest.truth >= interval[0]) & (backtest.truth <= interval[1]))
+                )
         if covered:
-            levels, shown = np.array([*covered]), np.array([*covered.values()])
+            levels = np.array([*covered])
+            shown = np.array([*covered.values()])
             style.line(ax, levels, shown, style.spoken(model), style.model_style(number))
     ax.set(xlim=(0, 101), ylim=(0, 101), aspect="equal")
     ax.set(xlabel="level of the interval", ylabel="truth inside the interval")
@@ -249,15 +273,16 @@ def repeated_runs(
     """Draw curves of several runs, with a band from the smallest to the largest run.
 
     Args:
-        panels: For each panel its name (`""` for none) and its curves: by name `x`, `[n]`, and `y`, `[runs, n]` or
-            `[n]`.
+        panels: For each panel its name (`""` for none) and its curves: by name `x`, `[n]`, and `y`,
+            `[runs, n]` or `[n]`.
         xlabel: Name of the x axis, with its unit; a mapping has that of each panel.
         ylabel: Name of the y axis, with its unit; a mapping has that of each panel.
         title: Title of the figure.
         logx: Whether x is logarithmic.
         logy: Whether y is logarithmic.
         guides: Places on the x axis to mark, with their names.
-        lowest: Lower end of a logarithmic y axis, so that values near zero do not compress the others.
+        lowest: Lower end of a logarithmic y axis, so that values near zero do not compress the
+            others.
         columns: Most panels side by side.
 
     Returns:
@@ -272,10 +297,15 @@ def repeated_runs(
         [4.0, 5.0]
     """
     if not panels:
-        raise DataError("panels", expected="at least one", received="none", hint="Give a dict of curves.")
+        raise DataError(
+            "panels", expected="at least one", received="none", hint="Give a dict of curves."
+        )
     separate = isinstance(xlabel, Mapping) or isinstance(ylabel, Mapping)
-    width, height = (4.3 if len(panels) > 1 else 6.4), (3.1 if len(panels) > columns else 3.9)
-    figure, _, axes = style.new_panels(len(panels), columns, width, height, margins=(0.0, 0.2), sharey=not separate)
+    width = 4.3 if len(panels) > 1 else 6.4
+    height = 3.1 if len(panels) > columns else 3.9
+    figure, _, axes = style.new_panels(
+        len(panels), columns, width, height, margins=(0.0, 0.2), sharey=not separate
+    )
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
     for number, (ax, (panel, curves)) in enumerate(zip(axes, panels.items(), strict=True)):
         for name, (x, y) in curves.items():
@@ -295,16 +325,26 @@ def _curve(ax: Axes, name: str, number: int, x: Any, y: Any) -> None:
     places = as_array(f"x of {name!r}", x, (1,))
     runs = np.atleast_2d(as_array(f"y of {name!r}", y, (1, 2)))
     if runs.shape[1] != len(places):
-        raise DataError(f"y of {name!r}", expected=f"{len(places)} numbers a run", received=f"shape {runs.shape}")
+        raise DataError(
+            f"y of {name!r}",
+            expected=f"{len(places)} numbers a run",
+            received=f"shape {runs.shape}",
+        )
     style.line(ax, places, runs.mean(axis=0), name, style.model_style(number))
     if len(runs) > 1:
         colour = style.model_style(number)[0]
-        ax.fill_between(places, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, linewidth=0)
-        ax.fill_between([], [], [], color=style.GUIDE, alpha=0.3, linewidth=0, label="smallest to largest run")
+        ax.fill_between(
+            places, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, linewidth=0
+        )
+        ax.fill_between(
+            [], [], [], color=style.GUIDE, alpha=0.3, linewidth=0, label="smallest to largest run"
+        )
 
 
 def _scale(ax: Axes, *, logx: bool, logy: bool, lowest: float | None) -> None:
-    places = np.unique(np.concatenate([np.asarray(drawn.get_xdata(), dtype=float) for drawn in ax.lines]))
+    places = np.unique(
+        np.concatenate([np.asarray(drawn.get_xdata(), dtype=float) for drawn in ax.lines])
+    )
     if logx:
         ax.set_xscale("log")
         style.name_decades(ax.xaxis, few=100)

@@ -68,21 +68,29 @@ def heat_map(
     scale.autoscale_None(numbers)
     rows = list(y)
     height = max(2.4, min(3.4, 1.0 + 0.18 * len(rows)))
-    figure, grid, axes = style.new_panels(len(arrays), columns, 3.2, height, margins=(1.0, 0.6), sharey=True)
+    figure, grid, axes = style.new_panels(
+        len(arrays), columns, 3.2, height, margins=(1.0, 0.6), sharey=True
+    )
     for number, (ax, (name, array)) in enumerate(zip(axes, arrays.items(), strict=True)):
         places = list(x[name] if isinstance(x, Mapping) else x)
         if array.shape != (len(rows), len(places)):
             expected = f"shape {(len(rows), len(places))}"
             raise DataError(f"maps[{name!r}]", expected=expected, received=f"shape {array.shape}")
         ax.grid(visible=False)
-        ax.imshow(array, aspect="auto", origin="lower", cmap=colours, interpolation="nearest", norm=scale)
+        ax.imshow(
+            array, aspect="auto", origin="lower", cmap=colours, interpolation="nearest", norm=scale
+        )
         _tick(ax.xaxis, places)
         _tick(ax.yaxis, rows)
         ax.set(title=style.plain(name), xlabel=style.plain(xlabel))
         if number % columns == 0:
             ax.set_ylabel(style.plain(ylabel))
-    beyond: Any = "max" if high is not None and numbers.max() > high else "neither"  # an arrow for larger numbers
-    bar = grid.colorbar(ScalarMappable(scale, colours), ax=axes, fraction=0.04, pad=0.02, extend=beyond)
+    beyond: Any = (
+        "max" if high is not None and numbers.max() > high else "neither"
+    )  # an arrow for larger numbers
+    bar = grid.colorbar(
+        ScalarMappable(scale, colours), ax=axes, fraction=0.04, pad=0.02, extend=beyond
+    )
     bar.set_label("\n".join(map(style.plain, value.split("\n"))))
     return style.finish(figure, title)
 
@@ -100,13 +108,19 @@ def _tick(axis: Any, names: list[Any]) -> None:
 
 
 def sensitivity_map(
-    table: Any, *, features: Sequence[str] | None = None, step_name: str = "step", title: str | None = None
+    table: Any,
+    *,
+    features: Sequence[str] | None = None,
+    step_name: str = "step",
+    title: str | None = None,
 ) -> Figure:
     """Draw the sensitivity of each step of a forecast to the inputs, a panel for each feature.
 
     Args:
-        table: The result of `Sensitivity.frame`, or some of its rows; several targets give their root mean square.
-        features: Features to draw, in this order; `None` draws all. The known future is to the right of 0.
+        table: The result of `Sensitivity.frame`, or some of its rows; several targets give their
+            root mean square.
+        features: Features to draw, in this order; `None` draws all. The known future is to the
+            right of 0.
         step_name: Name of a step, such as `half-hour`.
         title: Title of the figure.
 
@@ -125,29 +139,49 @@ def sensitivity_map(
         'y'
     """
     known = list(dict.fromkeys(table["feature"]))
-    maps, inputs = {}, {}
+    maps = {}
+    inputs = {}
     for name in known if features is None else features:
         if name not in known:
             raise DataError("features", expected=f"some of {', '.join(known)}", received=repr(name))
-        of_feature = table[table["feature"] == name].assign(square=lambda rows: np.square(rows["sensitivity"]))
+        of_feature = table[table["feature"] == name].assign(
+            square=lambda rows: np.square(rows["sensitivity"])
+        )
         squares = of_feature.pivot_table("square", "step", "input_step")
         maps[name], inputs[name] = np.sqrt(squares.to_numpy()), squares.columns.tolist()
     # The last value often exceeds all others.
-    brightest = float(np.quantile(np.concatenate([values.ravel() for values in maps.values()]), 0.99))
+    brightest = float(
+        np.quantile(np.concatenate([values.ravel() for values in maps.values()]), 0.99)
+    )
     value = "change of the forecast by a change of\nthe input (standard deviations each)"
     title = title or "What the forecast depends on"
-    return _map_of_steps(maps, inputs, sorted(set(table["step"])), step_name, value, title, brightest or None)
+    return _map_of_steps(
+        maps, inputs, sorted(set(table["step"])), step_name, value, title, brightest or None
+    )
 
 
 def _map_of_steps(
-    maps: Mapping[str, Any], x: Any, y: Any, step_name: str, value: str, title: str | None, high: float | None = None
+    maps: Mapping[str, Any],
+    x: Any,
+    y: Any,
+    step_name: str,
+    value: str,
+    title: str | None,
+    high: float | None = None,
 ) -> Figure:
-    xlabel, ylabel = f"{step_name} that was read (0 is now)", f"{step_name} of the forecast"
-    return heat_map(maps, x=x, y=y, xlabel=xlabel, ylabel=ylabel, value=value, title=title, low=0.0, high=high)
+    xlabel = f"{step_name} that was read (0 is now)"
+    ylabel = f"{step_name} of the forecast"
+    return heat_map(
+        maps, x=x, y=y, xlabel=xlabel, ylabel=ylabel, value=value, title=title, low=0.0, high=high
+    )
 
 
 def attention_map(
-    weights: Any, *, segment: int = 1, step_name: str = "step", title: str | None = "What the forecast looks at"
+    weights: Any,
+    *,
+    segment: int = 1,
+    step_name: str = "step",
+    title: str | None = "What the forecast looks at",
 ) -> Figure:
     """Draw the attention weights of each forecast step over the tokens of the past, the mean over windows.
 
@@ -168,7 +202,9 @@ def attention_map(
     mean_weights = array if array.ndim == 2 else array.mean(axis=0)
     horizon, tokens = mean_weights.shape
     x = [segment * (place + 1 - tokens) for place in range(tokens)]
-    return _map_of_steps({"": mean_weights}, x, range(1, horizon + 1), step_name, "share of the attention", title)
+    return _map_of_steps(
+        {"": mean_weights}, x, range(1, horizon + 1), step_name, "share of the attention", title
+    )
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -185,7 +221,8 @@ def state_map(
 
     Args:
         points: Coordinates of the state of each window, `[N, 2]`.
-        properties: Properties by name, with their unit in the name: numbers, or up to six different texts, `[N]`.
+        properties: Properties by name, with their unit in the name: numbers, or up to six different
+            texts, `[N]`.
         explained: Fraction of the variance along each direction, for the labels of the axes.
         circular: Names of circular properties, such as an hour of the day.
         title: Title of the figure.
@@ -205,12 +242,22 @@ def state_map(
     where = as_array("points", points, (2,))
     if where.shape[1] != 2 or not properties:
         expected = "[N, 2], and a property"
-        raise DataError("points", expected=expected, received=f"shape {where.shape}, {len(properties)} properties")
-    figure, _, axes = style.new_panels(len(properties), columns, 3.3, 3.0, margins=(0.6, 0.5), sharex=True, sharey=True)
-    for number, (ax, (name, numbers_or_texts)) in enumerate(zip(axes, properties.items(), strict=True)):
+        raise DataError(
+            "points",
+            expected=expected,
+            received=f"shape {where.shape}, {len(properties)} properties",
+        )
+    figure, _, axes = style.new_panels(
+        len(properties), columns, 3.3, 3.0, margins=(0.6, 0.5), sharex=True, sharey=True
+    )
+    for number, (ax, (name, numbers_or_texts)) in enumerate(
+        zip(axes, properties.items(), strict=True)
+    ):
         values = np.asarray(numbers_or_texts)
         if len(values) != len(where):
-            raise DataError(f"properties[{name!r}]", expected=f"{len(where)} values", received=str(len(values)))
+            raise DataError(
+                f"properties[{name!r}]", expected=f"{len(where)} values", received=str(len(values))
+            )
         ax.set_title(style.plain(name))
         if values.dtype.kind in "OUTSb":
             _coloured_groups(ax, where, values, name)
@@ -222,8 +269,14 @@ def state_map(
     return style.finish(figure, title)
 
 
-def _name_components(ax: Axes, explained: Sequence[float] | None, *, x: bool = True, y: bool = True) -> None:
-    shares = ["", ""] if explained is None else [f" ({100 * share:.0f} % of variance)" for share in explained[:2]]
+def _name_components(
+    ax: Axes, explained: Sequence[float] | None, *, x: bool = True, y: bool = True
+) -> None:
+    shares = (
+        ["", ""]
+        if explained is None
+        else [f" ({100 * share:.0f} % of variance)" for share in explained[:2]]
+    )
     if x:
         ax.set_xlabel(f"first component{shares[0]}")
     if y:
@@ -238,7 +291,9 @@ def _coloured_groups(ax: Axes, where: Array, values: Array, name: str) -> None:
     for number, group in enumerate(groups):
         colour, marker, _ = style.model_style(number)
         x, y = where[values == group].T
-        ax.scatter(x, y, s=10, color=colour, marker=marker, linewidths=0, label=style.plain(str(group)))
+        ax.scatter(
+            x, y, s=10, color=colour, marker=marker, linewidths=0, label=style.plain(str(group))
+        )
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -254,7 +309,8 @@ def state_paths(
 
     Args:
         encoder: Coordinates of the state after each token of the past, `[N, tokens, 2]`.
-        decoder: Coordinates of the state after each token of the forecast, `[N, tokens, 2]`, if comparable.
+        decoder: Coordinates of the state after each token of the forecast, `[N, tokens, 2]`, if
+            comparable.
         names: Names of the windows.
         explained: Fraction of the variance along each direction.
         title: Title of the figure.
@@ -274,7 +330,12 @@ def state_paths(
     if read.shape[2] != 2 or len(read) > _MOST_GROUPS or len(written) != len(read):
         expected = f"[N, tokens, 2] of at most {_MOST_GROUPS} windows, the same as of decoder"
         received = f"shape {read.shape}"
-        raise DataError("encoder", expected=expected, received=received, hint="Choose windows and two components.")
+        raise DataError(
+            "encoder",
+            expected=expected,
+            received=received,
+            hint="Choose windows and two components.",
+        )
     figure, _, (ax,) = style.new_panels(1, 1, 6.0, 5.0, margins=(0.0, 0.0))
     for number in range(len(read)):
         colour, marker, _ = style.model_style(number)
@@ -283,7 +344,22 @@ def state_paths(
         ax.plot(*read[number, -1], marker=marker, color=colour, markersize=8)
         if decoder is not None:
             path = np.concatenate([read[number, -1:], written[number]])
-            ax.plot(*path.T, color=colour, linewidth=1.2, linestyle=":", marker=".", label=f"{name}, written")
-    ax.plot([], [], linestyle="none", marker="^", color=style.GUIDE, markersize=8, label="now: the end of the past")
+            ax.plot(
+                *path.T,
+                color=colour,
+                linewidth=1.2,
+                linestyle=":",
+                marker=".",
+                label=f"{name}, written",
+            )
+    ax.plot(
+        [],
+        [],
+        linestyle="none",
+        marker="^",
+        color=style.GUIDE,
+        markersize=8,
+        label="now: the end of the past",
+    )
     _name_components(ax, explained)
     return style.finish(figure, title)

@@ -34,8 +34,14 @@ def only_score(scores: dict[str, Array], metric: str) -> Array:
         metric: The metric.
     """
     if len(scores) != 1:
-        expected, hint = "a metric with one score", "Choose another, such as 'mae' or 'scaled_crps'."
-        raise DataError("metric", expected=expected, received=f"{metric!r}, which gives {', '.join(scores)}", hint=hint)
+        expected = "a metric with one score"
+        hint = "Choose another, such as 'mae' or 'scaled_crps'."
+        raise DataError(
+            "metric",
+            expected=expected,
+            received=f"{metric!r}, which gives {', '.join(scores)}",
+            hint=hint,
+        )
     return next(iter(scores.values()))
 
 
@@ -45,7 +51,9 @@ def counted(backtest: Backtest) -> str:
     Args:
         backtest: The backtest.
     """
-    series, windows = (len(backtest.rows.groups(*keys)) for keys in (backtest.rows.series, backtest.rows.window))
+    series, windows = (
+        len(backtest.rows.groups(*keys)) for keys in (backtest.rows.series, backtest.rows.window)
+    )
     return f"{series:,} series, {windows:,} window{'s' * (windows > 1)}"
 
 
@@ -99,16 +107,27 @@ def score_by_series(
         ['a', 'b']
     """
     check_int("max_series", max_series)
-    scorer = Scorer(df, [metric], models=models, train_df=train_df, season_length=season_length, columns=columns)
+    scorer = Scorer(
+        df, [metric], models=models, train_df=train_df, season_length=season_length, columns=columns
+    )
     rows = scorer.backtest.rows
     groups, scores = scorer.scores(rows.series)
     values = only_score(scores, metric)
-    order = np.argsort(-np.nan_to_num(np.abs(values[:, 0]), nan=-np.inf), kind="stable")[:max_series][::-1]
+    order = np.argsort(-np.nan_to_num(np.abs(values[:, 0]), nan=-np.inf), kind="stable")[
+        :max_series
+    ][::-1]
     figure, ax = _rows(rows.names[groups.first[order]], score_label(metric, unit), height=0.26)
     for number, model in enumerate(scorer.backtest.models):
         colour, marker, _ = style.model_style(number)
         label = style.plain(style.spoken(model))
-        ax.plot(values[order, number], np.arange(len(order)), marker, color=colour, markersize=6, label=label)
+        ax.plot(
+            values[order, number],
+            np.arange(len(order)),
+            marker,
+            color=colour,
+            markersize=6,
+            label=label,
+        )
     drawn = values[order][np.isfinite(values[order])]
     if len(drawn) and drawn.min() > 0 and drawn.max() > 100 * drawn.min():
         ax.set_xscale("log")
@@ -116,13 +135,22 @@ def score_by_series(
         ax.set_xlim(left=0)
     else:
         ax.axvline(0, color=style.GUIDE, linewidth=1.0, zorder=1)
-    few = f"the {len(order)} hardest of {len(groups)}" if len(order) < len(groups) else f"all {len(groups)}"
+    few = (
+        f"the {len(order)} hardest of {len(groups)}"
+        if len(order) < len(groups)
+        else f"all {len(groups)}"
+    )
     return style.finish(figure, title or f"Error by series ({few})")
 
 
 @matplotlib.rc_context(style.STYLE)
 def dot_chart(
-    rows: Mapping[str, Any], *, xlabel: str, title: str | None = None, logx: bool = False, runs: str = "a run"
+    rows: Mapping[str, Any],
+    *,
+    xlabel: str,
+    title: str | None = None,
+    logx: bool = False,
+    runs: str = "a run",
 ) -> Figure:
     """Draw a number for each row: all runs as dots, their mean as a mark, the smallest mean on top.
 
@@ -158,7 +186,9 @@ def dot_chart(
 
 
 @matplotlib.rc_context(style.STYLE)
-def importance_chart(importance: Any, *, max_covariates: int = 15, title: str | None = None) -> Figure:
+def importance_chart(
+    importance: Any, *, max_covariates: int = 15, title: str | None = None
+) -> Figure:
     """Draw the importance of covariates, the growth of the error, with the most important one on top.
 
     Args:
@@ -181,17 +211,37 @@ def importance_chart(importance: Any, *, max_covariates: int = 15, title: str | 
     """
     check_int("max_covariates", max_covariates)
     frame = open_frame(importance, "importance", hint="Give the result of covariate_importance.")
-    check_columns(frame, [(None, name) for name in ("covariate", "importance", "spread", "error")], "importance")
-    values, spread, errors = (frame[name].to_numpy().astype(float) for name in ("importance", "spread", "error"))
+    check_columns(
+        frame,
+        [(None, name) for name in ("covariate", "importance", "spread", "error")],
+        "importance",
+    )
+    values, spread, errors = (
+        frame[name].to_numpy().astype(float) for name in ("importance", "spread", "error")
+    )
     if not np.isfinite(values).all():
         received = "NaN or infinite ones"
-        raise DataError(option="importance", expected="finite numbers", received=received, hint="Compute it again.")
+        raise DataError(
+            option="importance",
+            expected="finite numbers",
+            received=received,
+            hint="Compute it again.",
+        )
     order = np.argsort(-values, kind="stable")[:max_covariates][::-1]
     label = f"growth of the error, which is {errors[0]:.3g} without permutation (scaled units)"
     figure, ax = _rows(frame["covariate"].to_numpy()[order], label)
     reach = {"ecolor": style.GUIDE, "capsize": 3, "label": "spread of permutations"}
-    label, places = "growth of the error", np.arange(len(order))
-    ax.barh(places, values[order], 0.6, xerr=spread[order], color=style.MODELS[4], label=label, error_kw=reach)
+    label = "growth of the error"
+    places = np.arange(len(order))
+    ax.barh(
+        places,
+        values[order],
+        0.6,
+        xerr=spread[order],
+        color=style.MODELS[4],
+        label=label,
+        error_kw=reach,
+    )
     ax.axvline(0.0, color=style.GUIDE, linewidth=1.0)
     if len(order) < len(values):
         title = title or f"{len(order)} of {len(values)} covariates, the most important"
@@ -228,7 +278,14 @@ def probe_scores(table: Any, *, title: str | None = "What can be read from the s
         ax.hlines(places, shown["r2_low"], shown["r2_high"], color=colour, linewidth=1.2)
         ax.plot(shown["r2"], places, marker, color=colour, label=f"{kind} probe")
         control = f"{kind} probe, values permuted"
-        ax.plot(shown["r2_permuted"], places, marker, color=colour, markerfacecolor="white", label=control)
+        ax.plot(
+            shown["r2_permuted"],
+            places,
+            marker,
+            color=colour,
+            markerfacecolor="white",
+            label=control,
+        )
     ax.axvline(0, color=style.GUIDE, linewidth=1.0, linestyle=":")
     ax.set_xlim(-0.24, 1.04)
     return style.finish(figure, title)
@@ -236,7 +293,11 @@ def probe_scores(table: Any, *, title: str | None = "What can be read from the s
 
 @matplotlib.rc_context(style.STYLE)
 def unit_chart(
-    values: Mapping[str, Any], *, ylabel: str, title: str | None = None, guide_at: float | None = None
+    values: Mapping[str, Any],
+    *,
+    ylabel: str,
+    title: str | None = None,
+    guide_at: float | None = None,
 ) -> Figure:
     """Draw a number for each unit, the largest first, in a panel for each layer.
 
@@ -258,7 +319,9 @@ def unit_chart(
         [0.5, 0.1]
     """
     layers = style.named_arrays("values", values, 1)
-    figure, _, axes = style.new_panels(len(layers), len(layers), 3.2, 3.0, margins=(0.5, 0.0), sharey=True)
+    figure, _, axes = style.new_panels(
+        len(layers), len(layers), 3.2, 3.0, margins=(0.5, 0.0), sharey=True
+    )
     for number, (ax, (name, numbers)) in enumerate(zip(axes, layers.items(), strict=True)):
         colour = (style.PAST, *style.MODELS)[number % 7]
         ax.bar(np.arange(1, len(numbers) + 1), np.sort(numbers)[::-1], color=colour, width=0.8)

@@ -20,12 +20,18 @@ _MOST_POINTS = 5_000  # of the scatter; more would overlap and make a large file
 
 @matplotlib.rc_context(style.STYLE)
 def residual_diagnostics(
-    df: Any, model: str | None = None, *, columns: Columns | None = None, unit: str = "", title: str | None = None
+    df: Any,
+    model: str | None = None,
+    *,
+    columns: Columns | None = None,
+    unit: str = "",
+    title: str | None = None,
 ) -> Figure:
     """Draw a model's errors, truth minus forecast, in four panels.
 
-    The panels show errors over time, as a histogram, by step (median and middle 80 %), and their autocorrelation within
-    a window. Errors of several series are divided by the root mean square of their series.
+    The panels show errors over time, as a histogram, by step (median and middle 80 %), and their
+    autocorrelation within a window. Errors of several series are divided by the root mean square of
+    their series.
 
     Args:
         df: The backtest: `unique_id`, `ds`, `y`, perhaps `cutoff` and `step`, and forecasts.
@@ -51,8 +57,12 @@ def residual_diagnostics(
     residuals = backtest.truth - backtest.forecasts[:, 0]
     finite = np.flatnonzero(np.isfinite(residuals))
     if not len(finite):
-        raise DataError("df", expected="a finite forecast", received="none", hint="Choose another model.")
-    steps, rows, residuals = backtest.rows.steps[finite], backtest.rows.take(finite), residuals[finite]
+        raise DataError(
+            "df", expected="a finite forecast", received="none", hint="Choose another model."
+        )
+    steps = backtest.rows.steps[finite]
+    rows = backtest.rows.take(finite)
+    residuals = residuals[finite]
     series = rows.groups(*rows.series)
     label = "truth − forecast" + (f" [{unit}]" if unit else "")
     if len(series) > 1:
@@ -80,12 +90,22 @@ def _over_time(ax: Axes, stamps: Array, residuals: Array, label: str) -> None:
 
 
 def _distribution(ax: Axes, residuals: Array, label: str) -> None:
-    low, high = np.quantile(residuals, [0.005, 0.995]) if len(residuals) > 200 else (residuals.min(), residuals.max())
+    low, high = (
+        np.quantile(residuals, [0.005, 0.995])
+        if len(residuals) > 200
+        else (residuals.min(), residuals.max())
+    )
     # The outermost bins include larger errors, so that outliers do not compress the others.
     bins = min(40, max(5, round(len(residuals) ** 0.5))) if high > low else 1
     ax.hist(np.clip(residuals, low, high), bins=bins, color=style.tint(style.MODELS[0], 0.6))
     ax.axvline(0, color=style.GUIDE, linewidth=1.0)
-    ax.axvline(float(residuals.mean()), color=style.TRUTH, linewidth=1.4, linestyle="--", label="mean error")
+    ax.axvline(
+        float(residuals.mean()),
+        color=style.TRUTH,
+        linewidth=1.4,
+        linestyle="--",
+        label="mean error",
+    )
     ax.set(title="distribution", xlabel=label, ylabel="forecasts")
     ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
 
@@ -94,9 +114,15 @@ def _by_step(ax: Axes, steps: Array, residuals: Array, label: str) -> None:
     from pandas import Series
 
     by_step = Series(residuals).groupby(steps).quantile(np.array([0.1, 0.5, 0.9])).unstack()
-    unique, (low, middle, high) = by_step.index.to_numpy(), by_step.to_numpy().T
+    unique = by_step.index.to_numpy()
+    (low, middle, high) = by_step.to_numpy().T
     ax.fill_between(
-        unique, low, high, color=style.tint(style.MODELS[0], 0.3), linewidth=0, label="middle 80 % of errors"
+        unique,
+        low,
+        high,
+        color=style.tint(style.MODELS[0], 0.3),
+        linewidth=0,
+        label="middle 80 % of errors",
     )
     style.line(ax, unique, middle, "median error", (style.MODELS[0], ".", "-"))
     ax.axhline(0, color=style.GUIDE, linewidth=1.0)
@@ -113,14 +139,19 @@ def _autocorrelation(ax: Axes, residuals: Array, steps: Array, windows: Array) -
     ax.set_ylim(min(-0.3, np.nanmin(values, initial=0.0) - 0.05), 1.05)
     ax.set_xlim(0.4, max(len(values), 2) + 0.6)
     style.step_axis(ax, 8)
-    ax.set(title="autocorrelation within a window", xlabel="distance in steps", ylabel="correlation of errors")
+    ax.set(
+        title="autocorrelation within a window",
+        xlabel="distance in steps",
+        ylabel="correlation of errors",
+    )
 
 
 def autocorrelation(residuals: Array, steps: Array, windows: Array) -> Array:
     """Return the correlation of errors with those of later steps in the same window, over all windows.
 
-    `Σ e_h e_{h+k} / √(Σ e_h² Σ e_{h+k}²)` over all pairs of steps of a window with the distance `k`. It is centred at
-    zero, not at the mean, because a forecast that is always too low has the same error at each step.
+    `Σ e_h e_{h+k} / √(Σ e_h² Σ e_{h+k}²)` over all pairs of steps of a window with the distance
+    `k`. It is centred at zero, not at the mean, because a forecast that is always too low has the
+    same error at each step.
 
     Args:
         residuals: Errors, `[rows]`.
@@ -138,7 +169,8 @@ def autocorrelation(residuals: Array, steps: Array, windows: Array) -> Array:
     table[windows, steps - 1] = residuals
     correlations = np.full(min(_MOST_LAGS, table.shape[1] - 1), np.nan)
     for lag in range(1, len(correlations) + 1):
-        here, later = table[:, :-lag], table[:, lag:]
+        here = table[:, :-lag]
+        later = table[:, lag:]
         both = ~(np.isnan(here) | np.isnan(later))
         size = np.sqrt((here[both] ** 2).sum() * (later[both] ** 2).sum())
         if size > 0:

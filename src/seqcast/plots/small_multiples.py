@@ -32,12 +32,15 @@ def read_pair(df: Any, forecast_df: Any, columns: Columns | None) -> tuple[Frame
         forecast_df: The forecasts.
         columns: Names of the columns of both frames.
     """
-    history, forecast = FrameRows("df", df, columns), FrameRows("forecast_df", forecast_df, columns)
+    history = FrameRows("df", df, columns)
+    forecast = FrameRows("forecast_df", forecast_df, columns)
     history.need(history.columns.value, *((TARGET,) if forecast.has(TARGET) else ()))
     history.numbers(history.columns.value)
     stamps = [rows.times(rows.columns.ds) for rows in (history, forecast)]
     if (stamps[0].dtype.kind == "M") != (stamps[1].dtype.kind == "M"):
-        raise forecast.wrong_type(forecast.columns.ds, f"stamps like those of df, {stamps[0].dtype}")
+        raise forecast.wrong_type(
+            forecast.columns.ds, f"stamps like those of df, {stamps[0].dtype}"
+        )
     return history, forecast
 
 
@@ -73,7 +76,10 @@ def _first(drawn: Sequence[Any], total: int) -> str | None:
 def _label(grid: Any, columns: Columns, ylabel: str | None) -> None:
     """Label the axes, once for all panels."""
     default = Columns()
-    grid.supylabel(style.plain(ylabel or ("value" if columns.value == default.y else columns.value)), fontsize=10)
+    grid.supylabel(
+        style.plain(ylabel or ("value" if columns.value == default.y else columns.value)),
+        fontsize=10,
+    )
     grid.supxlabel(style.plain("time" if columns.ds == default.ds else columns.ds), fontsize=10)
 
 
@@ -90,8 +96,9 @@ def forecast_frame(
 ) -> Figure:
     """Draw series of a long frame with their forecasts, a panel for each series.
 
-    A forecast frame with a `cutoff` column is a backtest, whose cutoffs are marked. A column `y` is drawn as the truth,
-    and columns such as `seqcast-lo-80` and `seqcast-hi-80` as a band around `seqcast`.
+    A forecast frame with a `cutoff` column is a backtest, whose cutoffs are marked. A column `y` is
+    drawn as the truth, and columns such as `seqcast-lo-80` and `seqcast-hi-80` as a band around
+    `seqcast`.
 
     Args:
         df: The history, pandas or Polars; one row a series and time, in any order.
@@ -99,8 +106,10 @@ def forecast_frame(
         columns: Names of the columns.
         models: Columns to draw; `None` draws all except interval bounds.
         max_series: Most panels: the first series of `forecast_df`.
-        last: Values of history before the first forecast; `None` draws twice the forecasts' length, at least 30.
-        ylabel: Name of the values, with their unit; `None` writes the name of the column, unless it is `y`.
+        last: Values of history before the first forecast; `None` draws twice the forecasts' length,
+            at least 30.
+        ylabel: Name of the values, with their unit; `None` writes the name of the column, unless it
+            is `y`.
 
     Returns:
         The figure.
@@ -124,14 +133,26 @@ def forecast_frame(
     figure, grid, axes = style.new_panels(len(drawn), 2, 5.6, 2.3)
     for ax, name in zip(axes, drawn, strict=True):
         before, after = (_series_columns(rows, name) for rows in (history, forecast))
-        _forecasts(ax, before, after, {model: forecast.bounds(model) for model in models}, forecast.columns.value, last)
+        _forecasts(
+            ax,
+            before,
+            after,
+            {model: forecast.bounds(model) for model in models},
+            forecast.columns.value,
+            last,
+        )
         ax.set_title(style.plain(style.short(str(name), 60)))
     _label(grid, forecast.columns, ylabel)
     return style.finish(figure, _first(drawn, len(names)))
 
 
 def _forecasts(
-    ax: Axes, history: SeriesColumns, forecast: SeriesColumns, models: Mapping[str, Bounds], y: str, last: int | None
+    ax: Axes,
+    history: SeriesColumns,
+    forecast: SeriesColumns,
+    models: Mapping[str, Bounds],
+    y: str,
+    last: int | None,
 ) -> None:
     """Draw a series and the forecasts of several models from each cutoff."""
     least = max(30, 2 * len(np.unique(forecast[""])))
@@ -140,19 +161,33 @@ def _forecasts(
     for cutoff in np.unique(cutoffs):
         window = {name: column[cutoffs == cutoff] for name, column in forecast.items()}
         for number, (model, bounds) in enumerate(models.items()):
-            style.line(ax, window[""], window[model], style.spoken(model), style.model_style(number), crowd=crowd)
+            style.line(
+                ax,
+                window[""],
+                window[model],
+                style.spoken(model),
+                style.model_style(number),
+                crowd=crowd,
+            )
             _bands(ax, window, model, bounds, style.MODELS[number % len(style.MODELS)])
         style.guide(ax, cutoff, "cutoff")
     style.time_axis(ax, forecast[""])
 
 
 def _observed(
-    ax: Axes, history: SeriesColumns, forecast: SeriesColumns, y: str, *, count: int, small: bool = False
+    ax: Axes,
+    history: SeriesColumns,
+    forecast: SeriesColumns,
+    y: str,
+    *,
+    count: int,
+    small: bool = False,
 ) -> tuple[int, Any]:
     """Draw the values before a forecast, at most `count`, and the truth.
 
     Returns:
-        The number of points in the panel, and the last time stamp before the forecast, the cutoff if there is no other.
+        The number of points in the panel, and the last time stamp before the forecast, the cutoff
+        if there is no other.
     """
     stamps = history[""]
     steps, places = np.unique(forecast[""], return_index=True)
@@ -169,10 +204,19 @@ def _observed(
 def _bands(ax: Axes, window: SeriesColumns, model: str, bounds: Bounds, colour: str) -> None:
     """Draw the intervals of a model over each other, the widest first, which has the legend for all."""
     levels = [level_text(level) for level in bounds]
-    label = style.plain(f"{style.spoken(model)}, {' and '.join(levels)} % interval{'s' * (len(levels) > 1)}")
+    label = style.plain(
+        f"{style.spoken(model)}, {' and '.join(levels)} % interval{'s' * (len(levels) > 1)}"
+    )
     for below, above in reversed(list(bounds.values())):
         ax.fill_between(
-            window[""], window[below], window[above], color=colour, alpha=0.18, linewidth=0, zorder=1, label=label
+            window[""],
+            window[below],
+            window[above],
+            color=colour,
+            alpha=0.18,
+            linewidth=0,
+            zorder=1,
+            label=label,
         )
         label = "_nolegend_"
 
@@ -196,13 +240,16 @@ def forecast_fans(
 
     Args:
         df: The history, pandas or Polars; one row a series and time, in any order.
-        forecast_df: Forecasts of the same kind, with bounds such as `seqcast-lo-80` and `seqcast-hi-80`.
+        forecast_df: Forecasts of the same kind, with bounds such as `seqcast-lo-80` and
+            `seqcast-hi-80`.
         model: The forecast's column; `None` takes the first one with intervals, or else the first.
         level: Levels to draw, in per cent; `None` draws all.
         max_series: Most panels: the first series of `forecast_df`.
-        last: Values of history before the forecast; `None` draws three times the forecast's length, at least 20.
+        last: Values of history before the forecast; `None` draws three times the forecast's length,
+            at least 20.
         columns: Names of the columns.
-        ylabel: Name of the values, with their unit; `None` writes the name of the column, unless it is `y`.
+        ylabel: Name of the values, with their unit; `None` writes the name of the column, unless it
+            is `y`.
         title: Title of the figure; `None` gives the number of series, if not all are shown.
 
     Returns:
@@ -248,33 +295,53 @@ def main_model(forecast: FrameRows, model: str | None) -> str:
 
 
 def _fan(
-    ax: Axes, history: SeriesColumns, forecast: SeriesColumns, model: str, bounds: Bounds, y: str, last: int | None
+    ax: Axes,
+    history: SeriesColumns,
+    forecast: SeriesColumns,
+    model: str,
+    bounds: Bounds,
+    y: str,
+    last: int | None,
 ) -> None:
     """Draw a series and one model's forecast from the last cutoff, the wider intervals behind."""
     if CUTOFF in forecast:
         latest = forecast[CUTOFF] == forecast[CUTOFF].max()
         forecast = {name: column[latest] for name, column in forecast.items()}
     steps = forecast[""]
-    crowd, before = _observed(ax, history, forecast, y, count=last or max(20, 3 * len(steps)), small=True)
+    crowd, before = _observed(
+        ax, history, forecast, y, count=last or max(20, 3 * len(steps)), small=True
+    )
     style.line(ax, steps, forecast[model], style.spoken(model), style.model_style(0), crowd=crowd)
     shares = np.linspace(0.45, 0.15, len(bounds)) if len(bounds) > 1 else [0.3]
-    for depth, ((each, (below, above)), share) in enumerate(zip(bounds.items(), shares, strict=False)):
-        label, colour = f"{level_text(each)} % interval", style.tint(style.MODELS[0], float(share))
+    for depth, ((each, (below, above)), share) in enumerate(
+        zip(bounds.items(), shares, strict=False)
+    ):
+        label = f"{level_text(each)} % interval"
+        colour = style.tint(style.MODELS[0], float(share))
         ax.fill_between(
-            steps, forecast[below], forecast[above], color=colour, linewidth=0, zorder=0.9 - 0.01 * depth, label=label
+            steps,
+            forecast[below],
+            forecast[above],
+            color=colour,
+            linewidth=0,
+            zorder=0.9 - 0.01 * depth,
+            label=label,
         )
     style.guide(ax, forecast[CUTOFF][0] if CUTOFF in forecast else before, "cutoff")
     style.time_axis(ax, steps, most=5)
 
 
 @matplotlib.rc_context(style.STYLE)
-def history_frame(description: Description, *, max_series: int = 8, ylabel: str | None = None) -> Figure:
+def history_frame(
+    description: Description, *, max_series: int = 8, ylabel: str | None = None
+) -> Figure:
     """Draw series with their gaps and outliers, a panel for each series.
 
     Args:
         description: The result of `seqcast.data.describe`.
         max_series: Most panels: the first series.
-        ylabel: Name of the values, with their unit; `None` writes the name of the column, unless it is `y`.
+        ylabel: Name of the values, with their unit; `None` writes the name of the column, unless it
+            is `y`.
 
     Returns:
         The figure.
@@ -288,16 +355,23 @@ def history_frame(description: Description, *, max_series: int = 8, ylabel: str 
         'series: 40 rows, trend 1.00, season 0.00'
     """
     _check_sizes(max_series, None)
-    frame, facts = description.frame, description.series
+    frame = description.frame
+    facts = description.series
     drawn = facts[:max_series]
     figure, grid, axes = style.new_panels(len(drawn), 2, 5.6, 2.3)
     for number, ax in enumerate(axes):
         target, place = divmod(number, len(frame.source.ids))
         rows = slice(int(frame.source.starts[place]), int(frame.source.ends[place]))
         stamps = frame.stamps[rows]
-        when = stamps.to_numpy() if stamps.dtype.kind in "iu" else stamps.tz_localize(None).to_numpy()
+        when = (
+            stamps.to_numpy() if stamps.dtype.kind in "iu" else stamps.tz_localize(None).to_numpy()
+        )
         _gaps_and_outliers(ax, when, frame.targets[rows, target])
-        season = f", season {drawn[number].season:.2f}" if drawn[number].season == drawn[number].season else ""
+        season = (
+            f", season {drawn[number].season:.2f}"
+            if drawn[number].season == drawn[number].season
+            else ""
+        )
         title = f"{drawn[number].name}: {drawn[number].rows} rows, trend {drawn[number].trend:.2f}{season}"
         ax.set_title(style.plain(style.short(title, 60)))
     _label(grid, frame.schema.columns, ylabel)
@@ -306,19 +380,28 @@ def history_frame(description: Description, *, max_series: int = 8, ylabel: str 
 
 def _gaps_and_outliers(ax: Axes, when: Array, values: Array) -> None:
     ax.plot(when, values, color=style.PAST, linewidth=1.1, label="values")
-    missing, outliers = np.isnan(values), is_outlier(values)
+    missing = np.isnan(values)
+    outliers = is_outlier(values)
     if missing.any():
         low = np.full(int(missing.sum()), 0.0 if missing.all() else np.nanmin(values))
         ax.plot(when[missing], low, "|", color=style.MODELS[4], markersize=9, label="missing")
     if outliers.any():
         label = "far from the rest"
         ax.plot(
-            when[outliers], values[outliers], "o", color=style.MODELS[0], markersize=5, fillstyle="none", label=label
+            when[outliers],
+            values[outliers],
+            "o",
+            color=style.MODELS[0],
+            markersize=5,
+            fillstyle="none",
+            label=label,
         )
     style.time_axis(ax, when)
 
 
-SCORE, ANOMALY, TRAINED = "score", "anomaly", "trained_on"
+SCORE = "score"
+ANOMALY = "anomaly"
+TRAINED = "trained_on"
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -337,7 +420,8 @@ def anomaly_frame(
         columns: Names of the columns.
         max_series: Most panels.
         last: Rows of each series to draw, the last ones; `None` draws all.
-        ylabel: Name of the values, with their unit; `None` writes the name of the column, unless it is `y`.
+        ylabel: Name of the values, with their unit; `None` writes the name of the column, unless it
+            is `y`.
 
     Returns:
         The figure.
@@ -370,8 +454,11 @@ def anomaly_frame(
     figure, grid, axes = style.new_panels(len(drawn), 1, 11.0, 2.5, margins=(0.0, 0.5))
     for ax, name in zip(axes, drawn, strict=True):
         arrays = _series_columns(rows, name)
-        count, outside = len(arrays[SCORE]), int(arrays[ANOMALY].sum())
-        ax.set_title(style.plain(f"{style.short(str(name), 60)}: {outside} of {count} rows outside"))
+        count = len(arrays[SCORE])
+        outside = int(arrays[ANOMALY].sum())
+        ax.set_title(
+            style.plain(f"{style.short(str(name), 60)}: {outside} of {count} rows outside")
+        )
         newest = {column: values[-(last or count) :] for column, values in arrays.items()}
         _judged(ax, newest, rows.columns.value, model, bounds)
     _label(grid, rows.columns, ylabel)
@@ -380,12 +467,18 @@ def anomaly_frame(
 
 
 def _judged(ax: Axes, series: SeriesColumns, y: str, model: str, bounds: Bounds) -> None:
-    when, values, name = series[""], series[y], style.spoken(model)
+    when = series[""]
+    values = series[y]
+    name = style.spoken(model)
     level, (below, above) = list(bounds.items())[-1]
     label = style.plain(f"{name}, {level_text(level)} % interval")
     shade = style.tint(style.MODELS[4], 0.35)
-    ax.fill_between(when, series[below], series[above], color=shade, linewidth=0, zorder=1, label=label)
-    ax.plot(when, series[model], color=style.MODELS[4], linewidth=1.0, zorder=2, label=style.plain(name))
+    ax.fill_between(
+        when, series[below], series[above], color=shade, linewidth=0, zorder=1, label=label
+    )
+    ax.plot(
+        when, series[model], color=style.MODELS[4], linewidth=1.0, zorder=2, label=style.plain(name)
+    )
     ax.plot(when, values, color=style.PAST, linewidth=1.0, zorder=3, label="values")
     outside = series[ANOMALY]
     (rings,) = ax.plot(when[outside], values[outside], "o", markersize=6, zorder=4, label="outside")
@@ -398,7 +491,11 @@ def _judged(ax: Axes, series: SeriesColumns, y: str, model: str, bounds: Bounds)
 
 @matplotlib.rc_context(style.STYLE)
 def family_chart(
-    *, length: int = 144, season_length: int = 12, seed: int = 0, title: str | None = "Families of synthetic series"
+    *,
+    length: int = 144,
+    season_length: int = 12,
+    seed: int = 0,
+    title: str | None = "Families of synthetic series",
 ) -> Figure:
     """Draw three series of each family in `seqcast.data.synthetic`.
 
@@ -420,9 +517,12 @@ def family_chart(
     figure, grid, axes = style.new_panels(len(FAMILIES), 3, 3.4, 1.9, margins=(0.0, 0.6))
     for ax, name in zip(axes, FAMILIES, strict=True):
         values = synthetic_series(name, 3, length, season_length=season_length, seed=seed)
-        low, high = values.min(axis=1, keepdims=True), values.max(axis=1, keepdims=True)
+        low = values.min(axis=1, keepdims=True)
+        high = values.max(axis=1, keepdims=True)
         for row, curve in enumerate((values - low) / np.maximum(high - low, 1e-9)):
-            ax.plot(np.arange(length), curve + 1.2 * (2 - row), color=style.MODELS[row], linewidth=0.9)
+            ax.plot(
+                np.arange(length), curve + 1.2 * (2 - row), color=style.MODELS[row], linewidth=0.9
+            )
         ax.set_title(name.replace("_", " "))
         ax.set_yticks([])
     grid.supxlabel(f"step, of {season_length} a season", fontsize=10)

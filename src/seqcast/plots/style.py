@@ -30,14 +30,21 @@ LineStyle = tuple[str, str, Any]
 PAST_LINE: LineStyle = (PAST, ".", "-")
 TRUTH_LINE: LineStyle = (TRUTH, "o", "-")
 # Colour maps of numbers, which colour-blind readers can distinguish; the second one is circular.
-COLOURS, CIRCLE = "viridis", "twilight_shifted"
+COLOURS = "viridis"
+CIRCLE = "twilight_shifted"
 SUFFIXES = ("pdf", "png", "svg")
 
 _LONGEST = 200  # letters of a text; matplotlib needs seconds for thousands
 _MOST_MARKERS = 60  # points of a line; more would overlap
 _NARROWEST = 5.5  # inches of a figure, for its legend
 # Ticks are created when they are drawn, under the user's style.
-_TICKS: Any = {"labelsize": 9, "color": GUIDE, "labelcolor": "black", "grid_color": "#DDDDDD", "grid_linewidth": 0.6}
+_TICKS: Any = {
+    "labelsize": 9,
+    "color": GUIDE,
+    "labelcolor": "black",
+    "grid_color": "#DDDDDD",
+    "grid_linewidth": 0.6,
+}
 STYLE: Any = {
     "font.size": 10,
     "axes.titlesize": 10,
@@ -99,7 +106,13 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def new_panels(
-    count: int, across: int, width: float, height: float, *, margins: tuple[float, float] = (0.5, 0.6), **options: Any
+    count: int,
+    across: int,
+    width: float,
+    height: float,
+    *,
+    margins: tuple[float, float] = (0.5, 0.6),
+    **options: Any,
 ) -> tuple[Figure, Any, list[Axes]]:
     """Return a figure of several panels, the subfigure that contains them, and their axes.
 
@@ -120,7 +133,9 @@ def new_panels(
     axes = list(grid.subplots(down, across, squeeze=False, **options).flat)
     for ax in axes[count:]:
         ax.remove()
-    for ax in axes[max(0, count - across) : count]:  # the last panel of each column, also above an empty place
+    for ax in axes[
+        max(0, count - across) : count
+    ]:  # the last panel of each column, also above an empty place
         ax.tick_params(labelbottom=True)
     return figure, grid, axes[:count]
 
@@ -137,11 +152,18 @@ def named_arrays(where: str, values: Mapping[str, Any], rank: int) -> dict[str, 
         DataError: There is no array, or one has another number of axes.
     """
     if not values:
-        raise DataError(where, expected="at least one array, by name", received="none", hint="Give a dict of arrays.")
+        raise DataError(
+            where,
+            expected="at least one array, by name",
+            received="none",
+            hint="Give a dict of arrays.",
+        )
     return {name: as_array(f"{where}[{name!r}]", each, (rank,)) for name, each in values.items()}
 
 
-def line(ax: Axes, x: Array, y: Array, label: str, style: LineStyle, *, crowd: int | None = None) -> None:
+def line(
+    ax: Axes, x: Array, y: Array, label: str, style: LineStyle, *, crowd: int | None = None
+) -> None:
     """Draw a line, with markers unless there are too many points.
 
     Args:
@@ -154,7 +176,16 @@ def line(ax: Axes, x: Array, y: Array, label: str, style: LineStyle, *, crowd: i
     """
     colour, marker, dash = style
     markers = marker if (crowd or len(x)) <= _MOST_MARKERS else "none"
-    ax.plot(x, y, label=plain(label), color=colour, linestyle=dash, linewidth=1.4, marker=markers, markersize=4)
+    ax.plot(
+        x,
+        y,
+        label=plain(label),
+        color=colour,
+        linestyle=dash,
+        linewidth=1.4,
+        marker=markers,
+        markersize=4,
+    )
 
 
 def guide(ax: Axes, x: float, label: str) -> None:
@@ -175,7 +206,11 @@ def model_style(number: int) -> LineStyle:
         number: Number of the model, from 0.
     """
     turn = number // len(MODELS)
-    return MODELS[number % len(MODELS)], MARKERS[(number + turn) % len(MARKERS)], DASHES[(number + turn) % len(DASHES)]
+    return (
+        MODELS[number % len(MODELS)],
+        MARKERS[(number + turn) % len(MARKERS)],
+        DASHES[(number + turn) % len(DASHES)],
+    )
 
 
 def finish(figure: Figure, title: str | None) -> Figure:
@@ -190,7 +225,9 @@ def finish(figure: Figure, title: str | None) -> Figure:
     legend: dict[str, Any] = {}
     for ax in figure.axes:
         ax.tick_params(which="both", **_TICKS)
-        legend.update({label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)})
+        legend.update(
+            {label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+        )
     if not legend:
         return figure
     longest = max(map(len, legend))
@@ -215,7 +252,9 @@ def plain(text: str) -> str:
     Args:
         text: The text.
     """
-    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in short(text, _LONGEST))
+    shown = "".join(
+        letter if letter.isprintable() else "\ufffd" for letter in short(text, _LONGEST)
+    )
     escaped = shown.replace("$", r"\$")
     return f" {escaped}" if escaped.startswith("_") else escaped
 

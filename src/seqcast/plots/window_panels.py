@@ -62,15 +62,24 @@ def forecast_panels(
     check_int("columns", columns)
     if titles is not None and len(titles) != count:
         expected = f"{count}, one a panel"
-        raise SpecError("titles", expected=expected, received=str(len(titles)), hint="Give one a window, or None.")
+        raise SpecError(
+            "titles",
+            expected=expected,
+            received=str(len(titles)),
+            hint="Give one a window, or None.",
+        )
     if trained_horizon is not None:
         check_int("trained_horizon", trained_horizon)
-    figure, grid, axes = style.new_panels(count, columns, 2.6, 2.1, margins=(0.5, 0.95), sharex=True)
+    figure, grid, axes = style.new_panels(
+        count, columns, 2.6, 2.1, margins=(0.5, 0.95), sharex=True
+    )
     for i, ax in enumerate(axes):
         style.line(ax, np.arange(1 - before.shape[1], 1), before[i], "past", style.PAST_LINE)
         if actual is not None:
             style.line(ax, np.arange(1, actual.shape[1] + 1), actual[i], "truth", style.TRUTH_LINE)
-        style.line(ax, np.arange(1, written.shape[1] + 1), written[i], "forecast", style.model_style(0))
+        style.line(
+            ax, np.arange(1, written.shape[1] + 1), written[i], "forecast", style.model_style(0)
+        )
         ax.axvline(0, color=style.GUIDE, linewidth=1.2, label="now", zorder=1)
         if trained_horizon is not None:
             style.guide(ax, trained_horizon, "trained horizon")
@@ -90,7 +99,9 @@ def _windows(where: str, values: Any, count: int | None = None) -> Array:
         raise DataError(where, expected=expected, received=f"shape {array.shape}", hint=hint)
     if count is not None and len(array) != count:
         expected = f"{count} windows, as in past"
-        raise DataError(where, expected=expected, received=str(len(array)), hint="Give one row a window.")
+        raise DataError(
+            where, expected=expected, received=str(len(array)), hint="Give one row a window."
+        )
     return array.reshape(array.shape[:2])
 
 
@@ -108,7 +119,8 @@ def similar_windows(
 
     Args:
         windows: The past of each window, or its last steps, `[N, T]`.
-        similar: Numbers of the neighbours, nearest first, by the number of the window, as from `nearest`.
+        similar: Numbers of the neighbours, nearest first, by the number of the window, as from
+            `nearest`.
         names: Names of the windows, `[N]`, for the titles of panels.
         xlabel: Name of a step.
         ylabel: Name of the values, with their unit.
@@ -127,16 +139,31 @@ def similar_windows(
     """
     values = as_array("windows", windows, (2,))
     numbers = range(-len(values), len(values))
-    if not similar or not all(place in numbers for window, near in similar.items() for place in (window, *near)):
+    if not similar or not all(
+        place in numbers for window, near in similar.items() for place in (window, *near)
+    ):
         expected = f"numbers of some of the {len(values)} windows"
         raise DataError("similar", expected=expected, received=repr(similar), hint="From 0.")
-    words = [f"window {place}" for place in range(len(values))] if names is None else [str(name) for name in names]
+    words = (
+        [f"window {place}" for place in range(len(values))]
+        if names is None
+        else [str(name) for name in names]
+    )
     steps = np.arange(1 - values.shape[1], 1)
-    figure, grid, axes = style.new_panels(len(similar), 1, 10.0, 2.0, margins=(0.0, 0.5), sharex=True)
+    figure, grid, axes = style.new_panels(
+        len(similar), 1, 10.0, 2.0, margins=(0.0, 0.5), sharex=True
+    )
     for ax, (window, near) in zip(axes, similar.items(), strict=True):
         for rank, place in enumerate(near):
             colour, _, dash = style.model_style(rank)
-            ax.plot(steps, values[place], color=colour, linestyle=dash, linewidth=1.0, label=f"nearest {rank + 1}")
+            ax.plot(
+                steps,
+                values[place],
+                color=colour,
+                linestyle=dash,
+                linewidth=1.0,
+                label=f"nearest {rank + 1}",
+            )
         ax.plot(steps, values[window], color=style.PAST, linewidth=1.8, label="the window")
         title_of_panel = f"{words[window]}; nearest: {', '.join(words[place] for place in near)}"
         ax.set_title(style.plain(title_of_panel), loc="left", fontsize=9)

@@ -1,6 +1,7 @@
 """Effects of covariates on series: a ridge regression in the past of each window, which trains nothing.
 
-A zero-shot model forecasts what the effects leave of a series; those of the known future are added to its forecast.
+A zero-shot model forecasts what the effects leave of a series; those of the known future are added
+to its forecast.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,13 +15,18 @@ from seqcast.data.windows import Origins, WindowReader, forward_fill
 from seqcast.runtime import Array, in_threads, one_blas_thread
 
 # Rows of a window that the regression reads, at most, and the rows after which one counts a half.
-ROWS, HALF_LIFE = 2048, 512
-# The pooled coefficients count as much as this number of rows; those of terms that are not pooled are zero.
+ROWS = 2048
+HALF_LIFE = 512
+# The pooled coefficients count as much as this number of rows; those of terms that are not pooled
+# are zero.
 POOLED_ROWS = 10.0
 # Series, evenly spread, from which coefficients are pooled.
 MOST_SERIES = 500
-# Waves of a season, and of the longer one, that are no effects of covariates; and the weight of their squares.
-WAVES, LONGER_WAVES, PENALTY = 12, 6, 0.1
+# Waves of a season, and of the longer one, that are no effects of covariates; and the weight of
+# their squares.
+WAVES = 12
+LONGER_WAVES = 6
+PENALTY = 0.1
 # Waves of a season with which covariates are multiplied.
 PHASES = 2
 # Covariates are clipped to this number of deviations, so that powers of rare values stay small.
@@ -39,14 +45,20 @@ def _waves(steps: Array, season_length: int, most: int) -> Array:
 def _season_means(values: Array, season_length: int) -> Array:
     """Return the mean over the season around each step, `[B, S, f]`; at both ends over the steps that exist."""
     sums = np.cumsum(np.pad(values, ((0, 0), (1, 0), (0, 0))), axis=1)
-    steps, half = np.arange(values.shape[1]), season_length // 2
-    low, high = np.maximum(steps - half, 0), np.minimum(steps + half + 1, len(steps))
+    steps = np.arange(values.shape[1])
+    half = season_length // 2
+    low = np.maximum(steps - half, 0)
+    high = np.minimum(steps + half + 1, len(steps))
     return np.asarray((sums[:, high] - sums[:, low]) / (high - low)[:, None])
 
 
 def _season_deviations(values: Array, season: int) -> Array:
     """Return the deviation within the season around each step, `[B, S, f]`."""
-    return np.asarray(np.sqrt(np.maximum(_season_means(values**2, season) - _season_means(values, season) ** 2, 0.0)))
+    return np.asarray(
+        np.sqrt(
+            np.maximum(_season_means(values**2, season) - _season_means(values, season) ** 2, 0.0)
+        )
+    )
 
 
 def _earlier(values: Array, steps: int) -> Array:
@@ -76,15 +88,21 @@ class Term:
 
 
 VALUE = Term(lambda values, _: values, of_flags=True)
-SQUARE, CUBE = Term(lambda values, _: values**2), Term(lambda values, _: values**3)
+SQUARE = Term(lambda values, _: values**2)
+CUBE = Term(lambda values, _: values**3)
 # The change over an eighth of a season: three hours of a day.
 CHANGE = Term(lambda values, season: values - _earlier(values, max(1, season // 8)))
-MEAN, DEVIATION = Term(_season_means), Term(_season_deviations)
+MEAN = Term(_season_means)
+DEVIATION = Term(_season_deviations)
 MEAN_BEFORE = Term(lambda values, season: _earlier(_season_means(values, season), season))
 # Windows begin anywhere in a season, so coefficients of phases belong to one window.
 PHASE = Term(_times_phases, of_flags=True, pooled=False)
-MEAN_PHASE = Term(lambda values, season: _times_phases(_season_means(values, season), season), pooled=False)
-DEVIATION_PHASE = Term(lambda values, season: _times_phases(_season_deviations(values, season), season), pooled=False)
+MEAN_PHASE = Term(
+    lambda values, season: _times_phases(_season_means(values, season), season), pooled=False
+)
+DEVIATION_PHASE = Term(
+    lambda values, season: _times_phases(_season_deviations(values, season), season), pooled=False
+)
 
 FORMS: Mapping[str, tuple[Term, ...]] = {
     "curved": (VALUE, SQUARE, CUBE, PHASE, CHANGE),
@@ -101,8 +119,9 @@ class Regression:
     .. math:: \hat\beta = \operatorname{argmin}_\beta \min_\gamma \sum_t w_t (y_t - n_t' \gamma - g_t' \beta)^2
         + \tfrac{1}{10} |\gamma|^2 + 10 \sum_j v_j (\beta_j - \bar\beta_j)^2
 
-    Terms `g` of the covariates have coefficients; level, trend and seasons `n` have nuisance ones. Weights `w` fall to
-    a half in 512 rows. The pooled coefficients count as ten rows, where `v` are the mean squares of the terms.
+    Terms `g` of the covariates have coefficients; level, trend and seasons `n` have nuisance ones.
+    Weights `w` fall to a half in 512 rows. The pooled coefficients count as ten rows, where `v` are
+    the mean squares of the terms.
 
     Args:
         form: Key of its terms in `FORMS`.
@@ -111,7 +130,8 @@ class Regression:
         pooled: Pooled coefficients of each target, `[D, g]`.
         squares: Mean squares of the terms, `[g]`.
 
-    Source: Frisch and Waugh 1933, Partial time regressions as compared with individual trends, Econometrica 1(4), for
+    Source: Frisch and Waugh 1933, Partial time regressions as compared with individual trends,
+        Econometrica 1(4), for
     the nuisance; Lindley and Smith 1972, Bayes estimates for the linear model, for the pooling.
     """
 
@@ -142,12 +162,18 @@ class Regression:
         for piece in self._pieces(covariates, values.shape[2]):
             terms = self._terms(covariates[piece])
             known = ~np.isnan(values[piece]).all(axis=2)
-            squares, rows = squares + np.einsum("bt,btg->g", known, terms**2), rows + known.sum()
+            squares = squares + np.einsum("bt,btg->g", known, terms**2)
+            rows = rows + known.sum()
             own = _normal_equations(terms, values[piece], self.season_length)
-            moments, products = moments + own[0].sum(axis=0), products + own[1].sum(axis=0)
+            moments = moments + own[0].sum(axis=0)
+            products = products + own[1].sum(axis=0)
         squares = squares / np.maximum(rows, 1) + 1e-9
-        pooled = np.linalg.solve(moments + POOLED_ROWS * np.diag(squares), products[..., None])[..., 0]
-        of_window = np.repeat([not each.pooled for each in FORMS[self.form]], [len(each) for each in self._owners])
+        pooled = np.linalg.solve(moments + POOLED_ROWS * np.diag(squares), products[..., None])[
+            ..., 0
+        ]
+        of_window = np.repeat(
+            [not each.pooled for each in FORMS[self.form]], [len(each) for each in self._owners]
+        )
         return replace(self, pooled=np.where(of_window, 0.0, pooled), squares=squares)
 
     def of(self, values: Array, covariates: Array) -> Array:
@@ -157,22 +183,32 @@ class Regression:
             values: Their known values in scaled units, `[B, T, D]`; NaN is missing.
             covariates: Their covariates, encoded, `[B, T + H, f]`; NaN is missing.
         """
-        return self._by_piece(values, covariates, lambda terms, weights: terms @ weights.swapaxes(1, 2))
+        return self._by_piece(
+            values, covariates, lambda terms, weights: terms @ weights.swapaxes(1, 2)
+        )
 
     def by_feature(self, values: Array, covariates: Array) -> Array:
         """Return the effect of each feature on each step of the horizon, `[B, H, D, f]`; arguments as for `of`."""
-        steps, owners = values.shape[1], np.eye(len(self.numbers))[np.concatenate(self._owners)]
+        steps = values.shape[1]
+        owners = np.eye(len(self.numbers))[np.concatenate(self._owners)]
         return self._by_piece(
-            values, covariates, lambda terms, weights: terms[:, steps:, None] * weights[:, None] @ owners
+            values,
+            covariates,
+            lambda terms, weights: terms[:, steps:, None] * weights[:, None] @ owners,
         )
 
-    def _by_piece(self, values: Array, covariates: Array, result: Callable[[Array, Array], Array]) -> Array:
+    def _by_piece(
+        self, values: Array, covariates: Array, result: Callable[[Array, Array], Array]
+    ) -> Array:
         """Return a result of terms `[b, S, g]` and coefficients `[b, D, g]` of windows, piece by piece in threads."""
-        known, prior = slice(max(0, values.shape[1] - ROWS), values.shape[1]), POOLED_ROWS * self.squares
+        known = slice(max(0, values.shape[1] - ROWS), values.shape[1])
+        prior = POOLED_ROWS * self.squares
 
         def solved(piece: slice) -> Array:
             terms = self._terms(covariates[piece])
-            moments, products = _normal_equations(terms[:, known], values[piece, known], self.season_length)
+            moments, products = _normal_equations(
+                terms[:, known], values[piece, known], self.season_length
+            )
             sides = (products + prior * self.pooled)[..., None]
             return result(terms, np.linalg.solve(moments + np.diag(prior), sides)[..., 0])
 
@@ -188,7 +224,9 @@ class Regression:
     def _terms(self, covariates: Array) -> Array:
         """Return the terms of windows, `[b, S, g]`."""
         values = np.clip(np.nan_to_num(forward_fill(covariates.astype(float))), -LARGEST, LARGEST)
-        terms = [term.of(values[:, :, self._read(term)], self.season_length) for term in FORMS[self.form]]
+        terms = [
+            term.of(values[:, :, self._read(term)], self.season_length) for term in FORMS[self.form]
+        ]
         return np.concatenate(terms, axis=2)
 
     def check(self, targets: int) -> None:
@@ -201,22 +239,32 @@ class Regression:
             ValueError: They do not.
         """
         if self.form not in FORMS or self.season_length < 1:
-            raise ValueError(f"a regression on {self.form!r} terms in seasons of {self.season_length}")
+            raise ValueError(
+                f"a regression on {self.form!r} terms in seasons of {self.season_length}"
+            )
         width = sum(map(len, self._owners))
-        sound = np.isfinite(self.pooled).all() and np.isfinite(self.squares).all() and (self.squares > 0).all()
+        sound = (
+            np.isfinite(self.pooled).all()
+            and np.isfinite(self.squares).all()
+            and (self.squares > 0).all()
+        )
         if self.pooled.shape != (targets, width) or self.squares.shape != (width,) or not sound:
             raise ValueError(f"coefficients of shape {self.pooled.shape} of {width} terms")
 
 
 def _normal_equations(terms: Array, values: Array, season_length: int) -> tuple[Array, Array]:
     """Return moments `[B, D, g, g]` and products with the values `[B, D, g]`, without what the nuisance explains."""
-    by_target, nuisance = values.astype(float).swapaxes(1, 2), _nuisance(terms.shape[1], season_length)
-    known, (steps, count) = ~np.isnan(by_target), nuisance.shape
+    by_target = values.astype(float).swapaxes(1, 2)
+    nuisance = _nuisance(terms.shape[1], season_length)
+    known = ~np.isnan(by_target)
+    (steps, count) = nuisance.shape
     weights = np.where(known, 0.5 ** (np.arange(steps)[::-1] / HALF_LIFE), 0.0)
     sums = (weights * np.nan_to_num(by_target)).sum(axis=2, keepdims=True)
     level = sums / np.maximum(weights.sum(axis=2, keepdims=True), 1e-9)
     parts = terms[:, None], np.where(known, by_target - level, 0.0)[..., None]
-    columns = np.concatenate([np.broadcast_to(part, (*known.shape, part.shape[-1])) for part in parts], axis=3)
+    columns = np.concatenate(
+        [np.broadcast_to(part, (*known.shape, part.shape[-1])) for part in parts], axis=3
+    )
     weighted = columns * weights[..., None]
     cross = nuisance.T @ weighted
     # Windows without gaps have the moments of the nuisance in common, which are most of the work.
@@ -229,7 +277,8 @@ def _normal_equations(terms: Array, values: Array, season_length: int) -> tuple[
 
 def _nuisance(steps: int, season_length: int) -> Array:
     """Return level, trend and seasons of a window, `[T, n]`."""
-    season, back = Season.of(season_length), np.arange(steps) - steps
+    season = Season.of(season_length)
+    back = np.arange(steps) - steps
     longer = season.longer if season.longer and steps >= 2 * season.longer else 1
     waves = _waves(back, season.length, WAVES), _waves(back, longer, LONGER_WAVES)
     return np.concatenate([np.ones((steps, 1)), back[:, None] / steps, *waves], axis=1)
@@ -244,7 +293,8 @@ def window_columns(reader: WindowReader, origins: Origins, count: int) -> tuple[
         count: Number of the features.
     """
     inputs = origins.inputs(replace(reader, observed=True))
-    targets, first = reader.targets.width, inputs["past"].shape[2] - reader.future
+    targets = reader.targets.width
+    first = inputs["past"].shape[2] - reader.future
     covariates = [inputs["past"][:, :, first : first + count], inputs["future"][:, :, :count]]
     return inputs["past"][:, :, :targets], np.concatenate(covariates, axis=1)
 
@@ -271,7 +321,9 @@ class CovariateEffects:
     regressions: tuple[Regression, ...]
 
     @classmethod
-    def learn(cls, reader: WindowReader, stops: Array, names: tuple[str, ...], season_length: int) -> Self:
+    def learn(
+        cls, reader: WindowReader, stops: Array, names: tuple[str, ...], season_length: int
+    ) -> Self:
         """Pool coefficients over the last training rows of series.
 
         Args:
@@ -282,9 +334,14 @@ class CovariateEffects:
         """
         series = np.unique(np.linspace(0, len(stops) - 1, min(len(stops), MOST_SERIES)).astype(int))
         near = reader.with_context(min(reader.context_length, ROWS, int(stops.max())))
-        values, covariates = window_columns(near, Origins.at_rows(series, stops[series], 1), len(names))
+        values, covariates = window_columns(
+            near, Origins.at_rows(series, stops[series], 1), len(names)
+        )
         covariates = covariates[:, :-1]
-        numbers = tuple(len(np.unique(column[~np.isnan(column)])) > 2 for column in np.moveaxis(covariates, 2, 0))
+        numbers = tuple(
+            len(np.unique(column[~np.isnan(column)])) > 2
+            for column in np.moveaxis(covariates, 2, 0)
+        )
         unknown = np.zeros((values.shape[2], 0)), np.zeros(0)
         blank = [Regression(form, numbers, season_length, *unknown) for form in FORMS]
         return cls(names, tuple(each.pool(values, covariates) for each in blank))
@@ -328,7 +385,11 @@ class CovariateEffects:
         Raises:
             ValueError: They do not fit.
         """
-        if self.names != names or not self.regressions or any(len(names) != len(r.numbers) for r in self.regressions):
+        if (
+            self.names != names
+            or not self.regressions
+            or any(len(names) != len(r.numbers) for r in self.regressions)
+        ):
             raise ValueError(f"effects of {self.names}, where there are {names}")
         for each in self.regressions:
             each.check(targets)

@@ -8,23 +8,35 @@ import numpy as np
 
 from seqcast.data.synthetic import Season
 from seqcast.data.windows import Batch, SeriesWindows, WindowReader
-from seqcast.pretrained.seasonal_inputs import CovariateSizes, add_covariates, column_names, seasonal_inputs
+from seqcast.pretrained.seasonal_inputs import (
+    CovariateSizes,
+    add_covariates,
+    column_names,
+    seasonal_inputs,
+)
 from seqcast.runtime import Array, begin, in_threads, threads
 from seqcast.specs import TrainingSpec
 
 # Steps in all for few windows and for many; in between, each window is seen about three times.
-LEAST_STEPS, MOST_STEPS, PASSES = 48, 240, 3
-BATCH_SIZE, EPOCHS = 64, 6
-# If another network learns from the data, half as many suffice: the loss is .5 % larger (docs/history.md).
-MOST_STEPS_SHARED, EPOCHS_SHARED = 120, 3
+LEAST_STEPS = 48
+MOST_STEPS = 240
+PASSES = 3
+BATCH_SIZE = 64
+EPOCHS = 6
+# If another network learns from the data, half as many suffice: the loss is .5 % larger
+# (docs/history.md).
+MOST_STEPS_SHARED = 120
+EPOCHS_SHARED = 3
 # Seasons of a training window, where series have them.
 SEASONS_READ = 3
 # Weights half-way between old and fine-tuned ones forecast better than either (docs/history.md).
 ROBUST_SHARE = 0.5
 # More validation windows would take longer than the training.
 MOST_VALIDATION_WINDOWS = 1_000
-# Most training windows that are read at once, about a hundred megabytes, and windows that a thread reads.
-MOST_AT_ONCE, READ_TOGETHER = 4_096, 128
+# Most training windows that are read at once, about a hundred megabytes, and windows that a thread
+# reads.
+MOST_AT_ONCE = 4_096
+READ_TOGETHER = 128
 
 
 def finetune_training(
@@ -39,7 +51,8 @@ def finetune_training(
     Args:
         windows: Number of training windows.
         changes: A spec, which is taken as it is, or the fields that differ.
-        covariates: Whether it has to learn what covariates mean, which takes a larger learning rate.
+        covariates: Whether it has to learn what covariates mean, which takes a larger learning
+            rate.
         shares_data: Whether another network learns from the data too.
 
     Example:
@@ -53,7 +66,8 @@ def finetune_training(
     most, epochs = (MOST_STEPS_SHARED, EPOCHS_SHARED) if short else (MOST_STEPS, EPOCHS)
     steps = int(np.clip(PASSES * windows / BATCH_SIZE, LEAST_STEPS, most))
     length = {"batch_size": BATCH_SIZE, "epochs": epochs, "steps_per_epoch": -(-steps // epochs)}
-    rate, stopping = 2e-3 if covariates else 5e-4, None if short else 2
+    rate = 2e-3 if covariates else 5e-4
+    stopping = None if short else 2
     usual = {**length, "learning_rate": rate, "early_stopping": stopping, "horizon_decay": 0.5}
     return TrainingSpec.from_dict({**TrainingSpec().to_dict(), **usual, **(changes or {})})
 
@@ -76,14 +90,16 @@ def limits(training: TrainingSpec | Mapping[str, Any] | None) -> dict[str, Any]:
 class SeasonalWindows(SeriesWindows):
     """Windows that slide along many series, each target by itself, in the units of the window.
 
-    Few windows, and those without a seed, which are the same in each epoch, are all read before the first batch, on all
+    Few windows, and those without a seed, which are the same in each epoch, are all read before the
+    first batch, on all
     cores: to read a window takes as long as to learn from it.
 
     Args:
         reader: The window reader, see `seasonal_reader`.
         horizon: Steps of future that windows have, `H`.
         season: The season of the series.
-        steps_forecast: Steps that the network writes, at least a horizon; those beyond it do not count.
+        steps_forecast: Steps that the network writes, at least a horizon; those beyond it do not
+            count.
         **options: As for `SeriesWindows`.
 
     Example:
@@ -98,10 +114,20 @@ class SeasonalWindows(SeriesWindows):
     """
 
     def __init__(
-        self, reader: WindowReader, horizon: int, *, season: Season, steps_forecast: int, **options: Any
+        self,
+        reader: WindowReader,
+        horizon: int,
+        *,
+        season: Season,
+        steps_forecast: int,
+        **options: Any,
     ) -> None:
         super().__init__(reader, horizon, each=reader.targets.width, **options)
-        self.season, self.steps_forecast, self.covariates = season, steps_forecast, CovariateSizes.of(reader)
+        self.season, self.steps_forecast, self.covariates = (
+            season,
+            steps_forecast,
+            CovariateSizes.of(reader),
+        )
         self._at_once = options.get("seed") is None or self.count <= MOST_AT_ONCE
         self._next: tuple[int, Callable[[], Batch]] | None = None
 
@@ -109,8 +135,13 @@ class SeasonalWindows(SeriesWindows):
         """Return a batch; see `Windows`. The next one is read in a thread, unless all are read at once."""
         if self._at_once:
             return super().batch(number)
-        following, self._next = self._next, None
-        batch = following[1]() if following is not None and following[0] == number else super().batch(number)
+        following = self._next
+        self._next = None
+        batch = (
+            following[1]()
+            if following is not None and following[0] == number
+            else super().batch(number)
+        )
         if threads() > 1:
             self._next = number + 1, begin(super().batch, number + 1)
         return batch
@@ -120,7 +151,11 @@ class SeasonalWindows(SeriesWindows):
         if not self._at_once:
             return self._read(windows)
         inputs, y, weights = self._whole
-        return {name: values[windows] for name, values in inputs.items()}, y[windows], weights[windows]
+        return (
+            {name: values[windows] for name, values in inputs.items()},
+            y[windows],
+            weights[windows],
+        )
 
     @functools.cached_property
     def _whole(self) -> Batch:
@@ -132,10 +167,13 @@ class SeasonalWindows(SeriesWindows):
 
     def _read(self, windows: Array) -> Batch:
         series, stops = self.locate(windows)
-        rows, target = np.arange(len(windows)), windows % self.each
+        rows = np.arange(len(windows))
+        target = windows % self.each
         values = self.reader.values(series, stops, self.horizon)[rows, :, target]
         past, y = np.split(values, [self.reader.context_length], axis=1)
-        season, longer = (np.full(len(windows), steps or 0) for steps in (self.season.length, self.season.longer))
+        season, longer = (
+            np.full(len(windows), steps or 0) for steps in (self.season.length, self.season.longer)
+        )
         read = seasonal_inputs(past, season, longer, self.steps_forecast)
         own: dict[str, Array] = dict(read.inputs)
         if self.covariates:

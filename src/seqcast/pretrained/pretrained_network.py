@@ -17,7 +17,12 @@ from seqcast.data.windows import WindowReader
 from seqcast.engine import Engine, Labels, ModelInputs, Outcome, TrainingJob
 from seqcast.errors import SpecError
 from seqcast.intervals import Dependence
-from seqcast.pretrained.finetuning import ROBUST_SHARE, SEASONS_READ, finetune_training, window_options
+from seqcast.pretrained.finetuning import (
+    ROBUST_SHARE,
+    SEASONS_READ,
+    finetune_training,
+    window_options,
+)
 from seqcast.pretrained.seasonal_inputs import (
     FUTURE,
     PAST,
@@ -32,7 +37,14 @@ from seqcast.pretrained.seasonal_inputs import (
     shared_inputs,
 )
 from seqcast.pretrained.zero_shot import FinetuneOptions, ZeroShotModel, ZeroShotWindows
-from seqcast.runtime import Array, check_fields, in_threads, one_blas_thread, open_archive, write_archive
+from seqcast.runtime import (
+    Array,
+    check_fields,
+    in_threads,
+    one_blas_thread,
+    open_archive,
+    write_archive,
+)
 from seqcast.specs import WindowSpec
 
 KIND = "Pretrained"
@@ -43,7 +55,8 @@ SHA256 = "164e7d5c54c4172cb1cba100347d4823d9e8280e9edca1383ef7178ab307fdf9"
 """Digest of the file of weights that comes with this version of the package."""
 
 # Windows that are forecast at once, copies included: the fewest and the most.
-FEW_ROWS, MOST_ROWS = 32, 512
+FEW_ROWS = 32
+MOST_ROWS = 512
 # Suffix of the version of fine-tuned weights.
 FINETUNED = ", fine-tuned"
 
@@ -55,10 +68,11 @@ class PretrainedNetwork(ZeroShotModel):
     Args:
         engine: The engine of the network, with quantiles.
         version: Version of its weights.
-        context_lengths: Context lengths that it was trained on, the shortest first; a series is read with the
-            shortest one that contains it, or its last steps with the longest.
+        context_lengths: Context lengths that it was trained on, the shortest first; a series is
+            read with the shortest one that contains it, or its last steps with the longest.
         covariates: Numbers of the covariates that it has learnt to read in a fine-tuning.
-        dependence: The dependence between steps of its sample paths, learnt from synthetic series too.
+        dependence: The dependence between steps of its sample paths, learnt from synthetic series
+            too.
 
     Example:
         >>> network = PretrainedNetwork.shipped()
@@ -109,12 +123,17 @@ class PretrainedNetwork(ZeroShotModel):
 
     def context(self, length: int) -> int:
         """Return the context length that series of a number of known steps are read with."""
-        return next((context for context in self.context_lengths if context >= length), self.context_lengths[-1])
+        return next(
+            (context for context in self.context_lengths if context >= length),
+            self.context_lengths[-1],
+        )
 
     def with_weights(self, weights: Sequence[Array], version: str) -> Self:
         """Return the network with other weights, in the half precision of its file, and a version that names them."""
         engine = self.engine.copy()
-        engine.built.model.set_weights([each.astype(np.float16).astype(each.dtype) for each in weights])
+        engine.built.model.set_weights(
+            [each.astype(np.float16).astype(each.dtype) for each in weights]
+        )
         return replace(self, engine=engine, version=version)
 
     def with_covariates(self, covariates: CovariateSizes) -> Self:
@@ -137,12 +156,16 @@ class PretrainedNetwork(ZeroShotModel):
         steps = (1 if weight.path.startswith("bridge/") else self.segment for weight in old.weights)
         model = engine.built.model
         pairs = zip(old.get_weights(), model.get_weights(), steps, strict=True)
-        model.set_weights([_with_more_inputs(weight, like.shape, count) for weight, like, count in pairs])
+        model.set_weights(
+            [_with_more_inputs(weight, like.shape, count) for weight, like, count in pairs]
+        )
         return replace(self, engine=engine, covariates=covariates)
 
     # Forecasts
 
-    def forecast(self, windows: ZeroShotWindows, horizon: int, probabilities: Sequence[float]) -> Array:
+    def forecast(
+        self, windows: ZeroShotWindows, horizon: int, probabilities: Sequence[float]
+    ) -> Array:
         """Return quantiles in the data's units, `[B, horizon, Q]`.
 
         The decoder writes all steps at once, also more than it was trained to.
@@ -158,7 +181,9 @@ class PretrainedNetwork(ZeroShotModel):
         def write(piece: tuple[Array, int]) -> None:
             rows, context = piece
             own = windows.take(rows)
-            read = self._read(own, last_steps(own.past, context, np.nan), self.steps(horizon), inputs_of)
+            read = self._read(
+                own, last_steps(own.past, context, np.nan), self.steps(horizon), inputs_of
+            )
             result[rows] = self._quantiles(read, probabilities)[:, :horizon]
 
         pieces = list(self._by_context(windows.past))
@@ -176,7 +201,11 @@ class PretrainedNetwork(ZeroShotModel):
                 yield rows[first : first + MOST_ROWS], int(context)
 
     def _read(
-        self, windows: ZeroShotWindows, past: Array, horizon: int, inputs_of: Callable[..., Any] = seasonal_inputs
+        self,
+        windows: ZeroShotWindows,
+        past: Array,
+        horizon: int,
+        inputs_of: Callable[..., Any] = seasonal_inputs,
     ) -> SeasonalInputs:
         """Return the inputs of windows with this past."""
         read: SeasonalInputs = inputs_of(past, windows.season, windows.longer, horizon)
@@ -192,7 +221,9 @@ class PretrainedNetwork(ZeroShotModel):
         count, steps = read.base.shape
         rows = np.resize(np.arange(count), max(count, FEW_ROWS))
         filled = {name: values[rows] for name, values in read.inputs.items()}
-        return read.in_units(np.asarray(self.engine.quantiles(filled, steps, probabilities)[:count, :, 0]))
+        return read.in_units(
+            np.asarray(self.engine.quantiles(filled, steps, probabilities)[:count, :, 0])
+        )
 
     # Inspection
 
@@ -206,7 +237,8 @@ class PretrainedNetwork(ZeroShotModel):
         self, windows: ZeroShotWindows, horizon: int, labels: Labels, *, truth: Array | None
     ) -> ModelInputs:
         """Return the inputs of the network for some windows, in its own units."""
-        read, names = self._read_together(windows, horizon), column_names(windows.names)
+        read = self._read_together(windows, horizon)
+        names = column_names(windows.names)
         return ModelInputs(
             self.engine,
             dict(read.inputs),
@@ -226,11 +258,13 @@ class PretrainedNetwork(ZeroShotModel):
 
     # Fine-tuning
 
-    def finetuning(self, reader: WindowReader, starts: Array, options: FinetuneOptions) -> TrainingJob:
+    def finetuning(
+        self, reader: WindowReader, starts: Array, options: FinetuneOptions
+    ) -> TrainingJob:
         """Return the training from its present weights.
 
-        Longer horizons than its own are cut to it. If another network learns from the data too, the new weights are
-        mixed half and half with the present ones, unless covariates are learnt.
+        Longer horizons than its own are cut to it. If another network learns from the data too, the
+        new weights are mixed half and half with the present ones, unless covariates are learnt.
 
         Raises:
             SpecError: Covariates are to be learnt, and submodules of the network are frozen.
@@ -239,13 +273,17 @@ class PretrainedNetwork(ZeroShotModel):
         if learns and options.freeze:
             expected = "() where covariates are learnt: their weights, zero at first, are in encoder and decoder"
             hint = "Fine-tune all submodules first, and freeze some in a second fine-tuning."
-            raise SpecError("freeze", expected=expected, received=repr(tuple(options.freeze)), hint=hint)
+            raise SpecError(
+                "freeze", expected=expected, received=repr(tuple(options.freeze)), hint=hint
+            )
         network = self.with_covariates(CovariateSizes.of(reader)) if options.covariates else self
         block = min(options.horizon, self.horizon)
         context = self._training_context(reader, block, options)
         reader = seasonal_reader(reader, covariates=options.covariates).with_context(context)
         windows = reader.index(block, stops=starts).count
-        training = finetune_training(windows, options.training, covariates=learns, shares_data=options.shares_data)
+        training = finetune_training(
+            windows, options.training, covariates=learns, shares_data=options.shares_data
+        )
         return TrainingJob(
             reader=reader,
             starts=starts,
@@ -290,8 +328,16 @@ class PretrainedNetwork(ZeroShotModel):
         """Return JSON types and arrays of the network, its weights in half precision."""
         engine, weights = self.engine.to_payload()
         half = {name: values.astype(np.float16) for name, values in weights.items()}
-        header = {"version": self.version, "context_lengths": list(self.context_lengths), "engine": engine}
-        return {**header, "covariates": asdict(self.covariates), "dependence": asdict(self.dependence)}, half
+        header = {
+            "version": self.version,
+            "context_lengths": list(self.context_lengths),
+            "engine": engine,
+        }
+        return {
+            **header,
+            "covariates": asdict(self.covariates),
+            "dependence": asdict(self.dependence),
+        }, half
 
     @classmethod
     def from_payload(cls, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Self:
@@ -300,11 +346,16 @@ class PretrainedNetwork(ZeroShotModel):
         Raises:
             ValueError: They are not those of such a network.
         """
-        kinds: dict[str, Any] = {"version": str, "context_lengths": tuple[int, ...], "engine": dict[str, Any]}
+        kinds: dict[str, Any] = {
+            "version": str,
+            "context_lengths": tuple[int, ...],
+            "engine": dict[str, Any],
+        }
         kinds |= {"covariates": CovariateSizes, "dependence": Dependence}
         checked = check_fields(dict(header), kinds, "pretrained")
         network = cls(Engine.from_payload(checked.pop("engine"), arrays), **checked)
-        window, contexts = network.engine.window, network.context_lengths
+        window = network.engine.window
+        contexts = network.context_lengths
         if min(asdict(network.covariates).values()) < 0:
             raise ValueError(f"covariates {network.covariates}")
         fits = window is not None and window == cls.window(window.horizon, network.covariates)
@@ -367,7 +418,8 @@ def training_log() -> dict[str, Any]:
     """Return the log of the training of the network that comes with the package, JSON types.
 
     Returns:
-        The epochs with their losses, the seconds, the specs of network and training, and the machine.
+        The epochs with their losses, the seconds, the specs of network and training, and the
+        machine.
 
     Example:
         >>> log = training_log()

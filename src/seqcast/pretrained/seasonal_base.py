@@ -9,13 +9,21 @@ import numpy as np
 
 from seqcast.pretrained import simple_models
 from seqcast.pretrained.autoregression import AUTOREGRESSIONS, autoregressed
-from seqcast.pretrained.simple_models import CHECKS, FARTHEST, RECENT, Array, Integers, SimpleForecasts, repeated
+from seqcast.pretrained.simple_models import (
+    CHECKS,
+    FARTHEST,
+    RECENT,
+    Array,
+    Integers,
+    SimpleForecasts,
+    repeated,
+)
 from seqcast.pretrained.smoothing import Gains, smoothed
 from seqcast.runtime import one_blas_thread
 
-# Gains of level, trend and season, and damping: for levels that stay or walk, seasons that stay or change, and trends
-# that last or end. Nine of 100 that are good on training rows of public data (docs/history.md), and two without a
-# season, for windows that have none.
+# Gains of level, trend and season, and damping: for levels that stay or walk, seasons that stay or
+# change, and trends that last or end. Nine of 100 that are good on training rows of public data
+# (docs/history.md), and two without a season, for windows that have none.
 GAINS = (
     (0.02, 0.0, 0.02, 0.9),
     (0.02, 0.0, 0.02, 0.98),
@@ -31,33 +39,45 @@ GAINS = (
 )
 # Those of the longer season, where two of them are known.
 LONGER_GAINS = ((0.02, 0.0, 0.1, 0.9), (0.1, 0.0, 0.4, 0.98))
-# How changes since the last longer season fade, where fewer than two of them are known, which is then repeated.
+# How changes since the last longer season fade, where fewer than two of them are known, which is
+# then repeated.
 DAMPINGS = (0.9, 0.99)
 
 WAYS = ("values", "logarithms")
 BASE_FORECASTS = (
     *(f"smoothing {number} of {way}" for way in WAYS for number in range(len(GAINS))),
     *(f"{model.name} of {way}" for way in WAYS for model in AUTOREGRESSIONS),
-    *(f"smoothing {number} of {way} with the longer season" for way in WAYS for number in range(len(LONGER_GAINS))),
+    *(
+        f"smoothing {number} of {way} with the longer season"
+        for way in WAYS
+        for number in range(len(LONGER_GAINS))
+    ),
     "lowest value again",
 )
 """Name of each model."""
 
 # Trends of logarithms end, however long they have lasted: exponential growth is soon out of reach.
 DAMPING_OF_LOGARITHMS = 0.99
-# Weights before errors are known: the lowest value counts as much as all others, many of which are alike.
+# Weights before errors are known: the lowest value counts as much as all others, many of which are
+# alike.
 BEFORE_ERRORS = np.array([1.0] * (len(BASE_FORECASTS) - 1) + [len(BASE_FORECASTS) - 1.0])
-# Doublings of the weight of a model for half the error one step ahead, then for half the error in each check. The first
-# steps of a forecast have weights of their own, and so have far ones, which need the check of 64 steps. Between 16 and
-# 96 steps the weights change by the logarithm of the step.
-NEAR, FAR = (4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0), (1.0, 0.0, 0.0, 0.0, 1.0, 2.0, 2.0, 2.0)
-NEAR_STEPS, FAR_STEPS, CHECK_OF_FAR = 16, 96, CHECKS.index(64)
+# Doublings of the weight of a model for half the error one step ahead, then for half the error in
+# each check. The first steps of a forecast have weights of their own, and so have far ones, which
+# need the check of 64 steps. Between 16 and 96 steps the weights change by the logarithm of the
+# step.
+NEAR = (4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+FAR = (1.0, 0.0, 0.0, 0.0, 1.0, 2.0, 2.0, 2.0)
+NEAR_STEPS = 16
+FAR_STEPS = 96
+CHECK_OF_FAR = CHECKS.index(64)
 # Smaller errors count as this one.
 LEAST_ERROR = 1e-6
-# Unit of a window of zeros. With a smaller spread against the level, logarithms are values with rounding: near 1e15
-# they round to eights.
-LEAST_SIZE, LEAST_SPREAD = 1e-6, 1e-9
-# Least level over the spread that is told from zero, so that single precision holds what is divided by it.
+# Unit of a window of zeros. With a smaller spread against the level, logarithms are values with
+# rounding: near 1e15 they round to eights.
+LEAST_SIZE = 1e-6
+LEAST_SPREAD = 1e-9
+# Least level over the spread that is told from zero, so that single precision holds what is divided
+# by it.
 LEAST_LEVEL = 1e-30
 # No model learns anything from fewer known values.
 FEW = 4
@@ -98,20 +118,34 @@ class SeasonalBase:
         """
         loc, scale = units_of(past, season)
         of_season = both_ways_smoothed(past, season, horizon, GAINS)
-        of_lags = both_ways(past, season, lambda own, of: autoregressed(own, season[of], longer[of], horizon))
-        of_longer = SimpleForecasts.unknown(len(past), past.shape[1], horizon, 2 * len(LONGER_GAINS))
+        of_lags = both_ways(
+            past, season, lambda own, of: autoregressed(own, season[of], longer[of], horizon)
+        )
+        of_longer = SimpleForecasts.unknown(
+            len(past), past.shape[1], horizon, 2 * len(LONGER_GAINS)
+        )
 
         def put(rows: Integers, own: SimpleForecasts) -> None:
             own_loc, own_scale = (each[:, :, None] for each in units_of(past[rows], longer[rows]))
-            to_loc, to_scale = loc[rows, :, None], scale[rows, :, None]
-            of_longer.put(rows, own.mapped(lambda each: (each * own_scale + own_loc - to_loc) / to_scale))
+            to_loc = loc[rows, :, None]
+            to_scale = scale[rows, :, None]
+            of_longer.put(
+                rows, own.mapped(lambda each: (each * own_scale + own_loc - to_loc) / to_scale)
+            )
 
         known = np.where(longer > 0, (~np.isnan(past)).sum(axis=1), -1)
         if len(rows := np.flatnonzero(2 * longer <= known)):
             put(rows, both_ways_smoothed(past[rows], longer[rows], horizon, LONGER_GAINS))
         if len(rows := np.flatnonzero((longer + season < known) & (known < 2 * longer))):
             lengths = longer[rows]
-            put(rows, both_ways(past[rows], lengths, lambda own, of: repeated(own, lengths[of], horizon, DAMPINGS)))
+            put(
+                rows,
+                both_ways(
+                    past[rows],
+                    lengths,
+                    lambda own, of: repeated(own, lengths[of], horizon, DAMPINGS),
+                ),
+            )
         values = np.clip((past - loc) / scale, -FARTHEST, FARTHEST)
         groups = [of_season, of_lags, of_longer, simple_models.lowest_again(values, horizon)]
         return cls(loc, scale, values, SimpleForecasts.concat(groups))
@@ -125,8 +159,8 @@ class SeasonalBase:
     def weights(self) -> Array:
         """Weight of each model in the first steps, `[B, K]`.
 
-        Trends and coefficients fit fewer than four known values without error: there no model counts, and the base is
-        the centre of the window.
+        Trends and coefficients fit fewer than four known values without error: there no model
+        counts, and the base is the centre of the window.
         """
         return self._weights(NEAR)
 
@@ -154,8 +188,12 @@ class SeasonalBase:
     @cached_property
     def check_errors(self) -> Array:
         """Mean absolute error of its forecasts of the last steps, `[B, checks]`; NaN where there is none."""
-        checks = {steps: self._next_steps(forecast)[:, :, None] for steps, forecast in self.models.checks.items()}
-        values, alike = self.values[:, -RECENT:, None], np.ones_like(self.loc)
+        checks = {
+            steps: self._next_steps(forecast)[:, :, None]
+            for steps, forecast in self.models.checks.items()
+        }
+        values = self.values[:, -RECENT:, None]
+        alike = np.ones_like(self.loc)
         own = SimpleForecasts(self.forecast[:, :, None], values, checks, alike)
         return own.errors(self.values)[1:, :, 0].T
 
@@ -166,7 +204,8 @@ class SeasonalBase:
 
     def _next_steps(self, forecasts: Array) -> Array:
         """Return the mean of forecasts of the next steps, `[B, .]`, whose weights change from near to far ones."""
-        mean, late = _mean(forecasts, self.weights), slice(NEAR_STEPS, None)
+        mean = _mean(forecasts, self.weights)
+        late = slice(NEAR_STEPS, None)
         steps = np.arange(1, forecasts.shape[1] + 1)[late]
         share = np.minimum(1.0, np.log(steps / NEAR_STEPS) / np.log(FAR_STEPS / NEAR_STEPS))
         mean[:, late] += share * (_mean(forecasts[:, late], self.far_weights) - mean[:, late])
@@ -186,23 +225,29 @@ def units_of(past: Array, season: Integers) -> tuple[Array, Array]:
     loc = simple_models.mean_of_known(last)
     loc = np.nan_to_num(np.where(np.isnan(loc), everywhere, loc))
     spread = simple_models.mean_of_known(np.abs(past - everywhere))
-    # A constant is its own unit, despite the rounding of its mean; so are numbers whose differences round to nothing.
-    varies = np.fmax.reduce(past, axis=1, keepdims=True) > np.fmin.reduce(past, axis=1, keepdims=True)
+    # A constant is its own unit, despite the rounding of its mean; so are numbers whose differences
+    # round to nothing.
+    varies = np.fmax.reduce(past, axis=1, keepdims=True) > np.fmin.reduce(
+        past, axis=1, keepdims=True
+    )
     return loc, np.where(varies & (spread > 0), spread, np.maximum(np.abs(loc), LEAST_SIZE))
 
 
-def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], SimpleForecasts]) -> SimpleForecasts:
+def both_ways(
+    past: Array, season: Integers, model: Callable[[Array, Integers], SimpleForecasts]
+) -> SimpleForecasts:
     """Forecast windows by models in the windows' own units, from their values and from their logarithms.
 
     Args:
         past: The known values, `[B, T]`; NaN is missing.
         season: Steps of the season of each, `[B]`; 1 is none.
-        model: Function that returns forecasts of `K` models. It reads values in their units, `[b, T]`, and the numbers
-            of their windows, `[b]`: the values of all windows, then the logarithms of some.
+        model: Function that returns forecasts of `K` models. It reads values in their units, `[b,
+            T]`, and the numbers of their windows, `[b]`: the values of all windows, then the
+            logarithms of some.
 
     Returns:
-        Forecasts from values and from logarithms, `2K` in all, in the units of the values. They are equal where some
-        values are not positive, or all are the same but for a billionth.
+        Forecasts from values and from logarithms, `2K` in all, in the units of the values. They are
+        equal where some values are not positive, or all are the same but for a billionth.
     """
     loc, scale = units_of(past, season)
     least = np.nanmin(np.where(np.isnan(past), np.inf, past), axis=1)
@@ -213,7 +258,8 @@ def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], 
     both = [np.clip((past - loc) / scale, -FARTHEST, FARTHEST), (logarithms - centre) / spread]
     forecasts = model(np.concatenate(both), np.concatenate([np.arange(len(past)), rows]))
     of_values = forecasts.take(slice(0, len(past)))
-    # Values out of reach are clipped before their exponential overflows; what they are over the level keeps its digits.
+    # Values out of reach are clipped before their exponential overflows; what they are over the
+    # level keeps its digits.
     levels = np.maximum(loc[rows] / scale[rows], LEAST_LEVEL)
     of_level = spread, centre - np.log(loc[rows]), np.log1p(2 * FARTHEST / levels), levels
     slope, start, most, level = (each[:, :, None].astype(np.float32) for each in of_level)
@@ -228,7 +274,9 @@ def both_ways(past: Array, season: Integers, model: Callable[[Array, Integers], 
     return joined.mapped(lambda each: np.clip(each, -FARTHEST, FARTHEST, out=each))
 
 
-def both_ways_smoothed(past: Array, season: Integers, horizon: int, gains: Gains) -> SimpleForecasts:
+def both_ways_smoothed(
+    past: Array, season: Integers, horizon: int, gains: Gains
+) -> SimpleForecasts:
     """Smooth windows in their own units, their values and their logarithms; arguments as for `smoothed`."""
 
     def model(values: Array, rows: Integers) -> SimpleForecasts:
@@ -238,14 +286,16 @@ def both_ways_smoothed(past: Array, season: Integers, horizon: int, gains: Gains
     return both_ways(past, season, model)
 
 
-def weights_by_errors(errors: Array, powers: Sequence[float] = NEAR, before: Array | float = 1.0) -> Array:
+def weights_by_errors(
+    errors: Array, powers: Sequence[float] = NEAR, before: Array | float = 1.0
+) -> Array:
     r"""Return the weight of each model in their mean, `[B, K]`: the smaller its errors, the larger.
 
     .. math:: w_k \propto p_k \prod_n e_{n,k}^{-c_n}
 
     Args:
-        errors: Mean absolute errors one step ahead, where NaN is a model that does not count, then those of forecasts
-            of the last steps, NaN where there is none, `[1 + checks, B, K]`.
+        errors: Mean absolute errors one step ahead, where NaN is a model that does not count, then
+            those of forecasts of the last steps, NaN where there is none, `[1 + checks, B, K]`.
         powers: The powers, `c`, one for each of them.
         before: Weights before errors are known, `[K]`, or 1 for equal ones.
 

@@ -1,9 +1,9 @@
 """The inputs of the pretrained network: one set of weights for series of any unit and season.
 
-Past steps are read in the window's own units, with their differences from the season before. Future steps are read as
-values of the last seasons and forecasts of simple models. The mean of the latter is the base. Forecasts are distances
-from it, in units of its errors in checks. So the network reads any season length equally well, and forecasts the base
-where it has learnt nothing.
+Past steps are read in the window's own units, with their differences from the season before. Future
+steps are read as values of the last seasons and forecasts of simple models. The mean of the latter
+is the base. Forecasts are distances from it, in units of its errors in checks. So the network reads
+any season length equally well, and forecasts the base where it has learnt nothing.
 """
 
 import contextlib
@@ -18,10 +18,19 @@ import numpy.typing as npt
 
 from seqcast.data.windows import WindowReader, forward_fill
 from seqcast.pretrained.seasonal_base import BASE_FORECASTS, SeasonalBase
-from seqcast.pretrained.simple_models import CHECKS, FARTHEST, RECENT, Array, Integers, mean_of_known, zero_if_unknown
+from seqcast.pretrained.simple_models import (
+    CHECKS,
+    FARTHEST,
+    RECENT,
+    Array,
+    Integers,
+    mean_of_known,
+    zero_if_unknown,
+)
 
 # Quantiles that are read of the last season, or of this number of last values if those are more.
-OF_LAST, FEWEST_LAST = (0.1, 0.3, 0.5, 0.7, 0.9), 12
+OF_LAST = (0.1, 0.3, 0.5, 0.7, 0.9)
+FEWEST_LAST = 12
 
 PAST = (
     "value",
@@ -67,14 +76,19 @@ STATIC = (
 )
 """Columns with one value a window."""
 
-# Values of a piece, and its fewest windows: larger pieces leave the processor's cache; with fewer Python is slow.
-VALUES_AT_ONCE, LEAST_AT_ONCE = 2**16, 64
+# Values of a piece, and its fewest windows: larger pieces leave the processor's cache; with fewer
+# Python is slow.
+VALUES_AT_ONCE = 2**16
+LEAST_AT_ONCE = 64
 # Calls of which the inputs are shared, about seven megabytes each.
 _MOST_SHARED = 16
 # Number of last seasons in their mean.
 SEASONS = 6
-# Units of differences from the season before, and of distances from the base, in deviations of the window.
-LEAST_STEP, LEAST_UNIT, LARGEST_UNIT = 0.03, 0.003, 5.0
+# Units of differences from the season before, and of distances from the base, in deviations of the
+# window.
+LEAST_STEP = 0.03
+LEAST_UNIT = 0.003
+LARGEST_UNIT = 5.0
 # Growth of a random walk's error from each check to 64 steps.
 GROWN = np.sqrt(np.maximum(1.0, 64 / np.array(CHECKS)))
 # Factor of covariates, so that their weights, which begin at zero, learn faster than the others.
@@ -114,12 +128,13 @@ class SeasonalInputs:
     """The inputs of a network for some windows, and their units.
 
     Args:
-        inputs: `past` `[B, T, 7]` of 512 steps at most, `future` `[B, H, 46]` and `static` `[B, 55]`, in single
-            precision.
+        inputs: `past` `[B, T, 7]` of 512 steps at most, `future` `[B, H, 46]` and `static` `[B,
+            55]`, in single precision.
         base: The forecast that the network corrects, `[B, H]`, in the units of the data.
-        unit: Unit of the distances from it, `[B, 1]`: the mean error of the base in its checks, as it would be after 64
-            steps, above 0.
-        floor: Lower bound of forecasts, `[B, 1]`: zero where that is the lowest known value, else minus infinity.
+        unit: Unit of the distances from it, `[B, 1]`: the mean error of the base in its checks, as
+            it would be after 64 steps, above 0.
+        floor: Lower bound of forecasts, `[B, 1]`: zero where that is the lowest known value, else
+            minus infinity.
         farthest: The largest distance.
     """
 
@@ -134,27 +149,37 @@ class SeasonalInputs:
         """Return the inputs of the windows of several pieces as one."""
         if len(by_piece) == 1:
             return by_piece[0]
-        inputs = {name: np.concatenate([each.inputs[name] for each in by_piece]) for name in by_piece[0].inputs}
+        inputs = {
+            name: np.concatenate([each.inputs[name] for each in by_piece])
+            for name in by_piece[0].inputs
+        }
         arrays = zip(*((each.base, each.unit, each.floor) for each in by_piece), strict=True)
         base, unit, floor = map(np.concatenate, arrays)
         return replace(by_piece[0], inputs=inputs, base=base, unit=unit, floor=floor)
 
     def scaled(self, values: Array) -> Array:
         """Return values of the windows, `[B, n]` with `n` up to `H`, as distances from the base."""
-        return np.clip((values - self.base[:, : values.shape[1]]) / self.unit, -self.farthest, self.farthest)
+        return np.clip(
+            (values - self.base[:, : values.shape[1]]) / self.unit, -self.farthest, self.farthest
+        )
 
     def in_units(self, values: Array) -> Array:
         """Return distances from the base, `[B, H, ...]`, in the units of the data."""
         more = (1,) * (values.ndim - 2)
-        values = values * self.unit.reshape(-1, 1, *more) + self.base.reshape(*self.base.shape, *more)
+        values = values * self.unit.reshape(-1, 1, *more) + self.base.reshape(
+            *self.base.shape, *more
+        )
         return np.maximum(values, self.floor.reshape(-1, 1, *more))
 
 
-def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: int) -> SeasonalInputs:
+def seasonal_inputs(
+    past: Array, season: Integers, longer: Integers, horizon: int
+) -> SeasonalInputs:
     """Return the inputs of the network for some windows.
 
     Args:
-        past: The known values, `[B, T]`; NaN is missing, also before the first value of a short series.
+        past: The known values, `[B, T]`; NaN is missing, also before the first value of a short
+            series.
         season: Steps of the season of each, `[B]`; 1 is none.
         longer: Steps of a season that contains it, `[B]`; 0 is none.
         horizon: Number of future steps, `H`.
@@ -171,7 +196,9 @@ def seasonal_inputs(past: Array, season: Integers, longer: Integers, horizon: in
     by_piece = []
     for rows in pieces(len(past), past.shape[1], LEAST_AT_ONCE):
         seasons = season[rows], longer[rows]
-        by_piece.append(inputs_around(SeasonalBase.of(past[rows], *seasons, horizon), past[rows], *seasons))
+        by_piece.append(
+            inputs_around(SeasonalBase.of(past[rows], *seasons, horizon), past[rows], *seasons)
+        )
     return SeasonalInputs.concat(by_piece)
 
 
@@ -196,7 +223,9 @@ def shared_inputs() -> Callable[[Array, Integers, Integers, int], SeasonalInputs
         return seasonal_inputs
 
     def read(past: Array, season: Integers, longer: Integers, horizon: int) -> SeasonalInputs:
-        digest = hashlib.blake2b(b"".join(np.ascontiguousarray(each).tobytes() for each in (past, season, longer)))
+        digest = hashlib.blake2b(
+            b"".join(np.ascontiguousarray(each).tobytes() for each in (past, season, longer))
+        )
         key = past.shape, horizon, digest.digest()
         found = known.get(key)
         if found is None:
@@ -226,7 +255,12 @@ def pieces(rows: int, values: int, least: int = 1) -> list[slice]:
 
 
 def inputs_around(
-    base: SeasonalBase, past: Array, season: Integers, longer: Integers, *, farthest: float = FARTHEST
+    base: SeasonalBase,
+    past: Array,
+    season: Integers,
+    longer: Integers,
+    *,
+    farthest: float = FARTHEST,
 ) -> SeasonalInputs:
     """Return the inputs of the network for the windows of a piece, around their base.
 
@@ -237,7 +271,10 @@ def inputs_around(
         longer: As for `seasonal_inputs`.
         farthest: The largest distance from it that the network reads and learns.
     """
-    values, loc, scale, errors = base.values, base.loc, base.scale, base.errors[0]
+    values = base.values
+    loc = base.loc
+    scale = base.scale
+    errors = base.errors[0]
     places = np.arange(values.shape[1])
     differences = [values - _at(values, places - lag[:, None], lag) for lag in (season, longer)]
     step = mean_of_known(np.abs(differences[0]))
@@ -252,9 +289,14 @@ def inputs_around(
     units = zip((*recent[1:], base.surprises), (of_step, of_step, unit), strict=True)
     distances = [np.clip(each / own, -farthest, farthest) for each, own in units]
     known = ~np.isnan(values)
-    repeats = np.where(known[:, 1:] & known[:, :-1], past[:, 1:] == past[:, :-1], np.nan).astype(float)
+    repeats = np.where(known[:, 1:] & known[:, :-1], past[:, 1:] == past[:, :-1], np.nan).astype(
+        float
+    )
     inputs = {
-        "past": np.stack([*map(zero_if_unknown, (recent[0], *distances)), *(~np.isnan(one) for one in recent)], axis=2),
+        "past": np.stack(
+            [*map(zero_if_unknown, (recent[0], *distances)), *(~np.isnan(one) for one in recent)],
+            axis=2,
+        ),
         "future": _future(base, unit, (season, longer), (lowest, highest), farthest),
         "static": np.concatenate(
             [
@@ -290,28 +332,44 @@ def _logarithms(errors: Array) -> Array:
 
 
 def _future(
-    base: SeasonalBase, unit: Array, lengths: tuple[Integers, Integers], ends: tuple[Array, Array], farthest: float
+    base: SeasonalBase,
+    unit: Array,
+    lengths: tuple[Integers, Integers],
+    ends: tuple[Array, Array],
+    farthest: float,
 ) -> Array:
     """Return the columns of the future, `[B, H, 46]`, of windows with a season and a longer one.
 
     `ends` are their lowest and highest known values, `[B, 1]` each.
     """
-    values, forecast, (season, longer) = base.values, base.forecast, lengths
+    values = base.values
+    forecast = base.forecast
+    (season, longer) = lengths
     rows, horizon = forecast.shape
     steps = np.arange(horizon)
     newest = forward_fill(values[:, :, None])[:, -1]
     seasons = [season_again(values, season, horizon, back) for back in range(1, SEASONS + 1)]
     last_longer = season_again(values, longer, horizon)
     mean = mean_of_known(np.stack(seasons, axis=2), axis=2)[:, :, 0]
-    filled = [np.where(np.isnan(column), newest, column) for column in (seasons[0], seasons[1], mean, last_longer)]
+    filled = [
+        np.where(np.isnan(column), newest, column)
+        for column in (seasons[0], seasons[1], mean, last_longer)
+    ]
     levels = np.concatenate(
-        [*((end - base.loc) / base.scale for end in ends), quantiles_of_last(values, season)], axis=1
+        [*((end - base.loc) / base.scale for end in ends), quantiles_of_last(values, season)],
+        axis=1,
     )
     stays = np.broadcast_to(levels[:, None], (rows, horizon, levels.shape[1]))
     candidates = np.concatenate([np.stack(filled, axis=2), stays, base.models.forecasts], axis=2)
     # Unknown forecasts are those of the base.
-    distances = zero_if_unknown(np.clip((candidates - forecast[:, :, None]) / unit[:, :, None], -farthest, farthest))
-    numbers = [~np.isnan(last_longer), np.broadcast_to(steps / 24, (rows, horizon)), steps // season[:, None] / 4]
+    distances = zero_if_unknown(
+        np.clip((candidates - forecast[:, :, None]) / unit[:, :, None], -farthest, farthest)
+    )
+    numbers = [
+        ~np.isnan(last_longer),
+        np.broadcast_to(steps / 24, (rows, horizon)),
+        steps // season[:, None] / 4,
+    ]
     return np.concatenate([forecast[:, :, None], distances, np.stack(numbers, axis=2)], axis=2)
 
 
@@ -328,7 +386,11 @@ def season_again(values: Array, season: Integers, horizon: int, back: int = 1) -
         >>> season_again(np.array([[1.0, 2.0, 3.0, 4.0]]), np.array([2]), horizon=3)
         array([[3., 4., 3.]])
     """
-    places = values.shape[1] - back * season[:, None] + np.arange(horizon) % np.maximum(season, 1)[:, None]
+    places = (
+        values.shape[1]
+        - back * season[:, None]
+        + np.arange(horizon) % np.maximum(season, 1)[:, None]
+    )
     return _at(values, places, season)
 
 
@@ -358,7 +420,9 @@ def quantiles_of_last(values: Array, season: Integers) -> Array:
 def _at(values: Array, places: Integers, season: Integers) -> Array:
     """Return values by their places in each row; NaN outside, and in rows whose season is 0."""
     taken = np.take_along_axis(values, np.clip(places, 0, values.shape[1] - 1), axis=1)
-    return np.where((places >= 0) & (places < values.shape[1]) & (season[:, None] > 0), taken, np.nan)
+    return np.where(
+        (places >= 0) & (places < values.shape[1]) & (season[:, None] > 0), taken, np.nan
+    )
 
 
 def last_steps(values: npt.NDArray[Any], steps: int, missing: float) -> npt.NDArray[Any]:
@@ -381,7 +445,8 @@ def column_names(names: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, .
     """Return the name of each column that a network reads, and of its target.
 
     Args:
-        names: The names in a window reader that has features other than the targets; empty for one without any.
+        names: The names in a window reader that has features other than the targets; empty for one
+            without any.
     """
     targets = len(names.get("y", ()))
     return {
@@ -415,7 +480,10 @@ def add_covariates(
         "future": future[:, steps],
         "static": covariates.get("static", np.zeros((len(past), 0))),
     }
-    return {name: np.concatenate([inputs[name], GAIN * own[name]], axis=-1).astype(np.float32) for name in own}
+    return {
+        name: np.concatenate([inputs[name], GAIN * own[name]], axis=-1).astype(np.float32)
+        for name in own
+    }
 
 
 def seasonal_reader(reader: WindowReader, *, covariates: bool) -> WindowReader:

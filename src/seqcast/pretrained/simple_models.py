@@ -26,14 +26,18 @@ FARTHEST = 20.0
 class SimpleForecasts:
     """The forecasts of some windows by `K` simple models, in single precision.
 
-    In units of the window that suffices for their mean and for the network, and takes three quarters of the time.
+    In units of the window that suffices for their mean and for the network, and takes three
+    quarters of the time.
 
     Args:
         forecasts: Forecasts, `[B, H, K]`.
-        ahead: Forecasts of each of the last steps, 512 at most, from the one before it, `[B, t, K]`.
-        checks: Forecasts of the last steps from the one before these, `[B, n, K]`, by their number, which is at most
-            half of the steps; NaN where fewer values are known before them. Models were fitted to these steps too.
-        optimism: Factor by which errors are larger at steps that a model was not fitted to, `[B, K]`: 1 without a fit.
+        ahead: Forecasts of each of the last steps, 512 at most, from the one before it, `[B, t,
+            K]`.
+        checks: Forecasts of the last steps from the one before these, `[B, n, K]`, by their number,
+            which is at most half of the steps; NaN where fewer values are known before them. Models
+            were fitted to these steps too.
+        optimism: Factor by which errors are larger at steps that a model was not fitted to, `[B,
+            K]`: 1 without a fit.
     """
 
     forecasts: Array
@@ -46,15 +50,24 @@ class SimpleForecasts:
         """Return the forecasts of windows that no model has seen: NaN."""
         checked = checks_of(length)
         sizes = (horizon, min(length, RECENT), *checked)
-        forecasts, ahead, *checks = (np.full((rows, steps, models), np.nan, np.float32) for steps in sizes)
-        return cls(forecasts, ahead, dict(zip(checked, checks, strict=True)), np.ones((rows, models)))
+        forecasts, ahead, *checks = (
+            np.full((rows, steps, models), np.nan, np.float32) for steps in sizes
+        )
+        return cls(
+            forecasts, ahead, dict(zip(checked, checks, strict=True)), np.ones((rows, models))
+        )
 
     @classmethod
     def concat(cls, groups: Sequence[Self]) -> Self:
         """Return the forecasts of the same windows by several groups of models."""
-        arrays = zip(*((group.forecasts, group.ahead, group.optimism) for group in groups), strict=True)
+        arrays = zip(
+            *((group.forecasts, group.ahead, group.optimism) for group in groups), strict=True
+        )
         forecasts, ahead, optimism = (np.concatenate(each, axis=-1) for each in arrays)
-        checks = {steps: np.concatenate([each.checks[steps] for each in groups], axis=2) for steps in groups[0].checks}
+        checks = {
+            steps: np.concatenate([each.checks[steps] for each in groups], axis=2)
+            for steps in groups[0].checks
+        }
         return cls(forecasts, ahead, checks, optimism)
 
     def take(self, rows: slice) -> Self:
@@ -64,7 +77,9 @@ class SimpleForecasts:
 
     def put(self, rows: npt.NDArray[np.int64], own: Self) -> None:
         """Write the forecasts of some of the windows."""
-        self.forecasts[rows], self.ahead[rows], self.optimism[rows] = own.forecasts, own.ahead, own.optimism
+        self.forecasts[rows] = own.forecasts
+        self.ahead[rows] = own.ahead
+        self.optimism[rows] = own.optimism
         for steps, forecast in own.checks.items():
             self.checks[steps][rows] = forecast
 
@@ -97,7 +112,8 @@ def lowest_again(values: Array, horizon: int) -> SimpleForecasts:
         horizon: Number of future steps, `H`.
 
     Returns:
-        Forecasts of this one model; NaN in windows with the lowest value in less than a third of the known ones.
+        Forecasts of this one model; NaN in windows with the lowest value in less than a third of
+        the known ones.
 
     Example:
         >>> lowest_again(np.array([[2.0, 0.0, 0.0, 3.0], [1.0, 2.0, 3.0, 4.0]]), 2).forecasts[:, :, 0].tolist()
@@ -110,14 +126,18 @@ def lowest_again(values: Array, horizon: int) -> SimpleForecasts:
     repeated.forecasts[often] = lowest[often, -1, None, None]
     # Before the first step nothing is known.
     recent = min(length - 1, RECENT)
-    repeated.ahead[often, repeated.ahead.shape[1] - recent :, 0] = lowest[often, length - 1 - recent : length - 1]
+    repeated.ahead[often, repeated.ahead.shape[1] - recent :, 0] = lowest[
+        often, length - 1 - recent : length - 1
+    ]
     for steps, forecast in repeated.checks.items():
         enough = often & (known >= 2 * steps)
         forecast[enough] = lowest[enough, -steps - 1, None, None]
     return repeated
 
 
-def repeated(values: Array, season: Integers, horizon: int, dampings: Sequence[float]) -> SimpleForecasts:
+def repeated(
+    values: Array, season: Integers, horizon: int, dampings: Sequence[float]
+) -> SimpleForecasts:
     r"""Repeat the last season of windows, moved by the newest change from it, which fades.
 
     .. math:: \hat y_{t+h} = y_{t+h-m\lceil h/m \rceil} + φ^h (y_t - y_{t-m})
@@ -150,9 +170,12 @@ def _repeated(values: Array, season: int, horizon: int, dampings: Array) -> Simp
     again = SimpleForecasts.unknown(rows, length, horizon, len(dampings))
 
     def continued(end: int, steps: int) -> Array:
-        ahead, change = np.arange(steps), filled[:, end - 1] - filled[:, end - 1 - season]
+        ahead = np.arange(steps)
+        change = filled[:, end - 1] - filled[:, end - 1 - season]
         last = filled[:, end - season + ahead % season]
-        return np.asarray(last[:, :, None] + change[:, None, None] * dampings ** (ahead[:, None] + 1))
+        return np.asarray(
+            last[:, :, None] + change[:, None, None] * dampings ** (ahead[:, None] + 1)
+        )
 
     again.forecasts[:] = continued(length, horizon)
     before = np.pad(filled, ((0, 0), (season + 1, 0)))

@@ -6,14 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from seqcast.pretrained.simple_models import RECENT, Array, Integers, SimpleForecasts, checks_of, mean_of_known
+from seqcast.pretrained.simple_models import (
+    RECENT,
+    Array,
+    Integers,
+    SimpleForecasts,
+    checks_of,
+    mean_of_known,
+)
 
 # Gains of level, trend and season, and damping; the gain of the season is `None` without one.
 Gains = tuple[tuple[float, float, float | None, float], ...]
 
 # The first level is the mean of this number of values, or of a season if that is longer.
 FIRST = 4
-# The first season is fitted to values that are then forecast: with two known seasons, true errors are larger by half.
+# The first season is fitted to values that are then forecast: with two known seasons, true errors
+# are larger by half.
 OPTIMISM = 2.0
 # Known steps that are smoothed at once, by one product.
 BLOCK = 32
@@ -28,15 +36,17 @@ def smoothed(
 
     .. math:: \hat y_{t+h} = l + b \sum_{i=1}^h φ^i + s
 
-    The first trend is the mean change of a season, and the first season the mean of all without that trend. Forecasts
-    replace missing values. Windows with fewer than two known seasons are smoothed without one. Where `k` seasons are
-    known, errors of models with a season are enlarged by `1 + 2 / k²`.
+    The first trend is the mean change of a season, and the first season the mean of all without
+    that trend. Forecasts replace missing values. Windows with fewer than two known seasons are
+    smoothed without one. Where `k` seasons are known, errors of models with a season are enlarged
+    by `1 + 2 / k²`.
 
     Args:
         values: The known values, `[B, T]`; NaN is missing.
         season: Steps of the season of each, `[B]`; 1 is none.
         horizon: Number of future steps, `H`.
-        gains: Gains of level, trend and season, and damping, of each of `K` sets; `None` for no season.
+        gains: Gains of level, trend and season, and damping, of each of `K` sets; `None` for no
+            season.
         most_damping: Largest `φ`, `[B]` or one for all windows.
 
     Returns:
@@ -47,7 +57,8 @@ def smoothed(
         >>> smoothed(saw, np.array([3]), 4, gains=((0.3, 0.0, 0.1, 0.98),)).forecasts[0, :, 0].round(6).tolist()
         [0.0, 1.0, 2.0, 0.0]
 
-    Source: Hyndman, Koehler, Ord and Snyder 2008, "Forecasting with Exponential Smoothing", chapter 2.
+    Source: Hyndman, Koehler, Ord and Snyder 2008, "Forecasting with Exponential Smoothing", chapter
+        2.
     """
     known = (~np.isnan(values)).sum(axis=1)
     used = np.where(2 * season <= known, season, 1)
@@ -74,36 +85,49 @@ def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> Si
         np.nan_to_num(_first_level(each, slope, max(season, FIRST)))[:, 0]
         for each in (values - profile[:, places[:length]], values)
     )
-    levels, trends = np.where(plain[:, None], level_without, level), np.tile(slope[:, 0], (count, 1))
+    levels = np.where(plain[:, None], level_without, level)
+    trends = np.tile(slope[:, 0], (count, 1))
     seasons = np.where(plain[:, None, None], 0.0, profile.T)
-    checks, recent = {steps: np.empty((count, steps, rows)) for steps in checks_of(length)}, min(length, RECENT)
+    checks = {steps: np.empty((count, steps, rows)) for steps in checks_of(length)}
+    recent = min(length, RECENT)
     phi = np.array([each[3] for each in gains])[:, None, None]
     reach = np.cumsum(phi ** np.arange(1, max(horizon, *checks, 1) + 1)[:, None], axis=1)
-    steps_first, is_known = np.where(known, values, 0.0).T, known.T
+    steps_first = np.where(known, values, 0.0).T
+    is_known = known.T
     begun = np.logical_or.accumulate(is_known, axis=0)
     # Before its first value a window is constant: its trend is that of the first step.
     ahead = levels[:, None] + seasons[:, places[length - recent : length]]
     for first, last in _blocks(length):
         if length - first in checks:
-            ahead_of_check = reach[:, : length - first] * trends[:, None] + seasons[:, places[first:length]]
+            ahead_of_check = (
+                reach[:, : length - first] * trends[:, None] + seasons[:, places[first:length]]
+            )
             checks[length - first][:] = levels[:, None] + ahead_of_check
-        whole, own = is_known[first:last].all(axis=0), places[first:last][:season]
+        whole = is_known[first:last].all(axis=0)
+        own = places[first:last][:season]
         for chosen, by_product in ((whole, True), (begun[last - 1] & ~whole, False)):
             if not chosen.any():
                 continue
             in_all = bool(chosen.all())
             of = slice(None) if in_all else np.flatnonzero(chosen)
-            state = np.concatenate([levels[:, None, of], trends[:, None, of], seasons[:, own][:, :, of]], axis=1)
+            state = np.concatenate(
+                [levels[:, None, of], trends[:, None, of], seasons[:, own][:, :, of]], axis=1
+            )
             new = steps_first[first:last, of]
             if by_product:
                 of_state, of_values = _products(gains, season, last - first)
                 moved = of_state @ state + (of_values @ new).reshape(count, -1, new.shape[1])
             else:
-                moved = _step_by_step(gains, season, state, new, is_known[first:last, of], begun[first:last, of])
-            levels[:, of], trends[:, of] = moved[:, last - first], moved[:, last - first + 1]
+                moved = _step_by_step(
+                    gains, season, state, new, is_known[first:last, of], begun[first:last, of]
+                )
+            levels[:, of] = moved[:, last - first]
+            trends[:, of] = moved[:, last - first + 1]
             seasons[:, own if in_all else own[:, None], of] = moved[:, last - first + 2 :]
             if first >= length - recent:
-                ahead[:, first - length + recent : last - length + recent, of] = moved[:, : last - first]
+                ahead[:, first - length + recent : last - length + recent, of] = moved[
+                    :, : last - first
+                ]
     forecasts = levels[:, None] + reach[:, :horizon] * trends[:, None] + seasons[:, places[length:]]
     share = season / np.maximum(known.sum(axis=1), 1)
     optimism = np.where(plain[:, None], 1.0, 1.0 + OPTIMISM * share**2)
@@ -121,7 +145,9 @@ def _blocks(length: int) -> Iterator[tuple[int, int]]:
             first = last
 
 
-def _step_by_step(gains: Gains, season: int, state: Array, values: Array, known: Array, begun: Array) -> Array:
+def _step_by_step(
+    gains: Gains, season: int, state: Array, values: Array, known: Array, begun: Array
+) -> Array:
     """Return the forecasts of steps, each from the one before it, followed by the new state, `[K, L + 2 + s, B]`.
 
     Args:
@@ -132,12 +158,18 @@ def _step_by_step(gains: Gains, season: int, state: Array, values: Array, known:
         known: Which are known, `[L, B]`.
         begun: Which have a known one before them, or are known, `[L, B]`.
     """
-    alpha, beta, gamma, phi = (np.array(each, dtype=float)[:, None] for each in zip(*gains, strict=True))
+    alpha, beta, gamma, phi = (
+        np.array(each, dtype=float)[:, None] for each in zip(*gains, strict=True)
+    )
     gamma = np.where(np.isnan(gamma) | (season == 1), 0.0, gamma)
-    steps, result = len(values), np.concatenate([np.empty((len(gains), *values.shape)), state], axis=1)
-    levels, trends, seasons = result[:, steps], result[:, steps + 1], result[:, steps + 2 :]
+    steps = len(values)
+    result = np.concatenate([np.empty((len(gains), *values.shape)), state], axis=1)
+    levels = result[:, steps]
+    trends = result[:, steps + 1]
+    seasons = result[:, steps + 2 :]
     for step in range(steps):
-        before, forecast = seasons[:, step % seasons.shape[1]], result[:, step]
+        before = seasons[:, step % seasons.shape[1]]
+        forecast = result[:, step]
         trends *= np.where(begun[step], phi, 1.0)
         levels += np.where(begun[step], trends, 0.0)
         np.add(levels, before, out=forecast)
@@ -157,7 +189,8 @@ def _products(gains: Gains, season: int, steps: int) -> tuple[Array, Array]:
     """
     states = 2 + min(season, steps)
     unit = np.eye(states + steps)
-    state, known = np.tile(unit[:states], (len(gains), 1, 1)), np.ones((steps, len(unit)), dtype=bool)
+    state = np.tile(unit[:states], (len(gains), 1, 1))
+    known = np.ones((steps, len(unit)), dtype=bool)
     whole = _step_by_step(gains, season, state, unit[states:], known, known)
     return whole[:, :, :states].copy(), whole[:, :, states:].reshape(-1, steps)
 

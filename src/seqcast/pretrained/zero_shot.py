@@ -24,7 +24,8 @@ class ZeroShotWindows:
         season: Steps of the season of each, `[B]`; 1 is none.
         longer: Steps of a season that contains it, `[B]`; 0 is none.
         covariates: The features of each window other than the targets: `past` `[B, T, f]`, `future`
-            `[B, H, f']` and `static` `[B, s]`, where there are any; empty for a model that reads none.
+            `[B, H, f']` and `static` `[B, s]`, where there are any; empty for a model that reads
+            none.
         names: Names of the columns of a window reader's arrays.
     """
 
@@ -54,7 +55,8 @@ class FinetuneOptions:
         freeze: Submodules of the network that stay as they are.
         covariates: Whether the model learns to read the features other than the targets.
         most_rows: Rows that a forecast may read; `None` for as many as help.
-        shares_data: Whether another network learns from the same rows, so that a shorter training suffices.
+        shares_data: Whether another network learns from the same rows, so that a shorter training
+            suffices.
     """
 
     season_length: int
@@ -71,12 +73,13 @@ class FinetuneOptions:
 class ZeroShotModel(ABC):
     """A model that forecasts any series from its past.
 
-    `shipped`, `forecast` and `version` are all that it needs. A model with an `engine` has `states` and `model_inputs`
-    too, and may have `finetuning` and `finetuned`. It is a dataclass, whose fields go into files, see
-    `seqcast.runtime.payload`.
+    `shipped`, `forecast` and `version` are all that it needs. A model with an `engine` has `states`
+    and `model_inputs` too, and may have `finetuning` and `finetuned`. It is a dataclass, whose
+    fields go into files, see `seqcast.runtime.payload`.
 
     Attributes:
-        key: Its key in `seqcast.pretrained.MODELS`, which is also the name of a preset, and its key in files.
+        key: Its key in `seqcast.pretrained.MODELS`, which is also the name of a preset, and its key
+            in files.
         version: Version of its weights.
         context_lengths: Numbers of past steps that it reads, the shortest first.
         covariates: Numbers of the covariates that it has learnt to read.
@@ -103,7 +106,9 @@ class ZeroShotModel(ABC):
         """Return the model that comes with the package."""
 
     @abstractmethod
-    def forecast(self, windows: ZeroShotWindows, horizon: int, probabilities: Sequence[float]) -> Array:
+    def forecast(
+        self, windows: ZeroShotWindows, horizon: int, probabilities: Sequence[float]
+    ) -> Array:
         """Return quantiles in the data's units, `[B, horizon, Q]`.
 
         Args:
@@ -125,11 +130,14 @@ class ZeroShotModel(ABC):
             windows: The windows.
             horizon: Number of steps.
             labels: Labels of the windows.
-            truth: The values of the horizon in the data's units, `[B, horizon]`, where they are known.
+            truth: The values of the horizon in the data's units, `[B, horizon]`, where they are
+                known.
         """
         raise NotImplementedError
 
-    def finetuning(self, reader: WindowReader, starts: Array, options: FinetuneOptions) -> TrainingJob | None:
+    def finetuning(
+        self, reader: WindowReader, starts: Array, options: FinetuneOptions
+    ) -> TrainingJob | None:
         """Return the training from its present weights; `None` where it cannot be trained.
 
         Args:

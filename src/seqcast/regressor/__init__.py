@@ -1,7 +1,8 @@
 """The regressor for arrays.
 
-Modules, in reading order: `regressor` (`Seq2SeqRegressor`), `arguments` (their checks), `training_windows` (batches to
-train on), `fitted_regressor` (the fitted value), `persistence` (files and checkpoints).
+Modules, in reading order: `regressor` (`Seq2SeqRegressor`), `arguments` (their checks),
+`training_windows` (batches to train on), `fitted_regressor` (the fitted value), `persistence`
+(files and checkpoints).
 
 Stability: stable.
 """

@@ -8,7 +8,15 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from seqcast.data.arrays import CheckedWindows, Preparation, as_array, check_covariates, check_targets, is_stream, rank
+from seqcast.data.arrays import (
+    CheckedWindows,
+    Preparation,
+    as_array,
+    check_covariates,
+    check_targets,
+    is_stream,
+    rank,
+)
 from seqcast.data.series import SCALES
 from seqcast.errors import DataError, SpecError
 from seqcast.intervals import SUPPORTS
@@ -73,7 +81,8 @@ def resolve_options(params: Mapping[str, Any]) -> Options:
         >>> options.network.decoder_units, options.training.clip_norm
         ((8,), None)
     """
-    base, scale = preset(params["preset"]), params["scale"]
+    base = preset(params["preset"])
+    scale = params["scale"]
     check_choice("scale", scale, SCALES)
     check_choice("support", params["support"], SUPPORTS)
     is_verbose(params["verbose"])
@@ -81,11 +90,14 @@ def resolve_options(params: Mapping[str, Any]) -> Options:
         params = {**params, "decoder_units": params["encoder_units"]}
     if isinstance(params["metrics"], str):
         params = {**params, "metrics": (params["metrics"],)}
-    network, training = _changed(base.network, params), _changed(base.training, params)
+    network = _changed(base.network, params)
+    training = _changed(base.training, params)
     check_loss(network.head, training.loss)
     if network.head in MULTIPLICATIVE_HEADS and scale != "none":
         hint = "Positive data may be multiplied, but not shifted; normalise='scale' does that window by window."
-        raise SpecError("scale", expected=f"'none' with head={network.head!r}", received=repr(scale), hint=hint)
+        raise SpecError(
+            "scale", expected=f"'none' with head={network.head!r}", received=repr(scale), hint=hint
+        )
     own = {name: params[name] for name in ("scale", "target_features", "season_length", "support")}
     return Options(network, training, **own)
 
@@ -94,8 +106,8 @@ def draw_seed(random_state: Any) -> int:
     """Return the seed of everything random in a fit, without touching global generators.
 
     Args:
-        random_state: A whole number, which is the seed; a `numpy.random.RandomState`, which draws it; or `None`, for
-            one from the operating system.
+        random_state: A whole number, which is the seed; a `numpy.random.RandomState`, which draws
+            it; or `None`, for one from the operating system.
 
     Returns:
         The seed. The same fit with it as `random_state` gives the same model.
@@ -117,7 +129,11 @@ def draw_seed(random_state: Any) -> int:
 def _changed(spec: Spec, params: Mapping[str, Any]) -> Spec:
     """Return a spec with the fields that are given; `None` is as the preset says."""
     given = {item.name: params[item.name] for item in fields(spec) if params[item.name] is not None}
-    none = {name: None for name in NONE_BY_NAME if isinstance(given.get(name), str) and given[name] == "none"}
+    none = {
+        name: None
+        for name in NONE_BY_NAME
+        if isinstance(given.get(name), str) and given[name] == "none"
+    }
     return type(spec).from_dict({**vars(spec), **given, **none})
 
 
@@ -166,7 +182,9 @@ def check_past(X: Any, fitted: Preparation | None = None) -> tuple[Array, tuple[
         return _check_cube(X, fitted), None
     if fitted is not None and not fitted.is_flat:
         expected = f"[N, T, {fitted.n_features_in}], as at fit"
-        raise DataError("X", expected=expected, received=f"{rank(X)} axes", hint="Reshape your data.")
+        raise DataError(
+            "X", expected=expected, received=f"{rank(X)} axes", hint="Reshape your data."
+        )
     feature_names = _check_table(X, fitted)
     return _steps("X", X), feature_names
 
@@ -176,7 +194,8 @@ def check_windows(given: GivenWindows, fitted: Preparation | None = None) -> Che
 
     Args:
         given: The windows.
-        fitted: The preparation of a fit, to which the past and the covariates have to conform; `None` while fitting.
+        fitted: The preparation of a fit, to which the past and the covariates have to conform;
+            `None` while fitting.
 
     Returns:
         The windows.
@@ -190,7 +209,11 @@ def check_windows(given: GivenWindows, fitted: Preparation | None = None) -> Che
     y, y_axes = check_targets(given.y, len(past))
     covariates = _check_covariates(given, len(past), y.shape[1], fitted)
     return CheckedWindows(
-        {"past": past, **covariates}, y, y_axes, is_flat=rank(given.X) == 2, feature_names=feature_names
+        {"past": past, **covariates},
+        y,
+        y_axes,
+        is_flat=rank(given.X) == 2,
+        feature_names=feature_names,
     )
 
 
@@ -221,22 +244,33 @@ def _check_cube(X: Any, fitted: Preparation | None) -> Array:
     """Check a past of three axes."""
     array = as_array("X", X, ranks=(3,), finite=True)
     if 0 in array.shape:
-        raise DataError("X", expected="at least one window, step and feature", received=f"shape {array.shape}")
+        raise DataError(
+            "X", expected="at least one window, step and feature", received=f"shape {array.shape}"
+        )
     if fitted is not None and (fitted.is_flat or array.shape[2] != fitted.n_features_in):
-        shape = f"[N, {fitted.n_features_in}]" if fitted.is_flat else f"[N, T, {fitted.n_features_in}]"
+        shape = (
+            f"[N, {fitted.n_features_in}]" if fitted.is_flat else f"[N, T, {fitted.n_features_in}]"
+        )
         hint = "Give the same features in the same order."
-        raise DataError("X", expected=f"{shape}, as at fit", received=f"shape {array.shape}", hint=hint)
+        raise DataError(
+            "X", expected=f"{shape}, as at fit", received=f"shape {array.shape}", hint=hint
+        )
     return array
 
 
-def _check_covariates(given: GivenWindows, rows: int, horizon: int, fitted: Preparation | None) -> dict[str, Array]:
+def _check_covariates(
+    given: GivenWindows, rows: int, horizon: int, fitted: Preparation | None
+) -> dict[str, Array]:
     """Check the covariates of windows, and return the given ones."""
-    static, future = given.static_covariates, given.future_covariates
+    static = given.static_covariates
+    future = given.future_covariates
     if fitted is not None:
         return {**fitted.static(static, rows), **fitted.future(future, rows, horizon)}
     checked = {
         "static": check_covariates("static_covariates", static, rows, features=None),
-        "future": check_covariates("future_covariates", future, rows, features=None, horizon=horizon),
+        "future": check_covariates(
+            "future_covariates", future, rows, features=None, horizon=horizon
+        ),
     }
     return {name: values for name, values in checked.items() if values is not None}
 

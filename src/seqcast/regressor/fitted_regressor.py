@@ -51,10 +51,14 @@ class FittedRegressor:
         """
         names = self.preparation.feature_names
         if names is None:
-            raise AttributeError("this Seq2SeqRegressor was fitted on an X without names of columns")
+            raise AttributeError(
+                "this Seq2SeqRegressor was fitted on an X without names of columns"
+            )
         return np.array(names, dtype=object)
 
-    def predict(self, X: Any, horizon: int | None = None, *, static: Any = None, future: Any = None) -> Array:
+    def predict(
+        self, X: Any, horizon: int | None = None, *, static: Any = None, future: Any = None
+    ) -> Array:
         """Forecast; see `Seq2SeqRegressor.predict`.
 
         Args:
@@ -66,7 +70,13 @@ class FittedRegressor:
         return self._point(self.engine.predict(*self._inputs(X, horizon, static, future)))
 
     def quantiles(
-        self, X: Any, probabilities: Sequence[float], horizon: int | None, *, static: Any, future: Any
+        self,
+        X: Any,
+        probabilities: Sequence[float],
+        horizon: int | None,
+        *,
+        static: Any,
+        future: Any,
     ) -> Array:
         """Forecast quantiles; see `Seq2SeqRegressor.predict_quantiles`.
 
@@ -77,7 +87,9 @@ class FittedRegressor:
             static: Static covariates, `[N, S]`.
             future: Known-future covariates, `[N, H, F']`.
         """
-        return self._in_units(self.engine.quantiles(*self._inputs(X, horizon, static, future), probabilities))
+        return self._in_units(
+            self.engine.quantiles(*self._inputs(X, horizon, static, future), probabilities)
+        )
 
     def states(self, X: Any, *, static: Any = None) -> States:
         """Encode the past into states; see `Seq2SeqRegressor.encode`.
@@ -97,7 +109,9 @@ class FittedRegressor:
             states: Result of `states` or `update`.
             X_new: The steps that follow, `[N, n, F]`.
         """
-        return self.engine.update(states, self.preparation.scaled({"past": check_new_steps(X_new, self.preparation)}))
+        return self.engine.update(
+            states, self.preparation.scaled({"past": check_new_steps(X_new, self.preparation)})
+        )
 
     def decode(self, states: States, horizon: int | None = None, *, future: Any = None) -> Array:
         """Forecast from states; see `Seq2SeqRegressor.decode`.
@@ -112,7 +126,9 @@ class FittedRegressor:
         known = self.preparation.scaled(self.preparation.future(future, len(states), steps))
         return self._point(self.engine.decode(states, steps, known.get("future")))
 
-    def attention(self, X: Any, horizon: int | None = None, *, static: Any = None, future: Any = None) -> Array:
+    def attention(
+        self, X: Any, horizon: int | None = None, *, static: Any = None, future: Any = None
+    ) -> Array:
         """Return attention weights; see `Seq2SeqRegressor.attention_weights`.
 
         Args:
@@ -123,7 +139,9 @@ class FittedRegressor:
         """
         return self.engine.attention(*self._inputs(X, horizon, static, future))
 
-    def model_inputs(self, X: Any, y: Any, horizon: int | None, *, static: Any, future: Any) -> ModelInputs:
+    def model_inputs(
+        self, X: Any, y: Any, horizon: int | None, *, static: Any, future: Any
+    ) -> ModelInputs:
         """Return the inputs of the network; see `Seq2SeqRegressor.model_inputs`.
 
         Args:
@@ -133,7 +151,9 @@ class FittedRegressor:
             static: Static covariates, `[N, S]`.
             future: Known-future covariates, `[N, H, F']`.
         """
-        truth, steps, window = None, self._steps(horizon), self.preparation.window
+        truth = None
+        steps = self._steps(horizon)
+        window = self.preparation.window
         past = check_past(X, self.preparation)[0]
         if y is not None:
             values, _ = check_targets(y, len(past))
@@ -159,8 +179,13 @@ class FittedRegressor:
             ValueError: Fields do not.
             SpecError: The seed or a support is impossible.
         """
-        if self.engine.window != self.preparation.window or len(self.support) != self.preparation.window.targets:
-            raise ValueError(f"a network of {self.engine.window}, where the windows are {self.preparation.window}")
+        if (
+            self.engine.window != self.preparation.window
+            or len(self.support) != self.preparation.window.targets
+        ):
+            raise ValueError(
+                f"a network of {self.engine.window}, where the windows are {self.preparation.window}"
+            )
         self.preparation.check()
         for support in self.support:
             check_choice("support", support, SUPPORTS)
@@ -170,15 +195,21 @@ class FittedRegressor:
         """Return the checked horizon; by default the trained one."""
         return self.preparation.window.horizon if horizon is None else check_int("horizon", horizon)
 
-    def _inputs(self, X: Any, horizon: int | None, static: Any, future: Any) -> tuple[dict[str, Array], int]:
+    def _inputs(
+        self, X: Any, horizon: int | None, static: Any, future: Any
+    ) -> tuple[dict[str, Array], int]:
         """Check new windows and return them in the network's units, and the number of steps to forecast."""
         steps = self._steps(horizon)
         return self._scaled(check_past(X, self.preparation)[0], steps, static, future), steps
 
     def _scaled(self, past: Array, horizon: int, static: Any, future: Any) -> dict[str, Array]:
         """Check covariates of a checked past and return both in the network's units."""
-        preparation, rows = self.preparation, len(past)
-        covariates = {**preparation.static(static, rows), **preparation.future(future, rows, horizon)}
+        preparation = self.preparation
+        rows = len(past)
+        covariates = {
+            **preparation.static(static, rows),
+            **preparation.future(future, rows, horizon),
+        }
         return preparation.scaled({"past": past, **covariates})
 
     def _point(self, scaled: Array) -> Array:
@@ -187,7 +218,9 @@ class FittedRegressor:
 
     def _in_units(self, columns: Array) -> Array:
         """Return columns of a forecast, `[N, H, D, P]`, with the axes of y, in its units and within its support."""
-        by_column = [self.preparation.in_units(columns[..., place]) for place in range(columns.shape[-1])]
+        by_column = [
+            self.preparation.in_units(columns[..., place]) for place in range(columns.shape[-1])
+        ]
         values = np.stack(by_column, axis=-1)
         if self.preparation.y_axes == 3:
             return np.asarray(bounded(values, self.support))

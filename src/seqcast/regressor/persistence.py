@@ -40,17 +40,26 @@ def write_regressor(
         SpecError: An option is an object that cannot be written to a file.
         SaveError: The file could not be written; an older one is unchanged.
     """
-    names = unwritable_options(fitted.engine.network, fitted.engine.training, params["random_state"])
+    names = unwritable_options(
+        fitted.engine.network, fitted.engine.training, params["random_state"]
+    )
     if names:
-        expected, received = "options that can be written to a file", ", ".join(repr(params[name]) for name in names)
+        expected = "options that can be written to a file"
+        received = ", ".join(repr(params[name]) for name in names)
         hint = "Give names, Keras objects or registered functions, and an int as random_state."
         raise SpecError(", ".join(names), expected=expected, received=received, hint=hint)
     header, arrays = to_payload(_File({}, fitted))
-    write_archive(path, kind, {**header, "params": _plain_params(params, header["fitted"]["engine"])}, arrays)
+    write_archive(
+        path, kind, {**header, "params": _plain_params(params, header["fitted"]["engine"])}, arrays
+    )
 
 
 def read_regressor(
-    path: str | os.PathLike[str], kind: str, options: Collection[str], *, max_size: int | str | None = None
+    path: str | os.PathLike[str],
+    kind: str,
+    options: Collection[str],
+    *,
+    max_size: int | str | None = None,
 ) -> tuple[dict[str, Any], FittedRegressor]:
     """Read a file.
 
@@ -78,7 +87,9 @@ def read_regressor(
         return params, file.fitted
 
 
-def unwritable_options(network: NetworkSpec, training: TrainingSpec, random_state: Any) -> list[str]:
+def unwritable_options(
+    network: NetworkSpec, training: TrainingSpec, random_state: Any
+) -> list[str]:
     """Return the names of the options that could not be read back from a file.
 
     Args:
@@ -145,9 +156,17 @@ def checkpoints_of(
     arrays = []
     for batches in (windows.train, windows.validation):
         if isinstance(batches, ArrayWindows):
-            arrays += [*(batches.inputs[name] for name in sorted(batches.inputs)), batches.y, batches.sample_weight]
+            arrays += [
+                *(batches.inputs[name] for name in sorted(batches.inputs)),
+                batches.y,
+                batches.sample_weight,
+            ]
     scalers = windows.preparation.scalers
     for name in sorted(scalers):
         arrays += [scalers[name].loc, scalers[name].scale]
-    sizes, seeds = windows.preparation.window.to_dict(), {"fit": seed}
-    return folder.of("network", fingerprint(arrays, options.network, options.training, windows=sizes, seeds=seeds))
+    sizes = windows.preparation.window.to_dict()
+    seeds = {"fit": seed}
+    return folder.of(
+        "network",
+        fingerprint(arrays, options.network, options.training, windows=sizes, seeds=seeds),
+    )

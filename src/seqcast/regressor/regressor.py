@@ -14,8 +14,18 @@ from seqcast.errors import TrainingError
 from seqcast.network import States, child_seeds
 from seqcast.regressor.arguments import GivenWindows, Options, draw_seed, resolve_options
 from seqcast.regressor.fitted_regressor import FittedRegressor
-from seqcast.regressor.persistence import checkpoints_of, read_regressor, warn_if_unwritable, write_regressor
-from seqcast.regressor.training_windows import TrainingWindows, Validation, prepare_windows, refuse_unresumable
+from seqcast.regressor.persistence import (
+    checkpoints_of,
+    read_regressor,
+    warn_if_unwritable,
+    write_regressor,
+)
+from seqcast.regressor.training_windows import (
+    TrainingWindows,
+    Validation,
+    prepare_windows,
+    refuse_unresumable,
+)
 from seqcast.runtime import Array
 from seqcast.specs import CheckpointSpec
 from seqcast.training import CheckpointFolder, History, check_callbacks, check_time_limit
@@ -27,42 +37,50 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
     `None` takes the value of `preset`; no value is written `"none"`.
 
-    Other threads may predict while one fits: each forecast is wholly of the old fit or wholly of the new one.
+    Other threads may predict while one fits: each forecast is wholly of the old fit or wholly of
+    the new one.
 
     Args:
         preset: Named network and training recipe that the other options change.
         encoder_units: Width of each encoder layer.
-        decoder_units: Width of each decoder layer; `None` is as `encoder_units` when those are given.
+        decoder_units: Width of each decoder layer; `None` is as `encoder_units` when those are
+            given.
         cell: `gru`, `lstm` or `simple_rnn`.
         bidirectional: Whether the encoder also reads the past backwards.
-        normalise: Per-window normalisation: `none`, `last`, `level`, `instance`, `recent` or `scale`.
+        normalise: Per-window normalisation: `none`, `last`, `level`, `instance`, `recent` or
+            `scale`.
         segment: Steps that form one token; 1 reads and writes step by step.
         static_input: Where static covariates enter: `state` or `steps`.
         decoder_input: `zeros`, `position`, `teacher`, `scheduled` or `autoregressive`.
-        decoding: `recurrent`, or `parallel` (all tokens side by side, with `decoder_input="position"`).
-        residual: Values that the forecast is added to: `none`, `seasonal` (the last season's) or `gated` (the same
-            through a gate).
+        decoding: `recurrent`, or `parallel` (all tokens side by side, with
+            `decoder_input="position"`).
+        residual: Values that the forecast is added to: `none`, `seasonal` (the last season's) or
+            `gated` (the same through a gate).
         sampling_schedule: For `scheduled`: `linear`, `exponential` or `inverse_sigmoid`.
-        sampling_steps: For `scheduled`: training steps until the decoder reads only its own values; half of all by
-            default.
+        sampling_steps: For `scheduled`: training steps until the decoder reads only its own values;
+            half of all by default.
         attention: `none`, `additive`, `dot` or `multi_head`.
         attention_heads: Heads of `multi_head`.
         dropout: Fraction of units dropped between layers and before the head.
-        regularizer: A Keras regulariser for the weights, or a dict with any of `kernel`, `recurrent`, `bias`.
-        head: Kind of forecast: `point`, `quantile`, `normal`, `student_t`, `negative_binomial` (counts) or `log_normal`
-            (positive data); the last two need `scale="none"`. `predict` returns the median, `predict_quantiles` any
-            quantile.
+        regularizer: A Keras regulariser for the weights, or a dict with any of `kernel`,
+            `recurrent`, `bias`.
+        head: Kind of forecast: `point`, `quantile`, `normal`, `student_t`, `negative_binomial`
+            (counts) or `log_normal` (positive data); the last two need `scale="none"`. `predict`
+            returns the median, `predict_quantiles` any quantile.
         quantiles: The quantiles that `quantile` is trained for, 0.5 among them.
-        scale: `standard` (X, y and covariates to zero mean and unit deviation, by training statistics in the
-            model) or `none`.
-        target_features: For each column of y, the column of X that is its own past; by default all in order when X
-            has as many features as y has targets, else `"none"`.
-        support: Possible values of forecasts: `real`, `non-negative`, `counts` (whole numbers), or `auto`:
-            `non-negative` for targets that are never negative in the y of `fit`, else `real`. It is `real` for batches
-            and `partial_fit` too, which do not show all of y at once.
+        scale: `standard` (X, y and covariates to zero mean and unit deviation, by training
+            statistics in the model) or `none`.
+        target_features: For each column of y, the column of X that is its own past; by default all
+            in order when X has as many features as y has targets, else `"none"`.
+        support: Possible values of forecasts: `real`, `non-negative`, `counts` (whole numbers), or
+            `auto`: `non-negative` for targets that are never negative in the y of `fit`, else
+            `real`. It is `real` for batches and `partial_fit` too, which do not show all of y at
+            once.
         season_length: Steps of a season, for `residual` `seasonal` or `gated`.
-        loss: Keras loss of a point, taken in scaled units; the squared error by default. Other heads have their own.
-        horizon_decay: Decay of a step's weight in the loss with its distance, `h^-horizon_decay`; 0 is none.
+        loss: Keras loss of a point, taken in scaled units; the squared error by default. Other
+            heads have their own.
+        horizon_decay: Decay of a step's weight in the loss with its distance, `h^-horizon_decay`; 0
+            is none.
         optimizer: Keras optimiser; an object keeps its own learning rate and clipping.
         learning_rate: Largest learning rate.
         learning_rate_schedule: `cosine`, `constant`, or a Keras schedule.
@@ -70,18 +88,23 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         clip_norm: Largest norm of the whole gradient, or `"none"`.
         batch_size: Largest number of windows a training step.
         epochs: Passes over the windows.
-        steps_per_epoch: Training steps an epoch; one pass over the windows by default. The next epoch continues where
-            the last one has ended. Needed for generators, and for a `PyDataset` whose `num_batches` is `None`.
-        validation_fraction: Fraction of the windows, the last ones, that are validated on; 0 is none.
-        early_stopping: Epochs without a better validation loss after which training ends, or `"none"`.
+        steps_per_epoch: Training steps an epoch; one pass over the windows by default. The next
+            epoch continues where the last one has ended. Needed for generators, and for a
+            `PyDataset` whose `num_batches` is `None`.
+        validation_fraction: Fraction of the windows, the last ones, that are validated on; 0 is
+            none.
+        early_stopping: Epochs without a better validation loss after which training ends, or
+            `"none"`.
         metrics: Further Keras metrics to record.
-        micro_batches: Number of micro-batches of equal size that each batch is divided into for the cores; chosen by
-            default.
-        random_state: Seed of everything random: an int, a `numpy.random.RandomState`, or `None` for a fresh one.
+        micro_batches: Number of micro-batches of equal size that each batch is divided into for the
+            cores; chosen by default.
+        random_state: Seed of everything random: an int, a `numpy.random.RandomState`, or `None` for
+            a fresh one.
         verbose: 0 is silent, 1 shows progress.
 
     Attributes:
-        fitted_: The fitted value, which forecasts by itself: a `seqcast.regressor.fitted_regressor.FittedRegressor`.
+        fitted_: The fitted value, which forecasts by itself: a
+            `seqcast.regressor.fitted_regressor.FittedRegressor`.
         engine_: The trained engine; `engine_.model` is the Keras model.
         history_: The training history.
         preparation_: Sizes and scaling learnt from the training windows.
@@ -180,24 +203,27 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
         Args:
             X: The past: `[N, T, F]`, or `[N, T]` for univariate windows of a fixed length; or a
-                `keras.utils.PyDataset` or generator of batches `(past, y)`, `(inputs, y)` or with a weight, in which
-                `inputs` is a dict of `past`, `static`, `future`. A fit begins at the first batch of a `PyDataset`.
+                `keras.utils.PyDataset` or generator of batches `(past, y)`, `(inputs, y)` or with a
+                weight, in which `inputs` is a dict of `past`, `static`, `future`. A fit begins at
+                the first batch of a `PyDataset`.
             y: The future: `[N, H, D]`, `[N, H]` or `[N]`; `None` for batches.
             static_covariates: `[N, S]`.
             future_covariates: Known for the future: `[N, H, F']`.
             sample_weight: `[N]`.
-            validation: Windows on which the best epoch is chosen: a number of last ones; `(X, y)`, or
-                `(X, y, covariates)` with a dict of the two covariates; a `PyDataset` of batches that has an end; or
-                `None` for `validation_fraction`.
-            callbacks: Keras callbacks of this fit alone. Only observers (`seqcast.training.observers.Observer`) go
-                with `checkpoint`.
-            checkpoint: A folder for this fit, in which the state of the training is written every two minutes and at
-                the end of epochs; a `CheckpointSpec` sets how often. Not with batches.
-            resume: Whether to continue the training of `checkpoint`, if there is one, after the process has died. With
-                the same data and options the fit ends with the same weights as one that was never interrupted.
-            time_limit: Approximate time of the fit, compilation included: seconds, or a text such as `10 min`. The
-                learning rate follows the time in place of the epochs, and the best weights are restored. Not with
-                `checkpoint`.
+            validation: Windows on which the best epoch is chosen: a number of last ones; `(X, y)`,
+                or `(X, y, covariates)` with a dict of the two covariates; a `PyDataset` of batches
+                that has an end; or `None` for `validation_fraction`.
+            callbacks: Keras callbacks of this fit alone. Only observers
+                (`seqcast.training.observers.Observer`) go with `checkpoint`.
+            checkpoint: A folder for this fit, in which the state of the training is written every
+                two minutes and at the end of epochs; a `CheckpointSpec` sets how often. Not with
+                batches.
+            resume: Whether to continue the training of `checkpoint`, if there is one, after the
+                process has died. With the same data and options the fit ends with the same weights
+                as one that was never interrupted.
+            time_limit: Approximate time of the fit, compilation included: seconds, or a text such
+                as `10 min`. The learning rate follows the time in place of the epochs, and the best
+                weights are restored. Not with `checkpoint`.
 
         Returns:
             The fitted estimator.
@@ -205,10 +231,12 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         Raises:
             DataError: Something in the data is wrong; the estimator is as it was before.
             SpecError: An option is wrong; the estimator is as it was before.
-            TrainingError: Training diverged; the estimator is as it was before, see the error's `best`.
+            TrainingError: Training diverged; the estimator is as it was before, see the error's
+                `best`.
             KeyboardInterrupt: Training was interrupted; the estimator has the best weights so far.
         """
-        callbacks, deadline = check_callbacks(callbacks), check_time_limit(time_limit, checkpoint)
+        callbacks = check_callbacks(callbacks)
+        deadline = check_time_limit(time_limit, checkpoint)
         options = resolve_options(self.get_params(deep=False))
         validated_on = Validation.of(validation, options.training.validation_fraction)
         refuse_unresumable(checkpoint, X, validated_on, callbacks)
@@ -236,7 +264,9 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             except KeyboardInterrupt as interruption:
                 # Without a history training had not begun, so the estimator stays as it was.
                 recorded = getattr(interruption, "history", None)
-                self._learnt = self._learnt if recorded is None else replace(fitted, history=recorded)
+                self._learnt = (
+                    self._learnt if recorded is None else replace(fitted, history=recorded)
+                )
                 raise
         self._learnt = replace(fitted, history=history)
         return self
@@ -253,9 +283,10 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
     ) -> Self:
         """Train for one pass over these windows at the constant `learning_rate`, from the present weights.
 
-        It shows no progress and does not validate. The first call creates the network and learns the scaling; later
-        ones keep both, and the seed. After `load`, and after a call that failed or was interrupted, the optimiser
-        starts without its moments. Of copies that share a fit, the first to continue has them.
+        It shows no progress and does not validate. The first call creates the network and learns
+        the scaling; later ones keep both, and the seed. After `load`, and after a call that failed
+        or was interrupted, the optimiser starts without its moments. Of copies that share a fit,
+        the first to continue has them.
 
         Args:
             X: As for `fit`.
@@ -284,12 +315,16 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         fitted = self._untrained(options, windows, seed) if before is None else before
         trainer = fitted.engine.trainer()
         try:
-            recorded = trainer.continue_fit(windows.train, window=fitted.preparation.window, callbacks=callbacks)
+            recorded = trainer.continue_fit(
+                windows.train, window=fitted.preparation.window, callbacks=callbacks
+            )
         except TrainingError as error:
             history = fitted.history if len(fitted.history) else error.history
             error.best = self.with_fitted(replace(fitted, engine=trainer.copy(), history=history))
             raise
-        self._learnt = replace(fitted, engine=trainer.snapshot(), history=fitted.history.continued(recorded))
+        self._learnt = replace(
+            fitted, engine=trainer.snapshot(), history=fitted.history.continued(recorded)
+        )
         return self
 
     def _untrained(self, options: Options, windows: TrainingWindows, seed: int) -> FittedRegressor:
@@ -301,7 +336,12 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
     # Forecasts
 
     def predict(
-        self, X: Any, horizon: int | None = None, *, static_covariates: Any = None, future_covariates: Any = None
+        self,
+        X: Any,
+        horizon: int | None = None,
+        *,
+        static_covariates: Any = None,
+        future_covariates: Any = None,
     ) -> Array:
         """Forecast.
 
@@ -312,8 +352,8 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             future_covariates: `[N, H, F']`, when fitted with them.
 
         Returns:
-            The forecast, with the axes that y had at fit: `[N, H, D]`, `[N, H]`, or `[N]` (one step); the median, where
-            a distribution is forecast.
+            The forecast, with the axes that y had at fit: `[N, H, D]`, `[N, H]`, or `[N]` (one
+            step); the median, where a distribution is forecast.
 
         Raises:
             NotFittedError: The estimator is not fitted.
@@ -334,15 +374,15 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
         Args:
             X: As for `predict`.
-            probabilities: Any probabilities between 0 and 1, `[Qs]`; quantiles beyond the trained ones of
-                `head="quantile"` lie on exponential tails.
+            probabilities: Any probabilities between 0 and 1, `[Qs]`; quantiles beyond the trained
+                ones of `head="quantile"` lie on exponential tails.
             horizon: As for `predict`.
             static_covariates: As for `predict`.
             future_covariates: As for `predict`.
 
         Returns:
-            The quantiles, with the axes that y had at fit and one for the probabilities: `[N, H, D, Qs]`, `[N, H, Qs]`
-            or `[N, Qs]`.
+            The quantiles, with the axes that y had at fit and one for the probabilities: `[N, H, D,
+            Qs]`, `[N, H, Qs]` or `[N, Qs]`.
 
         Raises:
             NotFittedError: The estimator is not fitted.
@@ -357,7 +397,9 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             >>> model.predict_quantiles(past, (0.1, 0.5, 0.9)).shape
             (64, 5, 1, 3)
         """
-        return self.fitted_.quantiles(X, probabilities, horizon, static=static_covariates, future=future_covariates)
+        return self.fitted_.quantiles(
+            X, probabilities, horizon, static=static_covariates, future=future_covariates
+        )
 
     def encode(self, X: Any, *, static_covariates: Any = None) -> States:
         """Encode the past into states, from which `decode` forecasts.
@@ -367,21 +409,22 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             static_covariates: `[N, S]`, when fitted with them.
 
         Returns:
-            The states, in scaled units, with the mark of the network's weights. Copies of the estimator and its file
-            read them too. After another fit or a `partial_fit` they are rejected, because other weights would read
-            other things from the same numbers.
+            The states, in scaled units, with the mark of the network's weights. Copies of the
+            estimator and its file read them too. After another fit or a `partial_fit` they are
+            rejected, because other weights would read other things from the same numbers.
         """
         return self.fitted_.states(X, static=static_covariates)
 
     def update(self, states: States, X_new: Any) -> States:
         """Encode new steps from states, so that a long past need not be read again.
 
-        The same as `encode` of old and new steps together, except for per-window normalisation, which stays that of
-        the first window.
+        The same as `encode` of old and new steps together, except for per-window normalisation,
+        which stays that of the first window.
 
         Args:
             states: Result of `encode` or `update`.
-            X_new: The steps that follow, `[N, n, F]`, or `[N, n]` where X had two axes at fit; whole segments.
+            X_new: The steps that follow, `[N, n, F]`, or `[N, n]` where X had two axes at fit;
+                whole segments.
 
         Returns:
             The states after them, in scaled units.
@@ -389,12 +432,14 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         Raises:
             NotFittedError: The estimator is not fitted.
             SpecError: The encoder also reads backwards, so that it cannot continue.
-            DataError: The new steps are no whole segments, or something in them is wrong, or the states are those of
-                other weights.
+            DataError: The new steps are no whole segments, or something in them is wrong, or the
+                states are those of other weights.
         """
         return self.fitted_.update(states, X_new)
 
-    def decode(self, states: States, horizon: int | None = None, *, future_covariates: Any = None) -> Array:
+    def decode(
+        self, states: States, horizon: int | None = None, *, future_covariates: Any = None
+    ) -> Array:
         """Forecast from states.
 
         Args:
@@ -407,12 +452,18 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
         Raises:
             NotFittedError: The estimator is not fitted.
-            DataError: The states are those of other weights, or have no mark, or the covariates are wrong.
+            DataError: The states are those of other weights, or have no mark, or the covariates are
+                wrong.
         """
         return self.fitted_.decode(states, horizon, future=future_covariates)
 
     def attention_weights(
-        self, X: Any, horizon: int | None = None, *, static_covariates: Any = None, future_covariates: Any = None
+        self,
+        X: Any,
+        horizon: int | None = None,
+        *,
+        static_covariates: Any = None,
+        future_covariates: Any = None,
     ) -> Array:
         """Return the attention weights of each forecast step over the steps of the past, or with segments over tokens.
 
@@ -423,13 +474,15 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             future_covariates: As for `predict`.
 
         Returns:
-            The weights, `[N, H, T]`; each step's sum to 1. Where a longer horizon is written block by block, they
-            include the forecasts that later blocks read.
+            The weights, `[N, H, T]`; each step's sum to 1. Where a longer horizon is written block
+            by block, they include the forecasts that later blocks read.
 
         Raises:
             SpecError: The network has no attention.
         """
-        return self.fitted_.attention(X, horizon, static=static_covariates, future=future_covariates)
+        return self.fitted_.attention(
+            X, horizon, static=static_covariates, future=future_covariates
+        )
 
     def model_inputs(
         self,
@@ -456,10 +509,18 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             NotFittedError: The estimator is not fitted.
             DataError: Something in the data is wrong.
         """
-        return self.fitted_.model_inputs(X, y, horizon, static=static_covariates, future=future_covariates)
+        return self.fitted_.model_inputs(
+            X, y, horizon, static=static_covariates, future=future_covariates
+        )
 
     def score(
-        self, X: Any, y: Any, sample_weight: Any = None, *, static_covariates: Any = None, future_covariates: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        static_covariates: Any = None,
+        future_covariates: Any = None,
     ) -> float:
         """Return the coefficient of determination, R², over all steps and targets.
 
@@ -477,7 +538,11 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         truth, _ = check_targets(y, len(X))
         rows, horizon = truth.shape[:2]
         forecast = fitted.predict(X, horizon, static=static_covariates, future=future_covariates)
-        return float(r2_score(truth.reshape(rows, -1), forecast.reshape(rows, -1), sample_weight=sample_weight))
+        return float(
+            r2_score(
+                truth.reshape(rows, -1), forecast.reshape(rows, -1), sample_weight=sample_weight
+            )
+        )
 
     def export(
         self,
@@ -488,19 +553,22 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
     ) -> None:
         """Write the regressor to one ONNX file, which forecasts from raw windows wherever ONNX runs.
 
-        The file reads `past` with the axes of X, `[batch, time, F]` of any length or `[batch, T]`. It also reads
-        `static`, `[batch, S]`, and `future`, `[batch, horizon, F']`, if the network was trained with them. It returns
-        `point`, the result of `predict`, with the axes of y (`[batch, 1]` where y had one), and `quantiles`, with one
-        axis more.
+        The file reads `past` with the axes of X, `[batch, time, F]` of any length or `[batch, T]`.
+        It also reads `static`, `[batch, S]`, and `future`, `[batch, horizon, F']`, if the network
+        was trained with them. It returns `point`, the result of `predict`, with the axes of y
+        (`[batch, 1]` where y had one), and `quantiles`, with one axis more.
 
         Args:
             path: Path of the file, which appears whole or not at all.
-            horizon: Steps to forecast: a number, `any` for an input named `horizon`, or `None` for the trained one.
-            probabilities: Those of the quantiles; `None` takes those of `head="quantile"`, and none otherwise.
+            horizon: Steps to forecast: a number, `any` for an input named `horizon`, or `None` for
+                the trained one.
+            probabilities: Those of the quantiles; `None` takes those of `head="quantile"`, and none
+                otherwise.
 
         Raises:
             NotFittedError: The estimator is not fitted.
-            SpecError: An option is impossible, or the network has a component that ONNX has no operators for.
+            SpecError: An option is impossible, or the network has a component that ONNX has no
+                operators for.
             MissingPackageError: The package `onnx` is not installed.
             SaveError: The file could not be written.
         """
@@ -539,7 +607,9 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             FileFormatError: The file is damaged, foreign, newer or too large.
             SpecError: `max_size` is no size.
         """
-        params, fitted = read_regressor(path, cls.__name__, cls._get_param_names(), max_size=max_size)
+        params, fitted = read_regressor(
+            path, cls.__name__, cls._get_param_names(), max_size=max_size
+        )
         return cls(**params).with_fitted(fitted)
 
     def __sklearn_tags__(self) -> Any:

@@ -59,16 +59,23 @@ class Validation:
             return cls(share=share)
         if isinstance(validation, int | np.integer):
             return cls(count=check_int("validation", validation))
-        if isinstance(validation, keras.utils.PyDataset) and arrays.batch_count(validation) is not None:
+        if (
+            isinstance(validation, keras.utils.PyDataset)
+            and arrays.batch_count(validation) is not None
+        ):
             return cls(batches=validation)
         if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
             expected = "a number of windows, (X, y), (X, y, covariates), or a keras.utils.PyDataset that has an end"
             hint = "Give a tuple; a generator cannot be read again after each epoch."
-            raise DataError("validation", expected=expected, received=type(validation).__name__, hint=hint)
+            raise DataError(
+                "validation", expected=expected, received=type(validation).__name__, hint=hint
+            )
         static, future = _covariates(validation[2]) if len(validation) == 3 else (None, None)
         return cls(windows=GivenWindows(validation[0], validation[1], static, future))
 
-    def split(self, windows: arrays.CheckedWindows) -> tuple[arrays.CheckedWindows, arrays.CheckedWindows | None]:
+    def split(
+        self, windows: arrays.CheckedWindows
+    ) -> tuple[arrays.CheckedWindows, arrays.CheckedWindows | None]:
         """Return the windows to train on, and those to validate on, if they are among the windows of the fit.
 
         Args:
@@ -81,7 +88,9 @@ class Validation:
         left = len(windows) - count
         if left < 1:
             expected = f"fewer windows than X has, {len(windows)}"
-            raise DataError("validation", expected=expected, received=str(count), hint="Leave some to train on.")
+            raise DataError(
+                "validation", expected=expected, received=str(count), hint="Leave some to train on."
+            )
         return windows.rows(slice(None, left)), windows.rows(slice(left, None)) if count else None
 
     def batches_for(self, preparation: arrays.Preparation, options: Options) -> Batches | None:
@@ -150,7 +159,8 @@ def prepare_windows(
     """
     if given.are_batches:
         return _from_batches(given, options, validation, fitted)
-    network, training = options.network, options.training
+    network = options.network
+    training = options.training
     windows = check_windows(given, fitted)
     arrays.check_support("y", windows.y, network.head)
     windows = replace(windows, weight=arrays.check_weight(given.sample_weight, len(windows)))
@@ -159,7 +169,9 @@ def prepare_windows(
     preparation.check_y(train.y)
     own = validation.batches_for(preparation, options)
     return TrainingWindows(
-        preparation.batches(train, training, seed=seed, teacher_forcing=network.uses_teacher_forcing),
+        preparation.batches(
+            train, training, seed=seed, teacher_forcing=network.uses_teacher_forcing
+        ),
         own if last is None else preparation.batches(last, training),
         preparation,
         _support(windows.y, options.support),
@@ -181,7 +193,9 @@ def _from_batches(
     # The values of later batches are not known yet.
     support = "real" if options.support == "auto" else options.support
     return TrainingWindows(
-        arrays.scaled_stream(stream, preparation, teacher_forcing=options.network.uses_teacher_forcing, steps=steps),
+        arrays.scaled_stream(
+            stream, preparation, teacher_forcing=options.network.uses_teacher_forcing, steps=steps
+        ),
         validation.batches_for(preparation, options),
         preparation,
         (support,) * preparation.window.targets,
@@ -219,21 +233,33 @@ def _support(y: Array, support: str) -> tuple[str, ...]:
         where = f"y, window {window}, step {step}, feature {target}"
         expected = f"{VALUES_OF[support]}, for support={support!r}"
         received = f"{y[window, step, target]:g} ({int(outside.sum())} such values)"
-        raise DataError(where, expected=expected, received=received, hint="Correct it, or choose another support.")
+        raise DataError(
+            where,
+            expected=expected,
+            received=received,
+            hint="Correct it, or choose another support.",
+        )
     return (support,) * targets
 
 
 def _covariates(covariates: Any) -> tuple[Any, Any]:
     """Return the static and the known-future covariates of `validation`."""
     if not isinstance(covariates, Mapping) or set(covariates) - set(COVARIATES):
-        expected, hint = f"a dict with {' and '.join(COVARIATES)}", "Name them as the arguments of fit."
-        received = ", ".join(map(str, covariates)) if isinstance(covariates, Mapping) else repr(type(covariates))
+        expected = f"a dict with {' and '.join(COVARIATES)}"
+        hint = "Name them as the arguments of fit."
+        received = (
+            ", ".join(map(str, covariates))
+            if isinstance(covariates, Mapping)
+            else repr(type(covariates))
+        )
         raise DataError("validation, covariates", expected=expected, received=received, hint=hint)
     static, future = (covariates.get(name) for name in COVARIATES)
     return static, future
 
 
-def refuse_unresumable(checkpoint: Any, X: Any, validation: Validation, callbacks: Sequence[Any]) -> None:
+def refuse_unresumable(
+    checkpoint: Any, X: Any, validation: Validation, callbacks: Sequence[Any]
+) -> None:
     """Refuse checkpoints of a fit that cannot be resumed.
 
     Args:
@@ -243,8 +269,8 @@ def refuse_unresumable(checkpoint: Any, X: Any, validation: Validation, callback
         callbacks: Its callbacks.
 
     Raises:
-        SpecError: Batches come from a `PyDataset` or generator, or there are callbacks that are no observers: their
-            progress is not known.
+        SpecError: Batches come from a `PyDataset` or generator, or there are callbacks that are no
+            observers: their progress is not known.
     """
     if checkpoint is None:
         return

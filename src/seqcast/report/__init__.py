@@ -1,7 +1,7 @@
 """Reports: one self-contained HTML page.
 
-In reading order: `sections` (data, forecasts, accuracy, errors, significance, training), `page` with the template
-`page.html.j2` (HTML).
+In reading order: `sections` (data, forecasts, accuracy, errors, significance, training), `page`
+with the template `page.html.j2` (HTML).
 
 Stability: experimental.
 """

@@ -77,7 +77,9 @@ class Table:
             row: The cell's row, from 0.
             column: The cell's column, from 0.
         """
-        return " ".join(["text"] * (self.header[column] in self.words) + ["best"] * ((row, column) in self.best))
+        return " ".join(
+            ["text"] * (self.header[column] in self.words) + ["best"] * ((row, column) in self.best)
+        )
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,12 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     how: Any = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
-    pages = Environment(loader=PackageLoader("seqcast.report", ""), undefined=StrictUndefined, autoescape=True, **how)
+    pages = Environment(
+        loader=PackageLoader("seqcast.report", ""),
+        undefined=StrictUndefined,
+        autoescape=True,
+        **how,
+    )
     return pages.get_template("page.html.j2").render(title=title, lead=lead, sections=sections)
 
 

@@ -50,7 +50,8 @@ def report(
         title: Title of the page.
         history: The series, as a long frame.
         forecast: Forecasts after the ends of the series; `None` leaves them out.
-        backtest: Forecasts of one or more models from earlier cutoffs, with the truth; `None` leaves them out.
+        backtest: Forecasts of one or more models from earlier cutoffs, with the truth; `None`
+            leaves them out.
         model: The main model of the report; `None` takes the first of the backtest or the forecast.
         metadata: Facts to show by heading: `{"Training": {"epochs": 20}, …}`.
         learning: Loss by epoch to draw, `loss` and perhaps `val_loss`.
@@ -77,7 +78,9 @@ def report(
         True
     """
     if forecast is None and backtest is None:
-        raise SpecError("forecast", expected="a forecast or a backtest", received="neither", hint="Give one.")
+        raise SpecError(
+            "forecast", expected="a forecast or a backtest", received="neither", hint="Give one."
+        )
     check_int("max_series", max_series)
     rows = evaluation.FrameRows("history", history, columns)
     rows.need(rows.columns.value)
@@ -87,7 +90,12 @@ def report(
     else:
         _, future = plots.read_pair(history, forecast, columns)
         main = plots.main_model(future, model)
-        drawn: Any = {"model": main, "max_series": max_series, "columns": columns, "ylabel": unit or None}
+        drawn: Any = {
+            "model": main,
+            "max_series": max_series,
+            "columns": columns,
+            "ylabel": unit or None,
+        }
         figure = plots.forecast_fans(history, forecast, **drawn)
         sections.append(Section("Forecast", [_forecast_picture(figure, future, main)]))
     if backtest is not None:
@@ -99,10 +107,16 @@ def report(
             Section("Is the difference more than chance?", [scored.tests()], name="Significance"),
         ]
     if importance is not None:
-        sections.append(Section("Importance of covariates", [_importance_picture(importance)], name="Covariates"))
+        sections.append(
+            Section(
+                "Importance of covariates", [_importance_picture(importance)], name="Covariates"
+            )
+        )
     sections += _fit_sections(metadata or {}, learning)
     by_model = f" by {spoken(model)}" if model else ""
-    text = page(title, f"Forecasts of {len(rows.groups(*rows.series)):,} series{by_model}.", sections)
+    text = page(
+        title, f"Forecasts of {len(rows.groups(*rows.series)):,} series{by_model}.", sections
+    )
     write_atomically(path, lambda file: file.write(text.encode("utf-8")))
 
 
@@ -114,7 +128,9 @@ def _data(rows: evaluation.FrameRows) -> dict[str, Any]:
     return {
         "series": len(groups),
         "rows": len(rows),
-        "rows a series": str(lengths[0]) if lengths.min() == lengths.max() else f"{lengths.min()} to {lengths.max()}",
+        "rows a series": str(lengths[0])
+        if lengths.min() == lengths.max()
+        else f"{lengths.min()} to {lengths.max()}",
         "first stamp": first,
         "last stamp": last,
         "missing values": int(np.isnan(rows.numbers(rows.columns.value)).sum()),
@@ -126,7 +142,11 @@ def _forecast_picture(figure: Any, forecast: evaluation.FrameRows, model: str) -
     listed = ", ".join(str(name) for name in names[:5]) + (", …" if len(names) > 5 else "")
     alt = f"History and forecast by {spoken(model)}, a panel a series, of {len(names)} series: {listed}"
     bounds = " and ".join(f"{level_text(level)} %" for level in forecast.bounds(model))
-    caption = f"The shaded bands are intervals for {bounds} of the true values." if bounds else "A point forecast."
+    caption = (
+        f"The shaded bands are intervals for {bounds} of the true values."
+        if bounds
+        else "A point forecast."
+    )
     return Picture.of(figure, alt, caption)
 
 
@@ -144,9 +164,14 @@ def _fit_sections(
     metadata: Mapping[str, Mapping[str, Any]], learning: Mapping[str, Sequence[float]] | None
 ) -> list[Section]:
     """Return the sections about training and settings."""
-    groups, sections = dict(metadata), []
+    groups = dict(metadata)
+    sections = []
     if learning is not None:
-        alt = f"Loss over {len(learning['loss'])} epochs of training" if "loss" in learning else "Loss by epoch"
+        alt = (
+            f"Loss over {len(learning['loss'])} epochs of training"
+            if "loss" in learning
+            else "Loss by epoch"
+        )
         caption = "The training loss should fall and level off; a validation loss that rises is a sign of overfitting."
         curve = Picture.of(plots.learning_curve(learning, ylabel="loss"), alt, caption)
         facts = groups.pop("Training", {})
@@ -168,7 +193,9 @@ class _Scored:
     def __post_init__(self) -> None:
         checked = evaluation.Backtest(self.backtest, self.columns)
         rows = checked.rows
-        rows.models(None if self.model is None else [self.model])  # refuses a model that is not there
+        rows.models(
+            None if self.model is None else [self.model]
+        )  # refuses a model that is not there
         main = self.model or checked.models[0]
         self.models = [main, *(name for name in checked.models if name != main)]
         self.levels, self.own_levels = checked.levels(), tuple(sorted(rows.bounds(main)))
@@ -177,19 +204,30 @@ class _Scored:
 
     def leaderboard(self, metrics: Sequence[str] | None, season_length: int | None) -> Table:
         """Return the table of scores."""
-        models, columns, history = self.models, self.columns, self.history
+        models = self.models
+        columns = self.columns
+        history = self.history
         frame = evaluation.leaderboard(
-            self.backtest, metrics, train_df=history, season_length=season_length, models=models, columns=columns
+            self.backtest,
+            metrics,
+            train_df=history,
+            season_length=season_length,
+            models=models,
+            columns=columns,
         )
         scores = nw.from_native(frame).to_dict(as_series=False)
-        names, points = scores.pop("model"), scores.pop("points")[0]
+        names = scores.pop("model")
+        points = scores.pop("points")[0]
         scores.pop("series")
         best = {
             (min(range(len(names)), key=lambda row: (math.isnan(values[row]), values[row])), column)
             for column, (name, values) in enumerate(scores.items(), start=1)
             if not name.startswith(("bias", "coverage"))
         }
-        rows = [[spoken(model), *(_number(each[row]) for each in scores.values())] for row, model in enumerate(names)]
+        rows = [
+            [spoken(model), *(_number(each[row]) for each in scores.values())]
+            for row, model in enumerate(names)
+        ]
         caption = (
             f"Means over {counted(self.windows, 'window')} of {self.series:,} series, {points:,} forecasts in all; the "
             f"best of a column is bold. {_GLOSSARY}"
@@ -199,26 +237,40 @@ class _Scored:
     def overlays(self) -> list[Block]:
         """Return pictures of forecasts and intervals, with the truth."""
         drawn = self.models[:1] + [name for name in self.models[1:] if name == evaluation.BASELINE]
-        history, backtest, columns, unit = self.history, self.backtest, self.columns, self.unit or None
+        history = self.history
+        backtest = self.backtest
+        columns = self.columns
+        unit = self.unit or None
         most = min(_OVERLAYS, self.max_series)
-        figure = plots.forecast_frame(history, backtest, columns=columns, models=drawn, max_series=most, ylabel=unit)
+        figure = plots.forecast_frame(
+            history, backtest, columns=columns, models=drawn, max_series=most, ylabel=unit
+        )
         alt = f"Forecasts by {' and '.join(map(spoken, drawn))} from {counted(self.cutoffs, 'cutoff')}, over the truth"
-        pictures: list[Block] = [Picture.of(figure, alt, "Each forecast saw the series up to its cutoff only.")]
+        pictures: list[Block] = [
+            Picture.of(figure, alt, "Each forecast saw the series up to its cutoff only.")
+        ]
         if self.levels:
             alt = "Share of the truth inside the intervals against their level, with the band of chance"
             caption = "Below the line intervals are too narrow, above too wide; within the grey band it may be chance."
-            pictures.append(Picture.of(plots.calibration_curve(backtest, columns=columns), alt, caption))
+            pictures.append(
+                Picture.of(plots.calibration_curve(backtest, columns=columns), alt, caption)
+            )
         if self.own_levels:
             pictures.append(self.coverage())
         return pictures
 
     def coverage(self) -> Table:
         """Return the coverage of the main model's intervals over all rows, by step and by series."""
-        levels, ids = self.own_levels, (self.columns or Columns()).unique_id
-        models, backtest = self.models[:1], self.backtest
-        scorer = evaluation.Scorer(backtest, ["coverage"], level=levels, models=models, columns=self.columns)
+        levels = self.own_levels
+        ids = (self.columns or Columns()).unique_id
+        models = self.models[:1]
+        backtest = self.backtest
+        scorer = evaluation.Scorer(
+            backtest, ["coverage"], level=levels, models=models, columns=self.columns
+        )
         overall, by_step, by_series = (
-            100 * np.hstack([*scorer.scores(scorer.keys(by))[1].values()]).T for by in ((), evaluation.STEP, ids)
+            100 * np.hstack([*scorer.scores(scorer.keys(by))[1].values()]).T
+            for by in ((), evaluation.STEP, ids)
         )
         steps = np.unique(scorer.backtest.rows.steps)
         third = -(-int(steps.max()) // 3)
@@ -235,16 +287,23 @@ class _Scored:
 
     def errors(self, trained_horizon: int | None) -> list[Block]:
         """Return pictures of the errors by step and by series, and of their distribution."""
-        models, most = self.models, self.max_series
+        models = self.models
+        most = self.max_series
         drawn: Any = {"columns": self.columns, "unit": self.unit}
         listed = ", ".join(map(spoken, models))
-        figure = plots.score_by_step(self.backtest, models=models, trained_horizon=trained_horizon, **drawn)
+        figure = plots.score_by_step(
+            self.backtest, models=models, trained_horizon=trained_horizon, **drawn
+        )
         caption = "Growth of the error with each step ahead; the lowest line is the best."
-        pictures: list[Block] = [Picture.of(figure, f"Mean absolute error by step, of {listed}", caption)]
+        pictures: list[Block] = [
+            Picture.of(figure, f"Mean absolute error by step, of {listed}", caption)
+        ]
         if self.series > 1:
             figure = plots.score_by_series(self.backtest, models=models, max_series=most, **drawn)
             caption = "One mark for each model on the line of a series; left is better."
-            pictures.append(Picture.of(figure, f"Mean absolute error by series, of {listed}", caption))
+            pictures.append(
+                Picture.of(figure, f"Mean absolute error by series, of {listed}", caption)
+            )
         figure = plots.residual_diagnostics(self.backtest, models[0], **drawn)
         caption = (
             "Errors of a good forecast lie around 0 at all times and steps. Correlated errors within a window are "
@@ -259,7 +318,9 @@ class _Scored:
             return Note("There is only one model, so there is nothing to test.")
         over = "cutoffs" if self.cutoffs >= self.series else "series"
         try:
-            frame = evaluation.diebold_mariano(self.backtest, models=self.models, over=over, columns=self.columns)
+            frame = evaluation.diebold_mariano(
+                self.backtest, models=self.models, over=over, columns=self.columns
+            )
         except DataError as error:
             return Note(f"There are too few forecasts to test. {error}")
         tests = nw.from_native(frame).filter(nw.col("model_a") == self.models[0])
@@ -269,13 +330,22 @@ class _Scored:
             *_, statistic, p_value, count = against.filter(nw.col("step") == 0).row(0)
             steps = against.filter(nw.col("step") > 0)["p_value"].to_numpy()
             cells = [_verdict(statistic, p_value), _number(statistic), _p_value(p_value)]
-            rows.append([spoken(rival), *cells, f"{(steps < _ALPHA).sum()} of {len(steps)}", f"{count:,}"])
+            rows.append(
+                [spoken(rival), *cells, f"{(steps < _ALPHA).sum()} of {len(steps)}", f"{count:,}"]
+            )
         caption = (
             f"Diebold-Mariano test of absolute errors over {over}, two-sided, with the correction of Harvey, Leybourne "
             f"and Newbold; for all steps together, and the number of single steps with a p-value below {_ALPHA}. Of "
             "twenty tests without a difference, one finds one by chance."
         )
-        header = ["against", f"{spoken(self.models[0])} is", "statistic", "p-value", "single steps", over]
+        header = [
+            "against",
+            f"{spoken(self.models[0])} is",
+            "statistic",
+            "p-value",
+            "single steps",
+            over,
+        ]
         return Table(header, rows, caption, words=header[1:2])
 
 

@@ -18,15 +18,17 @@ from seqcast.errors import SaveError, SeqcastError
 
 # Files and folders that are being written, under temporary names.
 _unfinished: set[Path] = set()
-# Folders without remains of killed processes. On some shared disks a lock is seen on one machine only, so file names
-# contain the machine's name.
+# Folders without remains of killed processes. On some shared disks a lock is seen on one machine
+# only, so file names contain the machine's name.
 _tidied: set[Path] = set()
 _MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 _JUST_NOW = 1.0  # seconds
-# Seconds between attempts to rename on Windows, which refuses while another process has the file open.
+# Seconds between attempts to rename on Windows, which refuses while another process has the file
+# open.
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 
-# Files that are renamed together: the contexts of those that are unfinished, and the name and place of whole ones.
+# Files that are renamed together: the contexts of those that are unfinished, and the name and place
+# of whole ones.
 _together: ContextVar[tuple[contextlib.ExitStack, list[tuple[Path, Path]]] | None] = ContextVar(
     "together", default=None
 )
@@ -46,7 +48,9 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         received = "a file" if folder.exists() else str(error.strerror)
         expected = "a folder to write to"
-        raise SaveError(str(folder), expected=expected, received=received, hint="Choose another.") from error
+        raise SaveError(
+            str(folder), expected=expected, received=received, hint="Choose another."
+        ) from error
 
 
 def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
@@ -59,7 +63,8 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
         write: Writes the content to an open binary file.
 
     Raises:
-        SaveError: The folder is missing or read-only, or the disk is full; an older file is unchanged.
+        SaveError: The folder is missing or read-only, or the disk is full; an older file is
+            unchanged.
     """
     target = Path(path)
     with _renamed_at_end(target, _create_file) as temporary, temporary.open("wb") as file:
@@ -87,7 +92,9 @@ def temporary_folder(parent: str | os.PathLike[str] | None = None) -> Iterator[P
         expected = "a folder for temporary files, with room"
         hint = "Name another one by the environment variable TMPDIR."
         where = str(parent or "temporary files")
-        raise SaveError(where, expected=expected, received=error.strerror or str(error), hint=hint) from error
+        raise SaveError(
+            where, expected=expected, received=error.strerror or str(error), hint=hint
+        ) from error
     _unfinished.add(folder)
     try:
         yield folder
@@ -117,8 +124,9 @@ def written_together(
 ) -> Iterator[None]:
     """Rename the files and folders that the block writes at its end.
 
-    Until then none is at its place. Ctrl-C in the block leaves none, and an error those that are whole, of which it has
-    a note. What other threads write, or a block within this one, does not wait.
+    Until then none is at its place. Ctrl-C in the block leaves none, and an error those that are
+    whole, of which it has a note. What other threads write, or a block within this one, does not
+    wait.
 
     Args:
         renaming: Makes the context in which they are renamed.
@@ -141,7 +149,9 @@ def written_together(
                 renames.callback(_take_place, *each)
             if error is not None:
                 if whole:
-                    error.add_note(f"Already written: {', '.join(str(place) for _, place in whole)}")
+                    error.add_note(
+                        f"Already written: {', '.join(str(place) for _, place in whole)}"
+                    )
                 raise error
 
 
@@ -162,7 +172,8 @@ def _renamed_at_end(place: Path, create: Callable[[Path], object]) -> Iterator[P
 def _unfinished_at(place: Path, create: Callable[[Path], object]) -> Iterator[Path]:
     """Create a file or folder under a temporary name, which the block renames; remains of it are removed.
 
-    A lock on it ends with the process. So the next process of this machine recognises the remains of killed ones.
+    A lock on it ends with the process. So the next process of this machine recognises the remains
+    of killed ones.
     """
     if place.parent not in _tidied:
         _tidied.add(place.parent)
@@ -186,14 +197,18 @@ def _as_save_errors(place: Path) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, SeqcastError):
             raise
-        received, hint = error.strerror or str(error), "An older one is unchanged."
-        raise SaveError(str(place), expected="a folder to write to, with room", received=received, hint=hint) from error
+        received = error.strerror or str(error)
+        hint = "An older one is unchanged."
+        raise SaveError(
+            str(place), expected="a folder to write to, with room", received=received, hint=hint
+        ) from error
 
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[int | None]:
     """Lock a file or folder, and yield its descriptor; `None` where another process has the lock, and on Windows."""
-    descriptor, is_locked = None, False
+    descriptor = None
+    is_locked = False
     with contextlib.suppress(ImportError, OSError):
         import fcntl
 
@@ -214,7 +229,10 @@ def _remove_abandoned(folder: Path) -> None:
         for path in folder.glob(f".{_MACHINE}*.part"):
             with _locked(path) as descriptor:
                 # One that has just begun has no lock yet.
-                if descriptor is not None and time.time() - os.fstat(descriptor).st_ctime >= _JUST_NOW:
+                if (
+                    descriptor is not None
+                    and time.time() - os.fstat(descriptor).st_ctime >= _JUST_NOW
+                ):
                     _remove(path)
 
 
@@ -241,7 +259,8 @@ def _take_place(temporary: Path, place: Path) -> None:
         if not (temporary.is_dir() and place.is_dir()):
             _replace(temporary, place)
             return
-        # Not the name of an unfinished folder: until the other one is in its place, this is the only copy.
+        # Not the name of an unfinished folder: until the other one is in its place, this is the
+        # only copy.
         aside = place.parent / f".{secrets.token_hex(8)}.before"
         try:
             _replace(place, aside)

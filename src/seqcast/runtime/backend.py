@@ -1,8 +1,9 @@
 """The one place where Keras is imported and its backend chosen.
 
-Keras decides on a backend while it is imported and falls back to TensorFlow, which seqcast does not install; so the
-choice comes first. The user has chosen if `KERAS_BACKEND` is set or if Keras is imported already; otherwise it is
-JAX. (`~/.keras/keras.json` does not count: Keras writes that file by itself.)
+Keras decides on a backend while it is imported and falls back to TensorFlow, which seqcast does not
+install; so the choice comes first. The user has chosen if `KERAS_BACKEND` is set or if Keras is
+imported already; otherwise it is JAX. (`~/.keras/keras.json` does not count: Keras writes that file
+by itself.)
 
 Every other module says `from seqcast.runtime.backend import keras`.
 """
@@ -29,8 +30,8 @@ _GPUS = ("cuda", "rocm")
 def platform() -> str:
     """Return the kind of device that networks run on: `cpu`, `gpu` or `tpu`.
 
-    Code for the cores of a CPU asks here first: kernels, options of the compiler, threads that share a batch, worker
-    processes. JAX's `jax_default_device` counts.
+    Code for the cores of a CPU asks here first: kernels, options of the compiler, threads that
+    share a batch, worker processes. JAX's `jax_default_device` counts.
 
     Example:
         >>> platform()

@@ -1,7 +1,8 @@
 """A process for work on strangers' data, which may turn out slow or large: it has limits of time and memory.
 
-Python cannot stop a thread. A function that computes in pure Python also holds the interpreter's lock most of the time,
-so every other thread waits for it. A process of its own delays nobody, and is killed when its time is over.
+Python cannot stop a thread. A function that computes in pure Python also holds the interpreter's
+lock most of the time, so every other thread waits for it. A process of its own delays nobody, and
+is killed when its time is over.
 """
 
 import contextlib
@@ -22,7 +23,11 @@ START_SECONDS = 60.0
 # Steps by which the process is less urgent than the one that started it.
 NICENESS = 10
 # One thread, because the work is not numeric, and memory that is reserved only when it is used.
-ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+ENVIRONMENT = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,8 @@ class ProcessLimits:
 
     Args:
         seconds: Most seconds.
-        memory: Most bytes beyond what the process takes after its start. Only Linux enforces this limit.
+        memory: Most bytes beyond what the process takes after its start. Only Linux enforces this
+            limit.
     """
 
     seconds: float
@@ -41,8 +47,9 @@ class ProcessLimits:
 class BoundedProcess:
     """Call functions in one process, one after another, within limits of time and memory.
 
-    The first call starts the process; so does the next call after one that was killed. It neither forks nor imports
-    the user's script again. It ends when it has been idle for some minutes, and with the process that started it.
+    The first call starts the process; so does the next call after one that was killed. It neither
+    forks nor imports the user's script again. It ends when it has been idle for some minutes, and
+    with the process that started it.
 
     Args:
         limits: The limits of each call.
@@ -80,8 +87,8 @@ class BoundedProcess:
         with self._turn:
             executor = self._started()
             try:
-                # The process starts where there is none, or where an idle one has ended, and imports the function's
-                # module. Neither is a part of the time of the call.
+                # The process starts where there is none, or where an idle one has ended, and
+                # imports the function's module. Neither is a part of the time of the call.
                 self._call(executor, START_SECONDS, callable, function)
                 return self._call(executor, self.limits.seconds, function, *arguments)
             except (BrokenExecutor, ShutdownExecutorError) as error:
@@ -109,14 +116,18 @@ class BoundedProcess:
                 )
             return self._executor
 
-    def _call(self, executor: Any, seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
+    def _call(
+        self, executor: Any, seconds: float, function: Callable[..., Any], *arguments: Any
+    ) -> Any:
         ignore_warnings_of_loky()
         with ctrl_c_blocked():  # loky starts the process here
             future: Future[Any] = executor.submit(function, *arguments)
         try:
             return future.result(seconds)
         finally:
-            if not future.done():  # the time is over, or Ctrl-C: nobody waits for the result any more
+            if (
+                not future.done()
+            ):  # the time is over, or Ctrl-C: nobody waits for the result any more
                 self._kill(executor)
 
     def _kill(self, executor: Any) -> None:

@@ -40,7 +40,9 @@ def require(package: str, *, extra: str) -> ModuleType:
         return importlib.import_module(package)
     except ImportError as error:
         hint = f"Install it in the clone of seqcast: {install_command(extra)}"
-        raise MissingPackageError(f"the optional package {package!r} is needed for this", hint=hint) from error
+        raise MissingPackageError(
+            f"the optional package {package!r} is needed for this", hint=hint
+        ) from error
 
 
 def install_command(extra: str) -> str:
@@ -58,7 +60,8 @@ def current_environment() -> dict[str, Any]:
     Returns:
         `system`: operating system and processor.
         `python`: version of Python.
-        `packages`: installed version of each package that seqcast needs, by name; `None` is missing.
+        `packages`: installed version of each package that seqcast needs, by name; `None` is
+            missing.
         `extras`: the same for each extra.
         `backend`: Keras's backend; empty where it cannot be imported.
         `devices`: devices that it sees.
@@ -69,7 +72,9 @@ def current_environment() -> dict[str, Any]:
         `problems`: obstacles to running seqcast, each with its remedy.
     """
     # Before the import of the backend, which sets one of them.
-    variables = {name: value for name, value in sorted(os.environ.items()) if _MATTERS.fullmatch(name)}
+    variables = {
+        name: value for name, value in sorted(os.environ.items()) if _MATTERS.fullmatch(name)
+    }
     from seqcast.runtime.threads import cores, threads
 
     packages: dict[str, dict[str, str | None]] = {"": {}}
@@ -83,14 +88,22 @@ def current_environment() -> dict[str, Any]:
             problems.append(f"{name} is too old or too new: {remedy}")
     backend, devices, folder = _backend()
     if not backend:
-        problems.append("the backend of Keras cannot be imported. Set KERAS_BACKEND=jax, or install it.")
+        problems.append(
+            "the backend of Keras cannot be imported. Set KERAS_BACKEND=jax, or install it."
+        )
     # Another process may just have removed one.
-    programs = [] if folder is None else [program for program in folder.glob("*-cache") if program.exists()]
+    programs = (
+        []
+        if folder is None
+        else [program for program in folder.glob("*-cache") if program.exists()]
+    )
     return {
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "python": platform.python_version(),
         "packages": packages.pop(""),
-        "extras": {extra: each for extra, each in packages.items() if extra != "dev"},  # for work on seqcast itself
+        "extras": {
+            extra: each for extra, each in packages.items() if extra != "dev"
+        },  # for work on seqcast itself
         "backend": backend,
         "devices": devices,
         "cores": cores(),
@@ -113,7 +126,9 @@ def _requirements() -> Iterator[tuple[str, str, str | None, str, bool]]:
         lines = ()
     for line in lines:
         requirement = Requirement(line)
-        name, versions, marker = requirement.name, requirement.specifier, requirement.marker
+        name = requirement.name
+        versions = requirement.specifier
+        marker = requirement.marker
         match = _EXTRA.search(str(marker or ""))
         extra = match[1] if match else ""
         if marker is None or marker.evaluate({"extra": extra}):

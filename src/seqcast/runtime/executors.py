@@ -1,7 +1,8 @@
 """Executors run independent jobs, in this process one after another or in worker processes.
 
-An `Executor` has one method, `map`. `SerialExecutor` and `LokyExecutor` are here; any other object with that method
-will do, for example `seqcast.distributed.RayExecutor`, which sends the jobs to other machines.
+An `Executor` has one method, `map`. `SerialExecutor` and `LokyExecutor` are here; any other object
+with that method will do, for example `seqcast.distributed.RayExecutor`, which sends the jobs to
+other machines.
 """
 
 import os
@@ -21,12 +22,16 @@ from seqcast.runtime.program_cache import cache_variables
 from seqcast.runtime.threads import threads
 from seqcast.runtime.worker_starts import ctrl_c_blocked, end_with_parent, ignore_warnings_of_loky
 
-IDLE_SECONDS = 60.0  # until an idle worker ends: starting one and importing Keras there takes seconds
+IDLE_SECONDS = (
+    60.0  # until an idle worker ends: starting one and importing Keras there takes seconds
+)
 # Whether JAX takes most of a GPU's memory when it starts, which leaves none for a second process.
 ALL_MEMORY = "XLA_PYTHON_CLIENT_PREALLOCATE"
-# Prefixes of variables that a worker reads when it starts: a pool that started under other values is not used again.
+# Prefixes of variables that a worker reads when it starts: a pool that started under other values
+# is not used again.
 _READ_AT_START = ("JAX_", "KERAS_", "SEQCAST_", "XLA_")
-# joblib knows the variables of BLAS and OpenMP. TensorFlow has its own, and `threads` reads the last one.
+# joblib knows the variables of BLAS and OpenMP. TensorFlow has its own, and `threads` reads the
+# last one.
 _MORE_VARIABLES_OF_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "SEQCAST_THREADS")
 
 # The arguments of each call, and what is called with the place of a job and its result.
@@ -39,19 +44,24 @@ class Executor(Protocol):
 
     An implementation keeps these promises, and may run the jobs anywhere:
 
-    - Function, jobs and results can be pickled by cloudpickle; a job may get copies of its arguments.
+    - Function, jobs and results can be pickled by cloudpickle; a job may get copies of its
+        arguments.
     - A job sees the number types of the caller, `seqcast.runtime.backend.NumberTypes`.
-    - The first error is raised unchanged, and the other jobs are stopped. `KeyboardInterrupt` stops them too. Nothing
-      runs on after `map` has ended with an exception. A worker that dies is a `WorkerDiedError`.
+    - The first error is raised unchanged, and the other jobs are stopped. `KeyboardInterrupt` stops
+      them too. Nothing runs on after `map` has ended with an exception. A worker that dies is a
+      `WorkerDiedError`.
     """
 
-    def map(self, function: Callable[..., Any], jobs: Jobs, *, finished: Finished | None = None) -> list[Any]:
+    def map(
+        self, function: Callable[..., Any], jobs: Jobs, *, finished: Finished | None = None
+    ) -> list[Any]:
         """Call `function(*job)` for each job.
 
         Args:
             function: The function.
             jobs: The arguments of each call.
-            finished: Called in this process as `finished(place, result)` whenever a job ends, in any order.
+            finished: Called in this process as `finished(place, result)` whenever a job ends, in
+                any order.
 
         Returns:
             The results, in the order of the jobs.
@@ -66,7 +76,9 @@ class SerialExecutor:
         [8, 9]
     """
 
-    def map(self, function: Callable[..., Any], jobs: Jobs, *, finished: Finished | None = None) -> list[Any]:
+    def map(
+        self, function: Callable[..., Any], jobs: Jobs, *, finished: Finished | None = None
+    ) -> list[Any]:
         """Call `function(*job)` for each job; see `Executor.map`.
 
         Args:
@@ -85,13 +97,14 @@ class SerialExecutor:
 class LokyExecutor:
     """Run jobs in worker processes on this machine, one thread each.
 
-    The processes are those of loky, which joblib brings along. They neither fork (JAX's threads would not survive it)
-    nor import the user's script again: a script needs no `if __name__ == "__main__"`, and functions may come from a
-    notebook. They stay for a minute after their last job and serve all executors of this process; `stop_workers` ends
-    them at once.
+    The processes are those of loky, which joblib brings along. They neither fork (JAX's threads
+    would not survive it) nor import the user's script again: a script needs no `if __name__ ==
+    "__main__"`, and functions may come from a notebook. They stay for a minute after their last job
+    and serve all executors of this process; `stop_workers` ends them at once.
 
-    `joblib.Parallel` runs on loky too, but all its calls share one pool: a call with other settings than the one before
-    waits until that one has ended. A fit inside a loop over `Parallel(return_as="generator")` would wait for ever.
+    `joblib.Parallel` runs on loky too, but all its calls share one pool: a call with other settings
+    than the one before waits until that one has ended. A fit inside a loop over
+    `Parallel(return_as="generator")` would wait for ever.
 
     Args:
         workers: Most processes; `None` is one a core, `threads()`.
@@ -104,7 +117,9 @@ class LokyExecutor:
     def __init__(self, workers: int | None = None) -> None:
         self.workers = threads() if workers is None else workers
 
-    def map(self, function: Callable[..., Any], jobs: Jobs, *, finished: Finished | None = None) -> list[Any]:
+    def map(
+        self, function: Callable[..., Any], jobs: Jobs, *, finished: Finished | None = None
+    ) -> list[Any]:
         """Call `function(*job)` for each job; see `Executor.map`.
 
         Args:
@@ -122,8 +137,9 @@ class LokyExecutor:
 def choose_executor(jobs: int, workers: int | None = None) -> Executor:
     """Return the executor for some jobs on this machine.
 
-    One job, or one worker, needs no other process; a daemonic process may have none. On a GPU jobs run one after
-    another in this process, which holds the device: workers would take its memory from each other.
+    One job, or one worker, needs no other process; a daemonic process may have none. On a GPU jobs
+    run one after another in this process, which holds the device: workers would take its memory
+    from each other.
 
     Args:
         jobs: Number of jobs.
@@ -141,7 +157,8 @@ def worker_count(workers: int | None = None) -> int:
     """Return the number of processes that may train at once on this machine.
 
     Args:
-        workers: Most of them on a CPU; `None` is one a core, `threads()`. On another device it is one.
+        workers: Most of them on a CPU; `None` is one a core, `threads()`. On another device it is
+            one.
 
     Example:
         >>> worker_count(4)
@@ -183,7 +200,9 @@ class _WorkerPool:
         self._executor: Any = None
         self._started_for: Any = None
 
-    def map(self, count: int, function: Callable[..., Any], jobs: Jobs, finished: Finished | None) -> list[Any]:
+    def map(
+        self, count: int, function: Callable[..., Any], jobs: Jobs, finished: Finished | None
+    ) -> list[Any]:
         """Run jobs in workers; see `Executor.map`."""
         number_types = NumberTypes.current()
         ignore_warnings_of_loky()
@@ -214,13 +233,18 @@ class _WorkerPool:
 
             self._started_for = needed
             self._executor = ProcessPoolExecutor(
-                count, timeout=IDLE_SECONDS, env=environment, initializer=end_with_parent, initargs=(os.getpid(),)
+                count,
+                timeout=IDLE_SECONDS,
+                env=environment,
+                initializer=end_with_parent,
+                initargs=(os.getpid(),),
             )
         return self._executor
 
     def kill(self) -> None:
         """Kill the workers, without waiting for any lock."""
-        # Linux lists all children, also starting ones, and those that would complain of the semaphores removed here.
+        # Linux lists all children, also starting ones, and those that would complain of the
+        # semaphores removed here.
         processes = set(getattr(self._executor, "_processes", None) or ())
         for path in Path("/proc/self/task").glob("*/children"):
             with suppress(OSError):  # a thread that has just ended
@@ -278,7 +302,9 @@ def worker_environment(cores: int = 1) -> dict[str, str]:
     if keras.backend.backend() == "jax":
         if platform() == "cpu":
             flags = os.environ.get("XLA_FLAGS", "")
-            changes["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip() if cores == 1 else flags
+            changes["XLA_FLAGS"] = (
+                f"{flags} --xla_cpu_multi_thread_eigen=false".strip() if cores == 1 else flags
+            )
         elif ALL_MEMORY not in os.environ:
             changes[ALL_MEMORY] = "false"
         changes |= cache_variables()

@@ -47,7 +47,9 @@ def check_source(path: Path, *, expected: str = "a file") -> None:
             raise MissingFileError(f"{path}: no such file", hint="Check the path.") from error
         received = str(error)
     if received:
-        raise MissingFileError(str(path), expected=expected, received=received, hint="Check the path.")
+        raise MissingFileError(
+            str(path), expected=expected, received=received, hint="Check the path."
+        )
 
 
 def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
@@ -58,8 +60,8 @@ def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
         suffixes: Suffixes that its name may have; empty allows any.
 
     Raises:
-        SaveError: The folder is missing or read-only, or the path is a folder, a pipe or a device, or Windows forbids
-            the name.
+        SaveError: The folder is missing or read-only, or the path is a folder, a pipe or a device,
+            or Windows forbids the name.
         SpecError: It has another suffix.
     """
     if suffixes:
@@ -75,7 +77,12 @@ def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
     else:
         received = _no_place(path.parent)
     if received:
-        raise SaveError(str(path), expected="a file in a folder to write to", received=received, hint="Choose another.")
+        raise SaveError(
+            str(path),
+            expected="a file in a folder to write to",
+            received=received,
+            hint="Choose another.",
+        )
 
 
 def portable_name(name: str) -> str:
@@ -148,7 +155,8 @@ def file_kind(path: Path) -> str:
         path: A file that exists.
 
     Returns:
-        `empty`, `csv`, `parquet`, `archive` (a model), `zip`, `png`, `pdf`, `svg`, `html` or `other`.
+        `empty`, `csv`, `parquet`, `archive` (a model), `zip`, `png`, `pdf`, `svg`, `html` or
+        `other`.
     """
     with path.open("rb") as file:
         beginning = file.read(4096)
@@ -172,18 +180,25 @@ def check_new_folder(folder: Path, *, force: bool = False, suffix: str) -> None:
     Raises:
         SaveError: The folder above it is missing or read-only, or the path exists.
     """
-    received, expected, hint = None, "a new folder", "Choose another."
+    received = None
+    expected = "a new folder"
+    hint = "Choose another."
     entries: list[Path] = []
     if sys.platform == "win32" and portable_name(folder.name) != folder.name:
-        received, hint = "a name that Windows forbids", f"Name it {portable_name(folder.name)}, for example."
+        received = "a name that Windows forbids"
+        hint = f"Name it {portable_name(folder.name)}, for example."
     elif folder.is_dir():
         entries = list(folder.iterdir())
-        foreign = [entry for entry in entries if entry.suffix.lower() != suffix or not entry.is_file()]
+        foreign = [
+            entry for entry in entries if entry.suffix.lower() != suffix or not entry.is_file()
+        ]
         if foreign and force:
             expected = f"a folder to replace that holds nothing but {suffix} files"
-            received, hint = f"one with {foreign[0].name!r}", "Choose another, or empty it yourself."
+            received = f"one with {foreign[0].name!r}"
+            hint = "Choose another, or empty it yourself."
         elif entries and not force:
-            expected, received = "a new folder, or an empty one", "one that holds files"
+            expected = "a new folder, or an empty one"
+            received = "one that holds files"
             hint = Phrase("Choose another; ", Option("force", True), " replaces it.")
     elif folder.exists():
         received = "a file"
@@ -192,13 +207,15 @@ def check_new_folder(folder: Path, *, force: bool = False, suffix: str) -> None:
         raise SaveError(str(folder), expected=expected, received=received, hint=hint)
 
 
-# A larger number has a square that a double cannot hold, so that no error, deviation or interval could be computed.
+# A larger number has a square that a double cannot hold, so that no error, deviation or interval
+# could be computed.
 LARGEST_NUMBER = 1e150
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 
-# Bytes of the limit for each column that a table may have: a column takes time and memory besides its values.
+# Bytes of the limit for each column that a table may have: a column takes time and memory besides
+# its values.
 _COLUMN_COST = 200_000
 
 
@@ -208,7 +225,8 @@ class FileLimits:
 
     Args:
         size: Most bytes that it unpacks to. The frame of a table may take a few times as much.
-        ratio: Most times of its own size that it unpacks to, where that is more than `small`; `None` allows any.
+        ratio: Most times of its own size that it unpacks to, where that is more than `small`;
+            `None` allows any.
         small: Bytes to which any file may unpack.
 
     Example:
@@ -228,7 +246,8 @@ class FileLimits:
         """Return the limits that a user allows.
 
         Args:
-            max_size: Bytes, or a text such as `8 GB`, for a file of any size; `None` is the default.
+            max_size: Bytes, or a text such as `8 GB`, for a file of any size; `None` is the
+                default.
 
         Raises:
             SpecError: It is no size.
@@ -241,7 +260,11 @@ class FileLimits:
         Args:
             packed: The file's own size, in bytes.
         """
-        return self.size if self.ratio is None else min(self.size, max(self.small, self.ratio * packed))
+        return (
+            self.size
+            if self.ratio is None
+            else min(self.size, max(self.small, self.ratio * packed))
+        )
 
     def words(self, packed: int) -> str:
         """Return the limit of a file in words, for the message of an error.
@@ -255,7 +278,11 @@ class FileLimits:
         """
         most = self.most(packed)
         text = f"{most / 1e9:.3g} GB" if most >= 2e9 else f"{most / 1e6:.4g} MB"
-        return f"{text}, {self.ratio} times its size" if self.ratio and most == self.ratio * packed else text
+        return (
+            f"{text}, {self.ratio} times its size"
+            if self.ratio and most == self.ratio * packed
+            else text
+        )
 
     @property
     def columns(self) -> int:

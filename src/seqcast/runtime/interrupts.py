@@ -1,15 +1,17 @@
 """Ctrl-C for a program of ours: the first asks, the second ends the process.
 
-Python handles a signal between two of its instructions only. A compilation is one instruction that takes seconds, and
-an import swallows exceptions now and then. So the second Ctrl-C does not wait for the main thread: the system writes
-each signal to a descriptor at once, and a thread that reads it ends the process.
+Python handles a signal between two of its instructions only. A compilation is one instruction that
+takes seconds, and an import swallows exceptions now and then. So the second Ctrl-C does not wait
+for the main thread: the system writes each signal to a descriptor at once, and a thread that reads
+it ends the process.
 
-The signals with which a system, a service manager or a closed terminal ends a process are such a second Ctrl-C: the
-process and its workers end at once, without half-written files. Python's default would leave those behind.
+The signals with which a system, a service manager or a closed terminal ends a process are such a
+second Ctrl-C: the process and its workers end at once, without half-written files. Python's default
+would leave those behind.
 
-The first one raises `KeyboardInterrupt` in the main thread. In a callback of the garbage collector (JAX has one) or of
-the import system Python would print it and go on. Where JAX makes a member of an enumeration, it would end the process.
-In these places it is sent once more.
+The first one raises `KeyboardInterrupt` in the main thread. In a callback of the garbage collector
+(JAX has one) or of the import system Python would print it and go on. Where JAX makes a member of
+an enumeration, it would end the process. In these places it is sent once more.
 """
 
 import _thread
@@ -26,23 +28,26 @@ from types import FrameType
 from seqcast.runtime.atomic_files import remove_unfinished, written_together
 
 EXIT_CODE = 130
-# The signals that end a process: SIGTERM; SIGHUP, where a terminal is closed; Windows has SIGBREAK for its Ctrl-Break.
+# The signals that end a process: SIGTERM; SIGHUP, where a terminal is closed; Windows has SIGBREAK
+# for its Ctrl-Break.
 _ENDINGS = ("SIGTERM", "SIGHUP", "SIGBREAK")
 # A shell reports a process that ended by a signal with this number added to the signal's.
 _BY_SIGNAL = 128
 
 # Functions whose exceptions Python prints and drops.
 _DROPS_EXCEPTIONS = ("_xla_gc_callback", "__del__")
-# Files whose functions are called from C, which drops their exceptions (a lock of the import system) or aborts.
+# Files whose functions are called from C, which drops their exceptions (a lock of the import
+# system) or aborts.
 _CALLED_FROM_C = ("<frozen importlib._bootstrap>", enum.__file__)
 _AGAIN_SECONDS = 0.02
 
-# Number of signals that the thread has read; number of those that were sent once more; and whether the main thread has
-# seen one, which may be before the thread reads it.
+# Number of signals that the thread has read; number of those that were sent once more; and whether
+# the main thread has seen one, which may be before the thread reads it.
 _heard = 0
 _sent_again = 0
 _seen = False
-# Whether the results have their names. Whoever has the lock gives them these or ends the process, never both.
+# Whether the results have their names. Whoever has the lock gives them these or ends the process,
+# never both.
 _has_results = False
 _ending = threading.Lock()
 # Whether the end of the process is said on standard error.
@@ -66,7 +71,8 @@ def _raise(_: int, frame: FrameType | None) -> None:
     inner = frame
     dropped = inner is not None and inner.f_code.co_filename in _CALLED_FROM_C
     while inner is not None and not dropped:
-        dropped, inner = inner.f_code.co_name in _DROPS_EXCEPTIONS, inner.f_back
+        dropped = inner.f_code.co_name in _DROPS_EXCEPTIONS
+        inner = inner.f_back
     if not dropped:
         raise KeyboardInterrupt
     threading.Timer(_AGAIN_SECONDS, _send_again).start()
@@ -90,8 +96,8 @@ def interrupt_main_thread() -> None:
 def _end_at(number: int, _: FrameType | None = None) -> None:
     """End the process at a signal, once results that are being renamed have their names.
 
-    The thread that reads signals calls this too. Where an event loop has taken its descriptor, as uvloop does, it reads
-    none, and Python calls this handler in the main thread.
+    The thread that reads signals calls this too. Where an event loop has taken its descriptor, as
+    uvloop does, it reads none, and Python calls this handler in the main thread.
     """
     if _ending.acquire(blocking=False):
         _end(_BY_SIGNAL + number, f"Ended by {signal.Signals(number).name}")
@@ -135,8 +141,8 @@ def _forget_endings(numbers: list[int]) -> None:
 def writing_results() -> contextlib.AbstractContextManager[None]:
     """Return a context that renames the files of its block at its end; from then on the process ignores Ctrl-C.
 
-    It is for the last work of a program that hears Ctrl-C by `hear_interrupts`. Ctrl-C in the block leaves no file, an
-    error leaves those that are whole.
+    It is for the last work of a program that hears Ctrl-C by `hear_interrupts`. Ctrl-C in the block
+    leaves no file, an error leaves those that are whole.
     """
     return written_together(_uninterrupted)
 
@@ -155,9 +161,9 @@ def _uninterrupted() -> Iterator[None]:
 def hear_interrupts() -> Iterator[None]:
     """End the process at the second Ctrl-C, with exit code 130 and no half-written file, unless results are there.
 
-    The running work handles the first one: a training ends at its next step, other work at once. SIGTERM and SIGHUP end
-    the process like the second one, with 128 and their number as the exit code, also once the results are there. It is
-    for the main thread of seqcast's own programs.
+    The running work handles the first one: a training ends at its next step, other work at once.
+    SIGTERM and SIGHUP end the process like the second one, with 128 and their number as the exit
+    code, also once the results are there. It is for the main thread of seqcast's own programs.
     """
     global _heard, _sent_again, _seen, _has_results
     _heard = _sent_again = 0
@@ -167,7 +173,9 @@ def hear_interrupts() -> Iterator[None]:
     before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     handler = signal.signal(signal.SIGINT, _raise)
     endings = _hear_endings()
-    thread = threading.Thread(target=_listen, args=(reader,), name="seqcast-interrupts", daemon=True)
+    thread = threading.Thread(
+        target=_listen, args=(reader,), name="seqcast-interrupts", daemon=True
+    )
     thread.start()
     try:
         yield

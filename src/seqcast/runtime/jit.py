@@ -15,20 +15,23 @@ from seqcast.runtime.backend import keras, platform
 from seqcast.runtime.program_cache import cache_compilations
 from seqcast.runtime.threads import threads
 
-# Programs of a network in memory. One takes two or three megabytes, so a server with requests for every horizon would
-# grow without end; one with few horizons compiles each of them once.
+# Programs of a network in memory. One takes two or three megabytes, so a server with requests for
+# every horizon would grow without end; one with few horizons compiles each of them once.
 MOST_PROGRAMS = 64
 
 
-def jax_jit(function: Callable[..., Any], *, one_thread: bool = False, donate: tuple[int, ...] = ()) -> Any:
+def jax_jit(
+    function: Callable[..., Any], *, one_thread: bool = False, donate: tuple[int, ...] = ()
+) -> Any:
     """Compile a function with JAX, on a CPU for its widest vectors.
 
-    LLVM uses vectors of 256 bits even where the machine has 512, because some processors of 2017 slowed down under
-    them; the loops over gates are up to five times faster with 512.
+    LLVM uses vectors of 256 bits even where the machine has 512, because some processors of 2017
+    slowed down under them; the loops over gates are up to five times faster with 512.
 
     Args:
         function: The function.
-        one_thread: Whether XLA keeps its products on one core of a CPU, because the caller divides the work.
+        one_thread: Whether XLA keeps its products on one core of a CPU, because the caller divides
+            the work.
         donate: Positions of arguments whose memory the result may reuse.
     """
     import jax
@@ -41,7 +44,9 @@ def jax_jit(function: Callable[..., Any], *, one_thread: bool = False, donate: t
     return jax.jit(function, donate_argnums=donate, compiler_options=options)
 
 
-def derivatives(function: Callable[[dict[str, Any]], Any], inputs: dict[str, Any], size: int) -> dict[str, Any]:
+def derivatives(
+    function: Callable[[dict[str, Any]], Any], inputs: dict[str, Any], size: int
+) -> dict[str, Any]:
     """Return the derivatives of each output of a function, whose rows are independent of each other.
 
     Args:
@@ -72,31 +77,43 @@ def derivatives(function: Callable[[dict[str, Any]], Any], inputs: dict[str, Any
             tape.watch(inputs)
             outputs = function(inputs)
             columns = [outputs[:, place] for place in range(size)]
-        gradients = [tape.gradient(column, inputs, unconnected_gradients="zero") for column in columns]
+        gradients = [
+            tape.gradient(column, inputs, unconnected_gradients="zero") for column in columns
+        ]
         return {name: tensorflow.stack([each[name] for each in gradients]) for name in names}
     import torch
 
     with torch.enable_grad():
         leaves = {name: values.detach().requires_grad_() for name, values in inputs.items()}
         outputs = function(leaves)
-        options: dict[str, Any] = {"retain_graph": True, "allow_unused": True, "materialize_grads": True}
-        gradients = [torch.autograd.grad(outputs[:, each].sum(), [*leaves.values()], **options) for each in range(size)]
-    return {name: torch.stack([each[place] for each in gradients]) for place, name in enumerate(names)}
+        options: dict[str, Any] = {
+            "retain_graph": True,
+            "allow_unused": True,
+            "materialize_grads": True,
+        }
+        gradients = [
+            torch.autograd.grad(outputs[:, each].sum(), [*leaves.values()], **options)
+            for each in range(size)
+        ]
+    return {
+        name: torch.stack([each[place] for each in gradients]) for place, name in enumerate(names)
+    }
 
 
 def compile_call(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function of a built model for prediction.
 
-    `keras.Model.predict` takes a few hundred milliseconds a call; the compiled function takes one or less. Weights
-    are passed at each call, so that later training is seen.
+    `keras.Model.predict` takes a few hundred milliseconds a call; the compiled function takes one
+    or less. Weights are passed at each call, so that later training is seen.
 
     Args:
         model: A built `keras.Model` or `keras.Layer`; `function` may read its variables.
-        function: `function(inputs, **static)`; `inputs` is a nested structure of arrays, the keyword arguments are
-            hashable, and each new combination of them is compiled.
+        function: `function(inputs, **static)`; `inputs` is a nested structure of arrays, the
+            keyword arguments are hashable, and each new combination of them is compiled.
 
     Returns:
-        A function of the same form, from NumPy arrays to the backend's. On JAX it may return before they are computed.
+        A function of the same form, from NumPy arrays to the backend's. On JAX it may return before
+        they are computed.
     """
     if keras.backend.backend() == "jax":
         return _compile_jax(model, function)
@@ -115,11 +132,15 @@ def compile_call(model: Any, function: Callable[..., Any]) -> Callable[..., Any]
 
 def _compile_jax(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     variables = list(model.variables)
-    programs = Programs(lambda static, _: jax_stateless(variables, functools.partial(function, **dict(static))))
+    programs = Programs(
+        lambda static, _: jax_stateless(variables, functools.partial(function, **dict(static)))
+    )
 
     def call(inputs: Any, **static: Any) -> Any:
         kinds = tuple((leaf.shape, leaf.dtype) for leaf in keras.tree.flatten(inputs))
-        return programs.find(tuple(sorted(static.items())), kinds)([variable.value for variable in variables], inputs)
+        return programs.find(tuple(sorted(static.items())), kinds)(
+            [variable.value for variable in variables], inputs
+        )
 
     return call
 
@@ -153,7 +174,8 @@ _may_compile: ContextVar[bool] = ContextVar("may compile", default=True)
 def compiling_nothing() -> Iterator[None]:
     """Raise `CompilationNeededError` in the block, and in its `in_threads`, where `Programs` would compile a program.
 
-    A compilation takes seconds. So a thread that others wait for can leave the work that needs one to another thread.
+    A compilation takes seconds. So a thread that others wait for can leave the work that needs one
+    to another thread.
     """
     token = _may_compile.set(False)
     try:
@@ -180,7 +202,8 @@ class Program:
 
     def __init__(self, function: Callable[..., Any], lock: AbstractContextManager[Any]) -> None:
         self.called = False
-        self._function, self._lock = function, lock
+        self._function = function
+        self._lock = lock
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function."""
@@ -195,8 +218,9 @@ class Program:
 class Programs:
     """The programs of a model by key; those that were used last stay in memory.
 
-    A program that made room for another is compiled once more when it is needed again. JAX holds compiled code as long
-    as the function that it was compiled from, so each program is a function of its own.
+    A program that made room for another is compiled once more when it is needed again. JAX holds
+    compiled code as long as the function that it was compiled from, so each program is a function
+    of its own.
 
     Args:
         make: From the components of a key to a function that is not yet compiled.
@@ -251,10 +275,11 @@ class Programs:
 def keep_scratch_memory() -> None:
     """Ask glibc to keep freed memory mapped, in the whole process.
 
-    Each call of a compiled JAX function gets its scratch memory from malloc. Above glibc's mmap threshold that memory
-    is mapped, faulted in page by page and unmapped at every training step. This costs more than the arithmetic. The
-    price is that a process keeps its largest scratch memory until `free_gaps`. With another C library than glibc this
-    does nothing; `SEQCAST_KEEP_MEMORY=0` switches it off.
+    Each call of a compiled JAX function gets its scratch memory from malloc. Above glibc's mmap
+    threshold that memory is mapped, faulted in page by page and unmapped at every training step.
+    This costs more than the arithmetic. The price is that a process keeps its largest scratch
+    memory until `free_gaps`. With another C library than glibc this does nothing;
+    `SEQCAST_KEEP_MEMORY=0` switches it off.
     """
     mallopt = _of_glibc("mallopt")
     if mallopt is None or os.environ.get("SEQCAST_KEEP_MEMORY") == "0":
@@ -268,8 +293,8 @@ def keep_scratch_memory() -> None:
 def free_gaps() -> None:
     """Give memory that dropped programs left free among others back to the system.
 
-    Without it a process that compiles and drops programs for hours would grow slowly. With another C library than glibc
-    this does nothing.
+    Without it a process that compiles and drops programs for hours would grow slowly. With another
+    C library than glibc this does nothing.
     """
     malloc_trim = _of_glibc("malloc_trim")
     if malloc_trim is not None:

@@ -27,7 +27,9 @@ class _Printing(logging.Handler):
             with writing_out():
                 print(self.format(record), flush=True)
         else:
-            with contextlib.suppress(OSError):  # a full disk under the log of a training ends no training
+            with contextlib.suppress(
+                OSError
+            ):  # a full disk under the log of a training ends no training
                 print(self.format(record), file=sys.stderr, flush=True)
 
 
@@ -49,11 +51,15 @@ def writing_out() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        with contextlib.suppress(OSError):  # Python would write the rest when it ends, and fail again
+        with contextlib.suppress(
+            OSError
+        ):  # Python would write the rest when it ends, and fail again
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         expected = "room for the result"
         hint = "Free some, or write to another place, as with -o FILE."
-        raise SaveError("standard output", expected=expected, received=str(error.strerror), hint=hint) from error
+        raise SaveError(
+            "standard output", expected=expected, received=str(error.strerror), hint=hint
+        ) from error
 
 
 def say(line: str, *, is_result: bool = False) -> None:
@@ -61,13 +67,16 @@ def say(line: str, *, is_result: bool = False) -> None:
 
     Args:
         line: The line.
-        is_result: Whether it is a result, which is printed to standard output; progress goes to standard error.
+        is_result: Whether it is a result, which is printed to standard output; progress goes to
+            standard error.
 
     Example:
         >>> say("seqcast: 3 series", is_result=True)
         seqcast: 3 series
     """
-    own = [each for each in LOGGER.handlers if not isinstance(each, logging.NullHandler | _Printing)]
+    own = [
+        each for each in LOGGER.handlers if not isinstance(each, logging.NullHandler | _Printing)
+    ]
     if own or logging.getLogger().handlers:
         LOGGER.removeHandler(_PRINTING)
     else:
@@ -81,7 +90,8 @@ def say(line: str, *, is_result: bool = False) -> None:
 class _InContext:
     """The text of an entry in `warnings.filters`, which matches only where the entry's block is running.
 
-    Python reads it by its method `match` alone; scikit-learn hands its `pattern` on to other threads.
+    Python reads it by its method `match` alone; scikit-learn hands its `pattern` on to other
+    threads.
     """
 
     action: Literal["ignore", "error"]
@@ -91,7 +101,9 @@ class _InContext:
     def match(self, text: str) -> bool:
         """Tell whether the innermost running block about this category and text is that of the entry."""
         about = (
-            each for each in reversed(_running.get()) if each.category is self.category and each.containing in text
+            each
+            for each in reversed(_running.get())
+            if each.category is self.category and each.containing in text
         )
         return next(about, None) == self
 
@@ -115,9 +127,10 @@ def filtering_warnings(
 ) -> Iterator[None]:
     """Ignore warnings in a block, or raise them, in this thread alone.
 
-    `warnings.catch_warnings` replaces the filters of the whole process and restores them at its end, so of two threads
-    the one that ends last restores the filters of the other, for good. Here an entry is added once, and looks whether
-    its block is running in the thread that warns. Of nested blocks about one category the innermost decides.
+    `warnings.catch_warnings` replaces the filters of the whole process and restores them at its
+    end, so of two threads the one that ends last restores the filters of the other, for good. Here
+    an entry is added once, and looks whether its block is running in the thread that warns. Of
+    nested blocks about one category the innermost decides.
 
     Args:
         action: `ignore` or `error`.
@@ -132,7 +145,8 @@ def filtering_warnings(
     added: Any = (action, entry, category, None, 0)
     if added not in warnings.filters:
         warnings.filters.insert(0, added)  # type: ignore[attr-defined]
-        # Python forgets which warnings it has shown when the filters change, which it does not see here.
+        # Python forgets which warnings it has shown when the filters change, which it does not see
+        # here.
         warnings.simplefilter("ignore", _Unused)
     token = _running.set((*_running.get(), entry))
     try:
@@ -151,7 +165,9 @@ def warn_user(message: str, category: type[SeqcastWarning] = SeqcastWarning) -> 
         message: The text.
         category: Kind of warning.
     """
-    depth, frame = 1, sys._getframe()
+    depth = 1
+    frame = sys._getframe()
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        depth, frame = depth + 1, frame.f_back
+        depth = depth + 1
+        frame = frame.f_back
     warnings.warn(message, category, stacklevel=depth)

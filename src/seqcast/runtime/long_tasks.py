@@ -1,7 +1,8 @@
 """Tasks that take long: a bar in a terminal with the time that is left, and events for a listener such as a page.
 
-Only the outermost of nested tasks shows. It shows after two seconds, on standard error, and nowhere but in a terminal:
-logs and pipes get nothing. Whether a thread shows its tasks is set by `showing`, at the doors that know what the user
+Only the outermost of nested tasks shows. It shows after two seconds, on standard error, and nowhere
+but in a terminal: logs and pipes get nothing. Whether a thread shows its tasks is set by `showing`,
+at the doors that know what the user
 wants: the commands, and methods of objects with `verbose`.
 """
 
@@ -123,7 +124,9 @@ def is_verbose(verbose: Any) -> bool:
 
         if not isinstance(verbose, np.bool_):
             hint = "Give 0 for silence, or 1."
-            raise SpecError("verbose", expected="a whole number", received=f"{verbose!r:.80}", hint=hint)
+            raise SpecError(
+                "verbose", expected="a whole number", received=f"{verbose!r:.80}", hint=hint
+            )
     return int(verbose) > 0
 
 
@@ -158,8 +161,13 @@ def task(title: str, total: int) -> Iterator[Callable[[], None]]:
     if _HERE.inside or total < 2:
         yield lambda: None
         return
-    done, began, on_event = itertools.count(1), time.perf_counter(), _HERE.on_event
-    with _bar(title, total) if bar_is_shown() else contextlib.nullcontext() as advance_bar, _set("inside", True):
+    done = itertools.count(1)
+    began = time.perf_counter()
+    on_event = _HERE.on_event
+    with (
+        _bar(title, total) if bar_is_shown() else contextlib.nullcontext() as advance_bar,
+        _set("inside", True),
+    ):
 
         def advance() -> None:
             share = next(done) / total
@@ -192,10 +200,18 @@ def new_bar(console: Console, *, fixed: bool = False) -> Progress:
         console: The terminal.
         fixed: Whether it is drawn on request only; otherwise also as time passes.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     from rich.table import Column
 
-    line = Column(no_wrap=True, overflow="crop")  # cut, not wrapped, where the terminal is too narrow
+    line = Column(
+        no_wrap=True, overflow="crop"
+    )  # cut, not wrapped, where the terminal is too narrow
     return Progress(
         TextColumn("{task.description}", markup=False, table_column=line),
         BarColumn(),
@@ -206,7 +222,8 @@ def new_bar(console: Console, *, fixed: bool = False) -> Progress:
         transient=True,
         auto_refresh=not fixed,
         speed_estimate_period=math.inf,  # a step may take minutes
-        # rich would print the output of the work on this console, even if standard output is a file.
+        # rich would print the output of the work on this console, even if standard output is a
+        # file.
         redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
     )
 

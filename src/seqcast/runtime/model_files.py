@@ -2,13 +2,11 @@
 
 The metadata of a file has one entry, `seqcast`, which is JSON:
 
-```
-content    the format's version, the kind of model, seqcast's version, the type of each array, the header
-sha256     digest of the content and of all arrays
-```
+``` content    the format's version, the kind of model, seqcast's version, the type of each array,
+the header sha256     digest of the content and of all arrays ```
 
-safetensors compares sizes and offsets with the file before it reads an array. Arrays are not compressed, so a file
-takes as much memory as it is long, and four times as much for text.
+safetensors compares sizes and offsets with the file before it reads an array. Arrays are not
+compressed, so a file takes as much memory as it is long, and four times as much for text.
 """
 
 import hashlib
@@ -34,7 +32,9 @@ from seqcast.runtime.payload import Array, Payload
 FORMAT_VERSION = 4
 
 _LENGTH_BYTES = 8  # at the beginning of the file: the length of its header
-_HEADER_BYTES = 32 << 20  # longest header; JSON takes some twenty times as much memory once it is read
+_HEADER_BYTES = (
+    32 << 20
+)  # longest header; JSON takes some twenty times as much memory once it is read
 _TIMES = re.compile(r"<[mM]8\[\w+\]")
 
 
@@ -81,7 +81,10 @@ def write_archive(
         "arrays": {name: _type(values) for name, values in arrays.items()},
         "header": header,
     }
-    data = save(stored, {MODEL_ENTRY: json.dumps({"sha256": _digest_of(content, stored), "content": content})})
+    data = save(
+        stored,
+        {MODEL_ENTRY: json.dumps({"sha256": _digest_of(content, stored), "content": content})},
+    )
     length = int.from_bytes(data[:_LENGTH_BYTES], "little")
     if length > _HEADER_BYTES:
         expected = f"a header of at most {_HEADER_BYTES >> 20} MiB, without the arrays"
@@ -107,11 +110,12 @@ def open_archive(
 
     Raises:
         MissingFileError: There is no such file.
-        FileFormatError: The file is damaged, foreign, too large, of another kind or of another format; or the block
-            failed, because its fields do not fit together.
+        FileFormatError: The file is damaged, foreign, too large, of another kind or of another
+            format; or the block failed, because its fields do not fit together.
         SpecError: `max_size` is no size.
     """
-    target, most = Path(path), FileLimits.of(max_size).size
+    target = Path(path)
+    most = FileLimits.of(max_size).size
     check_source(target)
     try:
         _check_size(target, most)
@@ -119,19 +123,31 @@ def open_archive(
     except (FileFormatError, MemoryError):
         raise
     except Exception as error:  # a damaged or hostile file raises errors of many types
-        raise _unusable(target, f"a file that is damaged or not one ({type(error).__name__}: {error})") from error
+        raise _unusable(
+            target, f"a file that is damaged or not one ({type(error).__name__}: {error})"
+        ) from error
     try:
         yield payload
     except SeqcastError:
         raise
-    except (AttributeError, LookupError, ArithmeticError, RecursionError, TypeError, ValueError) as error:
+    except (
+        AttributeError,
+        LookupError,
+        ArithmeticError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         text = f"a file whose fields do not fit together ({type(error).__name__}: {error})"
         raise _unusable(target, text) from error
 
 
 def _unusable(path: Path, received: str) -> FileFormatError:
     return FileFormatError(
-        str(path), expected="a model saved by seqcast", received=received, hint="Save the model again."
+        str(path),
+        expected="a model saved by seqcast",
+        received=received,
+        hint="Save the model again.",
     )
 
 
@@ -139,8 +155,13 @@ def _check_size(path: Path, most: int) -> None:
     """Refuse a file that would take too much memory, or whose header would."""
     size = path.stat().st_size
     if size > most:
-        hint = Phrase("If you trust the file, allow more: ", Option("max_size", "8GB"), ", or as much as it takes.")
-        expected, received = f"at most {FileLimits(most).words(most)}", f"{size:,} bytes"
+        hint = Phrase(
+            "If you trust the file, allow more: ",
+            Option("max_size", "8GB"),
+            ", or as much as it takes.",
+        )
+        expected = f"at most {FileLimits(most).words(most)}"
+        received = f"{size:,} bytes"
         raise FileFormatError(str(path), expected=expected, received=received, hint=hint)
     with path.open("rb") as file:
         length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
@@ -160,7 +181,9 @@ def _read(path: Path, kind: str, gaps: Collection[str]) -> Payload:
     types = content["arrays"]
     if set(types) != set(stored) or entry["sha256"] != _digest_of(content, stored):
         raise _unusable(path, "a file that is damaged: it holds other numbers than were written")
-    return content["header"], {name: _restored(name, stored[name], types[name], gaps) for name in types}
+    return content["header"], {
+        name: _restored(name, stored[name], types[name], gaps) for name in types
+    }
 
 
 def _check_content(content: Any, path: Path, kind: str) -> None:
@@ -169,11 +192,19 @@ def _check_content(content: Any, path: Path, kind: str) -> None:
     if version != FORMAT_VERSION:
         newer = version > FORMAT_VERSION
         received = f"format {version}, written by seqcast {content.get('seqcast_version')}"
-        hint = "Upgrade seqcast: pip install --upgrade seqcast" if newer else "Fit and save the model again."
-        raise FileFormatError(str(path), expected=f"format {FORMAT_VERSION}", received=received, hint=hint)
+        hint = (
+            "Upgrade seqcast: pip install --upgrade seqcast"
+            if newer
+            else "Fit and save the model again."
+        )
+        raise FileFormatError(
+            str(path), expected=f"format {FORMAT_VERSION}", received=received, hint=hint
+        )
     if content["kind"] != kind:
         received = f"a {content['kind']}"
-        raise FileFormatError(str(path), expected=f"a {kind}", received=received, hint=f"Use {content['kind']}.load.")
+        raise FileFormatError(
+            str(path), expected=f"a {kind}", received=received, hint=f"Use {content['kind']}.load."
+        )
     if not isinstance(content["header"], dict):
         raise _unusable(path, "a file without a header")
     # Escapes of JSON may stand for half a character, which neither a frame nor a terminal takes.
@@ -206,7 +237,10 @@ def _restored(name: str, values: Array, kind: str, gaps: Collection[str]) -> Arr
         values = values.view(kind)
     if values.dtype.kind not in "biufmM" or _type(values) != kind:
         raise ValueError(f"{name} is an array of type {values.dtype}, where {kind} is expected")
-    if values.dtype.kind in "fmM" and not (_usable(values) | (name in gaps) & np.isnan(values)).all():
+    if (
+        values.dtype.kind in "fmM"
+        and not (_usable(values) | (name in gaps) & np.isnan(values)).all()
+    ):
         raise ValueError(f"{name} holds numbers that are not finite, or beyond {LARGEST_NUMBER:g}")
     return values
 

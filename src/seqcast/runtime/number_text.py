@@ -9,7 +9,8 @@ Name = TypeVar("Name")
 # Significant digits after the decimal point; whole numbers have all of theirs.
 DIGITS = 4
 # Sizes between which numbers are written out; others have too many zeros.
-_LEAST, _MOST = 1e-9, 1e15
+_LEAST = 1e-9
+_MOST = 1e15
 
 
 def number_text(value: float) -> str:

@@ -1,6 +1,7 @@
 """Values as payloads of files: dataclasses as JSON types and arrays by their fields, read back by their annotations.
 
-Files come from anywhere. So their content is compared with the declared types before an object is built from it.
+Files come from anywhere. So their content is compared with the declared types before an object is
+built from it.
 """
 
 import contextlib
@@ -26,8 +27,9 @@ def to_payload(value: Any) -> Payload:
     """Return JSON types, and arrays by name, that hold a value.
 
     Args:
-        value: JSON types, arrays, sequences and mappings of such, and dataclasses with such fields. A class may have
-            its own method `to_payload`, or `to_dict` if it has no arrays. A class with a `key` is written with it.
+        value: JSON types, arrays, sequences and mappings of such, and dataclasses with such fields.
+            A class may have its own method `to_payload`, or `to_dict` if it has no arrays. A class
+            with a `key` is written with it.
 
     Example:
         >>> to_payload({"level": (80, 95), "widths": np.ones(2)})
@@ -58,20 +60,26 @@ def _own_payload(value: Any) -> Payload:
     payloads = {name: to_payload(item) for name, item in items.items()}
     described = {name: header for name, (header, _) in payloads.items()}
     arrays = {
-        f"{name}/{key}" if key else name: array for name, (_, own) in payloads.items() for key, array in own.items()
+        f"{name}/{key}" if key else name: array
+        for name, (_, own) in payloads.items()
+        for key, array in own.items()
     }
     return list(described.values()) if isinstance(value, tuple | list) else described, arrays
 
 
 def from_payload(
-    kind: Any, header: Any, arrays: Mapping[str, Any], where: str = "header", tables: Tables = MappingProxyType({})
+    kind: Any,
+    header: Any,
+    arrays: Mapping[str, Any],
+    where: str = "header",
+    tables: Tables = MappingProxyType({}),
 ) -> Any:
     """Build a value from the result of `to_payload`, and refuse other fields and types than are declared.
 
     Args:
-        kind: Its type: a dataclass or `TypedDict` whose fields declare theirs, a class with `from_payload` or
-            `from_dict`, an array, `bool`, `int`, `float` (finite; whole numbers too), `str`, `Any`, or tuples, lists,
-            mappings and unions of such.
+        kind: Its type: a dataclass or `TypedDict` whose fields declare theirs, a class with
+            `from_payload` or `from_dict`, an array, `bool`, `int`, `float` (finite; whole numbers
+            too), `str`, `Any`, or tuples, lists, mappings and unions of such.
         header: The JSON types.
         arrays: The arrays by name.
         where: Its place, for the error.
@@ -84,14 +92,16 @@ def from_payload(
         >>> from_payload(tuple[float, ...] | None, [80, 95], {})
         (80, 95)
     """
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    origin = typing.get_origin(kind)
+    inner = typing.get_args(kind)
     if origin is np.ndarray:
         return arrays[""]
     if kind in tables:
         keyed = check_fields(header, {"key": str, "payload": Any}, where)
         if keyed["key"] not in tables[kind]:
             raise ValueError(f"{where}: {keyed['key']!r}, which is unknown")
-        kind, header = tables[kind][keyed["key"]], keyed["payload"]
+        kind = tables[kind][keyed["key"]]
+        header = keyed["payload"]
     if hasattr(kind, "from_payload"):
         return kind.from_payload(header, arrays)
     if hasattr(kind, "from_dict"):
@@ -109,14 +119,19 @@ def from_payload(
         hints = typing.get_type_hints(kind)
         names = [item.name for item in fields(kind)] if is_dataclass(kind) else list(hints)
         described = check_fields(header, dict.fromkeys(names, Any), where)
-        payloads = {name: build(name, hints[name], each, f"{where}.{name}") for name, each in described.items()}
+        payloads = {
+            name: build(name, hints[name], each, f"{where}.{name}")
+            for name, each in described.items()
+        }
         try:
             return kind(**payloads)
         except DataError as error:  # arrays of a file are no data of the user's
             raise ValueError(str(error)) from error
     if origin in (tuple, list):
         listed = enumerate(_checked(header, list, where))
-        return origin(build(str(place), inner[0], each, f"{where}[{place}]") for place, each in listed)
+        return origin(
+            build(str(place), inner[0], each, f"{where}[{place}]") for place, each in listed
+        )
     named = _checked(header, dict, where).items()
     return {name: build(name, inner[1], each, f"{where}.{name}") for name, each in named}
 
@@ -154,15 +169,23 @@ def check_fields(values: Any, hints: Mapping[str, Any], where: str) -> dict[str,
         ValueError: A field is missing, unknown or of another type.
     """
     if not isinstance(values, dict) or set(values) != set(hints):
-        names = sorted(set(values) ^ set(hints)) if isinstance(values, dict) else [type(values).__name__]
-        raise ValueError(f"{where} has other fields than expected ({', '.join(map(str, names[:5]))})")
+        names = (
+            sorted(set(values) ^ set(hints))
+            if isinstance(values, dict)
+            else [type(values).__name__]
+        )
+        raise ValueError(
+            f"{where} has other fields than expected ({', '.join(map(str, names[:5]))})"
+        )
     return {name: check_json(values[name], hint, f"{where}.{name}") for name, hint in hints.items()}
 
 
 def _checked(value: Any, kind: Any, where: str) -> Any:
     """Return a value of a type of JSON."""
     kinds = (int, float) if kind is float else kind
-    if kind is not Any and (not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool)):
+    if kind is not Any and (
+        not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool)
+    ):
         raise ValueError(f"{where} is {type(value).__name__!r}, where {kind.__name__} is expected")
     # Python's JSON reads NaN and Infinity, and as such numbers that are too large for a float.
     if kind is float and not math.isfinite(value):
@@ -170,7 +193,9 @@ def _checked(value: Any, kind: Any, where: str) -> Any:
     return value
 
 
-def _from_any(kinds: Sequence[Any], header: Any, arrays: Mapping[str, Any], where: str, tables: Tables) -> Any:
+def _from_any(
+    kinds: Sequence[Any], header: Any, arrays: Mapping[str, Any], where: str, tables: Tables
+) -> Any:
     """Build a value that is of one of several types; an error is that of the last one."""
     if header is None and not arrays and types.NoneType in kinds:
         return None

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-# Seconds without a sign of life after which a process counts as dead, and seconds to wait until all have begun.
-HEARTBEAT_SECONDS, START_SECONDS = 30, 120
+# Seconds without a sign of life after which a process counts as dead, and seconds to wait until all
+# have begun.
+HEARTBEAT_SECONDS = 30
+START_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,9 @@ class Processes:
 def join(processes: Processes, address: str) -> None:
     """Let this process take part in the collectives of JAX; one alone has none.
 
-    JAX has to know the others before it computes anything. So this comes before all imports that make a tensor, which
-    are nearly all of seqcast. On a CPU the collectives are those of gloo, on GPUs of NCCL.
+    JAX has to know the others before it computes anything. So this comes before all imports that
+    make a tensor, which are nearly all of seqcast. On a CPU the collectives are those of gloo, on
+    GPUs of NCCL.
 
     Args:
         processes: The processes.

@@ -1,7 +1,8 @@
 """The cache of compiled programs: the folder in which JAX keeps them for the next process.
 
-Compiling takes most of the time of a first fit. The cache is JAX's, for the whole process. So it is set just before the
-first program is compiled, not at import, and only where the user has not set it.
+Compiling takes most of the time of a first fit. The cache is JAX's, for the whole process. So it is
+set just before the first program is compiled, not at import, and only where the user has not set
+it.
 """
 
 import contextlib
@@ -20,12 +21,13 @@ from seqcast.runtime.log import warn_user
 
 VARIABLE = "SEQCAST_CACHE_DIR"
 SECONDS_BETWEEN_HALVES = 5.0
-# On some processors jaxlib before it prints two errors for each program that it reads, and then runs the program: it
-# takes preferences of its compiler for features that the machine lacks (jax-ml/jax#38445).
+# On some processors jaxlib before it prints two errors for each program that it reads, and then
+# runs the program: it takes preferences of its compiler for features that the machine lacks
+# (jax-ml/jax#38445).
 QUIET_JAXLIB = (0, 10, 2)
-# Settings of JAX: its default and our value. A size makes JAX remove the least recently used programs, and lock the
-# folder while it reads and writes, by the package filelock. It does not count the files that XLA would add there for
-# GPUs, so these are switched off.
+# Settings of JAX: its default and our value. A size makes JAX remove the least recently used
+# programs, and lock the folder while it reads and writes, by the package filelock. It does not
+# count the files that XLA would add there for GPUs, so these are switched off.
 SETTINGS: dict[str, tuple[Any, Any]] = {
     "jax_compilation_cache_max_size": (-1, 512 << 20),
     "jax_persistent_cache_min_compile_time_secs": (1.0, 0.2),
@@ -38,13 +40,14 @@ _setting = threading.Lock()
 def cache_compilations() -> Path | None:
     """Let JAX keep compiled programs for the next process; calls after the first change nothing.
 
-    They go to the folder that the environment variable `SEQCAST_CACHE_DIR` names, or else to the user's cache folder;
-    empty or `off` switches it off. It has at most 512 MiB. The user's settings of JAX come first. Where they name a
-    folder, or switch JAX's cache off, nothing is set; sizes and times of the user stay. A folder that cannot be written
-    to is passed over silently.
+    They go to the folder that the environment variable `SEQCAST_CACHE_DIR` names, or else to the
+    user's cache folder; empty or `off` switches it off. It has at most 512 MiB. The user's settings
+    of JAX come first. Where they name a folder, or switch JAX's cache off, nothing is set; sizes
+    and times of the user stay. A folder that cannot be written to is passed over silently.
 
-    Programs are machine code that is run. So a new folder is its owner's alone, and the user's cache folder is used if
-    it belongs to this user. A folder that anybody may write to is not used, with a warning.
+    Programs are machine code that is run. So a new folder is its owner's alone, and the user's
+    cache folder is used if it belongs to this user. A folder that anybody may write to is not used,
+    with a warning.
 
     Returns:
         The folder of the programs; `None` if seqcast keeps none.
@@ -56,8 +59,8 @@ def cache_compilations() -> Path | None:
 def cache_variables() -> dict[str, str]:
     """Return environment variables with which another process keeps compiled programs as this one does.
 
-    Its environment alone is not enough: this process may have set JAX in Python, and a relative folder depends on the
-    working directory.
+    Its environment alone is not enough: this process may have set JAX in Python, and a relative
+    folder depends on the working directory.
 
     Returns:
         Variables of seqcast and JAX, by name.
@@ -93,8 +96,11 @@ def _choose_folder() -> Path | None:
             config.update(name, value)
     # Last: a compilation of another thread would meanwhile open the folder without a bound.
     config.update("jax_compilation_cache_dir", str(programs))
-    # Nobody needs to know of a full disk, or of a folder that goes away: JAX compiles the program and goes on.
-    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry", UserWarning)
+    # Nobody needs to know of a full disk, or of a folder that goes away: JAX compiles the program
+    # and goes on.
+    warnings.filterwarnings(
+        "ignore", "Error (reading|writing) persistent compilation cache entry", UserWarning
+    )
     return programs
 
 
@@ -138,12 +144,15 @@ def _writable_programs() -> Path | None:
 def _silence_reading(config: Any) -> None:
     """Stop XLA's log of an old jaxlib, unless the user has chosen what it shows; errors of programs are still raised.
 
-    JAX's own loggers stay as they are: the second update restores them, and leaves XLA's log as the first has set it.
+    JAX's own loggers stay as they are: the second update restores them, and leaves XLA's log as the
+    first has set it.
     """
     import jaxlib.version
 
     level = config.jax_logging_level
-    is_default = level == "NOTSET" and os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1"  # JAX sets it to 1 itself
+    is_default = (
+        level == "NOTSET" and os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1"
+    )  # JAX sets it to 1 itself
     if is_default and jaxlib.version.__version_info__ < QUIET_JAXLIB:
         config.update("jax_logging_level", "CRITICAL")
         config.update("jax_logging_level", level)
@@ -152,8 +161,8 @@ def _silence_reading(config: Any) -> None:
 def _remove_halves(programs: Path) -> None:
     """Remove programs without their time of last use.
 
-    JAX writes the one and then the other; if a process ended between the two, no new program could be written. Young
-    ones may be those of a process that is about to write the second half.
+    JAX writes the one and then the other; if a process ended between the two, no new program could
+    be written. Young ones may be those of a process that is about to write the second half.
     """
     with contextlib.suppress(OSError):
         for program in programs.glob("*-cache"):

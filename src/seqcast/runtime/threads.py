@@ -34,8 +34,8 @@ def threads() -> int:
             hint = "Set it to a number, or unset it to use all cores."
             expected = "a whole number of threads, such as 4"
             raise SpecError(where, expected=expected, received=repr(setting), hint=hint) from None
-    # joblib sets it in its workers, so that GridSearchCV(n_jobs=2) on two cores does not run two threads in each
-    # worker. OpenMP also takes a list, the outermost level first.
+    # joblib sets it in its workers, so that GridSearchCV(n_jobs=2) on two cores does not run two
+    # threads in each worker. OpenMP also takes a list, the outermost level first.
     level = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return min(cores(), max(1, int(level))) if level.isdecimal() else cores()
 
@@ -72,15 +72,17 @@ def in_threads(
 ) -> list[Any]:
     """Call a function of each item in several threads, the caller's own and others of the pool; return all results.
 
-    JAX runs programs that are started from different threads in parallel, those from one thread one after another.
-    Any number of threads may call this at once, and the function may call it again: no call waits for a thread of the
-    pool to become free. The function sees the context variables of the caller.
+    JAX runs programs that are started from different threads in parallel, those from one thread one
+    after another. Any number of threads may call this at once, and the function may call it again:
+    no call waits for a thread of the pool to become free. The function sees the context variables
+    of the caller.
 
     Args:
         function: The function.
         items: Its arguments, one a call.
         count: Number of threads; `None` is one an item, at most `threads()`.
-        pool: A pool with free threads, for which this waits: so calls are never made one after another.
+        pool: A pool with free threads, for which this waits: so calls are never made one after
+            another.
 
     Returns:
         The results, in the order of the items.
@@ -97,7 +99,9 @@ def in_threads(
     def run(thread: int) -> list[Any]:
         return [function(item) for item in items[thread::count]]
 
-    futures = [(pool or _pool).submit(copy_context().run, run, thread) for thread in range(1, count)]
+    futures = [
+        (pool or _pool).submit(copy_context().run, run, thread) for thread in range(1, count)
+    ]
     try:
         results = [run(0)]
         for thread, future in enumerate(futures, 1):
@@ -117,8 +121,8 @@ def begin(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
         *arguments: Its arguments.
 
     Returns:
-        A function that waits for the result and returns it, or raises what the call raised. Where no thread was free,
-        it makes the call itself.
+        A function that waits for the result and returns it, or raises what the call raised. Where
+        no thread was free, it makes the call itself.
 
     Example:
         >>> result = begin(abs, -1)
@@ -137,7 +141,8 @@ def _new_pool() -> ThreadPoolExecutor:
 _pool = _new_pool()
 
 
-# Who has it sets the limit and restores what was before. One thread alone does both, as threadpoolctl asks for.
+# Who has it sets the limit and restores what was before. One thread alone does both, as
+# threadpoolctl asks for.
 _blas_lock = threading.Lock()
 
 
@@ -145,10 +150,10 @@ _blas_lock = threading.Lock()
 def one_blas_thread() -> Iterator[None]:
     """Let NumPy's products and decompositions of matrices use one thread.
 
-    On matrices of a few hundred rows more threads mostly wait for each other. On a busy machine this takes hundreds of
-    times as long as one thread needs. OpenBLAS has one setting a process: the first thread inside sets it, also for
-    those that come in meanwhile, and restores it as it leaves. Where another thread holds a limit of `threadpoolctl`,
-    that limit stays.
+    On matrices of a few hundred rows more threads mostly wait for each other. On a busy machine
+    this takes hundreds of times as long as one thread needs. OpenBLAS has one setting a process:
+    the first thread inside sets it, also for those that come in meanwhile, and restores it as it
+    leaves. Where another thread holds a limit of `threadpoolctl`, that limit stays.
 
     Example:
         >>> import numpy as np
@@ -176,7 +181,8 @@ def _controller() -> ThreadpoolController:
 def _forget_after_fork() -> None:
     """Give a forked child a pool and locks of its own: the threads, and who has the locks, stay in its parent."""
     global _pool, _blas_lock
-    _pool, _blas_lock = _new_pool(), threading.Lock()
+    _pool = _new_pool()
+    _blas_lock = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

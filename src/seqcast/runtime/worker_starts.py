@@ -53,7 +53,8 @@ def ctrl_c_blocked() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    # The process that tracks shared memory and semaphores; as it starts, Python unblocks Ctrl-C in its parent.
+    # The process that tracks shared memory and semaphores; as it starts, Python unblocks Ctrl-C in
+    # its parent.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -1,8 +1,8 @@
 """Batching: queries of one shape are gathered for a moment and forecast in one call, in a thread of its own.
 
-A frame's checks, its features and a compiled program cost nearly the same for one series as for sixty-four. While a
-call runs, queries gather by themselves. After a call of several queries, the next one waits a few milliseconds for the
-same number; after a call of one, nobody waits.
+A frame's checks, its features and a compiled program cost nearly the same for one series as for
+sixty-four. While a call runs, queries gather by themselves. After a call of several queries, the
+next one waits a few milliseconds for the same number; after a call of one, nobody waits.
 """
 
 import asyncio
@@ -25,7 +25,8 @@ class Lane:
 
     Args:
         run: Returns the outcomes of queries.
-        settings: Limits of the queue, of the wait for other queries, and of the rows in one call of several queries.
+        settings: Limits of the queue, of the wait for other queries, and of the rows in one call of
+            several queries.
         size: Most queries in one call.
         on_call: Called with the number of queries of each call.
 
@@ -40,7 +41,10 @@ class Lane:
         size: int = 1,
         on_call: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self.run, self.settings, self.size, self.on_call = run, settings, size, on_call
+        self.run = run
+        self.settings = settings
+        self.size = size
+        self.on_call = on_call
         self.queue: deque[_Waiting] = deque()
         # Queries of the last call, and the number of waiting queries that starts the next one.
         self._expected = self._wanted = 1
@@ -57,7 +61,8 @@ class Lane:
             SeqcastError: The query is wrong.
         """
         if len(self.queue) >= self.settings.queue:
-            expected, again = f"at most {self.settings.queue} requests that wait", self.settings.retry_after
+            expected = f"at most {self.settings.queue} requests that wait"
+            again = self.settings.retry_after
             hint = f"Come again in {again} s."
             raise RequestError(429, "queue", expected, "another one", hint, retry_after=again)
         waiting: _Waiting = (query, asyncio.get_running_loop().create_future())
@@ -113,7 +118,8 @@ class Lane:
         self._wanted = 1
         batch: list[_Waiting] = []
         rest: list[_Waiting] = []
-        shape, rows = None, 0
+        shape = None
+        rows = 0
         while self.queue and len(batch) < self.size:
             each = self.queue.popleft()
             query, future = each
@@ -121,7 +127,9 @@ class Lane:
                 continue
             if not batch:
                 shape = query.shape
-            elif shape is None or query.shape != shape or rows + query.load > self.settings.max_rows:
+            elif (
+                shape is None or query.shape != shape or rows + query.load > self.settings.max_rows
+            ):
                 rest.append(each)
                 continue
             batch.append(each)

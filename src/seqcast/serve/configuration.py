@@ -1,7 +1,8 @@
 """Settings of a server, all checked, and the API keys that it takes.
 
-A server knows only hashes of keys. A key is 32 random bytes, so nobody can guess it from a plain SHA-256, as they could
-a password. A line of a file, or a word of `SEQCAST_API_KEYS`, is `NAME:HASH`; lines that begin with `#` are comments.
+A server knows only hashes of keys. A key is 32 random bytes, so nobody can guess it from a plain
+SHA-256, as they could a password. A line of a file, or a word of `SEQCAST_API_KEYS`, is
+`NAME:HASH`; lines that begin with `#` are comments.
 """
 
 import hashlib
@@ -42,8 +43,8 @@ class ServerSettings:
         port: The port; 0 lets the system choose.
         keys: File with hashes of API keys; $SEQCAST_API_KEYS if absent.
         allow_open: Let other machines ask without a key, by any name of this one.
-        allow_host: A name by which others ask this machine; may be repeated. Its addresses, localhost and --host need
-            none.
+        allow_host: A name by which others ask this machine; may be repeated. Its addresses,
+            localhost and --host need none.
         certificate: PEM file with the certificate for TLS.
         private_key: PEM file with the private key of the certificate.
         max_body: Most bytes of a request.
@@ -53,10 +54,10 @@ class ServerSettings:
         max_size: Largest file of a model, as 8GB; as for `Forecaster.load` if absent.
         time_limit: Seconds for a request, waiting included; and for the client to take the answer.
         guess_limit: Seconds for guessing the columns of a table without the usual names.
-        client_timeout: Seconds for a TLS handshake, for the head of a request, and for a client that sends no more of
-            a body or takes no more of an answer.
-        connections: Most connections. When there are more, one that waits for its client is closed, of the address
-            with the most connections.
+        client_timeout: Seconds for a TLS handshake, for the head of a request, and for a client
+            that sends no more of a body or takes no more of an answer.
+        connections: Most connections. When there are more, one that waits for its client is closed,
+            of the address with the most connections.
         queue: Most requests that wait; one more is refused with a 429.
         batch_size: Most requests that are forecast in one call; 1 is no batching.
         batch_wait: Most milliseconds that a request waits for others, where others are expected.
@@ -98,10 +99,23 @@ class ServerSettings:
     grace: float = 30.0
 
     def __post_init__(self) -> None:
-        for name in ("max_body", "max_rows", "max_answer", "max_horizon", "connections", "queue", "batch_size"):
+        for name in (
+            "max_body",
+            "max_rows",
+            "max_answer",
+            "max_horizon",
+            "connections",
+            "queue",
+            "batch_size",
+        ):
             check_int(name, getattr(self, name), at_most=_MOST)
         if check_int("port", self.port, at_least=0) > 65_535:
-            raise SpecError("port", expected="at most 65535", received=str(self.port), hint="Choose a smaller one.")
+            raise SpecError(
+                "port",
+                expected="at most 65535",
+                received=str(self.port),
+                hint="Choose a smaller one.",
+            )
         for name in ("batch_wait", "watch", "grace"):
             check_number(name, getattr(self, name), low=0.0)
         for name in ("time_limit", "guess_limit", "client_timeout"):
@@ -110,12 +124,27 @@ class ServerSettings:
         names = [name for name, _ in self.models]
         for name in names:
             if not _NAME.fullmatch(name) or name == PRETRAINED or names.count(name) > 1:
-                expected = f"names that differ, of letters, digits, . _ and -, none of them {PRETRAINED!r}"
-                raise SpecError("models", expected=expected, received=repr(name), hint="Name a model as NAME=FILE.")
+                expected = (
+                    f"names that differ, of letters, digits, . _ and -, none of them {PRETRAINED!r}"
+                )
+                raise SpecError(
+                    "models",
+                    expected=expected,
+                    received=repr(name),
+                    hint="Name a model as NAME=FILE.",
+                )
         if (self.certificate is None) != (self.private_key is None):
-            given, hint = "certificate" if self.private_key is None else "private_key", "TLS takes the two files."
-            raise SpecError("certificate, private_key", expected="both or none", received=given, hint=hint)
-        for path in (*(path for _, path in self.models), self.keys, self.certificate, self.private_key):
+            given = "certificate" if self.private_key is None else "private_key"
+            hint = "TLS takes the two files."
+            raise SpecError(
+                "certificate, private_key", expected="both or none", received=given, hint=hint
+            )
+        for path in (
+            *(path for _, path in self.models),
+            self.keys,
+            self.certificate,
+            self.private_key,
+        ):
             if path is not None:
                 check_source(path)
 
@@ -136,11 +165,14 @@ class ServerSettings:
         """Return the names of the keys by their hashes, from the file or else from the environment variable.
 
         Raises:
-            SpecError: An entry is no hash, the file has none, or other machines could ask without a key.
+            SpecError: An entry is no hash, the file has none, or other machines could ask without a
+                key.
         """
-        where, text = KEYS_VARIABLE, os.environ.get(KEYS_VARIABLE, "")
+        where = KEYS_VARIABLE
+        text = os.environ.get(KEYS_VARIABLE, "")
         if self.keys is not None:
-            where, text = str(self.keys), self.keys.read_text("utf-8", "replace")
+            where = str(self.keys)
+            text = self.keys.read_text("utf-8", "replace")
         keys = _parse_keys(where, text)
         if self.keys is not None and not keys:
             hint = "See seqcast serve --new-key NAME."
@@ -166,7 +198,8 @@ def named_models(texts: Iterable[str]) -> tuple[tuple[str, Path], ...]:
     for text in texts:
         name, separator, path = text.partition("=")
         if not separator or "/" in name:
-            name, path = Path(text).name.removesuffix(".seqcast"), text
+            name = Path(text).name.removesuffix(".seqcast")
+            path = text
         pairs.append((name, Path(path)))
     return tuple(pairs)
 
@@ -206,20 +239,25 @@ def entry_of(name: str, key: str) -> str:
     """
     entry = f"{name}:{hash_of(key)}"
     if not _ENTRY.fullmatch(entry):
-        expected, hint = "a name of letters, digits, . _ and -", "For example shop."
+        expected = "a name of letters, digits, . _ and -"
+        hint = "For example shop."
         raise SpecError("new_key", expected=expected, received=repr(name), hint=hint)
     return entry
 
 
 def _parse_keys(where: str, text: str) -> dict[str, str]:
     lines = (line.replace(",", " ") for line in text.splitlines() if not line.startswith("#"))
-    names, words = {}, [word for line in lines for word in line.split()]
+    names = {}
+    words = [word for line in lines for word in line.split()]
     for number, word in enumerate(words, 1):
         match = _ENTRY.fullmatch(word)
         if match is None:
             # The entry may be a key: it is not shown.
-            expected, received = "NAME:HASH, the hash being 64 hexadecimal digits", f"{len(word)} other characters"
+            expected = "NAME:HASH, the hash being 64 hexadecimal digits"
+            received = f"{len(word)} other characters"
             hint = "seqcast serve --new-key NAME prints a key and its entry."
-            raise SpecError(f"{where}, entry {number}", expected=expected, received=received, hint=hint)
+            raise SpecError(
+                f"{where}, entry {number}", expected=expected, received=received, hint=hint
+            )
         names[match[2]] = match[1]
     return names

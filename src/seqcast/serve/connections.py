@@ -1,9 +1,9 @@
 """Connections of a server: how many may be open, and for how long each may keep the server waiting.
 
-A connection waits for its client until the client has sent a whole request, while the client takes no answer, and
-between two requests. Such a connection costs a client nothing, so it gives way first: to its own time limit, and to a
-newcomer when the server is full. The client address with the most connections loses one first, so that one address
-cannot lock out others.
+A connection waits for its client until the client has sent a whole request, while the client takes
+no answer, and between two requests. Such a connection costs a client nothing, so it gives way
+first: to its own time limit, and to a newcomer when the server is full. The client address with the
+most connections loses one first, so that one address cannot lock out others.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from seqcast.serve.configuration import ServerSettings
 
 # Most bytes that are neither a body nor a whole head: half a head, the ends of chunks, trailers.
 _MOST_BARREN = 32 << 10
-# Most headers of a request; each takes the event loop a few microseconds. Proxies and browsers send some thirty.
+# Most headers of a request; each takes the event loop a few microseconds. Proxies and browsers send
+# some thirty.
 _MOST_HEADERS = 100
 # Connections beyond the limit whose requests get a 503; further ones are closed at once.
 _SPARE = 100
@@ -43,7 +44,8 @@ class OpenConnections:
     """
 
     def __init__(self, most: int, timeout: float) -> None:
-        self.most, self.timeout = most, timeout
+        self.most = most
+        self.timeout = timeout
         self._open: set[Held] = set()
 
     @property
@@ -90,8 +92,8 @@ class OpenConnections:
     def _least_needed(self, newcomer: Held) -> Held | None:
         """Return the connection that waits longest among those of the address that has the most.
 
-        A WebSocket is closed only for the sake of an address with fewer connections, and after the connections of its
-        own address that wait.
+        A WebSocket is closed only for the sake of an address with fewer connections, and after the
+        connections of its own address that wait.
         """
         counts = Counter(each.owner for each in self._open)
 
@@ -101,7 +103,11 @@ class OpenConnections:
             return each.waits
 
         others = (each for each in self._open if each is not newcomer and may_go(each))
-        return min(others, key=lambda each: (-counts[each.owner], each.is_websocket, each.since), default=None)
+        return min(
+            others,
+            key=lambda each: (-counts[each.owner], each.is_websocket, each.since),
+            default=None,
+        )
 
 
 class Held:
@@ -112,7 +118,8 @@ class Held:
 
     Attributes:
         owner: The client's address; of IPv6, its network.
-        since: Time of the event loop at which the client was last heard, or at which the connection began to wait.
+        since: Time of the event loop at which the client was last heard, or at which the connection
+            began to wait.
         is_websocket: Whether it has become a WebSocket.
     """
 
@@ -261,7 +268,8 @@ class Connection(Held, HttpToolsProtocol):
         """Begin a request."""
         self._barren = 0
         self.heard()
-        # uvicorn answers with a 503 above its limit; it would count connections that are being closed.
+        # uvicorn answers with a 503 above its limit; it would count connections that are being
+        # closed.
         self.limit_concurrency = 0 if self._connections.are_too_many else None
         super().on_headers_complete()
 
@@ -297,10 +305,14 @@ class Handshake(Held, asyncio.Protocol):
     """
 
     def __init__(
-        self, connections: OpenConnections, context: ssl.SSLContext, make: Callable[[], asyncio.Protocol]
+        self,
+        connections: OpenConnections,
+        context: ssl.SSLContext,
+        make: Callable[[], asyncio.Protocol],
     ) -> None:
         super().__init__(connections)
-        self._context, self._make = context, make
+        self._context = context
+        self._make = make
         self._early: list[bytes] = []
 
     def connection_made(self, transport: Any) -> None:
@@ -358,9 +370,14 @@ class Server(uvicorn.Server):
             sockets: The sockets that listen.
         """
         await super().startup(sockets=[])
-        config, loop = self.config, asyncio.get_running_loop()
+        config = self.config
+        loop = asyncio.get_running_loop()
         make: Callable[[], asyncio.Protocol] = partial(
-            Connection, self.open, config=config, server_state=self.server_state, app_state=self.lifespan.state
+            Connection,
+            self.open,
+            config=config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
         )
         if config.ssl is not None:
             make = partial(Handshake, self.open, config.ssl, make)

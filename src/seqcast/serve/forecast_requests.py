@@ -18,7 +18,8 @@ from seqcast.serve.problems import RequestError, shown
 from seqcast.serve.request_bodies import Needed, Table, whole
 from seqcast.specs import Columns
 
-# Most bytes of a cell of an answer as JSON, with its column: "seqcast-hi-99.9":-1.2345678901234567e-308.
+# Most bytes of a cell of an answer as JSON, with its column:
+# "seqcast-hi-99.9":-1.2345678901234567e-308.
 _CELL_BYTES = 48
 # Columns of an answer beside those of intervals: series, time, target, step and point.
 _OTHER_CELLS = 5
@@ -33,7 +34,9 @@ Cell = float | str | bool | None
 _Table = SkipValidation[list[dict[str, Cell]] | dict[str, list[Cell]] | None]
 
 
-_AS_LIST = BeforeValidator(lambda given: given if isinstance(given, list) else [given], float | list[float])
+_AS_LIST = BeforeValidator(
+    lambda given: given if isinstance(given, list) else [given], float | list[float]
+)
 _Levels = Annotated[list[float], _AS_LIST]
 
 
@@ -92,9 +95,11 @@ def read_options(fields: dict[str, Any], address: Iterable[tuple[str, str]]) -> 
         return ForecastOptions.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-    name, known = str(first["loc"][0]), ForecastOptions.model_fields
+    name = str(first["loc"][0])
+    known = ForecastOptions.model_fields
     if name not in known:
-        listed, hint = ", ".join(map(repr, known)), suggest_name(name, known)
+        listed = ", ".join(map(repr, known))
+        hint = suggest_name(name, known)
         raise RequestError(422, name[:80], f"one of the options {listed}", "another", hint)
     expected = re.sub(r"^\w+ should (?:be|have) ", "", first["msg"])
     expected = f"a number {expected}" if " than " in expected else expected
@@ -161,7 +166,9 @@ class Query:
         levels = PRETRAINED_LEVELS if self.model is None else self.model.levels
         asked_levels = self.network.get("level", levels) if self.level is None else self.level
         cells = _OTHER_CELLS + 2 * len(asked_levels)
-        row = cells * _CELL_BYTES + len(json.dumps([columns.unique_id, columns.ds, *columns.targets]))
+        row = cells * _CELL_BYTES + len(
+            json.dumps([columns.unique_id, columns.ds, *columns.targets])
+        )
         names = len(json.dumps([str(name) for name in self.ids]))
         return self._rows_per_series * (self.asked * row + names)
 
@@ -178,18 +185,22 @@ class Query:
     @cached_property
     def shape(self) -> Any:
         """A key that queries share which are forecast in one call; `None` for a query that is forecast alone."""
-        model, tables = self.model, (self.rows, self.series, self.future)
+        model = self.model
+        tables = (self.rows, self.series, self.future)
         if model is None or not model.is_regular or (self.rows is None and self.series is None):
             return None
         unique_id = model.needed.unique_id, "i" if model.needed.whole_ids else "s"
         if not all(
-            table is None or (unique_id in table.kinds and "o" not in dict(table.kinds).values()) for table in tables
+            table is None or (unique_id in table.kinds and "o" not in dict(table.kinds).values())
+            for table in tables
         ):
             return None
         return model, self.steps, self.level, *(table and table.kinds for table in tables)
 
 
-def find_model(options: ForecastOptions, shelf: ModelShelf, settings: ServerSettings) -> ServedModel | None:
+def find_model(
+    options: ForecastOptions, shelf: ModelShelf, settings: ServerSettings
+) -> ServedModel | None:
     """Return the model of a request, whose other options are checked; `None` is the pretrained network.
 
     Args:
@@ -231,7 +242,10 @@ def needs_guess(options: ForecastOptions, model: ServedModel | None) -> bool:
 
 
 def read_query(
-    options: ForecastOptions, model: ServedModel | None, settings: ServerSettings, read: str | None = None
+    options: ForecastOptions,
+    model: ServedModel | None,
+    settings: ServerSettings,
+    read: str | None = None,
 ) -> Query:
     """Read the tables of a request.
 
@@ -252,7 +266,9 @@ def read_query(
 
     if model is None:
         if options.start is not None and read is None:
-            raise RequestError(422, "start", "none for rows with times", shown(options.start), "Leave it out.")
+            raise RequestError(
+                422, "start", "none for rows with times", shown(options.start), "Leave it out."
+            )
         network = options.model_dump(include={"freq", "season_length"}, exclude_none=True)
         if level is not None:
             network["level"] = level
@@ -271,10 +287,14 @@ def _check_zero_shot(options: ForecastOptions) -> None:
     if options.rows is None:
         raise RequestError(422, "rows", "rows to forecast from", "none", "Send some.")
     if options.horizon is None:
-        raise RequestError(422, "horizon", "a number of steps", "none", "The pretrained network has none.")
+        raise RequestError(
+            422, "horizon", "a number of steps", "none", "The pretrained network has none."
+        )
     for name in ("series", "future"):
         if getattr(options, name) is not None:
-            raise RequestError(422, name, "none without a model", shown(getattr(options, name)), "Leave it out.")
+            raise RequestError(
+                422, name, "none without a model", shown(getattr(options, name)), "Leave it out."
+            )
 
 
 def _future(table: Any, model: ServedModel, most_rows: int) -> Table | None:
@@ -282,7 +302,9 @@ def _future(table: Any, model: ServedModel, most_rows: int) -> Table | None:
     if table is None:
         return None
     if not model.forecaster.future_covariates and model.is_regular:
-        raise RequestError(422, "future", "none: there are no future covariates", "a table", "Leave it out.")
+        raise RequestError(
+            422, "future", "none: there are no future covariates", "a table", "Leave it out."
+        )
     return Table.read(table, model.ahead, "future", most_rows)
 
 
@@ -291,7 +313,9 @@ def _series(asked: list[str | int] | None, rows: Table | None, model: ServedMode
     if asked is None:
         return None
     if rows is not None:
-        raise RequestError(422, "series", "none with rows", shown(asked), "Rows say which series are forecast.")
+        raise RequestError(
+            422, "series", "none with rows", shown(asked), "Rows say which series are forecast."
+        )
     is_whole = model.needed.whole_ids
     names = tuple(dict.fromkeys(whole(asked) if is_whole else asked))
     for name, place in zip(names, model.forecaster.series_state_.places(names), strict=True):

@@ -101,7 +101,8 @@ def answer_all(queries: Sequence[Query]) -> list[Outcome]:
         The answer or the error of each.
 
     Raises:
-        CompilationNeededError: They need a program that is not compiled yet, within `compiling_nothing`.
+        CompilationNeededError: They need a program that is not compiled yet, within
+            `compiling_nothing`.
     """
     with filtering_warnings("ignore"):  # about the rows of clients
         try:
@@ -120,10 +121,16 @@ def answer_all(queries: Sequence[Query]) -> list[Outcome]:
 
 def _together(queries: Sequence[Query], model: Any) -> list[Answer]:
     """Forecast in one call."""
-    first, future, future_owners = queries[0], None, None
-    frame, owners = Table.joined([table for query in queries if (table := query.rows or query.series)])
+    first = queries[0]
+    future = None
+    future_owners = None
+    frame, owners = Table.joined(
+        [table for query in queries if (table := query.rows or query.series)]
+    )
     if first.future is not None:
-        future, future_owners = Table.joined([query.future for query in queries if query.future is not None])
+        future, future_owners = Table.joined(
+            [query.future for query in queries if query.future is not None]
+        )
     table, owners = model.fitted.for_owners(
         frame,
         owners,
@@ -133,30 +140,42 @@ def _together(queries: Sequence[Query], model: Any) -> list[Answer]:
         future=future,
         future_owners=future_owners,
     )
-    return _answers(table, model.version, np.searchsorted(owners, np.arange(len(queries) + 1)).tolist())
+    return _answers(
+        table, model.version, np.searchsorted(owners, np.arange(len(queries) + 1)).tolist()
+    )
 
 
 def _alone(query: Query) -> Answer:
     frame, future = (table and Table.joined([table])[0] for table in (query.rows, query.future))
     if query.model is None:
-        options: dict[str, Any] = {"preset": "pretrained", "random_state": 0, "verbose": 0, **query.network}
+        options: dict[str, Any] = {
+            "preset": "pretrained",
+            "random_state": 0,
+            "verbose": 0,
+            **query.network,
+        }
         forecaster = Forecaster(query.steps, **options).fit(frame)
-        table, facts = forecaster.predict(), {"model": query.name, "frequency": forecaster.freq_}
+        table = forecaster.predict()
+        facts = {"model": query.name, "frequency": forecaster.freq_}
         facts |= {"read": query.read} if query.read else {}
         facts["season_length"] = forecaster.season_length_
     else:
         fitted = query.model.fitted
         if query.series is not None:
             fitted = fitted.of_series(query.series.columns[query.model.needed.unique_id].tolist())
-        rows, request = fitted.rows_to_forecast(frame), fitted.request(query.level)
-        table, facts = fitted.forecast(rows, request, horizon=query.horizon, future=future), query.model.version
+        rows = fitted.rows_to_forecast(frame)
+        request = fitted.request(query.level)
+        table = fitted.forecast(rows, request, horizon=query.horizon, future=future)
+        facts = query.model.version
     return _answers(table, facts, [0, len(table)])[0]
 
 
 def _answers(table: Any, facts: dict[str, Any], bounds: Sequence[int]) -> list[Answer]:
     """Return the answers that a table holds, one between each two bounds."""
     columns = {str(name): _as_json(table[name]) for name in table.columns}
-    return [Answer(table, columns, facts, start, stop) for start, stop in itertools.pairwise(bounds)]
+    return [
+        Answer(table, columns, facts, start, stop) for start, stop in itertools.pairwise(bounds)
+    ]
 
 
 def _as_json(column: Any) -> list[Any]:
@@ -171,4 +190,8 @@ def _as_json(column: Any) -> list[Any]:
     values: list[Any] = column.tolist()
     if kind == "f" and not np.isfinite(column.to_numpy()).all():
         return [value if np.isfinite(value) else None for value in values]
-    return [value.isoformat() if hasattr(value, "isoformat") else value for value in values] if kind == "O" else values
+    return (
+        [value.isoformat() if hasattr(value, "isoformat") else value for value in values]
+        if kind == "O"
+        else values
+    )

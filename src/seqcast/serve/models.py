@@ -1,6 +1,7 @@
 """The models of a server: read, warmed up, and replaced together with their files.
 
-A request refers to its model. So a replaced model answers the requests that have begun, and goes with the last of them.
+A request refers to its model. So a replaced model answers the requests that have begun, and goes
+with the last of them.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from seqcast.serve.configuration import PRETRAINED, ServerSettings
 from seqcast.serve.problems import RequestError, shown
 from seqcast.serve.request_bodies import Needed
 
-# Numbers of requests in one call for which programs are compiled: the sizes that blocks of rows are padded to.
+# Numbers of requests in one call for which programs are compiled: the sizes that blocks of rows are
+# padded to.
 _WARM_SIZES = (1, 8, 32)
 
 _Mark = tuple[int, ...] | None
@@ -63,7 +65,9 @@ class ServedModel:
         check_source(path)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256")
-        return cls(name, _for_requests(Forecaster.load(path, max_size=max_size)), digest.hexdigest())
+        return cls(
+            name, _for_requests(Forecaster.load(path, max_size=max_size)), digest.hexdigest()
+        )
 
     @cached_property
     def fitted(self) -> FittedForecaster:
@@ -93,8 +97,10 @@ class ServedModel:
     @cached_property
     def needed(self) -> Needed:
         """The columns that it reads of rows."""
-        model, columns = self.forecaster, self.columns
-        frame, ids = model.series_state_.frame, model.series_state_.ids
+        model = self.forecaster
+        columns = self.columns
+        frame = model.series_state_.frame
+        ids = model.series_state_.ids
         varying = zip(frame.covariates.varying, frame.kinds, strict=True)
         static = zip(frame.covariates.static, frame.static_kinds, strict=True)
         return Needed(
@@ -115,14 +121,22 @@ class ServedModel:
 
     def described(self) -> dict[str, Any]:
         """Return its entry in `/v1/models`, JSON types."""
-        model, columns = self.forecaster, self.columns
+        model = self.forecaster
+        columns = self.columns
         return {
             "name": self.name,
             "version": self.digest[:16],
             "sha256": self.digest,
             "horizon": int(model.horizon),
-            "columns": {"unique_id": columns.unique_id, "ds": columns.ds, "y": list(columns.targets)},
-            "covariates": {role: list(getattr(model, f"{role}_covariates")) for role in ("static", "past", "future")},
+            "columns": {
+                "unique_id": columns.unique_id,
+                "ds": columns.ds,
+                "y": list(columns.targets),
+            },
+            "covariates": {
+                role: list(getattr(model, f"{role}_covariates"))
+                for role in ("static", "past", "future")
+            },
             "frequency": model.freq_,
             "season_length": model.season_length_,
             "context_length": model.context_length_,
@@ -141,11 +155,14 @@ def _for_requests(forecaster: Forecaster) -> Forecaster:
     served: Forecaster = copy.copy(forecaster).set_params(on_bad_series="raise", verbose=0)
     fitted = served.fitted_
     series = fitted.series
-    stamps, schema = series.frame.stamps, series.schema
+    stamps = series.frame.stamps
+    schema = series.schema
     ids = "int64" if isinstance(series.ids[0], int) else "object"
     times = "object" if _has_text_times(schema.columns) else str(stamps.dtype)
     schema = replace(schema, kind="pandas", form=LONG, id_dtype=ids, ds_dtype=times)
-    return served.with_fitted(replace(fitted, series=replace(series, frame=replace(series.frame, schema=schema))))
+    return served.with_fitted(
+        replace(fitted, series=replace(series, frame=replace(series.frame, schema=schema)))
+    )
 
 
 def warm_up(model: ServedModel, sizes: Sequence[int]) -> None:
@@ -158,21 +175,28 @@ def warm_up(model: ServedModel, sizes: Sequence[int]) -> None:
     frequency = model.forecaster.series_state_.frequency
     if frequency is None:
         return
-    fitted, name = model.fitted, model.needed.unique_id
+    fitted = model.fitted
+    name = model.needed.unique_id
     for size in sizes:
-        asked, future = pd.DataFrame({name: [fitted.series.ids[0]] * size}), None
+        asked = pd.DataFrame({name: [fitted.series.ids[0]] * size})
+        future = None
         if model.forecaster.future_covariates:
             future = pd.concat([_steps_ahead(model, frequency)] * size, ignore_index=True)
         owners = np.repeat(np.arange(size), model.forecaster.horizon)
-        fitted.for_owners(asked, np.arange(size), remembered=True, future=future, future_owners=owners)
+        fitted.for_owners(
+            asked, np.arange(size), remembered=True, future=future, future_owners=owners
+        )
 
 
 def _steps_ahead(model: ServedModel, frequency: Frequency) -> Any:
     """Return a known future of the first series, a pandas frame with any values."""
-    series, frame = model.fitted.series, model.fitted.series.frame
+    series = model.fitted.series
+    frame = model.fitted.series.frame
     stamps = frequency.following(frame.last_stamps[:1], model.forecaster.horizon)
     kinds = dict(zip(frame.covariates.varying, frame.kinds, strict=True))
-    values = {name: next(iter(kinds[name].labels), 0.0) for name in model.forecaster.future_covariates}
+    values = {
+        name: next(iter(kinds[name].labels), 0.0) for name in model.forecaster.future_covariates
+    }
     times = stamps.strftime(model.columns.ds_format) if model.needed.text_times else stamps
     return pd.DataFrame({model.needed.unique_id: series.ids[0], model.needed.ds: times, **values})
 
@@ -190,14 +214,17 @@ class ModelShelf:
 
     Args:
         settings: Names and files of the models.
-        on_read: Called with the name, and with the error if there was one, each time that a file has been read.
+        on_read: Called with the name, and with the error if there was one, each time that a file
+            has been read.
 
     Attributes:
         settled: Called when models have been warmed up.
         ready: Set when all models have been warmed up for the first time.
     """
 
-    def __init__(self, settings: ServerSettings, on_read: Callable[[str, Exception | None], None]) -> None:
+    def __init__(
+        self, settings: ServerSettings, on_read: Callable[[str, Exception | None], None]
+    ) -> None:
         self.settings = settings
         self.on_read = on_read
         self.settled: Callable[[], None] = lambda: None
@@ -205,7 +232,9 @@ class ModelShelf:
         # Of a file that cannot be served: its mark, and the type of the error.
         self._failures: dict[str, tuple[_Mark, type[Exception]]] = {}
         self._marks = {name: _mark(path) for name, path in settings.models}
-        self._models = {name: ServedModel.read(name, path, settings.max_size) for name, path in settings.models}
+        self._models = {
+            name: ServedModel.read(name, path, settings.max_size) for name, path in settings.models
+        }
 
     @property
     def models(self) -> list[ServedModel]:
@@ -232,7 +261,8 @@ class ModelShelf:
         if name in names:
             return self._models.get(name)
         received, near = ("none", "") if name is None else (shown(name), suggest_name(name, names))
-        expected, hint = f"one of {', '.join(map(repr, names))}", near or "GET /v1/models lists them."
+        expected = f"one of {', '.join(map(repr, names))}"
+        hint = near or "GET /v1/models lists them."
         raise RequestError(422 if name is None else 404, "model", expected, received, hint)
 
     def warm_up(self) -> None:
@@ -247,7 +277,9 @@ class ModelShelf:
         for name, path in self.settings.models:
             mark = _mark(path)
             if mark != self._marks[name] or name in self._failures:
-                self._attempt(name, mark, partial(ServedModel.read, name, path, self.settings.max_size))
+                self._attempt(
+                    name, mark, partial(ServedModel.read, name, path, self.settings.max_size)
+                )
 
     def _attempt(self, name: str, mark: _Mark, read: Callable[[], ServedModel]) -> None:
         """Read a model and serve it; after any error the previous one stays."""

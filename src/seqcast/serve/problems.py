@@ -5,7 +5,17 @@ import json
 import reprlib
 from typing import Any
 
-from seqcast.errors import DataError, Fix, Option, Phrase, Row, SeqcastError, SpecError, compose_message, compose_place
+from seqcast.errors import (
+    DataError,
+    Fix,
+    Option,
+    Phrase,
+    Row,
+    SeqcastError,
+    SpecError,
+    compose_message,
+    compose_place,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -51,7 +61,13 @@ class RequestError(SeqcastError):
     """
 
     def __init__(
-        self, status: int, where: str, expected: str, received: str, hint: str = "", **headers: str | int
+        self,
+        status: int,
+        where: str,
+        expected: str,
+        received: str,
+        hint: str = "",
+        **headers: str | int,
     ) -> None:
         super().__init__(where, expected=expected, received=received, hint=hint)
         self.status = status
@@ -59,7 +75,11 @@ class RequestError(SeqcastError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process that reads a body returns its errors pickled.
-        return type(self), (self.status, self.where, self.expected, self.received, self.hint), self.__dict__
+        return (
+            type(self),
+            (self.status, self.where, self.expected, self.received, self.hint),
+            self.__dict__,
+        )
 
 
 def problem_of(error: BaseException) -> tuple[int, dict[str, Any]]:
@@ -75,15 +95,31 @@ def problem_of(error: BaseException) -> tuple[int, dict[str, Any]]:
         >>> problem_of(KeyError("secret"))[1]
         {'type': 'about:blank', 'title': 'Internal Server Error', 'status': 500, 'error': 'InternalError', 'detail': ''}
     """
-    status, name, detail, fields = 500, "InternalError", "", dict[str, Any]()
+    status = 500
+    name = "InternalError"
+    detail = ""
+    fields = dict[str, Any]()
     if isinstance(error, RequestError | DataError | SpecError):
-        status, name, (where, fields) = getattr(error, "status", 422), type(error).__name__, _place_of(error)
-        texts = {field: _reworded(getattr(error, field)) for field in ("expected", "received", "hint")}
+        status = getattr(error, "status", 422)
+        name = type(error).__name__
+        (where, fields) = _place_of(error)
+        texts = {
+            field: _reworded(getattr(error, field)) for field in ("expected", "received", "hint")
+        }
         texts["hint"] = _HINTS.get(getattr(error, "fix", None), texts["hint"])
-        fields, detail = fields | texts, compose_message(where, **texts)
+        fields = fields | texts
+        detail = compose_message(where, **texts)
     title = http.HTTPStatus(status).phrase
-    document = {"type": "about:blank", "title": title, "status": status, "error": name, "detail": detail}
-    return status, document | {name: value for name, value in fields.items() if value not in (None, "")}
+    document = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "error": name,
+        "detail": detail,
+    }
+    return status, document | {
+        name: value for name, value in fields.items() if value not in (None, "")
+    }
 
 
 def problem_response(error: BaseException, request_id: str | None = None) -> Any:
@@ -111,7 +147,12 @@ def _place_of(error: SeqcastError) -> tuple[str, dict[str, Any]]:
     if not composed and where.isidentifier():
         option = where
     series = error.series if isinstance(error.series, int | None) else str(error.series)
-    return composed or where, {"option": option, "column": error.column, "row": error.row, "series": series}
+    return composed or where, {
+        "option": option,
+        "column": error.column,
+        "row": error.row,
+        "series": series,
+    }
 
 
 def _reworded(text: str) -> str:
@@ -123,4 +164,6 @@ def _word(mention: Option | Row) -> str:
         return str(mention)
     if mention.name.startswith("columns."):  # a request has the usual names
         return mention.name.removeprefix("columns.")
-    return f"{mention} (an option of the model's fit)" if mention.value is not None else mention.name
+    return (
+        f"{mention} (an option of the model's fit)" if mention.value is not None else mention.name
+    )

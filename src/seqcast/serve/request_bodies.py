@@ -1,7 +1,7 @@
 """Bodies of requests: JSON and CSV become options and tables of typed columns, within limits.
 
-Each step takes time and memory in proportion to the body's length, within the limit on rows. A body of megabytes is
-counted before it becomes Python objects, which take ten times the memory.
+Each step takes time and memory in proportion to the body's length, within the limit on rows. A body
+of megabytes is counted before it becomes Python objects, which take ten times the memory.
 """
 
 from __future__ import annotations
@@ -27,15 +27,20 @@ from seqcast.serve.problems import RequestError, shown
 from seqcast.specs import Columns
 from seqcast.tables import OpenTable, Steps, guess_columns, has_header, joined_parts
 
-JSON, CSV = "application/json", "text/csv"
+JSON = "application/json"
+CSV = "text/csv"
 
-# Values of a body beside those of its rows, and most cells of a row on average: tables have few columns.
-_OTHER_VALUES, _MEAN_CELLS = 1000, 20
+# Values of a body beside those of its rows, and most cells of a row on average: tables have few
+# columns.
+_OTHER_VALUES = 1000
+_MEAN_CELLS = 20
 # Most columns of a table whose columns are guessed, each of which takes 1 ms.
 _MOST_COLUMNS = 2000
-# Most columns of text in a table whose columns are guessed: each is tried as times in many formats, which takes 17 ms.
+# Most columns of text in a table whose columns are guessed: each is tried as times in many formats,
+# which takes 17 ms.
 _MOST_TEXT_COLUMNS = 50
-# Most characters of the name of a series, which each row of an answer repeats, and of a guessed column.
+# Most characters of the name of a series, which each row of an answer repeats, and of a guessed
+# column.
 _LONGEST_NAME = 1000
 # Most columns that a message names when one is missing.
 _MOST_NAMES = 30
@@ -43,14 +48,17 @@ _MOST_NAMES = 30
 _LONG_BODY = 1 << 20
 # How jiter begins its message about a name that an object has twice.
 _TWICE = "Detected duplicate key "
-# Characters of numbers. Python's own numerals have more: nan, inf, spaces, underscores, digits of other scripts.
+# Characters of numbers. Python's own numerals have more: nan, inf, spaces, underscores, digits of
+# other scripts.
 _NUMERIC = frozenset("0123456789+-.eE")
 _WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
 _FLAGS = {"true": True, "false": False, "True": True, "False": False}
-# A time without a zone, as NumPy reads it too; and one that may have one. (pandas takes words such as `now` as well.)
+# A time without a zone, as NumPy reads it too; and one that may have one. (pandas takes words such
+# as `now` as well.)
 _PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?", re.ASCII)
 _TIME = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?)?",
+    re.ASCII,
 )
 
 
@@ -71,7 +79,9 @@ def read_body(data: bytes, media_type: str, most_rows: int) -> dict[str, Any]:
         return _read_json(data, most_rows)
     if kind == CSV:
         return {"rows": _read_csv(data, most_rows)}
-    raise RequestError(415, "Content-Type", f"{JSON} or {CSV}", shown(kind) if kind else "none", "Name its kind.")
+    raise RequestError(
+        415, "Content-Type", f"{JSON} or {CSV}", shown(kind) if kind else "none", "Name its kind."
+    )
 
 
 def _read_json(data: bytes, most_rows: int) -> dict[str, Any]:
@@ -84,7 +94,9 @@ def _read_json(data: bytes, most_rows: int) -> dict[str, Any]:
             # The last value would count, and the client would not know.
             hint = "Write each name of an object once."
             name = shown(reason.removeprefix(_TWICE))
-            raise RequestError(400, "body", "each name of an object once", f"{name} again", hint) from None
+            raise RequestError(
+                400, "body", "each name of an object once", f"{name} again", hint
+            ) from None
         raise _malformed("JSON in UTF-8", reason) from None
     if not isinstance(document, dict):
         raise _malformed("an object", shown(document))
@@ -115,7 +127,8 @@ def _check_counts(data: bytes, most_rows: int) -> None:
     objects = marks.count(b"{")
     _check_size("lists and objects", marks.count(b"[") + objects, most_lists, where="body")
     _check_size("values", marks.count(b","), most_values, where="body")
-    # Objects of a table have a name for each column. A million different names would take a second to read.
+    # Objects of a table have a name for each column. A million different names would take a second
+    # to read.
     _check_size("names", marks.count(b":"), _MOST_COLUMNS * max(1, objects), where="body")
 
 
@@ -141,16 +154,23 @@ def _read_csv(data: bytes, most_rows: int) -> dict[str, Sequence[str]]:
         raise _malformed("CSV in UTF-8", f"{reason}, after line {reader.line_num}") from None
     _check_size("rows", len(rows), most_rows)
     if names and not has_header([names, *rows[:20]]):
-        rows, names = [names, *rows], [str(place) for place in range(1, len(names) + 1)]
+        rows = [names, *rows]
+        names = [str(place) for place in range(1, len(names) + 1)]
     if len(set(names)) < len(names) or not names:
         received = f"{shown(Counter(names).most_common(1)[0][0])} twice" if names else "none"
-        raise DataError(option="rows", expected="each column once", received=received, hint="Name each column.")
+        raise DataError(
+            option="rows", expected="each column once", received=received, hint="Name each column."
+        )
     for number, cells in enumerate(rows):
         if len(cells) != len(names):
             expected = f"{len(names)} values, as the first line has names"
             hint = "Commas stand between values; text with commas stands in double quotes."
-            raise DataError(option="rows", row=number, expected=expected, received=str(len(cells)), hint=hint)
-    return dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
+            raise DataError(
+                option="rows", row=number, expected=expected, received=str(len(cells)), hint=hint
+            )
+    return (
+        dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
+    )
 
 
 @dataclass(frozen=True)
@@ -208,8 +228,8 @@ class Table:
 
     Args:
         columns: Values by name.
-        kinds: Name and kind of each: `f` numbers, `i` whole numbers, `b` flags, `s` text, `t` times, `z` times with a
-            zone, `o` a mixture.
+        kinds: Name and kind of each: `f` numbers, `i` whole numbers, `b` flags, `s` text, `t`
+            times, `z` times with a zone, `o` a mixture.
         rows: Number of rows.
     """
 
@@ -229,17 +249,22 @@ class Table:
 
         Raises:
             RequestError: There are too many rows.
-            DataError: It is no table, a column is missing or has other values, or a cell is no time.
+            DataError: It is no table, a column is missing or has other values, or a cell is no
+                time.
         """
         columns, names = _columns_of(value, needed, option, most_rows)
         lacking = next((name for name in needed.required if name not in columns), None)
         if lacking is not None and len(names):
             received = f"the columns {', '.join(map(shown, islice(names, _MOST_NAMES)))}"
             hint = "GET /v1/models names the columns of each model."
-            raise DataError(option=option, expected=f"a column {lacking!r}", received=received, hint=hint)
+            raise DataError(
+                option=option, expected=f"a column {lacking!r}", received=received, hint=hint
+            )
         rows = len(columns.get(needed.ds, ()))
         if not rows:
-            raise DataError(option=option, expected="at least one row", received="none", hint="Send some.")
+            raise DataError(
+                option=option, expected="at least one row", received="none", hint="Send some."
+            )
         read = {needed.unique_id: [needed.only] * rows} | columns
         _check_names(read[needed.unique_id], option, needed.unique_id)
         typed = {name: _typed(cells, name, needed, option) for name, cells in read.items()}
@@ -256,11 +281,19 @@ class Table:
         columns: dict[str, Any] = {}
         for name in tables[0].columns:
             arrays = [table.columns[name] for table in tables]
-            columns[name] = arrays[0].append(arrays[1:]) if hasattr(arrays[0], "append") else np.concatenate(arrays)
-        return pd.DataFrame(columns), np.repeat(np.arange(len(tables)), [table.rows for table in tables])
+            columns[name] = (
+                arrays[0].append(arrays[1:])
+                if hasattr(arrays[0], "append")
+                else np.concatenate(arrays)
+            )
+        return pd.DataFrame(columns), np.repeat(
+            np.arange(len(tables)), [table.rows for table in tables]
+        )
 
 
-def guess_body(data: bytes, media_type: str, steps: Steps, most_rows: int) -> tuple[dict[str, Any], str]:
+def guess_body(
+    data: bytes, media_type: str, steps: Steps, most_rows: int
+) -> tuple[dict[str, Any], str]:
     """Return the table of a body that names no columns of the model's, with the usual ones; and the guess in words.
 
     Args:
@@ -289,7 +322,9 @@ def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], s
         DataError: As for `Table.read`; or several readings are about as likely.
     """
     rows = value if isinstance(value, list) else []
-    names = dict.fromkeys(chain.from_iterable(row for row in rows if isinstance(row, dict)) if rows else value)
+    names = dict.fromkeys(
+        chain.from_iterable(row for row in rows if isinstance(row, dict)) if rows else value
+    )
     _check_size("columns", len(names), _MOST_COLUMNS)
     _check_size("cells", len(names) * len(rows), _most_cells(most_rows))
     _check_names(names, "rows")
@@ -316,12 +351,15 @@ def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], s
             if isinstance(value[name], tuple):
                 frame[name] = value[name]  # ids of CSV are text
         own = Columns(**guess.names)
-        table = OpenTable.of_frame(frame, "rows").as_guessed(guess, own, steps, series=needed.only or "series")
+        table = OpenTable.of_frame(frame, "rows").as_guessed(
+            guess, own, steps, series=needed.only or "series"
+        )
     except DataError as error:
         raise error.changed(option="rows", path=None) from error
     long = table.with_ids()
     _check_size("rows", len(long), most_rows)
-    times, values = long[own.ds], long[own.value].astype(object)
+    times = long[own.ds]
+    values = long[own.value].astype(object)
     texts = times.map(lambda time: time.isoformat()) if times.dtype.kind == "M" else times
     usual = {"unique_id": long[own.unique_id].tolist(), "ds": texts.tolist()}
     read = replace(table, guessed=guess.sentence(steps.start)).understood
@@ -335,23 +373,38 @@ def _columns_of(
     if isinstance(value, list):
         _check_size("rows", len(value), most_rows)
         if not set(map(type, value)) <= {dict}:
-            row, other = next((row, each) for row, each in enumerate(value) if not isinstance(each, dict))
+            row, other = next(
+                (row, each) for row, each in enumerate(value) if not isinstance(each, dict)
+            )
             hint = "One object a row."
-            raise DataError(option=option, row=row, expected="an object", received=shown(other), hint=hint)
+            raise DataError(
+                option=option, row=row, expected="an object", received=shown(other), hint=hint
+            )
         names = dict.fromkeys(chain.from_iterable(value))
-        return {name: [row.get(name) for row in value] for name in needed.names if name in names}, names
+        return {
+            name: [row.get(name) for row in value] for name in needed.names if name in names
+        }, names
     if not isinstance(value, dict):
         hint = 'For example [{"unique_id": "a", "ds": "2024-01-01", "y": 1.0}].'
-        raise DataError(option=option, expected="a list of objects, one a row", received=shown(value), hint=hint)
+        raise DataError(
+            option=option, expected="a list of objects, one a row", received=shown(value), hint=hint
+        )
     columns = {name: value[name] for name in needed.names if name in value}
-    lengths = {name: len(cells) if isinstance(cells, list | tuple) else None for name, cells in columns.items()}
+    lengths = {
+        name: len(cells) if isinstance(cells, list | tuple) else None
+        for name, cells in columns.items()
+    }
     if len(set(lengths.values())) > 1 or None in lengths.values():
-        received = ", ".join(f"{'no list' if rows is None else rows} in {name!r}" for name, rows in lengths.items())
+        received = ", ".join(
+            f"{'no list' if rows is None else rows} in {name!r}" for name, rows in lengths.items()
+        )
         hint = "null stands for a value that is missing."
         raise DataError(option=option, expected="lists of one length", received=received, hint=hint)
     _check_size("rows", max(map(len, columns.values()), default=0), most_rows)
     is_text = any(isinstance(cells, tuple) for cells in columns.values())
-    return {name: needed.parsed(name, cells) for name, cells in columns.items()} if is_text else columns, value
+    return {
+        name: needed.parsed(name, cells) for name, cells in columns.items()
+    } if is_text else columns, value
 
 
 def _typed(cells: Sequence[Any], name: str, needed: Needed, option: str) -> tuple[str, Any]:
@@ -372,8 +425,11 @@ def _typed(cells: Sequence[Any], name: str, needed: Needed, option: str) -> tupl
         if not is_key and kinds <= {int, float, type(None)}:
             return "f", np.array(cells, dtype=np.float64)
     except OverflowError:
-        expected, received = "numbers of 64 bits", "larger ones"
-        raise DataError(column=name, expected=expected, received=received, hint="Correct it.") from None
+        expected = "numbers of 64 bits"
+        received = "larger ones"
+        raise DataError(
+            column=name, expected=expected, received=received, hint="Correct it."
+        ) from None
     return "o", _objects(cells)
 
 
@@ -429,7 +485,9 @@ def _objects(cells: Sequence[Any]) -> Array:
 def _wrong_cell(name: str, option: str, row: int, expected: str, cells: Sequence[Any]) -> DataError:
     field = None if option == "rows" else option
     received = shown(cells[row])
-    return DataError(option=field, column=name, row=row, expected=expected, received=received, hint="Correct it.")
+    return DataError(
+        option=field, column=name, row=row, expected=expected, received=received, hint="Correct it."
+    )
 
 
 def _check_names(names: Iterable[Any], option: str, column: str | None = None) -> None:
@@ -440,13 +498,20 @@ def _check_names(names: Iterable[Any], option: str, column: str | None = None) -
             expected = f"names of at most {_LONGEST_NAME:,} characters"
             received = f"one of {len(name):,}"
             raise DataError(
-                option=option, column=column, row=row, expected=expected, received=received, hint="Shorten it."
+                option=option,
+                column=column,
+                row=row,
+                expected=expected,
+                received=received,
+                hint="Shorten it.",
             )
 
 
 def _check_size(noun: str, count: int, most: int, *, where: str = "rows") -> None:
     if count > most:
-        raise RequestError(413, where, f"at most {most:,} {noun}", f"{count:,}", "Send several requests.")
+        raise RequestError(
+            413, where, f"at most {most:,} {noun}", f"{count:,}", "Send several requests."
+        )
 
 
 def _malformed(expected: str, received: str) -> RequestError:

@@ -24,7 +24,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 # Most bytes of a body that is no table, and of one that is taken regardless of other open ones.
-_SMALL, _ALWAYS_TAKEN = 1 << 20, 64 << 10
+_SMALL = 1 << 20
+_ALWAYS_TAKEN = 64 << 10
 # Most bodies of the greatest length that are open at a time.
 _TOGETHER = 8
 
@@ -56,12 +57,19 @@ class Guard:
         bodies: Most bytes of a body, by the beginning of the path.
     """
 
-    def __init__(self, app: Any, service: Service, routes: frozenset[str], bodies: Mapping[str, int]) -> None:
-        self.app, self.keys, self.metrics, self.routes = app, service.keys, service.metrics, routes
+    def __init__(
+        self, app: Any, service: Service, routes: frozenset[str], bodies: Mapping[str, int]
+    ) -> None:
+        self.app = app
+        self.keys = service.keys
+        self.metrics = service.metrics
+        self.routes = routes
         self.settings = settings = service.settings
         self._names = frozenset(name.lower() for name in settings.allow_host)
         self._own = self._names | {"", "localhost", settings.host.lower()}
-        self._bodies = [_Bodies(*each) for each in {**bodies, "/v1/": settings.max_body, "": _SMALL}.items()]
+        self._bodies = [
+            _Bodies(*each) for each in {**bodies, "/v1/": settings.max_body, "": _SMALL}.items()
+        ]
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -83,7 +91,8 @@ class Guard:
             if exchange.is_refused:
                 pass
             elif is_ours and isinstance(error, ClientDisconnect):
-                exchange.status, exchange.facts["error"] = _CLIENT_GONE, "ClientDisconnect"
+                exchange.status = _CLIENT_GONE
+                exchange.facts["error"] = "ClientDisconnect"
             elif exchange.has_answer or not (is_ours or isinstance(error, RequestError)):
                 raise
             else:
@@ -96,9 +105,12 @@ class Guard:
     def _check_site(self, headers: Mapping[bytes, bytes]) -> None:
         """Refuse requests from pages of other sites.
 
-        A site can point its own name to this machine (DNS rebinding), so names are compared; addresses are safe.
+        A site can point its own name to this machine (DNS rebinding), so names are compared;
+        addresses are safe.
         """
-        host, origin = (headers.get(name, b"").decode("latin-1").lower() for name in (b"host", b"origin"))
+        host, origin = (
+            headers.get(name, b"").decode("latin-1").lower() for name in (b"host", b"origin")
+        )
         site = origin.partition("://")[2]
         is_host_known = self.settings.allow_open or _name_of(host) in self._own
         if is_host_known and (not origin or site == host or _name_of(site) in self._names):
@@ -110,36 +122,60 @@ class Guard:
     def _key_name(self, headers: Mapping[bytes, bytes]) -> str:
         """Return the name of the key of a request, and refuse a request without a known one."""
         scheme, _, bearer = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        key = bearer.strip() if scheme.lower() == "bearer" else headers.get(b"x-api-key", b"").decode("latin-1")
+        key = (
+            bearer.strip()
+            if scheme.lower() == "bearer"
+            else headers.get(b"x-api-key", b"").decode("latin-1")
+        )
         if not key:
             hint = "Send it as Authorization: Bearer KEY, or as X-API-Key."
-            raise RequestError(401, "Authorization", "an API key", "none", hint, WWW_Authenticate="Bearer")
+            raise RequestError(
+                401, "Authorization", "an API key", "none", hint, WWW_Authenticate="Bearer"
+            )
         name = self.keys.get(hash_of(key))
         if name is None:
-            raise RequestError(403, "Authorization", "a known key", "another", "Ask whoever runs the server.")
+            raise RequestError(
+                403, "Authorization", "a known key", "another", "Ask whoever runs the server."
+            )
         return name
 
     def _count(self, exchange: _Exchange, route: str) -> None:
         """Count a request that has ended, and write its line."""
-        seconds, method = time.perf_counter() - exchange.begun, exchange.scope["method"]
+        seconds = time.perf_counter() - exchange.begun
+        method = exchange.scope["method"]
         self.metrics.in_flight.dec()
         self.metrics.requests.labels(route, str(exchange.status)).inc()
         self.metrics.seconds.labels(route).observe(seconds)
         method = method if method in ("GET", "POST", "HEAD") else _OTHER
         milliseconds = round(1e3 * seconds, 1)
-        log_event("request", method=method, route=route, status=exchange.status, ms=milliseconds, **exchange.facts)
+        log_event(
+            "request",
+            method=method,
+            route=route,
+            status=exchange.status,
+            ms=milliseconds,
+            **exchange.facts,
+        )
 
 
 class _Exchange:
     """A request and its answer; `facts` are the fields of its line in the log."""
 
-    def __init__(self, scope: Any, receive: Receive, send: Send, bodies: _Bodies, settings: ServerSettings) -> None:
-        self.scope, self._receive, self._send, self.bodies, self.settings = scope, receive, send, bodies, settings
+    def __init__(
+        self, scope: Any, receive: Receive, send: Send, bodies: _Bodies, settings: ServerSettings
+    ) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+        self.bodies = bodies
+        self.settings = settings
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         given = self.headers.get(b"x-request-id", b"").decode("latin-1")
         self.facts = {"id": given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)}
         scope["seqcast"] = self.facts
-        self.begun, self.status, self.size = time.perf_counter(), 500, 0
+        self.begun = time.perf_counter()
+        self.status = 500
+        self.size = 0
         self.has_answer = self.is_refused = False
 
     async def receive(self) -> Message:
@@ -148,13 +184,19 @@ class _Exchange:
         length = len(message.get("body", b""))
         self.size += length
         self.bodies.open += length
-        most, together = self.bodies.most, _TOGETHER * self.bodies.most
+        most = self.bodies.most
+        together = _TOGETHER * self.bodies.most
         if self.size > most:
             received = f"{self.size:,} and more"
-            return await self.refuse(RequestError(413, "body", f"at most {most:,} bytes", received, "Send fewer rows."))
+            return await self.refuse(
+                RequestError(413, "body", f"at most {most:,} bytes", received, "Send fewer rows.")
+            )
         if self.size > _ALWAYS_TAKEN and self.bodies.open > together:
-            expected, again = f"at most {together:,} bytes of all requests", self.settings.retry_after
-            return await self.refuse(RequestError(429, "body", expected, "more", "Come again.", retry_after=again))
+            expected = f"at most {together:,} bytes of all requests"
+            again = self.settings.retry_after
+            return await self.refuse(
+                RequestError(429, "body", expected, "more", "Come again.", retry_after=again)
+            )
         return message
 
     async def refuse(self, error: Exception) -> Message:
@@ -170,8 +212,12 @@ class _Exchange:
         if self.is_refused:
             return
         if message["type"] == "http.response.start":
-            self.status, self.has_answer = message["status"], True
-            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.facts["id"].encode())]
+            self.status = message["status"]
+            self.has_answer = True
+            message["headers"] = [
+                *message.get("headers", ()),
+                (b"x-request-id", self.facts["id"].encode()),
+            ]
         await self._send(message)
 
 

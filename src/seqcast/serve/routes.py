@@ -36,7 +36,8 @@ from seqcast.tables import Steps
 
 async def _forecast(request: Request) -> Response:
     """Forecast the steps after the last rows."""
-    service, media_type = _ready_service(request), choose_media_type(request.headers.get("accept"))
+    service = _ready_service(request)
+    media_type = choose_media_type(request.headers.get("accept"))
     if request.headers.get("content-encoding", "identity") != "identity":
         raise RequestError(415, "Content-Encoding", "none", "a packed body", "Send it as it is.")
     async with _body_in_time(request, service.settings.time_limit) as body:
@@ -50,7 +51,9 @@ async def _forecast(request: Request) -> Response:
             release()
             raise
     if query.answer_bytes > LONG:
-        return _AnswerResponse(answer.pieces(media_type), media_type, service.settings.time_limit, release)
+        return _AnswerResponse(
+            answer.pieces(media_type), media_type, service.settings.time_limit, release
+        )
     release()
     return Response(b"".join(answer.pieces(media_type)), media_type=media_type)
 
@@ -65,7 +68,9 @@ class _AnswerResponse(StreamingResponse):
         release: Called at the end, whatever it is.
     """
 
-    def __init__(self, pieces: Iterator[bytes], media_type: str, limit: float, release: Callable[[], None]) -> None:
+    def __init__(
+        self, pieces: Iterator[bytes], media_type: str, limit: float, release: Callable[[], None]
+    ) -> None:
         super().__init__(pieces, media_type=media_type)
         self._limit = limit
         self._release = release
@@ -94,8 +99,10 @@ async def _health(_: Request) -> Response:
 async def _readiness(request: Request) -> Response:
     """Say whether the models are ready, and which files cannot be served."""
     shelf = _ready_service(request).shelf
-    models, degraded = [model.name for model in shelf.models], shelf.degraded
-    # Still 200: the previous models answer, and with another status orchestration would send no requests.
+    models = [model.name for model in shelf.models]
+    degraded = shelf.degraded
+    # Still 200: the previous models answer, and with another status orchestration would send no
+    # requests.
     facts = {"status": "degraded", "degraded": degraded} if degraded else {"status": "ready"}
     return JSONResponse({**facts, "models": models})
 
@@ -110,7 +117,9 @@ def _ready_service(request: Request) -> Service:
     service: Service = request.app.state.service
     if not service.shelf.ready.is_set():
         received = "some still being warmed up"
-        raise RequestError(503, "models", "models that are ready", received, "Come again.", retry_after=2)
+        raise RequestError(
+            503, "models", "models that are ready", received, "Come again.", retry_after=2
+        )
     return service
 
 
@@ -118,9 +127,11 @@ def _ready_service(request: Request) -> Service:
 async def _body_in_time(request: Request, limit: float) -> AsyncIterator[bytes]:
     """Read the body; give up a request that takes too long, or whose client has gone.
 
-    A query that waits is then not computed; a call that has begun ends in its thread, and its answer is dropped.
+    A query that waits is then not computed; a call that has begun ends in its thread, and its
+    answer is dropped.
     """
-    body, watcher = None, None
+    body = None
+    watcher = None
 
     async def watch() -> None:
         while (await request.receive())["type"] != "http.disconnect":
@@ -140,7 +151,9 @@ async def _body_in_time(request: Request, limit: float) -> AsyncIterator[bytes]:
             raise ClientDisconnect from None
         status, noun = (408, "a body") if body is None else (504, "an answer")
         hint = "Ask for less at a time."
-        raise RequestError(status, "time_limit", f"{noun} within {limit:g} s", "none", hint) from None
+        raise RequestError(
+            status, "time_limit", f"{noun} within {limit:g} s", "none", hint
+        ) from None
 
 
 async def _query(request: Request, body: bytes, service: Service) -> Query:
@@ -160,7 +173,9 @@ async def _query(request: Request, body: bytes, service: Service) -> Query:
     if needs_guess(options, model):
         table, words = await service.guess(body, media_type, Steps(options.start, options.freq))
         options = options.model_copy(update={"rows": table})
-    return await service.read(partial(read_query, options, model, settings, words), in_thread=is_long)
+    return await service.read(
+        partial(read_query, options, model, settings, words), in_thread=is_long
+    )
 
 
 # Method, endpoint and media type of the answer, by path.
@@ -181,7 +196,8 @@ def add_routes(app: FastAPI) -> None:
         app: The application.
     """
     for path, (method, endpoint, _) in _ROUTES.items():
-        # Tables are read by rules of ours: a second reading by FastAPI would cost as much as a forecast.
+        # Tables are read by rules of ours: a second reading by FastAPI would cost as much as a
+        # forecast.
         app.router.add_route(path, endpoint, methods=[method], include_in_schema=False)
     described = [_described(path, has_keys=bool(app.state.service.keys)) for path in _ROUTES]
     app.openapi = lambda: get_openapi(  # type: ignore[method-assign]
@@ -213,21 +229,34 @@ class ForecastDocument(BaseModel):
 _DAYS = [f"2024-01-{day:02d}" for day in range(1, 29)]
 _VALUES = [5.0, 6.0, 7.0, 6.0, 5.0, 2.0, 1.0] * 4
 _WEEK = {"model": PRETRAINED, "horizon": 7, "level": [80]}
-_AS_ROWS = [{"unique_id": "a", "ds": day, "y": value} for day, value in zip(_DAYS, _VALUES, strict=True)]
+_AS_ROWS = [
+    {"unique_id": "a", "ds": day, "y": value} for day, value in zip(_DAYS, _VALUES, strict=True)
+]
 _AS_CSV = "unique_id,ds,y\n" + "".join(f"a,{row['ds']},{row['y']}\n" for row in _AS_ROWS)
-EXAMPLES = [{**_WEEK, "rows": _AS_ROWS}, {**_WEEK, "rows": {"unique_id": ["a"] * 28, "ds": _DAYS, "y": _VALUES}}]
+EXAMPLES = [
+    {**_WEEK, "rows": _AS_ROWS},
+    {**_WEEK, "rows": {"unique_id": ["a"] * 28, "ds": _DAYS, "y": _VALUES}},
+]
 _TEXT = {"schema": {"type": "string"}}
-_PROBLEM = {"description": "A problem", "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+_PROBLEM = {
+    "description": "A problem",
+    "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+}
 
 
-def _fields(address: Annotated[Options, Address()], body: Annotated[ForecastOptions, Body(examples=EXAMPLES)]) -> None:
+def _fields(
+    address: Annotated[Options, Address()],
+    body: Annotated[ForecastOptions, Body(examples=EXAMPLES)],
+) -> None:
     """Declare the parameters of a forecast for FastAPI; nobody calls this."""
 
 
 def _described(path: str, *, has_keys: bool) -> APIRoute:
     """Return a route as FastAPI describes it."""
     method, endpoint, media_type = _ROUTES[path]
-    content: dict[str, Any] = {media_type: {"schema": {"type": "object"}} if media_type == JSON else _TEXT}
+    content: dict[str, Any] = {
+        media_type: {"schema": {"type": "object"}} if media_type == JSON else _TEXT
+    }
     needed = [Security(HTTPBearer()), Security(APIKeyHeader(name="X-API-Key"))]
     dependencies = needed if has_keys and path.startswith(("/v1/", "/metrics")) else []
     extra: dict[str, Any] = {}

@@ -17,15 +17,19 @@ from seqcast.serve.problems import RequestError, problem_response, shown
 BACKLOG = 2048
 
 
-def create_app(settings: ServerSettings | None = None, *, bodies: Mapping[str, int] | None = None) -> Any:
+def create_app(
+    settings: ServerSettings | None = None, *, bodies: Mapping[str, int] | None = None
+) -> Any:
     """Return a FastAPI application that forecasts; its models are read now and warmed up when it starts.
 
-    You may extend it as any other: `app.mount`, `app.include_router`, `nicegui.ui.run_with(app)`. Its keys guard the
-    paths under `/v1/` and `/metrics`; other paths are yours to guard. `app.state.service` is the `Service`, whose
-    `shelf` holds the models and whose `ask` answers a `Query`.
+    You may extend it as any other: `app.mount`, `app.include_router`, `nicegui.ui.run_with(app)`.
+    Its keys guard the paths under `/v1/` and `/metrics`; other paths are yours to guard.
+    `app.state.service` is the `Service`, whose `shelf` holds the models and whose `ask` answers a
+    `Query`.
 
     Args:
-        settings: The settings; `None` is a server without models, which forecasts with the pretrained network.
+        settings: The settings; `None` is a server without models, which forecasts with the
+            pretrained network.
         bodies: Most bytes of a body of your own paths, by the prefix of the path; 1 MiB if absent.
 
     Returns:
@@ -50,7 +54,13 @@ def create_app(settings: ServerSettings | None = None, *, bodies: Mapping[str, i
     from seqcast.serve.service import Service
 
     service = Service(settings or ServerSettings())
-    app = FastAPI(title="seqcast", version=__version__, lifespan=service.running, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="seqcast",
+        version=__version__,
+        lifespan=service.running,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.service = service
     add_routes(app)
     app.add_exception_handler(HTTPException, _http_problem)
@@ -61,10 +71,16 @@ def create_app(settings: ServerSettings | None = None, *, bodies: Mapping[str, i
 async def _http_problem(request: Any, error: Any) -> Any:
     """Answer a request that Starlette refuses, such as one for an unknown path or method."""
     if error.status_code == 404:
-        where, expected, received = "path", "one that GET /openapi.json lists", request.url.path
+        where = "path"
+        expected = "one that GET /openapi.json lists"
+        received = request.url.path
     else:
-        where, expected, received = "method", (error.headers or {}).get("Allow", error.detail), request.method
-    refused = RequestError(error.status_code, where, expected, shown(received), **(error.headers or {}))
+        where = "method"
+        expected = (error.headers or {}).get("Allow", error.detail)
+        received = request.method
+    refused = RequestError(
+        error.status_code, where, expected, shown(received), **(error.headers or {})
+    )
     return problem_response(refused, request.scope.get("seqcast", {}).get("id"))
 
 
@@ -83,11 +99,16 @@ def listen(host: str, port: int) -> socket.socket:
         ...     address_of(listener).startswith("http://127.0.0.1:")
         True
     """
-    family, dual = (socket.AF_INET6, socket.has_dualstack_ipv6()) if ":" in host else (socket.AF_INET, False)
+    family, dual = (
+        (socket.AF_INET6, socket.has_dualstack_ipv6()) if ":" in host else (socket.AF_INET, False)
+    )
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
+        return socket.create_server(
+            (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual
+        )
     except OSError as error:
-        expected, received = "an address of this machine that is free", f"{host}:{port} ({error.strerror or error})"
+        expected = "an address of this machine that is free"
+        received = f"{host}:{port} ({error.strerror or error})"
         hint = "Choose another port; 0 lets the system choose."
         raise SpecError("host, port", expected=expected, received=received, hint=hint) from error
 
@@ -172,5 +193,8 @@ def _check_certificate(config: Any) -> None:
     try:
         config.load()
     except OSError as error:  # an SSLError is one
-        expected, hint = "PEM files of a certificate and its key", "Check that they belong together."
-        raise SpecError("certificate, private_key", expected=expected, received=str(error), hint=hint) from error
+        expected = "PEM files of a certificate and its key"
+        hint = "Check that they belong together."
+        raise SpecError(
+            "certificate, private_key", expected=expected, received=str(error), hint=hint
+        ) from error

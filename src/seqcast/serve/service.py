@@ -23,12 +23,15 @@ _Read = TypeVar("_Read")
 
 # Most rows of a short query, or of its answer.
 _FEW_ROWS = 5000
-# Most steps of a short query, in horizons of its model: networks write step after step, and block after block.
+# Most steps of a short query, in horizons of its model: networks write step after step, and block
+# after block.
 _FEW_HORIZONS = 8
-# Memory for a guess of columns, and most guesses that wait. A body of 16 MiB takes 300 MiB while it is read.
+# Memory for a guess of columns, and most guesses that wait. A body of 16 MiB takes 300 MiB while it
+# is read.
 _GUESS_MEMORY = 2 << 30
 _MOST_GUESSES = 8
-# Bytes beyond which bodies are read, and answers written, in a thread, because other requests would have to wait.
+# Bytes beyond which bodies are read, and answers written, in a thread, because other requests would
+# have to wait.
 LONG = 256 << 10
 # Most answers of the greatest length that are being made or sent at a time.
 _ANSWERS_TOGETHER = 4
@@ -47,16 +50,20 @@ class Service:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.keys = settings.read_keys()
-        self.metrics = Metrics(lambda: sum(len(lane.queue) for lane in (self.short, self.long, self.cold)))
+        self.metrics = Metrics(
+            lambda: sum(len(lane.queue) for lane in (self.short, self.long, self.cold))
+        )
         self.shelf = ModelShelf(settings, self._on_read)
         self.short = Lane(_answer_warm, settings, settings.batch_size, self.metrics.batch.observe)
-        # The pretrained network, large tables and far horizons take long: short queries do not wait for them.
+        # The pretrained network, large tables and far horizons take long: short queries do not wait
+        # for them.
         self.long = Lane(_answer_warm, settings)
         # Nor does any query wait for the compilation of another one.
         self.cold = Lane(answer_all, settings, settings.batch_size)
         # JSON takes twenty times its size while it is read: one body at a time.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="seqcast-reader")
-        # Guessing the columns of a table is pure Python, which would delay all other requests, and takes long for some.
+        # Guessing the columns of a table is pure Python, which would delay all other requests, and
+        # takes long for some.
         self._guesser = ThreadPoolExecutor(1, thread_name_prefix="seqcast-guesser")
         self._guess_process = BoundedProcess(ProcessLimits(settings.guess_limit, _GUESS_MEMORY))
         self._guesses = 0
@@ -94,7 +101,9 @@ class Service:
         if self._answer_bytes + size > most:
             again = self.settings.retry_after
             expected = f"at most {most:,} bytes of all answers"
-            raise RequestError(429, "answers", expected, "more", f"Retry in {again} s.", retry_after=again)
+            raise RequestError(
+                429, "answers", expected, "more", f"Retry in {again} s.", retry_after=again
+            )
 
         reserved = [size]
         self._answer_bytes += size
@@ -125,7 +134,8 @@ class Service:
 
         Args:
             reading: The function.
-            in_thread: Whether a thread reads, one body at a time, because other requests would have to wait too long.
+            in_thread: Whether a thread reads, one body at a time, because other requests would have
+                to wait too long.
         """
         if in_thread:
             return await asyncio.get_running_loop().run_in_executor(self._reader, reading)
@@ -146,10 +156,14 @@ class Service:
         if self._guesses >= _MOST_GUESSES:
             again = self.settings.retry_after
             expected = f"at most {_MOST_GUESSES} tables whose columns are guessed"
-            raise RequestError(429, "queue", expected, "another one", f"Retry in {again} s.", retry_after=again)
+            raise RequestError(
+                429, "queue", expected, "another one", f"Retry in {again} s.", retry_after=again
+            )
 
         self._guesses += 1
-        guessing = partial(self._guess_process.run, guess_body, body, media_type, steps, self.settings.max_rows)
+        guessing = partial(
+            self._guess_process.run, guess_body, body, media_type, steps, self.settings.max_rows
+        )
         hint = "Name the columns unique_id, ds and y, which takes no guess."
         try:
             result: tuple[dict[str, Any], str] = await asyncio.get_running_loop().run_in_executor(
@@ -167,7 +181,15 @@ class Service:
 
     def described(self) -> dict[str, Any]:
         """Return the document of `/v1/models`, JSON types."""
-        limits = ("max_body", "max_rows", "max_answer", "max_horizon", "time_limit", "queue", "batch_size")
+        limits = (
+            "max_body",
+            "max_rows",
+            "max_answer",
+            "max_horizon",
+            "time_limit",
+            "queue",
+            "batch_size",
+        )
         return {
             "models": [model.described() for model in self.shelf.models],
             PRETRAINED: {
@@ -192,7 +214,9 @@ class Service:
 
     def _on_read(self, name: str, error: Exception | None) -> None:
         self.metrics.loads.labels(name, "failed" if error else "loaded").inc()
-        version = next((model.digest[:16] for model in self.shelf.models if model.name == name), None)
+        version = next(
+            (model.digest[:16] for model in self.shelf.models if model.name == name), None
+        )
         log_event("model", model=name, version=version, error=error and describe_error(error))
 
 

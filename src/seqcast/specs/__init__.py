@@ -1,7 +1,7 @@
 """Specs: frozen, checked options as plain data, to and from JSON.
 
-A spec checks its options when it is created, so every spec is valid. In reading order: `checks`, `base`,
-`columns`, `network`, `training`, `presets`.
+A spec checks its options when it is created, so every spec is valid. In reading order: `checks`,
+`base`, `columns`, `network`, `training`, `presets`.
 
 Stability: stable.
 """

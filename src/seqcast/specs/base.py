@@ -33,13 +33,19 @@ class Spec:
         """
         if not isinstance(values, Mapping):
             expected = "its fields, by name"
-            raise SpecError(cls.__name__, expected=expected, received=repr(values)[:80], hint="Give a dict.")
+            raise SpecError(
+                cls.__name__, expected=expected, received=repr(values)[:80], hint="Give a dict."
+            )
         known = [item.name for item in fields(cls)]  # type: ignore[arg-type]
         for name in values:
             if name not in known:
                 raise unknown_name(f"{cls.__name__} field", name, known)
         for item in fields(cls):  # type: ignore[arg-type]
-            if item.name not in values and item.default is MISSING and item.default_factory is MISSING:
+            if (
+                item.name not in values
+                and item.default is MISSING
+                and item.default_factory is MISSING
+            ):
                 where = f"{cls.__name__} field {item.name!r}"
                 raise SpecError(where, expected="a value", received="nothing", hint="Give one.")
         return cls(**{name: _read(cls._specs.get(name), value) for name, value in values.items()})
@@ -93,7 +99,9 @@ def _is_writable(value: Any) -> bool:
     from seqcast.runtime import filtering_warnings, keras
 
     try:
-        with filtering_warnings("ignore"):  # Keras warns of lambdas, and of NumPy 2; the result covers both
+        with filtering_warnings(
+            "ignore"
+        ):  # Keras warns of lambdas, and of NumPy 2; the result covers both
             plain = keras.saving.serialize_keras_object(value)
             json.dumps(plain)
             keras.saving.deserialize_keras_object(plain)

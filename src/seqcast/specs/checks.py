@@ -7,11 +7,13 @@ from typing import Any
 
 from seqcast.errors import SpecError, unknown_name
 
-# Largest count of steps, rows, units or networks: no memory holds more, and NumPy makes raw errors of much more.
+# Largest count of steps, rows, units or networks: no memory holds more, and NumPy makes raw errors
+# of much more.
 MOST_COUNT = 2**31 - 1
 # Largest seed: the entropy that a `SeedSequence` of NumPy takes from the system.
 MOST_SEED = 2**128 - 1
-# Whole numbers of more bits are not written out in messages, and those of thousands of digits cannot be.
+# Whole numbers of more bits are not written out in messages, and those of thousands of digits
+# cannot be.
 _MOST_BITS = 128
 
 
@@ -46,10 +48,14 @@ def check_int(where: str, value: Any, *, at_least: int = 1, at_most: int = MOST_
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or int(value) < at_least:
         hint = "Choose a larger one." if whole else "Give it as an int."
-        raise SpecError(where, expected=f"a whole number >= {at_least}", received=_shown(value), hint=hint)
+        raise SpecError(
+            where, expected=f"a whole number >= {at_least}", received=_shown(value), hint=hint
+        )
     if int(value) > at_most:
         expected = f"a whole number from {at_least} to {at_most}"
-        raise SpecError(where, expected=expected, received=_shown(value), hint="Choose a smaller one.")
+        raise SpecError(
+            where, expected=expected, received=_shown(value), hint="Choose a smaller one."
+        )
     return int(value)
 
 
@@ -89,7 +95,12 @@ def _shown(value: Any) -> str:
 
 
 def check_number(
-    where: str, value: object, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False
+    where: str,
+    value: object,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    open_low: bool = False,
 ) -> float:
     """Return a finite number of an interval as a float, and refuse everything else.
 
@@ -102,7 +113,11 @@ def check_number(
     """
     bounds = f"a number in {'(' if open_low else '['}{low:g}, {high:g}]"
     try:
-        number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+        number = (
+            float(value)
+            if isinstance(value, numbers.Real) and not isinstance(value, bool)
+            else math.nan
+        )
     except OverflowError:  # an int beyond the floats
         number = math.nan
     finite = math.isfinite(number)
@@ -129,11 +144,18 @@ def check_probabilities(where: str, values: Any) -> tuple[float, ...]:
     probabilities = tuple(
         float(value)
         for value in items
-        if isinstance(value, numbers.Real) and not isinstance(value, bool) and 0.0 < float(value) < 1.0
+        if isinstance(value, numbers.Real)
+        and not isinstance(value, bool)
+        and 0.0 < float(value) < 1.0
     )
     if not items or len(probabilities) < len(items):
         hint = "Give them in a tuple, such as (0.1, 0.5, 0.9)."
-        raise SpecError(where, expected="numbers between 0 and 1, both excluded", received=repr(values), hint=hint)
+        raise SpecError(
+            where,
+            expected="numbers between 0 and 1, both excluded",
+            received=repr(values),
+            hint=hint,
+        )
     return probabilities
 
 
@@ -145,7 +167,9 @@ def check_flag(where: str, value: object) -> None:
         value: The value of the option.
     """
     if not isinstance(value, bool):
-        raise SpecError(where, expected="True or False", received=repr(value), hint="Give one of the two.")
+        raise SpecError(
+            where, expected="True or False", received=repr(value), hint="Give one of the two."
+        )
 
 
 def check_keras_object(where: str, value: Any) -> None:
@@ -171,7 +195,9 @@ def check_keras_object(where: str, value: Any) -> None:
             raise ValueError("None")
     except Exception as error:  # Keras raises errors of many types
         expected = f"a Keras {where}: name, config or object"
-        raise SpecError(where, expected=expected, received=repr(value), hint="See keras.io/api.") from error
+        raise SpecError(
+            where, expected=expected, received=repr(value), hint="See keras.io/api."
+        ) from error
 
 
 # Modules of the objects that a config may name; `builtins` are Keras's own functions, by name.
@@ -185,7 +211,12 @@ def _check_modules(where: str, value: Any, depth: int = 0) -> None:
     Keras itself refuses code and modules that are not its own.
     """
     if depth > _DEPTH:
-        raise SpecError(where, expected="a Keras config", received="a config with too many levels", hint="Check it.")
+        raise SpecError(
+            where,
+            expected="a Keras config",
+            received="a config with too many levels",
+            hint="Check it.",
+        )
     if isinstance(value, list | tuple):
         for item in value:
             _check_modules(where, item, depth + 1)
@@ -195,7 +226,9 @@ def _check_modules(where: str, value: Any, depth: int = 0) -> None:
     if module is not None and "class_name" in value and not _is_known(value, str(module)):
         expected = f"objects of {', '.join(_MODULES[1:])}, or registered ones"
         hint = "Register your own with keras.saving.register_keras_serializable."
-        raise SpecError(where, expected=expected, received=f"{module}.{value['class_name']}", hint=hint)
+        raise SpecError(
+            where, expected=expected, received=f"{module}.{value['class_name']}", hint=hint
+        )
     for item in value.values():
         _check_modules(where, item, depth + 1)
 
@@ -206,7 +239,14 @@ def _is_known(config: Mapping[str, Any], module: str) -> bool:
     own = any(module == known or module.startswith(f"{known}.") for known in _MODULES)
     policy = module == "keras" and str(config["class_name"]).endswith("DTypePolicy")
     registered = config.get("registered_name")
-    return own or policy or (registered is not None and keras.saving.get_registered_object(str(registered)) is not None)
+    return (
+        own
+        or policy
+        or (
+            registered is not None
+            and keras.saving.get_registered_object(str(registered)) is not None
+        )
+    )
 
 
 def _schedule(value: Any) -> Any:

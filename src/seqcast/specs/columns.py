@@ -7,7 +7,8 @@ from seqcast.errors import SpecError, suggest_name
 from seqcast.specs.base import Spec, set_fields
 from seqcast.specs.checks import check_characters
 
-# Formats of time stamps other than times and text: whole numbers that are no dates, and counts since 1970.
+# Formats of time stamps other than times and text: whole numbers that are no dates, and counts
+# since 1970.
 DS_FORMATS = ("integer", "unix_s", "unix_ms", "unix_us", "unix_ns")
 
 
@@ -19,14 +20,15 @@ class Columns(Spec):
         unique_id: The column with the name of the series.
         ds: The column with the time stamp.
         y: The column with the target, or several columns, which are forecast together.
-        ds_format: The format of time stamps that are whole numbers or text: a format of `strptime`, such as `%Y%m%d`;
-            a count since 1970, `unix_s`, `unix_ms`, `unix_us` or `unix_ns`; or `integer`, whole numbers that are no
-            dates. `None` recognises dates and counts among whole numbers, and refuses text.
-        tz: Time zone of time stamps without a zone, such as `Europe/Berlin`. The order of the rows resolves an hour
-            that occurs twice. Time stamps with a zone are converted to this one.
-        weight: The column with the weight of each row, `>= 0`, in the losses of trainings and on hold-out windows. A
-            window weighs as much as the rows that it forecasts do in the mean; a row of weight 0 counts as missing.
-            Rows that follow a fit may leave the column out.
+        ds_format: The format of time stamps that are whole numbers or text: a format of `strptime`,
+            such as `%Y%m%d`; a count since 1970, `unix_s`, `unix_ms`, `unix_us` or `unix_ns`; or
+            `integer`, whole numbers that are no dates. `None` recognises dates and counts among
+            whole numbers, and refuses text.
+        tz: Time zone of time stamps without a zone, such as `Europe/Berlin`. The order of the rows
+            resolves an hour that occurs twice. Time stamps with a zone are converted to this one.
+        weight: The column with the weight of each row, `>= 0`, in the losses of trainings and on
+            hold-out windows. A window weighs as much as the rows that it forecasts do in the mean;
+            a row of weight 0 counts as missing. Rows that follow a fit may leave the column out.
 
     Example:
         >>> Columns(unique_id="shop", ds="day", y="sales").ds
@@ -50,20 +52,31 @@ class Columns(Spec):
         if isinstance(self.y, Sequence) and not isinstance(self.y, str):
             if not len(self.y):
                 expected = "a column's name"
-                raise SpecError("columns.y", expected=expected, received=repr(self.y), hint="Name one or more.")
+                raise SpecError(
+                    "columns.y", expected=expected, received=repr(self.y), hint="Name one or more."
+                )
             set_fields(self, y=self.y[0] if len(self.y) == 1 else tuple(self.y))
         for where, name in self.named():
             if not isinstance(name, str) or not name:
                 expected = "a column's name"
-                raise SpecError(f"columns.{where}", expected=expected, received=repr(name), hint="Give a string.")
+                raise SpecError(
+                    f"columns.{where}",
+                    expected=expected,
+                    received=repr(name),
+                    hint="Give a string.",
+                )
             check_characters(f"columns.{where}", name)
         names = [name for _, name in self.named()]
         if len(set(names)) < len(names):
-            raise SpecError("columns", expected="different names", received=repr(names), hint="Rename one.")
+            raise SpecError(
+                "columns", expected="different names", received=repr(names), hint="Rename one."
+            )
         reserved = [name for name in (self.unique_id, self.ds) if name in ("target", self.value)]
         if len(self.targets) > 1 and reserved:
             expected = f"other names than 'target' and {self.value!r}, which the forecasts of several targets have"
-            raise SpecError("columns", expected=expected, received=repr(reserved[0]), hint="Rename the column.")
+            raise SpecError(
+                "columns", expected=expected, received=repr(reserved[0]), hint="Rename the column."
+            )
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -78,7 +91,12 @@ class Columns(Spec):
     def named(self) -> list[tuple[str, str]]:
         """Return pairs of field and column name, one for each target."""
         weight = [] if self.weight is None else [("weight", self.weight)]
-        return [("unique_id", self.unique_id), ("ds", self.ds), *(("y", name) for name in self.targets), *weight]
+        return [
+            ("unique_id", self.unique_id),
+            ("ds", self.ds),
+            *(("y", name) for name in self.targets),
+            *weight,
+        ]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,9 +109,17 @@ def _check_zone(tz: str) -> None:
 
     try:
         zoneinfo.ZoneInfo(tz)
-    except (KeyError, ValueError, TypeError, OSError) as error:  # zoneinfo raises errors of many types
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        OSError,
+    ) as error:  # zoneinfo raises errors of many types
         expected = "the name of a time zone, such as 'Europe/Berlin' or 'UTC'"
-        hint = suggest_name(tz, zoneinfo.available_timezones()) or "Names are those of the IANA database."
+        hint = (
+            suggest_name(tz, zoneinfo.available_timezones())
+            or "Names are those of the IANA database."
+        )
         raise SpecError("columns.tz", expected=expected, received=repr(tz), hint=hint) from error
 
 
@@ -131,14 +157,25 @@ class Covariates(Spec):
             names = getattr(self, item.name)
             names = (names,) if isinstance(names, str) else names
             where = f"{item.name}_covariates"
-            if not isinstance(names, Sequence) or not all(isinstance(name, str) and name for name in names):
-                raise SpecError(where, expected="names of columns", received=repr(names), hint="Give a tuple of names.")
+            if not isinstance(names, Sequence) or not all(
+                isinstance(name, str) and name for name in names
+            ):
+                raise SpecError(
+                    where,
+                    expected="names of columns",
+                    received=repr(names),
+                    hint="Give a tuple of names.",
+                )
             for name in names:
                 check_characters(where, name)
                 if name in roles:
                     received = f"{name!r}, which is in {roles[name]} already"
-                    hint = "A column that is known ahead is a future covariate; its past is read too."
-                    raise SpecError(where, expected="each column once", received=received, hint=hint)
+                    hint = (
+                        "A column that is known ahead is a future covariate; its past is read too."
+                    )
+                    raise SpecError(
+                        where, expected="each column once", received=received, hint=hint
+                    )
                 roles[name] = where
             set_fields(self, **{item.name: tuple(names)})
 
@@ -157,5 +194,9 @@ class Covariates(Spec):
             for name in getattr(self, item.name):
                 if name in columns.names:
                     expected = f"other columns than {', '.join(map(repr, columns.names))}"
-                    hint = "A target's own past is always read, and ids are not known for new series."
-                    raise SpecError(f"{item.name}_covariates", expected=expected, received=repr(name), hint=hint)
+                    hint = (
+                        "A target's own past is always read, and ids are not known for new series."
+                    )
+                    raise SpecError(
+                        f"{item.name}_covariates", expected=expected, received=repr(name), hint=hint
+                    )

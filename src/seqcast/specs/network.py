@@ -42,11 +42,12 @@ class WindowSpec(Spec):
         targets: Target dimensions, `D`.
         static: Static features, `S`; 0 is none.
         future: Known-future features; 0 is none.
-        target_features: For each target, the index of the input feature that is its own past. `None` if the inputs
-            do not have it.
+        target_features: For each target, the index of the input feature that is its own past.
+            `None` if the inputs do not have it.
         context_length: Input steps, `T`, if they are fixed; `None` leaves them free.
         observed: Whether the inputs have an observed-indicator channel, for data with gaps.
-        season_length: Steps of a season, for networks that read the last season; `None` if there is none.
+        season_length: Steps of a season, for networks that read the last season; `None` if there is
+            none.
 
     Example:
         >>> WindowSpec(horizon=15, features=1, targets=1).target_features
@@ -68,7 +69,12 @@ class WindowSpec(Spec):
         set_ints(self, "context_length", "season_length", optional=True)
         if self.horizon > MOST_STEPS:
             hint = "Train on a shorter one; predict(horizon=...) forecasts more steps."
-            raise SpecError("horizon", expected=f"at most {MOST_STEPS:,} steps", received=str(self.horizon), hint=hint)
+            raise SpecError(
+                "horizon",
+                expected=f"at most {MOST_STEPS:,} steps",
+                received=str(self.horizon),
+                hint=hint,
+            )
         if self.target_features is not None:
             set_fields(self, target_features=self._checked_target_features())
         checks.check_flag("observed", self.observed)
@@ -79,10 +85,16 @@ class WindowSpec(Spec):
         if not isinstance(features, Sequence):
             features = ()
         indices = tuple(checks.check_int("target_features", i, at_least=0) for i in features)
-        if len(indices) != self.targets or len(set(indices)) < len(indices) or max(indices) >= self.features:
+        if (
+            len(indices) != self.targets
+            or len(set(indices)) < len(indices)
+            or max(indices) >= self.features
+        ):
             expected = f"{self.targets} different column(s) of X below {self.features}, one for each target"
             hint = "Name for each column of y the column of X with its past, or 'none'."
-            raise SpecError("target_features", expected=expected, received=repr(list(indices)), hint=hint)
+            raise SpecError(
+                "target_features", expected=expected, received=repr(list(indices)), hint=hint
+            )
         return indices
 
 
@@ -95,34 +107,40 @@ class NetworkSpec(Spec):
         encoder_units: Width of each encoder layer, first to last.
         decoder_units: Width of each decoder layer, first to last.
         bidirectional: Whether the encoder also reads the past backwards.
-        normalise: Normalisation of each window's target columns, which is inverted after the network: `none`, `last`
-            (by the last value), `level` (by the mean of the last token), `instance` (by mean and standard deviation),
-            `recent` (by the mean of the last token and the deviation) or `scale` (division by the mean absolute
-            value).
-        segment: Steps of a token. With more than 1 the encoder reads each segment as a token, through a linear layer
-            and ReLU, and the decoder writes a segment a token. A past of incomplete segments is lengthened on the
-            left: by unobserved steps if the window has an observed-indicator channel, otherwise by its first step.
-        static_input: Input of a static vector: `state` extends the encoder's state before the bridge, `steps`
-            repeats it at each input token.
-        decoder_input: Input of the decoder: `zeros` (none), `position` (a learned vector for each token of the trained
-            horizon; longer ones are written block by block), `teacher` (the true previous values in training, its own
-            in forecasts), `scheduled` (a mixture that moves from true to own values in training), or `autoregressive`
-            (its own previous values, in training too).
-        decoding: `recurrent` (token after token) or `parallel` (each token is one step from the encoder's state and its
-            position, as in SegRNN); `parallel` needs `decoder_input="position"`.
-        residual: Season to which the forecast is added: `none`, `seasonal` (the last season's values, repeated) or
-            `gated` (the same, multiplied with a gate `σ(h V + c)` of the decoder's output `h`).
-        sampling_schedule: Schedule of the probability of true values for `scheduled`: `linear`, `exponential` or
-            `inverse_sigmoid`.
-        sampling_steps: Training steps after which the decoder reads only its own values, for `scheduled`; `None` is
-            half of all training steps.
+        normalise: Normalisation of each window's target columns, which is inverted after the
+            network: `none`, `last` (by the last value), `level` (by the mean of the last token),
+            `instance` (by mean and standard deviation), `recent` (by the mean of the last token and
+            the deviation) or `scale` (division by the mean absolute value).
+        segment: Steps of a token. With more than 1 the encoder reads each segment as a token,
+            through a linear layer and ReLU, and the decoder writes a segment a token. A past of
+            incomplete segments is lengthened on the left: by unobserved steps if the window has an
+            observed-indicator channel, otherwise by its first step.
+        static_input: Input of a static vector: `state` extends the encoder's state before the
+            bridge, `steps` repeats it at each input token.
+        decoder_input: Input of the decoder: `zeros` (none), `position` (a learned vector for each
+            token of the trained horizon; longer ones are written block by block), `teacher` (the
+            true previous values in training, its own in forecasts), `scheduled` (a mixture that
+            moves from true to own values in training), or `autoregressive` (its own previous
+            values, in training too).
+        decoding: `recurrent` (token after token) or `parallel` (each token is one step from the
+            encoder's state and its position, as in SegRNN); `parallel` needs
+            `decoder_input="position"`.
+        residual: Season to which the forecast is added: `none`, `seasonal` (the last season's
+            values, repeated) or `gated` (the same, multiplied with a gate `σ(h V + c)` of the
+            decoder's output `h`).
+        sampling_schedule: Schedule of the probability of true values for `scheduled`: `linear`,
+            `exponential` or `inverse_sigmoid`.
+        sampling_steps: Training steps after which the decoder reads only its own values, for
+            `scheduled`; `None` is half of all training steps.
         attention: Attention over encoder outputs: `none`, `additive`, `dot` or `multi_head`.
         attention_heads: Number of heads of `multi_head`; divides the last decoder layer's width.
         dropout: Fraction of units to drop between layers and before the head, one mask a sequence.
-        regularizer: `None`, or for any of `kernel`, `recurrent`, `bias` a Keras regulariser's name, config or object.
-        head: Form of the forecast: `point` (one number), `quantile` (quantiles that cannot cross), or parameters of a
-            distribution: `normal`, `student_t`, `negative_binomial` (counts) or `log_normal` (positive data). The last
-            two need `normalise` `none` or `scale`, and no residual.
+        regularizer: `None`, or for any of `kernel`, `recurrent`, `bias` a Keras regulariser's name,
+            config or object.
+        head: Form of the forecast: `point` (one number), `quantile` (quantiles that cannot cross),
+            or parameters of a distribution: `normal`, `student_t`, `negative_binomial` (counts) or
+            `log_normal` (positive data). The last two need `normalise` `none` or `scale`, and no
+            residual.
         quantiles: The quantiles of `quantile`, rising, with 0.5; `None` is 0.1, 0.5 and 0.9.
 
     Raises:
@@ -164,11 +182,18 @@ class NetworkSpec(Spec):
         if self.decoding == "parallel" and self.decoder_input != "position":
             expected = "decoder_input='position' with 'parallel'"
             hint = "Tokens that are written in parallel differ only by their positions."
-            raise SpecError("decoding", expected=expected, received=f"decoder_input={self.decoder_input!r}", hint=hint)
+            raise SpecError(
+                "decoding",
+                expected=expected,
+                received=f"decoder_input={self.decoder_input!r}",
+                hint=hint,
+            )
         if self.attention == "multi_head" and self.decoder_units[-1] % self.attention_heads:
             expected = f"a divisor of the last decoder width, {self.decoder_units[-1]}"
             hint = "Change one of the two."
-            raise SpecError("attention_heads", expected=expected, received=repr(self.attention_heads), hint=hint)
+            raise SpecError(
+                "attention_heads", expected=expected, received=repr(self.attention_heads), hint=hint
+            )
         if self.regularizer is not None:
             set_fields(self, regularizer=_checked_regularizer(self.regularizer))
         self._check_head()
@@ -180,11 +205,15 @@ class NetworkSpec(Spec):
         elif self.quantiles is not None:
             expected = f"nothing with head={self.head!r}"
             hint = "Only head='quantile' takes quantiles; a distribution has all of them."
-            raise SpecError("quantiles", expected=expected, received=repr(self.quantiles), hint=hint)
+            raise SpecError(
+                "quantiles", expected=expected, received=repr(self.quantiles), hint=hint
+            )
         if self.head in MULTIPLICATIVE_HEADS and self.normalise not in ("none", "scale"):
             expected = f"'none' or 'scale' with head={self.head!r}"
             hint = "Positive data may be multiplied, but not shifted."
-            raise SpecError("normalise", expected=expected, received=repr(self.normalise), hint=hint)
+            raise SpecError(
+                "normalise", expected=expected, received=repr(self.normalise), hint=hint
+            )
         if self.head in MULTIPLICATIVE_HEADS and self.residual != "none":
             expected = f"'none' with head={self.head!r}"
             hint = "Positive data may be multiplied, but nothing may be added to them."
@@ -261,9 +290,13 @@ class NetworkSpec(Spec):
             hint = "Give it, such as 24 for the hours of a day."
             raise SpecError("season_length", expected=expected, received="None", hint=hint)
         if window.context_length is not None and window.context_length < window.season_length:
-            expected = f"at least a season, {window.season_length} steps, for residual={self.residual!r}"
+            expected = (
+                f"at least a season, {window.season_length} steps, for residual={self.residual!r}"
+            )
             hint = "Lengthen the context, or leave the residual out."
-            raise SpecError("context_length", expected=expected, received=repr(window.context_length), hint=hint)
+            raise SpecError(
+                "context_length", expected=expected, received=repr(window.context_length), hint=hint
+            )
 
 
 def _checked_units(where: str, units: Any) -> tuple[int, ...]:
@@ -271,7 +304,9 @@ def _checked_units(where: str, units: Any) -> tuple[int, ...]:
         units = (units,)
     if isinstance(units, str) or not isinstance(units, Sequence) or not len(units):
         expected = "one width a layer, such as (35, 35)"
-        raise SpecError(where, expected=expected, received=repr(units), hint="Give a tuple of ints.")
+        raise SpecError(
+            where, expected=expected, received=repr(units), hint="Give a tuple of ints."
+        )
     return tuple(checks.check_int(where, width) for width in units)
 
 
@@ -288,7 +323,8 @@ def _checked_quantiles(values: Any) -> tuple[float, ...]:
 def _checked_regularizer(regularizer: Any) -> dict[str, Any]:
     kinds = ("kernel", "recurrent", "bias")
     if not isinstance(regularizer, Mapping):
-        # A single regulariser is for the weights of all products, like weight decay; biases are not regularised.
+        # A single regulariser is for the weights of all products, like weight decay; biases are not
+        # regularised.
         regularizer = {"kernel": regularizer, "recurrent": regularizer}
     for kind, value in regularizer.items():
         checks.check_choice("regularizer", kind, kinds)

@@ -14,8 +14,8 @@ from seqcast.specs.training import TrainingSpec
 
 # Least number of tokens of a sequence.
 LEAST_TOKENS = 4
-# Widths of encoder and decoder layers by the least number of training windows. Two layers are as accurate as one of
-# twice the width, in half the time (`docs/accuracy.md`).
+# Widths of encoder and decoder layers by the least number of training windows. Two layers are as
+# accurate as one of twice the width, in half the time (`docs/accuracy.md`).
 LARGER = {100_000: (128, 128), 10_000: (64, 64)}
 
 NETWORK_FIELDS = tuple(item.name for item in fields(NetworkSpec))
@@ -38,12 +38,14 @@ class Preset:
     network: NetworkSpec
     training: TrainingSpec
 
-    def fitted_to(self, *, season_length: int, context_length: int, horizon: int, windows: int = 1) -> Self:
+    def fitted_to(
+        self, *, season_length: int, context_length: int, horizon: int, windows: int = 1
+    ) -> Self:
         """Return the preset with segments, layers and residual that suit the data, if it has segments.
 
-        Segments follow `segment_rule`. A network has two layers from ten thousand windows on, and two of twice the
-        width from a hundred thousand on. If a context contains a season, the forecast is added to the last season,
-        through a gate.
+        Segments follow `segment_rule`. A network has two layers from ten thousand windows on, and
+        two of twice the width from a hundred thousand on. If a context contains a season, the
+        forecast is added to the last season, through a gate.
 
         Args:
             season_length: Steps of a season; 1 is none.
@@ -77,9 +79,9 @@ class Preset:
 def segment_rule(season_length: int, context_length: int, horizon: int) -> int:
     """Return the number of steps of a token.
 
-    It is a season, so that every token has the same times of the day, the week or the year in the same places. If a
-    season is longer than the horizon, or leaves fewer than four tokens for the encoder, it is the largest suitable
-    divisor of the season. Without a season it is 1.
+    It is a season, so that every token has the same times of the day, the week or the year in the
+    same places. If a season is longer than the horizon, or leaves fewer than four tokens for the
+    encoder, it is the largest suitable divisor of the season. Without a season it is 1.
 
     Args:
         season_length: Steps of a season; 1 is none.
@@ -94,12 +96,18 @@ def segment_rule(season_length: int, context_length: int, horizon: int) -> int:
         (24, 12, 6, 1)
     """
     season = check_int("season_length", season_length)
-    longest = min(check_int("horizon", horizon), check_int("context_length", context_length) // LEAST_TOKENS)
-    return max((steps for steps in range(1, season + 1) if season % steps == 0 and steps <= longest), default=1)
+    longest = min(
+        check_int("horizon", horizon), check_int("context_length", context_length) // LEAST_TOKENS
+    )
+    return max(
+        (steps for steps in range(1, season + 1) if season % steps == 0 and steps <= longest),
+        default=1,
+    )
 
 
 PRESETS: dict[str, Preset] = {
-    # The post's network, with the best training of docs/history.md at a rate that also suits noisy data.
+    # The post's network, with the best training of docs/history.md at a rate that also suits noisy
+    # data.
     "classic": Preset(NetworkSpec(), TrainingSpec(optimizer="muon", learning_rate=0.005)),
     # SegRNN: Lin et al. 2023, arXiv:2308.11200.
     "segment": Preset(
@@ -112,7 +120,9 @@ PRESETS: dict[str, Preset] = {
             decoding="parallel",
             dropout=0.1,
         ),
-        TrainingSpec(optimizer="adamw", learning_rate=0.002, batch_size=256, epochs=20, early_stopping=5),
+        TrainingSpec(
+            optimizer="adamw", learning_rate=0.002, batch_size=256, epochs=20, early_stopping=5
+        ),
     ),
 }
 
@@ -121,10 +131,11 @@ def preset(name: str) -> Preset:
     """Return a preset by name.
 
     Args:
-        name: `classic`: GRU, two layers of 35 in encoder and decoder, whose decoder reads zeros. `segment`: one layer
-            of 64 that reads segments of 4 steps in the window's own units, and writes all segments in parallel; it
-            needs the targets' own past and a horizon of at least a segment. `Preset.fitted_to` chooses segments by the
-            season, and layers by the number of windows.
+        name: `classic`: GRU, two layers of 35 in encoder and decoder, whose decoder reads zeros.
+            `segment`: one layer of 64 that reads segments of 4 steps in the window's own units, and
+            writes all segments in parallel; it needs the targets' own past and a horizon of at
+            least a segment. `Preset.fitted_to` chooses segments by the season, and layers by the
+            number of windows.
 
     Returns:
         The preset.
@@ -167,7 +178,9 @@ class MemberSpec(Spec):
         for name, kind in self._specs.items():
             given = getattr(self, name)
             if not isinstance(given, kind):
-                raise SpecError(name, expected=f"a {kind.__name__}", received=repr(given), hint="Give one.")
+                raise SpecError(
+                    name, expected=f"a {kind.__name__}", received=repr(given), hint="Give one."
+                )
         set_ints(self, "context_length", optional=True)
 
     @property
@@ -190,7 +203,9 @@ class MemberSpec(Spec):
             (0.2, 8)
         """
         context_length = values.get("context_length", self.context_length)
-        return MemberSpec(_changed(self.network, values), _changed(self.training, values), context_length)
+        return MemberSpec(
+            _changed(self.network, values), _changed(self.training, values), context_length
+        )
 
 
 def _changed(spec: OneSpec, values: Mapping[str, Any]) -> OneSpec:
@@ -202,19 +217,22 @@ def _changed(spec: OneSpec, values: Mapping[str, Any]) -> OneSpec:
 class EnsembleSpec(Spec):
     """Networks that are trained on the same data and forecast together, as the `preset` of a `Forecaster`.
 
-    The forecast of the members is their median or mean, by the forecaster's `combine`. With the last season and the
-    fine-tuned zero-shot model they are candidates, whose shares depend on hold-out windows as with `preset="auto"`.
+    The forecast of the members is their median or mean, by the forecaster's `combine`. With the
+    last season and the fine-tuned zero-shot model they are candidates, whose shares depend on
+    hold-out windows as with `preset="auto"`.
 
     Args:
         members: The networks.
         alone: Whether the members are the only candidates.
         finetuning: Changed fields of the training of the zero-shot model.
-        judge: A network that is trained with the members and represents them on the hold-out windows: they have its
-            share, unless they are much better. Members that were chosen by their losses on these windows would
-            otherwise have too large a share. `None` gives the members their own share.
+        judge: A network that is trained with the members and represents them on the hold-out
+            windows: they have its share, unless they are much better. Members that were chosen by
+            their losses on these windows would otherwise have too large a share. `None` gives the
+            members their own share.
 
     Raises:
-        SpecError: There is no member, one is no `MemberSpec`, or their heads or validation fractions differ.
+        SpecError: There is no member, one is no `MemberSpec`, or their heads or validation
+            fractions differ.
 
     Example:
         >>> wide = MemberSpec(NetworkSpec(encoder_units=(64,)), TrainingSpec())
@@ -231,24 +249,43 @@ class EnsembleSpec(Spec):
 
     def __post_init__(self) -> None:
         members = self.members
-        known = isinstance(members, Sequence) and all(isinstance(member, MemberSpec) for member in members)
+        known = isinstance(members, Sequence) and all(
+            isinstance(member, MemberSpec) for member in members
+        )
         if not known or not len(members):
-            raise SpecError("members", expected="one MemberSpec or more", received=repr(members), hint="Give a list.")
+            raise SpecError(
+                "members",
+                expected="one MemberSpec or more",
+                received=repr(members),
+                hint="Give a list.",
+            )
         set_fields(self, members=tuple(members))
         check_flag("alone", self.alone)
         if self.finetuning is not None:
             TrainingSpec.from_dict(self.finetuning)
         if self.judge is not None and (self.alone or not isinstance(self.judge, MemberSpec)):
-            expected = "None with alone=True: there is no share to judge" if self.alone else "a MemberSpec"
-            raise SpecError("judge", expected=expected, received=repr(self.judge)[:80], hint="Leave it out.")
+            expected = (
+                "None with alone=True: there is no share to judge" if self.alone else "a MemberSpec"
+            )
+            raise SpecError(
+                "judge", expected=expected, received=repr(self.judge)[:80], hint="Leave it out."
+            )
         for name, values in (
             ("head", [(member.network.head, member.network.quantiles) for member in self.trained]),
-            ("validation_fraction", [member.training.validation_fraction for member in self.trained]),
+            (
+                "validation_fraction",
+                [member.training.validation_fraction for member in self.trained],
+            ),
         ):
             if len(set(values)) > 1:
                 different = " and ".join(map(str, dict.fromkeys(values)))
                 expected = "the same of all members"
-                raise SpecError(name, expected=expected, received=different, hint="Their forecasts are combined.")
+                raise SpecError(
+                    name,
+                    expected=expected,
+                    received=different,
+                    hint="Their forecasts are combined.",
+                )
 
     @property
     def trained(self) -> tuple[MemberSpec, ...]:
@@ -279,11 +316,21 @@ def check_submodules(freeze: Sequence[str]) -> None:
         >>> check_submodules(("encoder",))
     """
     if isinstance(freeze, str):
-        raise SpecError("freeze", expected="a tuple of names", received=repr(freeze), hint=f"Give ({freeze!r},).")
+        raise SpecError(
+            "freeze",
+            expected="a tuple of names",
+            received=repr(freeze),
+            hint=f"Give ({freeze!r},).",
+        )
     for name in freeze:
         check_choice("freeze", name, SUBMODULES)
     if set(freeze) == set(SUBMODULES):
-        raise SpecError("freeze", expected="a submodule left to train", received=repr(freeze), hint="Leave one out.")
+        raise SpecError(
+            "freeze",
+            expected="a submodule left to train",
+            received=repr(freeze),
+            hint="Leave one out.",
+        )
 
 
 @dataclass(frozen=True)

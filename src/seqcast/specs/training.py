@@ -15,7 +15,9 @@ from seqcast.specs.checks import check_choice, check_int, check_keras_object, ch
 def _checked_metrics(metrics: Any) -> tuple[Any, ...]:
     if isinstance(metrics, str) or not isinstance(metrics, Sequence):
         expected = "a sequence of Keras metrics"
-        raise SpecError("metrics", expected=expected, received=repr(metrics), hint="Give a tuple, ('mae',).")
+        raise SpecError(
+            "metrics", expected=expected, received=repr(metrics), hint="Give a tuple, ('mae',)."
+        )
     for metric in metrics:
         check_keras_object("metrics", metric)
     return tuple(metrics)
@@ -26,29 +28,35 @@ class TrainingSpec(Spec):
     """The training of a network: loss, optimiser, batches, epochs and validation.
 
     Args:
-        loss: A Keras loss for a point head: name, config, object or function of `(y_true, y_pred)`. `None` is the loss
-            of the head: squared error for a point, pinball loss for quantiles, likelihood for a distribution.
-        horizon_decay: Decay of the weights of later steps in the loss: step `h` of the horizon has a weight
-            proportional to `h^-horizon_decay`; 0 weights all steps equally.
-        optimizer: A Keras optimiser: name, config or object. An object has its own learning rate and clipping. Its
-            averaged weights (`use_ema`) are used without validation; with it the best epoch's weights are used.
+        loss: A Keras loss for a point head: name, config, object or function of `(y_true, y_pred)`.
+            `None` is the loss of the head: squared error for a point, pinball loss for quantiles,
+            likelihood for a distribution.
+        horizon_decay: Decay of the weights of later steps in the loss: step `h` of the horizon has
+            a weight proportional to `h^-horizon_decay`; 0 weights all steps equally.
+        optimizer: A Keras optimiser: name, config or object. An object has its own learning rate
+            and clipping. Its averaged weights (`use_ema`) are used without validation; with it the
+            best epoch's weights are used.
         learning_rate: The largest learning rate, reached after the warm-up.
-        learning_rate_schedule: `cosine` (linear warm-up, then half a cosine down to 0 over all steps),
-            `constant`, or a Keras `LearningRateSchedule`.
+        learning_rate_schedule: `cosine` (linear warm-up, then half a cosine down to 0 over all
+            steps), `constant`, or a Keras `LearningRateSchedule`.
         warmup: Fraction of all steps in which the rate rises, for `cosine`.
         clip_norm: Largest norm of the whole gradient; `None` does not clip.
-        batch_size: Largest number of windows of a training step; an epoch's windows are divided into equal batches.
+        batch_size: Largest number of windows of a training step; an epoch's windows are divided
+            into equal batches.
         epochs: Passes over the windows.
         steps_per_epoch: Training steps of an epoch; `None` is one pass over the windows.
-        validation_fraction: Fraction of the windows, the last ones, that are used for validation only; 0 uses none.
-        early_stopping: Epochs without a better validation loss after which training ends; `None` trains all epochs.
-            With validation, the best epoch's weights are restored in both cases.
-        metrics: More Keras metrics of the point to record: means over the observed targets, with the weights of their
-            windows. A function takes `(y_true, y_pred)` as `[B, H, D, 1]` and returns `[B, H, D]`.
-        micro_batches: Number of equal micro-batches of each batch, which the cores share. `None` chooses: one a core if
-            a batch is large enough, more if one would need much memory. On one machine, the same number gives the same
-            weights, bit for bit, with any number of cores. Micro-batches are padded with rows that do not count, and
-            each has at least one row. 1 does not divide batches. More than one needs JAX.
+        validation_fraction: Fraction of the windows, the last ones, that are used for validation
+            only; 0 uses none.
+        early_stopping: Epochs without a better validation loss after which training ends; `None`
+            trains all epochs. With validation, the best epoch's weights are restored in both cases.
+        metrics: More Keras metrics of the point to record: means over the observed targets, with
+            the weights of their windows. A function takes `(y_true, y_pred)` as `[B, H, D, 1]` and
+            returns `[B, H, D]`.
+        micro_batches: Number of equal micro-batches of each batch, which the cores share. `None`
+            chooses: one a core if a batch is large enough, more if one would need much memory. On
+            one machine, the same number gives the same weights, bit for bit, with any number of
+            cores. Micro-batches are padded with rows that do not count, and each has at least one
+            row. 1 does not divide batches. More than one needs JAX.
 
     Raises:
         SpecError: A name is unknown or a value is impossible.
@@ -79,15 +87,21 @@ class TrainingSpec(Spec):
             learning_rate=check_number("learning_rate", self.learning_rate, low=0.0, open_low=True),
             horizon_decay=check_number("horizon_decay", self.horizon_decay, low=0.0),
             warmup=check_number("warmup", self.warmup, low=0.0, high=1.0),
-            validation_fraction=check_number("validation_fraction", self.validation_fraction, low=0.0, high=0.9),
+            validation_fraction=check_number(
+                "validation_fraction", self.validation_fraction, low=0.0, high=0.9
+            ),
             metrics=_checked_metrics(self.metrics),
         )
         if self.clip_norm is not None:
-            set_fields(self, clip_norm=check_number("clip_norm", self.clip_norm, low=0.0, open_low=True))
+            set_fields(
+                self, clip_norm=check_number("clip_norm", self.clip_norm, low=0.0, open_low=True)
+            )
         set_ints(self, "batch_size", "epochs")
         set_ints(self, "steps_per_epoch", "early_stopping", "micro_batches", optional=True)
         if isinstance(self.learning_rate_schedule, str):
-            check_choice("learning_rate_schedule", self.learning_rate_schedule, ("cosine", "constant"))
+            check_choice(
+                "learning_rate_schedule", self.learning_rate_schedule, ("cosine", "constant")
+            )
         else:
             check_keras_object("learning_rate_schedule", self.learning_rate_schedule)
         check_keras_object("optimizer", self.optimizer)
@@ -110,7 +124,9 @@ def check_loss(head: str, loss: Any) -> None:
     """
     if head != "point" and loss is not None:
         expected = f"None with head={head!r}"
-        raise SpecError("loss", expected=expected, received=repr(loss), hint="The head has its own loss.")
+        raise SpecError(
+            "loss", expected=expected, received=repr(loss), hint="The head has its own loss."
+        )
 
 
 @dataclass(frozen=True)
@@ -119,10 +135,11 @@ class CheckpointSpec:
 
     Args:
         folder: The folder for one fit, which is created if it is missing.
-        minutes: Time after which the state is written in the middle of an epoch, on JAX. It is also written at the end
-            of an epoch, unless writing takes more than a hundredth of the time.
+        minutes: Time after which the state is written in the middle of an epoch, on JAX. It is also
+            written at the end of an epoch, unless writing takes more than a hundredth of the time.
         keep: Number of checkpoints of each network that stay, the newest ones.
-        max_size: Largest checkpoint to resume from: bytes, or a text such as `8 GB`; `None` is 4 GB.
+        max_size: Largest checkpoint to resume from: bytes, or a text such as `8 GB`; `None` is 4
+            GB.
 
     Example:
         >>> CheckpointSpec("runs/sales", minutes=10).keep
@@ -137,7 +154,9 @@ class CheckpointSpec:
     def __post_init__(self) -> None:
         FileLimits.of(self.max_size)
         minutes = check_number("minutes", self.minutes, low=0.0, open_low=True)
-        set_fields(self, folder=Path(self.folder), minutes=minutes, keep=check_int("keep", self.keep))
+        set_fields(
+            self, folder=Path(self.folder), minutes=minutes, keep=check_int("keep", self.keep)
+        )
 
     @classmethod
     def of(cls, checkpoint: Any) -> Self:

@@ -8,14 +8,25 @@ from matplotlib.figure import Figure
 from seqcast.data import SineParameters
 from seqcast.plots import repeated_runs
 from seqcast.runtime import Array
-from seqcast.studies.study_base import FREQUENCY, Results, Run, Setting, Study, markdown, plain_sines, spread
+from seqcast.studies.study_base import (
+    FREQUENCY,
+    Results,
+    Run,
+    Setting,
+    Study,
+    markdown,
+    plain_sines,
+    spread,
+)
 
 
 class Learning(Study):
     """Error on training and test windows, by their number and by gradient steps."""
 
     title = "Learning curves"
-    question = "What do more training windows and more passes bring, and when does the network overfit?"
+    question = (
+        "What do more training windows and more passes bring, and when does the network overfit?"
+    )
     # With batches of 128 the larger number of steps sees a million windows once.
     settings = tuple(
         {"windows": windows, "steps": steps}
@@ -47,11 +58,19 @@ class Learning(Study):
             results: All results.
         """
         panels = {
-            f"{steps:,} gradient steps": {f"{key} windows": rows.curve("windows", key) for key in ("training", "test")}
+            f"{steps:,} gradient steps": {
+                f"{key} windows": rows.curve("windows", key) for key in ("training", "test")
+            }
             for steps, rows in results.by("steps").items()
         }
-        xlabel, ylabel, title = "training windows", "mean squared error", "What more training windows bring"
-        return {"": repeated_runs(panels, xlabel=xlabel, ylabel=ylabel, title=title, logx=True, logy=True)}
+        xlabel = "training windows"
+        ylabel = "mean squared error"
+        title = "What more training windows bring"
+        return {
+            "": repeated_runs(
+                panels, xlabel=xlabel, ylabel=ylabel, title=title, logx=True, logy=True
+            )
+        }
 
     def finding(self, results: Results) -> str:
         """Return the errors by number of windows and steps.
@@ -63,7 +82,13 @@ class Learning(Study):
         for (steps, windows), rows in results.by("steps", "windows").items():
             errors = [spread(rows.array(name)) for name in ("training", "test")]
             lines.append([f"{steps:,}", f"{windows:,}", f"{128 * steps / windows:.3g}", *errors])
-        header = ["gradient steps", "training windows", "passes", "their error", "test windows' error"]
+        header = [
+            "gradient steps",
+            "training windows",
+            "passes",
+            "their error",
+            "test windows' error",
+        ]
         return f"{results.seeds}; mean squared error.\n\n" + markdown(header, lines)
 
 
@@ -76,7 +101,8 @@ class Sines(Study):
 
     title = "Three sines from two"
     question = (
-        "What does a network that was trained on sums of two sines make of one, three or four, and the other way round?"
+        "What does a network that was trained on sums of two sines make of one, three or four, "
+        "and the other way round?"
     )
     settings = tuple({"sines": count, "context": 30} for count in (*COUNTS, MIXED))
 
@@ -89,12 +115,17 @@ class Sines(Study):
         counts = COUNTS if run.setting["sines"] == MIXED else (run.setting["sines"],)
         share = run.setting["windows"] // len(counts)
         sizes = {"past": run.setting["context"], "future": 15}
-        drawn = [plain_sines(share, seed=run.train_seed, num_signals=count, **sizes)[:2] for count in counts]
+        drawn = [
+            plain_sines(share, seed=run.train_seed, num_signals=count, **sizes)[:2]
+            for count in counts
+        ]
         model = run.fit(*(np.concatenate(arrays) for arrays in zip(*drawn, strict=True)))
         errors = []
         for count in COUNTS:
             past, future, _ = plain_sines(5_000, seed=run.test_seed, num_signals=count, **sizes)
-            errors.append(float(np.square(model.predict(past) - future).mean() / np.square(future).mean()))
+            errors.append(
+                float(np.square(model.predict(past) - future).mean() / np.square(future).mean())
+            )
         return {"relative": errors}
 
     def figures(self, results: Results) -> dict[str, Figure]:
@@ -122,7 +153,10 @@ class Sines(Study):
         Args:
             results: All results.
         """
-        lines = [[_sines_text(n), *map(spread, rows.array("relative").T)] for n, rows in results.by("sines").items()]
+        lines = [
+            [_sines_text(n), *map(spread, rows.array("relative").T)]
+            for n, rows in results.by("sines").items()
+        ]
         header = ["trained on", "tested on 1", "on 2", "on 3", "on 4"]
         about = "mean squared error over the signal's variance, so that 1 is as good as forecasting zero"
         return f"{results.seeds}; {about}.\n\n{markdown(header, lines)}"
@@ -132,14 +166,18 @@ def _sines_text(count: Any) -> str:
     return "one to four sines" if count == MIXED else f"{count} sine{'s' * (count > 1)}"
 
 
-GROUPS, HORIZON, NOISE = 16, 15, 0.1
+GROUPS = 16
+HORIZON = 15
+NOISE = 0.1
 
 
 class Static(Study):
     """Groups that differ in their frequencies, with and without a static vector that says which."""
 
     title = "A static vector"
-    question = "Does a static vector help when series belong to hidden groups, and when does it hurt?"
+    question = (
+        "Does a static vector help when series belong to hidden groups, and when does it hurt?"
+    )
     settings = tuple(
         {"static": each, "context": context, "windows": windows}
         for windows in (500, 10_000)
@@ -155,16 +193,26 @@ class Static(Study):
         Args:
             run: The setting and the seed; it trains.
         """
-        past, future, group = grouped(run.setting["windows"], run.setting["context"], run.train_seed)
+        past, future, group = grouped(
+            run.setting["windows"], run.setting["context"], run.train_seed
+        )
         test, truth, test_group = grouped(10_000, run.setting["context"], run.test_seed)
         if run.setting["static"] == "a random group":
             random = np.random.default_rng([run.seed, 7])
-            group, test_group = random.permutation(group), random.permutation(test_group)
-        one_hot, known = np.eye(GROUPS), run.setting["static"] != "none"
+            group = random.permutation(group)
+            test_group = random.permutation(test_group)
+        one_hot = np.eye(GROUPS)
+        known = run.setting["static"] != "none"
         static, test_static = (one_hot[group], one_hot[test_group]) if known else (None, None)
         steps = run.setting["steps"] // 10
-        model = run.fit(past, future, static_covariates=static, learning_rate=0.01, steps_per_epoch=steps)
-        return {"mse": float(np.square(model.predict(test, static_covariates=test_static) - truth).mean())}
+        model = run.fit(
+            past, future, static_covariates=static, learning_rate=0.01, steps_per_epoch=steps
+        )
+        return {
+            "mse": float(
+                np.square(model.predict(test, static_covariates=test_static) - truth).mean()
+            )
+        }
 
     def figures(self, results: Results) -> dict[str, Figure]:
         """Draw the error by the context's length.
@@ -174,7 +222,8 @@ class Static(Study):
         """
         panels = {
             f"{windows:,} training windows": {
-                f"static vector: {each}": rows.curve("context", "mse") for each, rows in chosen.by("static").items()
+                f"static vector: {each}": rows.curve("context", "mse")
+                for each, rows in chosen.by("static").items()
             }
             for windows, chosen in results.by("windows").items()
         }
@@ -198,7 +247,11 @@ class Static(Study):
         for (windows, context), rows in results.by("windows", "context").items():
             errors = [spread(each.array("mse")) for each in rows.by("static").values()]
             lines.append([f"{windows:,}", str(context), *errors])
-        header = ["training windows", "context", *(f"static vector: {each}" for each in results.by("static"))]
+        header = [
+            "training windows",
+            "context",
+            *(f"static vector: {each}" for each in results.by("static")),
+        ]
         return f"{results.seeds}; mean squared error on 10,000 test windows.\n\n{markdown(header, lines)}"
 
 

@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 from seqcast.data import noisy_past
 from seqcast.plots import repeated_runs
 from seqcast.runtime import Array
-from seqcast.studies.study_base import FREQUENCY, Results, Run, Setting, Study, markdown, sine_windows, spread
+from seqcast.studies.study_base import (
+    FREQUENCY,
+    Results,
+    Run,
+    Setting,
+    Study,
+    markdown,
+    sine_windows,
+    spread,
+)
 
 # Periods of the slower sine within the context: the ends of the bins.
 EDGES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0])
@@ -21,8 +30,8 @@ HORIZON = 15
 class Periods(Study):
     """A frequency sweep within each context, contexts of several lengths, and a stretched clock.
 
-    A clock of 2 samples every signal twice as densely, in the context and in the horizon: the same periods, twice the
-    samples.
+    A clock of 2 samples every signal twice as densely, in the context and in the horizon: the same
+    periods, twice the samples.
     """
 
     title = "Periods in the context"
@@ -31,7 +40,11 @@ class Periods(Study):
         "sees trouble at low frequencies, how much of it can nobody know from the window?"
     )
     settings = (
-        *({"noise": noise, "context": context, "clock": 1} for noise in (0.0, 0.05) for context in (8, 15, 30, 60)),
+        *(
+            {"noise": noise, "context": context, "clock": 1}
+            for noise in (0.0, 0.05)
+            for context in (8, 15, 30, 60)
+        ),
         *({"noise": 0.05, "context": HORIZON * clock, "clock": clock} for clock in (2, 4)),
     )
     size: ClassVar[Setting] = {"windows": 25_600, "epochs": 12, "fitted": 250, "tested": 20_000}
@@ -44,17 +57,24 @@ class Periods(Study):
         Args:
             run: The setting and the seed; it trains.
         """
-        clock, context, noise = run.setting["clock"], run.setting["context"], run.setting["noise"]
+        clock = run.setting["clock"]
+        context = run.setting["context"]
+        noise = run.setting["noise"]
         frequency = (FREQUENCY[0] / clock, FREQUENCY[1] / clock)
-        draw = partial(sine_windows, past=context, future=HORIZON * clock, noise=noise, frequency=frequency)
+        draw = partial(
+            sine_windows, past=context, future=HORIZON * clock, noise=noise, frequency=frequency
+        )
         model = run.train(draw)
         past, future, parameters = draw(run.setting["tested"], seed=run.test_seed)
         errors = np.square(model.predict(past) - future).mean(axis=(1, 2))
         periods = np.sort(parameters.frequency, axis=1)[:, 0] * context / 30
         subset = slice(0, run.setting["fitted"])
-        # Squares of amplitudes between 0.1 and 1, spread over sine and cosine, are 0.185 on average.
+        # Squares of amplitudes between 0.1 and 1, spread over sine and cosine, are 0.185 on
+        # average.
         fit = SineFit(context, frequency=frequency, penalty=noise**2 / 0.185)
-        fitted = np.square(fit(past[subset, :, 0], future.shape[1]) - future[subset, :, 0]).mean(axis=1)
+        fitted = np.square(fit(past[subset, :, 0], future.shape[1]) - future[subset, :, 0]).mean(
+            axis=1
+        )
         return {
             "mse": float(errors.mean()),
             "by_slower": by_bin(errors, periods),
@@ -69,22 +89,31 @@ class Periods(Study):
         Args:
             results: All results.
         """
-        contexts, fits = {}, {}
+        contexts = {}
+        fits = {}
         for noise, rows in results.by("noise").items():
             panel = "no noise" if noise == 0 else f"noise of {noise} on the past"
             swept = rows.where(clock=1)
             contexts[panel] = {
-                f"{context} steps": _curve(each, "by_slower") for context, each in swept.by("context").items()
+                f"{context} steps": _curve(each, "by_slower")
+                for context, each in swept.by("context").items()
             }
             names = {"network": "by_slower", "fit of two sines": "fit_by_slower"}
-            fits[panel] = {name: _curve(swept.where(context=15), key) for name, key in names.items()}
+            fits[panel] = {
+                name: _curve(swept.where(context=15), key) for name, key in names.items()
+            }
         contexts["the same periods, sampled more densely"] = {
-            f"{HORIZON * clock} steps": _curve(rows.where(context=HORIZON * clock, noise=0.05), "by_slower")
+            f"{HORIZON * clock} steps": _curve(
+                rows.where(context=HORIZON * clock, noise=0.05), "by_slower"
+            )
             for clock, rows in results.by("clock").items()
         }
-        xlabel, ylabel = "periods of the slower sine in the context", "mean squared error of the forecast"
+        xlabel = "periods of the slower sine in the context"
+        ylabel = "mean squared error of the forecast"
         title = "Error by the number of periods that the context shows"
-        main = repeated_runs(contexts, xlabel=xlabel, ylabel=ylabel, title=title, logy=True, columns=3)
+        main = repeated_runs(
+            contexts, xlabel=xlabel, ylabel=ylabel, title=title, logy=True, columns=3
+        )
         title = "The network and a fit of the formula, context of 15 steps"
         fit = repeated_runs(fits, xlabel=xlabel, ylabel=ylabel, title=title, logy=True, lowest=1e-4)
         return {"": main, "fit": fit}
@@ -141,7 +170,11 @@ def _curve(rows: Results, key: str) -> tuple[Any, Any]:
 STEPS = 30
 # Mean square of an amplitude over its cosine and sine, of Chevalier's ranges.
 PRIOR = 0.23
-MODELS = {"network": "network", "fit": "least-squares fit", "penalised": "fit that knows the level of noise"}
+MODELS = {
+    "network": "network",
+    "fit": "least-squares fit",
+    "penalised": "fit that knows the level of noise",
+}
 
 
 class Noise(Study):
@@ -163,14 +196,17 @@ class Noise(Study):
         Args:
             run: The setting and the seed; it trains.
         """
-        level, count = run.setting["noise"], run.setting["fitted"]
+        level = run.setting["noise"]
+        count = run.setting["fitted"]
         draw = partial(noisy_past, past=STEPS, future=STEPS, noise=level)
         model = run.train(draw, learning_rate=0.01)
         past, future = draw(5_000, seed=run.test_seed)
         errors = {"network": np.square(model.predict(past) - future).mean(axis=(1, 2))[:count]}
         for name, penalty in (("fit", 0.0), ("penalised", level**2 / PRIOR)):
             fit = SineFit(STEPS, frequency=(0.05, 8.5), penalty=penalty, offset=False)
-            errors[name] = np.square(fit(past[:count, :, 0], STEPS) - future[:count, :, 0]).mean(axis=1)
+            errors[name] = np.square(fit(past[:count, :, 0], STEPS) - future[:count, :, 0]).mean(
+                axis=1
+            )
         means = {name: float(values.mean()) for name, values in errors.items()}
         medians = {f"{name}_median": float(np.median(values)) for name, values in errors.items()}
         return {"variance": float(np.square(future).mean()), **means, **medians}
@@ -203,7 +239,10 @@ class Noise(Study):
         """
         lines = []
         for level, rows in results.by("noise").items():
-            errors = [f"{spread(rows.array(name))}; {spread(rows.array(f'{name}_median'))}" for name in MODELS]
+            errors = [
+                f"{spread(rows.array(name))}; {spread(rows.array(f'{name}_median'))}"
+                for name in MODELS
+            ]
             lines.append([f"{level:g}", *errors])
         return (
             f"{results.seeds}; mean squared error of the clean future over windows, and that of the median window. The "
@@ -213,22 +252,24 @@ class Noise(Study):
 
 
 # Frequencies of the grid, and pairs of them that are refined.
-GRID, STARTS = 48, 4
+GRID = 48
+STARTS = 4
 
 
 class SineFit:
     r"""Fit `c + Σ_k a_k \cos(2π f_k t / 30) + b_k \sin(2π f_k t / 30)` of two sines to each window, and continue it.
 
-    It knows that a window is a sum of two sines, and extrapolates. Where even that fails, the window does not determine
-    its future, and no network can do better. The frequencies are searched: all pairs of a grid first, then from the
-    best few by Levenberg-Marquardt. For given frequencies the other numbers are the solution of linear least squares
-    (variable projection).
+    It knows that a window is a sum of two sines, and extrapolates. Where even that fails, the
+    window does not determine its future, and no network can do better. The frequencies are
+    searched: all pairs of a grid first, then from the best few by Levenberg-Marquardt. For given
+    frequencies the other numbers are the solution of linear least squares (variable projection).
 
     Args:
         past: Steps of the past, `T`.
         frequency: Range in which frequencies are searched, in turns per 30 steps.
-        penalty: Weight of the squared amplitudes in the sum with the squared errors: 0 is least squares; the noise's
-            variance over the amplitudes' own is the most likely fit under a normal prior.
+        penalty: Weight of the squared amplitudes in the sum with the squared errors: 0 is least
+            squares; the noise's variance over the amplitudes' own is the most likely fit under a
+            normal prior.
         offset: Whether there is a constant `c`.
 
     Example:
@@ -238,16 +279,27 @@ class SineFit:
         >>> bool(np.abs(forecast[0] - signal[15:]).max() < 1e-4)
         True
 
-    Source: Golub and Pereyra 1973, The differentiation of pseudo-inverses and nonlinear least squares problems whose
+    Source: Golub and Pereyra 1973, The differentiation of pseudo-inverses and nonlinear least
+        squares problems whose
     variables separate.
     """
 
     def __init__(
-        self, past: int, *, frequency: tuple[float, float] = (0.1, 10.0), penalty: float = 0.0, offset: bool = True
+        self,
+        past: int,
+        *,
+        frequency: tuple[float, float] = (0.1, 10.0),
+        penalty: float = 0.0,
+        offset: bool = True,
     ) -> None:
-        self.past, self.range, self.penalty, self.offset = past, frequency, penalty, offset
+        self.past = past
+        self.range = frequency
+        self.penalty = penalty
+        self.offset = offset
         # The grid is geometric for low frequencies, and linear for high ones.
-        line = np.concatenate([np.geomspace(*frequency, GRID // 2), np.linspace(*frequency, GRID - GRID // 2)])
+        line = np.concatenate(
+            [np.geomspace(*frequency, GRID // 2), np.linspace(*frequency, GRID - GRID // 2)]
+        )
         self.pairs = np.array(list(itertools.combinations(np.unique(line.round(6)), 2)))
         bases = [self._basis(pair, np.arange(past)) for pair in self.pairs]
         self._solve = np.stack([basis @ self._inverse(basis) for basis in bases])
@@ -257,21 +309,27 @@ class SineFit:
         from scipy.optimize import least_squares
 
         values = np.asarray(windows, dtype=np.float64)
-        squared_errors = np.stack([np.square(values - values @ solve.T).sum(axis=1) for solve in self._solve], axis=1)
+        squared_errors = np.stack(
+            [np.square(values - values @ solve.T).sum(axis=1) for solve in self._solve], axis=1
+        )
         best = np.argsort(squared_errors, axis=1)[:, :STARTS]
         bounds = (0.5 * self.range[0], 1.1 * self.range[1])
         forecasts = np.empty((len(values), horizon))
         for row, window in enumerate(values):
             fits = [
-                least_squares(self._residuals, self.pairs[place], args=(window,), bounds=bounds) for place in best[row]
+                least_squares(self._residuals, self.pairs[place], args=(window,), bounds=bounds)
+                for place in best[row]
             ]
             frequencies = min(fits, key=lambda fit: float(fit.cost)).x
             weights = self._inverse(self._basis(frequencies, np.arange(self.past))) @ window
-            forecasts[row] = self._basis(frequencies, np.arange(self.past, self.past + horizon)) @ weights
+            forecasts[row] = (
+                self._basis(frequencies, np.arange(self.past, self.past + horizon)) @ weights
+            )
         return forecasts
 
     def _basis(self, frequencies: Array, steps: Array) -> Array:
-        # Counted from the middle of the past, where a low frequency's cosine is least like the constant's twin.
+        # Counted from the middle of the past, where a low frequency's cosine is least like the
+        # constant's twin.
         angles = 2 * np.pi * np.outer(steps - (self.past - 1) / 2, frequencies) / 30
         constant = np.ones((len(steps), int(self.offset)))
         return np.concatenate([constant, np.cos(angles), np.sin(angles)], axis=1)
@@ -285,4 +343,8 @@ class SineFit:
         basis = self._basis(frequencies, np.arange(self.past))
         weights = self._inverse(basis) @ window
         residuals = window - basis @ weights
-        return np.concatenate([residuals, np.sqrt(self.penalty) * weights]) if self.penalty else residuals
+        return (
+            np.concatenate([residuals, np.sqrt(self.penalty) * weights])
+            if self.penalty
+            else residuals
+        )

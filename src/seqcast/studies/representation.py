@@ -75,7 +75,10 @@ class States(Study):
         table = _table(results)
         both = table[table["source"] == "both layers"].groupby(["property", "probe"], sort=False)
         means = both.agg(
-            r2=("r2", "mean"), r2_low=("r2", "min"), r2_high=("r2", "max"), r2_permuted=("r2_permuted", "mean")
+            r2=("r2", "mean"),
+            r2_low=("r2", "min"),
+            r2_high=("r2", "max"),
+            r2_permuted=("r2_permuted", "mean"),
         )
         units = np.array(results.rows[0]["units"])
         # Units are sorted by the property that each predicts best.
@@ -105,7 +108,10 @@ class States(Study):
             [name, *(spread(scores[name, source, kind], 2) for source, kind in COLUMNS)]
             for name in dict.fromkeys(table["property"])
         ]
-        overlaps = {key: spread([row["overlap"][key] for row in results.rows], 2) for key in results.rows[0]["overlap"]}
+        overlaps = {
+            key: spread([row["overlap"][key] for row in results.rows], 2)
+            for key in results.rows[0]["overlap"]
+        }
         return (
             f"{results.seeds}; R² on windows that the probe has not seen. The networks' own error is "
             f"{spread(results.array('mse'))}. Sines have no order: they are named by their frequency. Phases are those "
@@ -128,7 +134,8 @@ def _by_frequency(parameters: SineParameters) -> tuple[Array, Array, Array]:
     turns = parameters.phase + 2 * np.pi * parameters.frequency * (PAST - 1) / 30
     order = np.argsort(parameters.frequency, axis=1)
     frequency, amplitude, phase = (
-        np.take_along_axis(values, order, axis=1) for values in (parameters.frequency, parameters.amplitude, turns)
+        np.take_along_axis(values, order, axis=1)
+        for values in (parameters.frequency, parameters.amplitude, turns)
     )
     return frequency, amplitude, phase
 
@@ -157,9 +164,10 @@ def overlap(model_inputs: ModelInputs, parameters: SineParameters) -> dict[str, 
         parameters: The sines.
 
     Returns:
-        `shared`, the mean squared cosine of the angles between two subspaces: each is spanned by the directions in
-        which a linear probe reads a sine's value and its quarter turn at the last step. `chance` is that of random
-        subspaces, and `units` the correlation over units between the R² for one sine and for the other.
+        `shared`, the mean squared cosine of the angles between two subspaces: each is spanned by
+        the directions in which a linear probe reads a sine's value and its quarter turn at the last
+        step. `chance` is that of random subspaces, and `units` the correlation over units between
+        the R² for one sine and for the other.
     """
     from sklearn.linear_model import RidgeCV
 

@@ -60,8 +60,8 @@ def run_study(
         say: Called with a line of progress.
 
     Returns:
-        The outcome. `NAME.json` holds all results, `NAME.png` and `NAME_….png` the pictures, `NAME.md`
-        the question and the finding.
+        The outcome. `NAME.json` holds all results, `NAME.png` and `NAME_….png` the pictures,
+        `NAME.md` the question and the finding.
 
     Raises:
         SpecError: There is no such study.
@@ -73,33 +73,59 @@ def run_study(
     runs = target / "runs"
     make_folder(runs)
     libraries = library_versions()
-    jobs = [(name, str(runs), setting, seed, libraries) for seed in range(count) for setting in study.grid(quick)]
+    jobs = [
+        (name, str(runs), setting, seed, libraries)
+        for seed in range(count)
+        for setting in study.grid(quick)
+    ]
     missing = [job for job in jobs if not result_path(runs, *job[2:]).exists()]
-    say(f"{study.title}: {len(jobs)} runs ({count} seed{'s' * (count > 1)}), {len(missing)} of them to compute")
-    began, done = time.perf_counter(), 0
+    say(
+        f"{study.title}: {len(jobs)} runs ({count} seed{'s' * (count > 1)}), {len(missing)} of them to compute"
+    )
+    began = time.perf_counter()
+    done = 0
 
     def finished(place: int, _: Any) -> None:
         nonlocal done
         done += 1
         remaining = (time.perf_counter() - began) / done * (len(missing) - done)
-        setting, seed = missing[place][2], missing[place][3]
-        say(f"  {done} of {len(missing)}: {label(setting)}, seed {seed}; about {remaining / 60:.0f} min to go")
+        setting = missing[place][2]
+        seed = missing[place][3]
+        say(
+            f"  {done} of {len(missing)}: {label(setting)}, seed {seed}; about {remaining / 60:.0f} min to go"
+        )
 
     if executor is None:
-        executor = choose_executor(len(missing), workers=1 if quick and workers is None else workers)
+        executor = choose_executor(
+            len(missing), workers=1 if quick and workers is None else workers
+        )
     executor.map(make_run, missing, finished=finished)
     results = Results([make_run(*job) for job in jobs])
     seconds = float(sum(row["seconds"] for row in results.rows))
-    about: dict[str, Any] = {"study": name, "quick": quick, "seeds": count, "seconds": seconds, "libraries": libraries}
-    table = {**about, "cores": threads(), "finding": study.finding(results), "results": results.rows}
+    about: dict[str, Any] = {
+        "study": name,
+        "quick": quick,
+        "seeds": count,
+        "seconds": seconds,
+        "libraries": libraries,
+    }
+    table = {
+        **about,
+        "cores": threads(),
+        "finding": study.finding(results),
+        "results": results.rows,
+    }
     return Outcome(table["finding"], _write(study, results, table, target), len(missing), seconds)
 
 
-def make_run(name: str, folder: str, setting: Setting, seed: int, libraries: dict[str, str]) -> dict[str, Any]:
+def make_run(
+    name: str, folder: str, setting: Setting, seed: int, libraries: dict[str, str]
+) -> dict[str, Any]:
     """Return the result of a run, from its file or by computing it; called in a worker.
 
-    The states of its trainings are in `checkpoints/`, next to the folder of the results, until the run ends: a run that
-    was killed goes on from them. They are of the same versions, as is the result's name.
+    The states of its trainings are in `checkpoints/`, next to the folder of the results, until the
+    run ends: a run that was killed goes on from them. They are of the same versions, as is the
+    result's name.
 
     Args:
         name: The study.
@@ -114,7 +140,13 @@ def make_run(name: str, folder: str, setting: Setting, seed: int, libraries: dic
         began = time.perf_counter()
         outcome = find_study(name).measure(Run(setting, seed, checkpoints))
         seconds = round(time.perf_counter() - began, 2)
-        record = {"setting": setting, "seed": seed, "libraries": libraries, **outcome, "seconds": seconds}
+        record = {
+            "setting": setting,
+            "seed": seed,
+            "libraries": libraries,
+            **outcome,
+            "seconds": seconds,
+        }
         text = json.dumps(record, indent=1, default=repr)
         make_folder(path.parent)
         write_atomically(path, lambda file: file.write(text.encode()))
@@ -152,7 +184,9 @@ def result_path(folder: Path, setting: Setting, seed: int, libraries: dict[str, 
         'epochs-3-0-aabaaa566d.json'
     """
     depends_on = {"setting": setting, "seed": seed, "libraries": libraries, "version": __version__}
-    key = hashlib.sha256(json.dumps(depends_on, sort_keys=True, default=repr).encode()).hexdigest()[:10]
+    key = hashlib.sha256(json.dumps(depends_on, sort_keys=True, default=repr).encode()).hexdigest()[
+        :10
+    ]
     return folder / f"{'-'.join(re.findall('[a-z0-9]+', label(setting).lower()))}-{seed}-{key}.json"
 
 
@@ -168,7 +202,8 @@ def library_versions() -> dict[str, str]:
 
 
 def _write(study: Study, results: Results, table: dict[str, Any], folder: Path) -> tuple[Path, ...]:
-    name, files = table["study"], []
+    name = table["study"]
+    files = []
     for suffix, figure in study.figures(results).items():
         files.append(folder / f"{name}{f'_{suffix}' if suffix else ''}.png")
         save_figure(figure, files[-1], dpi=110)

@@ -11,12 +11,21 @@ from seqcast.baselines import ManyToOneRegressor
 from seqcast.network import weight_shapes
 from seqcast.plots import dot_chart
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.studies.study_base import Results, Run, Setting, Study, markdown, mse_by_step, plain_sines, spread
+from seqcast.studies.study_base import (
+    Results,
+    Run,
+    Setting,
+    Study,
+    markdown,
+    mse_by_step,
+    plain_sines,
+    spread,
+)
 
 # Weights of the post's network without the input kernel that a decoder fed with zeros never uses.
 WEIGHTS = 23_031
-# Layers of the encoder and of the decoder, the decoder's width over the encoder's, and the attention. Without a decoder
-# it is the many-to-one network.
+# Layers of the encoder and of the decoder, the decoder's width over the encoder's, and the
+# attention. Without a decoder it is the many-to-one network.
 SHAPES = (
     (1, 1, 1.0, "none"),
     (1, 2, 1.0, "none"),
@@ -40,7 +49,8 @@ class Sizes(Study):
         "they are or by a bridge, with attention or without, and against a many-to-one network?"
     )
     settings = tuple(
-        dict(zip(("encoder_layers", "decoder_layers", "ratio", "attention"), shape, strict=True)) for shape in SHAPES
+        dict(zip(("encoder_layers", "decoder_layers", "ratio", "attention"), shape, strict=True))
+        for shape in SHAPES
     )
     quick = slice(0, None, 9)
 
@@ -55,13 +65,23 @@ class Sizes(Study):
         encoder, decoder = units_of(run.setting)
         weights = weights_of(run.setting, encoder, decoder)
         if decoder:
-            options = {"encoder_units": encoder, "decoder_units": decoder, "attention": run.setting["attention"]}
+            options = {
+                "encoder_units": encoder,
+                "decoder_units": decoder,
+                "attention": run.setting["attention"],
+            }
             forecast = run.fit(past, future, **options).predict(test)
-            attending = f", {options['attention']} attention" if options["attention"] != "none" else ""
+            attending = (
+                f", {options['attention']} attention" if options["attention"] != "none" else ""
+            )
             text = f"encoder {_sum(encoder)}, decoder {_sum(decoder)}{attending} ({weights:,})"
         else:
-            training = TrainingSpec(epochs=run.setting["epochs"], batch_size=128, learning_rate=0.02)
-            many_to_one = ManyToOneRegressor(encoder, training=training, random_state=run.seed, verbose=0)
+            training = TrainingSpec(
+                epochs=run.setting["epochs"], batch_size=128, learning_rate=0.02
+            )
+            many_to_one = ManyToOneRegressor(
+                encoder, training=training, random_state=run.seed, verbose=0
+            )
             forecast = many_to_one.fit(past, future).predict(test, 15)
             text = f"many-to-one {_sum(encoder)} ({weights:,})"
         return {"mse": mse_by_step(forecast, truth), "network": text}
@@ -74,7 +94,9 @@ class Sizes(Study):
         """
         errors = {name: mse.mean(axis=1) for name, mse in _by_network(results).items()}
         title = f"Networks of about {WEIGHTS:,} weights"
-        return {"": dot_chart(errors, xlabel="mean squared error, 15 steps", title=title, logx=True)}
+        return {
+            "": dot_chart(errors, xlabel="mean squared error, 15 steps", title=title, logx=True)
+        }
 
     def finding(self, results: Results) -> str:
         """Return the errors of each network.
@@ -83,7 +105,12 @@ class Sizes(Study):
             results: All results.
         """
         lines = [
-            [name, spread(mse.mean(axis=1)), f"{np.mean(mse[:, 0]):.4f}", f"{np.mean(mse[:, -1]):.4f}"]
+            [
+                name,
+                spread(mse.mean(axis=1)),
+                f"{np.mean(mse[:, 0]):.4f}",
+                f"{np.mean(mse[:, -1]):.4f}",
+            ]
             for name, mse in _by_network(results).items()
         ]
         return (
@@ -111,7 +138,8 @@ def weights_of(setting: Setting, encoder: tuple[int, ...], decoder: tuple[int, .
     Args:
         setting: The setting, with its attention.
         encoder: Width of each layer of the encoder.
-        decoder: Width of each layer of the decoder; none is the many-to-one network, of two layers and a dense one.
+        decoder: Width of each layer of the decoder; none is the many-to-one network, of two layers
+            and a dense one.
     """
     if not decoder:
         width = encoder[0]
@@ -136,4 +164,6 @@ def units_of(setting: Setting) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
     widths = range(4, 120)
     place = bisect.bisect_left(widths, WEIGHTS, key=weights)
-    return units(min(widths[max(0, place - 1) : place + 1], key=lambda width: abs(weights(width) - WEIGHTS)))
+    return units(
+        min(widths[max(0, place - 1) : place + 1], key=lambda width: abs(weights(width) - WEIGHTS))
+    )

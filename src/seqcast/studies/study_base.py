@@ -39,7 +39,8 @@ _STUDIES = {
 NAMES = tuple(_STUDIES)
 
 # Added to a study's seed, so that no window of training is one of the test.
-TRAIN, TEST = 10_000, 50_000
+TRAIN = 10_000
+TEST = 50_000
 # The usual range of `sine_parameters`, in turns per 30 steps.
 FREQUENCY = (0.1, 10.0)
 
@@ -69,9 +70,12 @@ def sine_windows(
     """
     parameters = sine_parameters(n, seed=seed, **options)
     values = parameters.values(np.arange(past + future))[:, :, None].astype(np.float32)
-    before, after = values[:, :past], values[:, past:]
+    before = values[:, :past]
+    after = values[:, past:]
     if noise:
-        before = before + np.random.default_rng([seed, 1]).normal(scale=noise, size=before.shape).astype(np.float32)
+        before = before + np.random.default_rng([seed, 1]).normal(
+            scale=noise, size=before.shape
+        ).astype(np.float32)
     return before, after, parameters
 
 
@@ -82,8 +86,8 @@ plain_sines = partial(sine_windows, offset=(0.0, 0.0))
 def network(seed: int, *, epochs: int, **options: Any) -> Seq2SeqRegressor:
     """Return the post's network, two layers of 35 in encoder and decoder, with the recipe for signals without noise.
 
-    Muon at a rate of 0.02, warm-up and cosine decay, batches of 128 (docs/benchmarks.md, The post's job); no
-    validation, since nothing is chosen.
+    Muon at a rate of 0.02, warm-up and cosine decay, batches of 128 (docs/benchmarks.md, The post's
+    job); no validation, since nothing is chosen.
 
     Args:
         seed: Seed of everything random.
@@ -94,8 +98,12 @@ def network(seed: int, *, epochs: int, **options: Any) -> Seq2SeqRegressor:
         >>> network(0, epochs=3, decoder_input="position").learning_rate
         0.02
     """
-    model = Seq2SeqRegressor(encoder_units=(35, 35), decoder_units=(35, 35), learning_rate=0.02, batch_size=128)
-    model.set_params(epochs=epochs, validation_fraction=0.0, random_state=seed, verbose=0, **options)
+    model = Seq2SeqRegressor(
+        encoder_units=(35, 35), decoder_units=(35, 35), learning_rate=0.02, batch_size=128
+    )
+    model.set_params(
+        epochs=epochs, validation_fraction=0.0, random_state=seed, verbose=0, **options
+    )
     return model
 
 
@@ -139,7 +147,9 @@ class Run:
         past, future, *_ = draw(self.setting["windows"], seed=self.train_seed)
         return self.fit(past, future, **options)
 
-    def fit(self, past: Any, future: Any, *, static_covariates: Any = None, **options: Any) -> Seq2SeqRegressor:
+    def fit(
+        self, past: Any, future: Any, *, static_covariates: Any = None, **options: Any
+    ) -> Seq2SeqRegressor:
         """Train the post's network for as many epochs as the setting says, or go on from the newest checkpoint.
 
         Args:
@@ -149,18 +159,27 @@ class Run:
             options: Other options of the network than the post's.
         """
         self._trainings += 1
-        checkpoint = None if self.folder is None else CheckpointSpec(self.folder / f"training-{self._trainings}")
+        checkpoint = (
+            None
+            if self.folder is None
+            else CheckpointSpec(self.folder / f"training-{self._trainings}")
+        )
         model = network(self.seed, **{"epochs": self.setting["epochs"], **options})
         return model.fit(
-            past, future, static_covariates=static_covariates, checkpoint=checkpoint, resume=checkpoint is not None
+            past,
+            future,
+            static_covariates=static_covariates,
+            checkpoint=checkpoint,
+            resume=checkpoint is not None,
         )
 
 
 class Study(ABC):
     """A study: a question and the experiment that answers it.
 
-    Settings and outcomes are JSON types, the key of a result and the result. A study compares its `settings`, to each
-    of which `size` is added. A quick run measures the settings of the slice `quick` at `quick_size`.
+    Settings and outcomes are JSON types, the key of a result and the result. A study compares its
+    `settings`, to each of which `size` is added. A quick run measures the settings of the slice
+    `quick` at `quick_size`.
     """
 
     title: ClassVar[str]
@@ -176,7 +195,9 @@ class Study(ABC):
         Args:
             quick: Whether to return the small ones.
         """
-        chosen, size = (self.settings[self.quick], self.quick_size) if quick else (self.settings, {})
+        chosen, size = (
+            (self.settings[self.quick], self.quick_size) if quick else (self.settings, {})
+        )
         return [{**setting, **self.size, **size} for setting in chosen]
 
     @abstractmethod
@@ -230,7 +251,8 @@ class Results:
     """The results of a study.
 
     Args:
-        rows: A dict for each setting and seed: `setting`, `seed`, `seconds` and the outcome of `measure`.
+        rows: A dict for each setting and seed: `setting`, `seed`, `seconds` and the outcome of
+            `measure`.
 
     Example:
         >>> rows = [{"setting": {"width": w}, "seed": s, "mse": w + s} for w in (1, 2) for s in (0, 1)]

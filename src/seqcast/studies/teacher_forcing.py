@@ -10,9 +10,18 @@ from seqcast.engine import ModelInputs
 from seqcast.inspect import sensitivity
 from seqcast.plots import repeated_runs
 from seqcast.runtime import Array, derivatives, keras, to_numpy
-from seqcast.studies.study_base import Results, Run, Study, markdown, mse_by_step, plain_sines, spread
+from seqcast.studies.study_base import (
+    Results,
+    Run,
+    Study,
+    markdown,
+    mse_by_step,
+    plain_sines,
+    spread,
+)
 
-TRAINED, LAST = 15, 150
+TRAINED = 15
+LAST = 150
 
 
 class Horizon(Study):
@@ -23,7 +32,10 @@ class Horizon(Study):
         "What is the error of each step up to ten times the trained horizon, and where do decoders break down that "
         "read zeros, positions (block by block), true values in training, or their own outputs?"
     )
-    settings = tuple({"decoder_input": one} for one in ("zeros", "position", "teacher", "scheduled", "autoregressive"))
+    settings = tuple(
+        {"decoder_input": one}
+        for one in ("zeros", "position", "teacher", "scheduled", "autoregressive")
+    )
 
     def measure(self, run: Run) -> dict[str, Any]:
         """Train on 15 steps, forecast 150.
@@ -33,7 +45,10 @@ class Horizon(Study):
         """
         model = run.train(plain_sines, decoder_input=run.setting["decoder_input"])
         past, future, _ = plain_sines(5_000, future=LAST, seed=run.test_seed)
-        return {"mse": mse_by_step(model.predict(past, LAST), future), "variance": float(np.square(future).mean())}
+        return {
+            "mse": mse_by_step(model.predict(past, LAST), future),
+            "variance": float(np.square(future).mean()),
+        }
 
     def figures(self, results: Results) -> dict[str, Figure]:
         """Draw the error by step.
@@ -42,7 +57,9 @@ class Horizon(Study):
             results: All results.
         """
         steps = np.arange(1, LAST + 1)
-        curves: dict[str, Any] = {one: (steps, rows.array("mse")) for one, rows in results.by("decoder_input").items()}
+        curves: dict[str, Any] = {
+            one: (steps, rows.array("mse")) for one, rows in results.by("decoder_input").items()
+        }
         curves["forecasting zero"] = (steps, np.full(LAST, results.array("variance").mean()))
         figure = repeated_runs(
             {"": curves},
@@ -65,13 +82,16 @@ class Horizon(Study):
         for each, rows in results.by("decoder_input").items():
             mse = rows.array("mse")
             steps = [spread(mse[:, step - 1]) for step in (1, TRAINED, 2 * TRAINED)]
-            passed = [spread([_first(run, share * variance) for run in mse], 0) for share in (0.5, 1.0)]
+            passed = [
+                spread([_first(run, share * variance) for run in mse], 0) for share in (0.5, 1.0)
+            ]
             lines.append([each, *steps, *passed, spread(mse[:, -1] / variance, 2)])
         header = ["decoder reads", "step 1", f"step {TRAINED}", f"step {2 * TRAINED}"]
         header += ["passes half of the variance at step", "passes the variance at step"]
         return (
             f"{results.seeds}; mean squared errors. Forecasting zero has {variance:.3f}, the variance. A step that is "
-            f"never passed counts as {LAST + 1}.\n\n" + markdown([*header, f"step {LAST} over the variance"], lines)
+            f"never passed counts as {LAST + 1}.\n\n"
+            + markdown([*header, f"step {LAST} over the variance"], lines)
         )
 
 
@@ -88,7 +108,9 @@ class Teacher(Study):
         "Is the post's guess right that a decoder which is shown the true value before each step gets lazy and asks "
         "the encoder for little?"
     )
-    settings = tuple({"decoder_input": each} for each in ("zeros", "teacher", "scheduled", "autoregressive"))
+    settings = tuple(
+        {"decoder_input": each} for each in ("zeros", "teacher", "scheduled", "autoregressive")
+    )
 
     def measure(self, run: Run) -> dict[str, Any]:
         """Train; measure the errors, and how the forecast depends on the encoder's state, free and teacher-forced.
@@ -108,7 +130,9 @@ class Teacher(Study):
         }
         for name, teacher_forcing in {"free": False, "forced": True}.items() if forced else ():
             for state, mean_state in (("own_state", False), ("mean_state", True)):
-                forecast = written(model_inputs, teacher_forcing=teacher_forcing, mean_state=mean_state)
+                forecast = written(
+                    model_inputs, teacher_forcing=teacher_forcing, mean_state=mean_state
+                )
                 outcome[f"{name}_{state}"] = float(np.square(forecast - truth).mean())
         return outcome
 
@@ -119,13 +143,25 @@ class Teacher(Study):
             results: All results.
         """
         steps = np.arange(1, 16)
-        keys = {"error of the free forecast": "mse", "as in training: what reaches the encoder": "reaching"}
+        keys = {
+            "error of the free forecast": "mse",
+            "as in training: what reaches the encoder": "reaching",
+        }
         panels = {
-            panel: {each: (steps, rows.array(key)) for each, rows in results.by("decoder_input").items()}
+            panel: {
+                each: (steps, rows.array(key)) for each, rows in results.by("decoder_input").items()
+            }
             for panel, key in keys.items()
         }
-        ylabels = dict(zip(keys, ("mean squared error", "change of the forecast by the encoder's state"), strict=True))
-        xlabel, title = "step of the forecast", "Shown the truth, or not"
+        ylabels = dict(
+            zip(
+                keys,
+                ("mean squared error", "change of the forecast by the encoder's state"),
+                strict=True,
+            )
+        )
+        xlabel = "step of the forecast"
+        title = "Shown the truth, or not"
         return {"": repeated_runs(panels, xlabel=xlabel, ylabel=ylabels, title=title, logy=True)}
 
     def finding(self, results: Results) -> str:
@@ -137,12 +173,17 @@ class Teacher(Study):
         lines = []
         for each, rows in results.by("decoder_input").items():
             shown = ((rows.array("reaching"), 2), (rows.array("memory"), 1))
-            cells = [spread(values[:, step], digits) for values, digits in shown for step in (0, -1)]
+            cells = [
+                spread(values[:, step], digits) for values, digits in shown for step in (0, -1)
+            ]
             lines.append([each, spread(rows.array("mse").mean(axis=1)), *cells])
         header = ["decoder reads", "error", "reaches the encoder from step 1", "from step 15"]
         teacher = results.where(decoder_input="teacher")
-        forced, forced_mean = spread(teacher.array("forced_own_state"), 5), spread(teacher.array("forced_mean_state"))
-        free, free_mean = (spread(teacher.array(f"free_{state}_state"), 3) for state in ("own", "mean"))
+        forced = spread(teacher.array("forced_own_state"), 5)
+        forced_mean = spread(teacher.array("forced_mean_state"))
+        free, free_mean = (
+            spread(teacher.array(f"free_{state}_state"), 3) for state in ("own", "mean")
+        )
         return (
             f"{results.seeds}; mean squared errors of the free forecast. What reaches the encoder is the root mean "
             "square derivative of a step by the encoder's state, in standard deviations of its units, as in training: "
@@ -153,16 +194,25 @@ class Teacher(Study):
         )
 
 
-def _decoder(model_inputs: ModelInputs, teacher_forcing: bool) -> tuple[dict[str, Any], Callable[..., Any]]:
+def _decoder(
+    model_inputs: ModelInputs, teacher_forcing: bool
+) -> tuple[dict[str, Any], Callable[..., Any]]:
     """Return the encoder's states by layer, and the function that forecasts from such states, `[N, H, D]`."""
     arrays = model_inputs.engine.encode(model_inputs.past).arrays()
     arrays = keras.tree.map_structure(keras.ops.convert_to_tensor, arrays)
-    target = keras.ops.convert_to_tensor(model_inputs.truth, dtype="float32") if teacher_forcing else None
+    target = (
+        keras.ops.convert_to_tensor(model_inputs.truth, dtype="float32")
+        if teacher_forcing
+        else None
+    )
 
     def forecast(states: dict[str, Any]) -> Any:
         changed = {**arrays, "layers": [(state,) for state in states.values()]}
-        decoder, horizon = model_inputs.engine.built.model.decoder, model_inputs.horizon
-        return decoder.unroll(changed, horizon=horizon, target=target, training=teacher_forcing or None)[0]
+        decoder = model_inputs.engine.built.model.decoder
+        horizon = model_inputs.horizon
+        return decoder.unroll(
+            changed, horizon=horizon, target=target, training=teacher_forcing or None
+        )[0]
 
     return {str(layer): state for layer, (state,) in enumerate(arrays["layers"])}, forecast
 
@@ -173,11 +223,14 @@ def written(model_inputs: ModelInputs, *, teacher_forcing: bool, mean_state: boo
     Args:
         model_inputs: The windows.
         teacher_forcing: Whether the decoder reads the truth.
-        mean_state: Whether it begins from the mean state of all windows, in place of each window's own.
+        mean_state: Whether it begins from the mean state of all windows, in place of each window's
+            own.
     """
     states, forecast = _decoder(model_inputs, teacher_forcing)
     if mean_state:
-        means = {name: keras.ops.mean(state, axis=0, keepdims=True) for name, state in states.items()}
+        means = {
+            name: keras.ops.mean(state, axis=0, keepdims=True) for name, state in states.items()
+        }
         states = {name: keras.ops.ones_like(state) * means[name] for name, state in states.items()}
     values: Array = to_numpy(forecast(states))
     return values
@@ -192,7 +245,9 @@ def reaching(model_inputs: ModelInputs, *, teacher_forcing: bool) -> list[float]
     """
     states, forecast = _decoder(model_inputs, teacher_forcing)
     horizon = model_inputs.horizon
-    changes = derivatives(lambda states: keras.ops.reshape(forecast(states), (-1, horizon)), states, horizon)
+    changes = derivatives(
+        lambda states: keras.ops.reshape(forecast(states), (-1, horizon)), states, horizon
+    )
     squares = np.zeros(horizon)
     for state, change in zip(to_numpy(states).values(), to_numpy(changes).values(), strict=True):
         squares = squares + np.square(change * state.std(axis=0)).sum(axis=2).mean(axis=1)

@@ -1,6 +1,7 @@
 """What a file holds: a raw table, and a long frame once its columns are known; and where in the file a row is.
 
-Rows of text and Excel files are counted as a spreadsheet shows them, the header being row 1; those of others from 1.
+Rows of text and Excel files are counted as a spreadsheet shows them, the header being row 1; those
+of others from 1.
 """
 
 from collections.abc import Iterator, Mapping
@@ -66,12 +67,20 @@ class FileContent:
             return row if counted is None else Row(counted)
 
         texts = {each: getattr(error, each) for each in ("expected", "received", "hint")}
-        named = {each: text.with_rows(name) if isinstance(text, Phrase) else text for each, text in texts.items()}
+        named = {
+            each: text.with_rows(name) if isinstance(text, Phrase) else text
+            for each, text in texts.items()
+        }
         column, series = self._column_in_file(error)
         place = place_in_file(self.path, column=column, row=number(error.row), series=series)
         missing_values = error.missing_values or self._words_of(error)
         located = error.changed(
-            place, path=str(self.path), option=None, column=column, missing_values=missing_values, **named
+            place,
+            path=str(self.path),
+            option=None,
+            column=column,
+            missing_values=missing_values,
+            **named,
         )
         located.rows = [counted for row in error.rows if (counted := number(row)) is not None]
         return located
@@ -122,8 +131,8 @@ class RawTable(FileContent):
 class ReadTable(FileContent):
     """A table as a long frame, with the names and roles of its columns.
 
-    `Forecaster` takes it in place of a frame. It then names the one series of a file that names none, and its model
-    reads later files with the same `missing_values`.
+    `Forecaster` takes it in place of a frame. It then names the one series of a file that names
+    none, and its model reads later files with the same `missing_values`.
 
     Args:
         columns: Names of the columns of the frame.
@@ -132,7 +141,8 @@ class ReadTable(FileContent):
         layout: Layout of the table in the file.
         has_value: Whether the values are a column of the file, and not the cells of several.
         rows_ahead: Number of rows after the last value of all series, which were left out.
-        series: Name of the one series of a file that names none; `None` for other files. Its frame has no ids.
+        series: Name of the one series of a file that names none; `None` for other files. Its frame
+            has no ids.
 
     Example:
         >>> frame = pd.DataFrame({"ds": [1, 2], "y": [3.0, 4.0]})
@@ -190,8 +200,8 @@ def in_files(**rows: Any) -> Iterator[None]:
     """Reword errors about rows, so that they name the files of the rows.
 
     Args:
-        rows: The tables that were read from files, by the argument that takes their rows. Other values are left as they
-            are: sources name their files themselves.
+        rows: The tables that were read from files, by the argument that takes their rows. Other
+            values are left as they are: sources name their files themselves.
 
     Raises:
         DataError: The same error, about the file.

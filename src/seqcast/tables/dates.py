@@ -32,9 +32,11 @@ _CLEARLY = 20
 # Most letters of a time, and of a value in an error.
 _LONGEST = 100
 
-# `Jan 18` may be a month of 2018 or a day. It is a month where most times are the same number of months after the one
-# before, and not whole years: days that follow each other, weeks and ends of months are not.
-_SHORT_YEARS, _MOSTLY = ("%b %y", "%b-%y"), 0.5
+# `Jan 18` may be a month of 2018 or a day. It is a month where most times are the same number of
+# months after the one before, and not whole years: days that follow each other, weeks and ends of
+# months are not.
+_SHORT_YEARS = ("%b %y", "%b-%y")
+_MOSTLY = 0.5
 # Years of two digits after this one are in the last century.
 _LAST_YEAR = 2050
 # A date in digits with the day or the month first, and what follows it.
@@ -44,12 +46,14 @@ _CJK = r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월](?: ?(\d{1,2}) ?[日일])?|^(\d{4
 # A word, perhaps an abbreviation.
 _WORD = r"[^\W\d_]{3,}\.?"
 # The day of the week before a date, and how many there are.
-_DAY_OF_WEEK, _DAYS_OF_WEEK = r"^([^\W\d_]{2,12})\.?,? +(?=\d)", 7
+_DAY_OF_WEEK = r"^([^\W\d_]{2,12})\.?,? +(?=\d)"
+_DAYS_OF_WEEK = 7
 # A span, whose start is its time; a time of the day, alone or as the start of a span.
 _SPAN = r"^(.*\d) +[-–] +\d.*$"
-# The end of a span without spaces, which looks like an offset from UTC; a zone has two offsets, and a change of the law
-# one more.
-_CLOSE_SPAN, _MOST_OFFSETS = r"(?<=\d\d:\d\d)[-–](\d\d:\d\d)$", 3
+# The end of a span without spaces, which looks like an offset from UTC; a zone has two offsets, and
+# a change of the law one more.
+_CLOSE_SPAN = r"(?<=\d\d:\d\d)[-–](\d\d:\d\d)$"
+_MOST_OFFSETS = 3
 _HALF = r"(?: ?([AaPp])\.?[Mm]\.?)?"
 # The midnight at the end of a day, as meters write it.
 _END_OF_DAY = r"([ T])24(:00(?::00)?)$"
@@ -59,12 +63,14 @@ _CLOCK = rf"^(\d{{1,3}}):(\d\d)(?::(\d\d))?{_HALF}(?: *[-–] *\d{{1,3}}(?::\d\d
 def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) -> ParsedDates:
     """Parse a column of text, all of it in one format.
 
-    ISO 8601; dates with the day or the month first, which the whole column decides; names of months; weeks (`2024-W05`,
-    their Monday), months (`2024M01`) and quarters (`2024Q1`), by their first day; spans of two times, by the first.
+    ISO 8601; dates with the day or the month first, which the whole column decides; names of
+    months; weeks (`2024-W05`, their Monday), months (`2024M01`) and quarters (`2024Q1`), by their
+    first day; spans of two times, by the first.
 
     Args:
         column: A pandas Series of text.
-        columns: The time zone, and the format; a column whose format is given stays text, for `read_frame`.
+        columns: The time zone, and the format; a column whose format is given stays text, for
+            `read_frame`.
         day_first: Whether the day comes first; `None` infers it.
 
     Returns:
@@ -86,7 +92,9 @@ def parse_dates(column: Any, columns: Columns, day_first: bool | None = None) ->
         located = error.changed(row=row)
         located.rows = np.flatnonzero(np.isin(codes, codes[places[list(error.rows)]])).tolist()
         raise located from error
-    return parsed._replace(times=pd.Series(parsed.times.array.take(codes), index=column.index, name=column.name))
+    return parsed._replace(
+        times=pd.Series(parsed.times.array.take(codes), index=column.index, name=column.name)
+    )
 
 
 def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> ParsedDates:
@@ -94,7 +102,9 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> Parsed
     written = column.str.strip()
     days = written.str.extract(_END_OF_DAY)[0].notna().astype("int64")
     if days.any():
-        parsed = _parse_once(written.str.replace(_END_OF_DAY, r"\g<1>00\2", regex=True), columns, day_first)
+        parsed = _parse_once(
+            written.str.replace(_END_OF_DAY, r"\g<1>00\2", regex=True), columns, day_first
+        )
         return parsed._replace(times=parsed.times + pd.to_timedelta(days, unit="D"))
     column = without_long(written)
     numbered = numbered_parts(column)
@@ -119,8 +129,12 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> Parsed
     styles = _styles(str(starts.iloc[0]), day_first)
     tried = [(None, times), *((style, _parsed(starts, style)) for style in styles)]
     style, parsed = min(tried, key=lambda pair: int(pair[1].isna().sum()))
-    hint = Phrase("Write times in ISO 8601, or name their format with ", Option("columns.ds_format", ...), ".")
-    _refuse_first(written, parsed.isna(), "a date or time, such as 2026-01-31 or 2026-01-31 12:00", hint)
+    hint = Phrase(
+        "Write times in ISO 8601, or name their format with ", Option("columns.ds_format", ...), "."
+    )
+    _refuse_first(
+        written, parsed.isna(), "a date or time, such as 2026-01-31 or 2026-01-31 12:00", hint
+    )
     readings = [(style, times) for style, times in tried if not times.isna().any()]
     # Between points nobody writes the month first.
     readings = [reading for reading in readings if str(reading[0]).startswith("%d.")] or readings
@@ -134,7 +148,8 @@ def _day_or_month(column: Any, styles: Sequence[str]) -> AmbiguityError:
     """Return the error for a column of dates that have several formats."""
     years_first = [style for style in styles if style.startswith("%y")]
     orders = {_day_stands_first(style) for style in styles if style not in years_first}
-    day, month = Option("dialect.day_first", True), Option("dialect.day_first", False)
+    day = Option("dialect.day_first", True)
+    month = Option("dialect.day_first", False)
     years = [Option("columns.ds_format", style) for style in years_first]
 
     hint = Phrase("Give ", day, " or ", month)
@@ -160,13 +175,18 @@ def most_even(readings: Mapping[Any, Any]) -> list[Any]:
     """
     if len(readings) == 1:
         return list(readings)
-    uneven = {style: unevenness(times.to_numpy("datetime64[s]").astype("int64")) for style, times in readings.items()}
+    uneven = {
+        style: unevenness(times.to_numpy("datetime64[s]").astype("int64"))
+        for style, times in readings.items()
+    }
     best = min(uneven, key=lambda style: uneven[style])
     rivals = [style for style in readings if uneven[style] < _CLEARLY * uneven[best]]
     return [best, *(style for style in rivals if not readings[style].equals(readings[best]))]
 
 
-def in_two_ways(column: Any, received: str, hint: Phrase, answers: Sequence[Option]) -> AmbiguityError:
+def in_two_ways(
+    column: Any, received: str, hint: Phrase, answers: Sequence[Option]
+) -> AmbiguityError:
     """Return the error for a column of dates that can be read in two ways.
 
     Args:
@@ -176,7 +196,9 @@ def in_two_ways(column: Any, received: str, hint: Phrase, answers: Sequence[Opti
         answers: The options that settle it.
     """
     expected = "dates that can be read in one way only"
-    return AmbiguityError(column=column.name, row=0, expected=expected, received=received, hint=hint, answers=answers)
+    return AmbiguityError(
+        column=column.name, row=0, expected=expected, received=received, hint=hint, answers=answers
+    )
 
 
 def unevenness(numbers: Any) -> float:
@@ -199,7 +221,9 @@ def is_clock(column: Any) -> bool:
     Args:
         column: A pandas Series.
     """
-    return is_text(column) and bool(column.dropna().astype("str").str.strip().str.fullmatch(_CLOCK).all())
+    return is_text(column) and bool(
+        column.dropna().astype("str").str.strip().str.fullmatch(_CLOCK).all()
+    )
 
 
 def seconds(column: Any) -> Any:
@@ -249,10 +273,16 @@ def is_time(column: Any) -> bool:
     if not len(known) or known.dtype.kind in "iuf" or is_clock(known):
         return False
     # Most text has fewer digits than a time; to try formats takes long.
-    if is_text(known) and (known.astype("str").str.count(r"\d") >= _FEWEST_DIGITS).mean() < READ_AS_TIMES:
+    if (
+        is_text(known)
+        and (known.astype("str").str.count(r"\d") >= _FEWEST_DIGITS).mean() < READ_AS_TIMES
+    ):
         return False
     read = as_times(known)
-    return bool(pd.api.types.is_datetime64_any_dtype(read)) and float(read.notna().mean()) >= READ_AS_TIMES
+    return (
+        bool(pd.api.types.is_datetime64_any_dtype(read))
+        and float(read.notna().mean()) >= READ_AS_TIMES
+    )
 
 
 def without_long(column: Any) -> Any:
@@ -274,7 +304,11 @@ def _day_stands_first(style: str | None) -> bool | None:
 def _with_english_months(column: Any) -> Any:
     """Return text with the names of months in English, as pandas reads them: `3. März 2024` as `3 Mar 2024`."""
     days = column.str.extract(_DAY_OF_WEEK)[0].dropna().unique().tolist()
-    if 0 < len(days) <= _DAYS_OF_WEEK and not month_numbers(days) and not any(map(PARTS_OF_YEARS.is_name, days)):
+    if (
+        0 < len(days) <= _DAYS_OF_WEEK
+        and not month_numbers(days)
+        and not any(map(PARTS_OF_YEARS.is_name, days))
+    ):
         column = column.str.replace(_DAY_OF_WEEK, "", regex=True)
     words = set(chain.from_iterable(column.str.findall(_WORD).dropna()))
     months = month_numbers(words)
@@ -300,13 +334,18 @@ def _styles(example: str, day_first: bool | None) -> list[str]:
     example = example[:_LONGEST]
     with filtering_warnings("ignore"):  # pandas warns where the day comes first
         guesses = [guess_datetime_format(example, dayfirst=order) for order in orders]
-    # Where the first row decides, the guess is the same for both orders; another row may contradict it.
+    # Where the first row decides, the guess is the same for both orders; another row may contradict
+    # it.
     numeric = _NUMERIC.match(example)
     if numeric is not None:
-        mark, year = numeric["mark"], "%Y" if len(numeric["year"]) == 4 else "%y"
+        mark = numeric["mark"]
+        year = "%Y" if len(numeric["year"]) == 4 else "%y"
         dates = {True: f"%d{mark}%m{mark}{year}", False: f"%m{mark}%d{mark}{year}"}
         dates_of_years = [f"%y{mark}%m{mark}%d"] if year == "%y" and day_first is None else []
-        guesses += [date + _clock(numeric["rest"]) for date in (*(dates[order] for order in orders), *dates_of_years)]
+        guesses += [
+            date + _clock(numeric["rest"])
+            for date in (*(dates[order] for order in orders), *dates_of_years)
+        ]
     # Nobody writes the year first and the day second.
     styles = dict.fromkeys(guess for guess in guesses if guess and not re.match(r"%Y\W?%d", guess))
     rest = re.search(r"[ T]\d{1,2}:\d{2}.*$", example)
@@ -332,7 +371,10 @@ def _parsed_as(column: Any, style: str) -> Any:
     with filtering_warnings("error", FutureWarning):
         try:
             times = pd.to_datetime(column, errors="coerce", format=style)
-        except (ValueError, FutureWarning):  # the offset from UTC changes, as with summer time; pandas 2 warns
+        except (
+            ValueError,
+            FutureWarning,
+        ):  # the offset from UTC changes, as with summer time; pandas 2 warns
             times = pd.to_datetime(column, errors="coerce", format=style, utc=True)
     if "%y" not in style:
         return times
@@ -378,7 +420,8 @@ def _check_offsets(column: Any, parsed: Any, columns: Columns) -> None:
     """Refuse times whose offset from UTC changes, as with summer time, and is not that of the time zone.
 
     Raises:
-        DataError: No time zone is given for days, or a row has no offset, or another one than its clock.
+        DataError: No time zone is given for days, or a row has no offset, or another one than its
+            clock.
     """
     if parsed.dt.tz is None or not is_text(column):
         return
@@ -388,7 +431,11 @@ def _check_offsets(column: Any, parsed: Any, columns: Columns) -> None:
     plain = column.str.removesuffix("Z").str.replace(r"[+-]\d{2}:?\d{0,2}$", "", regex=True)
     local = pd.to_datetime(plain)
     # Days are days of the clock; shorter steps are as even in UTC.
-    if columns.tz is None and offsets.notna().all() and (local - local.dt.normalize()).nunique() > 1:
+    if (
+        columns.tz is None
+        and offsets.notna().all()
+        and (local - local.dt.normalize()).nunique() > 1
+    ):
         return
 
     def differs(zone: str) -> Any:
@@ -397,12 +444,18 @@ def _check_offsets(column: Any, parsed: Any, columns: Columns) -> None:
     if columns.tz is None:
         fits = next((zone for zone in _ZONES if not differs(zone).any()), None)
         received = f"the offsets {', '.join(map(str, offsets.unique()[:3]))}"
-        zone = Phrase("Give the zone of the clock, such as ", Option("columns.tz", fits), ", which fits all rows.")
+        zone = Phrase(
+            "Give the zone of the clock, such as ",
+            Option("columns.tz", fits),
+            ", which fits all rows.",
+        )
         hint = zone if fits else "No common time zone has all of them: write all times in UTC."
         expected = "one offset from UTC, or a time zone"
         raise DataError(column=column.name, expected=expected, received=received, hint=hint)
     hint = Phrase("Correct it, or give another ", Option("columns.tz"), ".")
-    _refuse_first(column, differs(columns.tz), f"the offset from UTC of clocks in {columns.tz}", hint)
+    _refuse_first(
+        column, differs(columns.tz), f"the offset from UTC of clocks in {columns.tz}", hint
+    )
 
 
 def _refuse_first(column: Any, invalid: Any, expected: str, hint: str) -> None:
@@ -411,6 +464,8 @@ def _refuse_first(column: Any, invalid: Any, expected: str, hint: str) -> None:
     if len(rows):
         row = int(rows[0])
         received = "none" if pd.isna(column.iloc[row]) else repr(str(column.iloc[row])[:_LONGEST])
-        error = DataError(column=column.name, row=row, expected=expected, received=received, hint=hint)
+        error = DataError(
+            column=column.name, row=row, expected=expected, received=received, hint=hint
+        )
         error.rows = rows.tolist()
         raise error

@@ -29,28 +29,46 @@ _SAMPLE = 1 << 16
 _SEPARATOR = re.compile(r'"?sep=([^\w"])"?\r?\n', re.IGNORECASE)
 # Lines from which it is inferred whether the first one has names.
 _LINES = 30
-# Most rows below a header and at the end that are none of the table, and columns that are looked at.
-_MOST_BELOW, _MOST_AT_END = 12, 5
+# Most rows below a header and at the end that are none of the table, and columns that are looked
+# at.
+_MOST_BELOW = 12
+_MOST_AT_END = 5
 _MOST_COLUMNS = 50
 # Dashes stand for a missing value, and in tables of offices also for zero.
 DASHES = ("-", "--", "---", "–", "—", "－")
-# Marks that stand for a missing value in tables of offices and archives, beside words that pandas knows.
+# Marks that stand for a missing value in tables of offices and archives, beside words that pandas
+# knows.
 NOT_KNOWN = (
     *DASHES,
     *("…", ".", "..", "...", ":", "*", "?"),
-    *("#DIV/0!", "#REF!", "#VALUE!", "n.a.", "n.d.", "n/d", "n/e", "k.a.", "k.A.", "k. A.", "s/d", "brak"),
+    *(
+        "#DIV/0!",
+        "#REF!",
+        "#VALUE!",
+        "n.a.",
+        "n.d.",
+        "n/d",
+        "n/e",
+        "k.a.",
+        "k.A.",
+        "k. A.",
+        "s/d",
+        "brak",
+    ),
 )
 # Those words, in small letters.
 NO_VALUES = ("na", "nan", "null", "none", "n/a", "#n/a")
 _MISSING = frozenset(("", *NO_VALUES, *NOT_KNOWN))
-# Control characters that no text has; bytes beyond ASCII that stand alone, as in names in Latin letters.
+# Control characters that no text has; bytes beyond ASCII that stand alone, as in names in Latin
+# letters.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x80-\x84\x86-\x9f]")
 _ALONE = re.compile(b"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
-# Letters of Central Europe within words, where their bytes are signs in cp1252, or letters that end words in its
-# languages; letters that stand beside ř in Czech alone.
+# Letters of Central Europe within words, where their bytes are signs in cp1252, or letters that end
+# words in its languages; letters that stand beside ř in Czech alone.
 _IN_WORDS = re.compile(r"[^\W\d_][ąłżľ][^\W\d_]|ść|[^\W\d_][ńż]\b|[^\W\d_][ěů][^\W\d_]")
 _CZECH = frozenset("ěčůňČ")
-# Encodings in which many bytes have a meaning, the strictest first, and words of the letters that they are for.
+# Encodings in which many bytes have a meaning, the strictest first, and words of the letters that
+# they are for.
 _HAN = "\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e"
 _SCRIPTS = {
     "cp932": re.compile(f"[{_HAN}\u3040-\u30ff]+"),
@@ -75,8 +93,10 @@ class Dialect:
         sheet: Sheet of an Excel file, by name; the one that holds a table if `None`.
         quote: The quotation mark.
         skip: Lines before the header.
-        missing_values: What stands for a missing value, as written, other than an empty cell: `-9999`, `n/a`.
-        header: Whether the first of the other lines has the names of the columns; they are numbers from 1 on without.
+        missing_values: What stands for a missing value, as written, other than an empty cell:
+            `-9999`, `n/a`.
+        header: Whether the first of the other lines has the names of the columns; they are numbers
+            from 1 on without.
 
     Raises:
         SpecError: A field has an impossible value.
@@ -101,19 +121,31 @@ class Dialect:
 
     def __post_init__(self) -> None:
         if self.sep is not None and len(self.sep) != 1:
-            raise SpecError("sep", expected="one character, such as ;", received=repr(self.sep), hint="A tab is '\\t'.")
+            raise SpecError(
+                "sep",
+                expected="one character, such as ;",
+                received=repr(self.sep),
+                hint="A tab is '\\t'.",
+            )
         for name, known in (("decimal", (".", ",")), ("thousands", _MARKS)):
             if getattr(self, name) is not None:
                 check_choice(name, getattr(self, name), known)
         if self.thousands is not None and self.thousands == self.decimal:
             hint = "Give another, or leave one of the two out."
-            raise SpecError("thousands", expected="another mark than decimal", received=repr(self.decimal), hint=hint)
+            raise SpecError(
+                "thousands",
+                expected="another mark than decimal",
+                received=repr(self.decimal),
+                hint=hint,
+            )
         if self.encoding is not None:
             try:
                 codecs.lookup(self.encoding)
             except LookupError as error:
                 hint = "Names are those of Python, such as utf-8, cp1252 or utf-16."
-                raise SpecError("encoding", expected="an encoding", received=repr(self.encoding), hint=hint) from error
+                raise SpecError(
+                    "encoding", expected="an encoding", received=repr(self.encoding), hint=hint
+                ) from error
 
     def lines(self, text: str, most: int | None = None) -> list[list[str]]:
         """Return the cells of the lines of a text from its header on, as written.
@@ -144,7 +176,11 @@ class Dialect:
         Args:
             text: The text.
         """
-        return re.sub(r"^ +| +(?=\r?$)|(?<= ) +", "", text, flags=re.MULTILINE) if self.sep == " " else text
+        return (
+            re.sub(r"^ +| +(?=\r?$)|(?<= ) +", "", text, flags=re.MULTILINE)
+            if self.sep == " "
+            else text
+        )
 
     def names(self, text: str) -> list[str]:
         """Return the names of the columns of a text, as written: numbers where no line has them.
@@ -153,7 +189,9 @@ class Dialect:
             text: The text.
         """
         if self.header is False:
-            return [str(place) for place in range(1, max(map(len, self.lines(text)), default=0) + 1)]
+            return [
+                str(place) for place in range(1, max(map(len, self.lines(text)), default=0) + 1)
+            ]
         return next(iter(self.lines(text, 1)), [])
 
     def describe(self) -> str:
@@ -161,12 +199,16 @@ class Dialect:
         words = {
             f"the header after {counted(self.skip, 'line')}": self.skip > 0,
             "no header": self.header is False,
-            f"{_NAMES.get(self.sep or '', repr(self.sep))} between columns": self.sep not in (None, ","),
+            f"{_NAMES.get(self.sep or '', repr(self.sep))} between columns": self.sep
+            not in (None, ","),
             "decimal comma": self.decimal == ",",
             f"{self.thousands!r} between thousands": self.thousands is not None,
             f"encoding {self.encoding}": self.encoding not in (None, "utf-8"),
-            f"dates with the {'day' if self.day_first else 'month'} first": self.day_first is not None,
-            f"{', '.join(map(repr, self.missing_values))} for missing values": bool(self.missing_values),
+            f"dates with the {'day' if self.day_first else 'month'} first": self.day_first
+            is not None,
+            f"{', '.join(map(repr, self.missing_values))} for missing values": bool(
+                self.missing_values
+            ),
         }
         return ", ".join(text for text, differs in words.items() if differs)
 
@@ -174,8 +216,8 @@ class Dialect:
 def decode(data: bytes | bytearray, path: Path, encoding: str | None = None) -> tuple[str, str]:
     """Return text and the name of its encoding: the given one, UTF-8, UTF-16, or one of Windows.
 
-    That is cp1252, cp1250 where its letters are in words, or that of Japanese, Korean, Russian or Chinese where most
-    letters beyond ASCII are of that script.
+    That is cp1252, cp1250 where its letters are in words, or that of Japanese, Korean, Russian or
+    Chinese where most letters beyond ASCII are of that script.
 
     Args:
         data: The bytes.
@@ -204,7 +246,11 @@ def decode(data: bytes | bytearray, path: Path, encoding: str | None = None) -> 
     others = sum(byte > 127 for byte in data[:_SAMPLE])
     is_latin = 2 * len(_ALONE.findall(data[:_SAMPLE])) > others
     latin = ("cp1250", "cp1252")
-    for name in ("utf-8-sig", *((*latin, *_SCRIPTS) if is_latin else (*_SCRIPTS, *latin)), "latin-1"):
+    for name in (
+        "utf-8-sig",
+        *((*latin, *_SCRIPTS) if is_latin else (*_SCRIPTS, *latin)),
+        "latin-1",
+    ):
         try:
             text = data.decode(name)
         except UnicodeDecodeError:
@@ -225,7 +271,9 @@ def _has_letters(text: str, encoding: str) -> bool:
     if encoding not in _SCRIPTS:
         return True
     words = [len(word) for word in _SCRIPTS[encoding].findall(text)]
-    return max(words, default=0) > 1 and sum(words) > _SHARE_OF_SCRIPT * sum(not letter.isascii() for letter in text)
+    return max(words, default=0) > 1 and sum(words) > _SHARE_OF_SCRIPT * sum(
+        not letter.isascii() for letter in text
+    )
 
 
 def find_dialect(text: str, dialect: Dialect) -> Dialect:
@@ -246,7 +294,9 @@ def find_dialect(text: str, dialect: Dialect) -> Dialect:
         dialect = replace(dialect, sep=directive[1], skip=max(1, dialect.skip))
     start = text if len(text) <= _SAMPLE else text[: text.rfind("\n", 0, _SAMPLE) + 1 or _SAMPLE]
     separators = dialect.sep or ",;\t|"
-    best = max((_divided(start, replace(dialect, sep=sep)) for sep in separators), key=lambda pair: pair[0])
+    best = max(
+        (_divided(start, replace(dialect, sep=sep)) for sep in separators), key=lambda pair: pair[0]
+    )
     if dialect.sep is None and not all(best[0][:2]):
         aligned = _divided(start, replace(dialect, sep=" "))
         # A number with spaces between its thousands divides into two.
@@ -266,9 +316,11 @@ def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, bool, int, int], 
     facts = sum(1 for _ in takewhile(_is_fact, (cells for _, cells in lines)))
     facts = 0 if facts == len(lines) else facts
 
-    ends, widths = [dialect.skip], [0]
+    ends = [dialect.skip]
+    widths = [0]
     for place, (end, cells) in enumerate(lines):
-        # A title that a spreadsheet has written has empty cells beside it; a total may have its word behind the others.
+        # A title that a spreadsheet has written has empty cells beside it; a total may have its
+        # word behind the others.
         is_title = place < facts or (len(cells) > 2 and not any(cells[1:]))
         ends.append(end)
         widths.append(0 if is_title else len(cells) - is_longer(widths[-1], cells))
@@ -278,17 +330,26 @@ def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, bool, int, int], 
 
     last = ((cells, each) for (_, cells), each in zip(lines[::-1], widths[::-1], strict=False))
     # A note below the table stands in one cell.
-    found = takewhile(lambda line: line[1] != width and sum(map(bool, line[0])) < 2, islice(last, _MOST_AT_END))
+    found = takewhile(
+        lambda line: line[1] != width and sum(map(bool, line[0])) < 2, islice(last, _MOST_AT_END)
+    )
     notes = sum(1 for _ in found)
     # A title stands before lines of one width; lines of several widths are series.
     even = {*widths[first : len(widths) - (notes if notes < count else 0)]} <= {0, width}
-    return (width > 1, even, count, width), replace(dialect, skip=ends[first - 1] if even else dialect.skip)
+    return (width > 1, even, count, width), replace(
+        dialect, skip=ends[first - 1] if even else dialect.skip
+    )
 
 
 def _is_fact(cells: Sequence[str]) -> bool:
     """Return whether a line above a table states a fact, such as `Station:;Berlin`."""
     filled = [cell.strip() for cell in cells if cell.strip()]
-    return len(filled) > 1 and len(filled[0]) > 1 and filled[0].endswith(":") and not filled[-1].endswith(":")
+    return (
+        len(filled) > 1
+        and len(filled[0]) > 1
+        and filled[0].endswith(":")
+        and not filled[-1].endswith(":")
+    )
 
 
 def is_longer(width: int, cells: Sequence[str]) -> bool:
@@ -311,24 +372,39 @@ def has_header(lines: Sequence[Sequence[str]]) -> bool:
         >>> has_header([["day", "sold"], ["2024-01-01", "3"]]), has_header([["1.5", "2"], ["2.5", "2"]])
         (True, False)
     """
-    first, others = lines[0], lines[1:]
+    first = lines[0]
+    others = lines[1:]
     below = [[line[place] for line in others if place < len(line)] for place in range(len(first))]
     kinds = [Counter(filter(None, map(_kind, cells))).most_common(1) for cells in below]
-    pairs = [(_kind(cell), kind[0][0] if kind else "") for cell, kind in zip(first, kinds, strict=True)]
+    pairs = [
+        (_kind(cell), kind[0][0] if kind else "") for cell, kind in zip(first, kinds, strict=True)
+    ]
     # A name is no number, and does not occur among values that repeat.
     named = (above == "text" != under and under for above, under in pairs)
-    alone = (cell not in cells and 2 * len(set(cells)) <= len(cells) for cell, cells in zip(first, below, strict=True))
-    if not others or any(named) or any(new and above == "text" for new, (above, _) in zip(alone, pairs, strict=True)):
+    alone = (
+        cell not in cells and 2 * len(set(cells)) <= len(cells)
+        for cell, cells in zip(first, below, strict=True)
+    )
+    if (
+        not others
+        or any(named)
+        or any(new and above == "text" for new, (above, _) in zip(alone, pairs, strict=True))
+    ):
         return bool(others) or "text" in dict(pairs)
-    same = [cell for cell, (above, under) in zip(first, pairs, strict=True) if "text" != above == under != ""]
+    same = [
+        cell
+        for cell, (above, under) in zip(first, pairs, strict=True)
+        if "text" != above == under != ""
+    ]
     return not same or _count(same)
 
 
 def odd_rows(frame: Any) -> tuple[int, int]:
     """Return the numbers of rows below the header and at the end that are none of the table: units, notes, totals.
 
-    Those below the header have text, or nothing, in each column of dates or numbers, or words in each column of dates;
-    those at the end have no date, and nothing in another column, or are a note in one cell.
+    Those below the header have text, or nothing, in each column of dates or numbers, or words in
+    each column of dates; those at the end have no date, and nothing in another column, or are a
+    note in one cell.
 
     Args:
         frame: A pandas frame of text, as a file has it.
@@ -347,15 +423,23 @@ def odd_rows(frame: Any) -> tuple[int, int]:
     typed = [place for place, kind in enumerate(kinds) if kind in ("date", "number")]
     dates = [place for place in typed if kinds[place] == "date"]
     dated = frame.head(_LINES).iloc[:, dates]
-    words = [[_is_word(cell) for cell in row] for row in dated.astype("str").where(dated.notna(), "").to_numpy()]
+    words = [
+        [_is_word(cell) for cell in row]
+        for row in dated.astype("str").where(dated.notna(), "").to_numpy()
+    ]
     fits = [
         any(row[place] == kinds[place] for place in typed) and not (in_words and all(in_words))
         for row, in_words in zip(first, words, strict=True)
     ]
     last = _kinds(frame.iloc[::-1].head(_LINES)) if len(frame) > 2 * _MOST_AT_END else []
     others = [place for place, kind in enumerate(kinds) if kind and place not in dates]
-    steps = [_is_row(row) and (not dates or any(row[dates] == "date") or all(row[others])) for row in last]
-    return _until_first(fits, _MOST_BELOW) if len(typed) > 1 else 0, _until_first(steps, _MOST_AT_END)
+    steps = [
+        _is_row(row) and (not dates or any(row[dates] == "date") or all(row[others]))
+        for row in last
+    ]
+    return _until_first(fits, _MOST_BELOW) if len(typed) > 1 else 0, _until_first(
+        steps, _MOST_AT_END
+    )
 
 
 def _is_row(kinds: Any) -> bool:
@@ -387,7 +471,11 @@ def _count(cells: Sequence[str]) -> bool:
     steps = {after - before for before, after in pairwise(numbers)}
     years = all(YEARS[0] <= number <= YEARS[1] for number in numbers)
     is_even = years or len(steps) == 1
-    return len(numbers) == len(cells) > 2 and is_even and (min(steps) > 0 or (years and max(steps) < 0))
+    return (
+        len(numbers) == len(cells) > 2
+        and is_even
+        and (min(steps) > 0 or (years and max(steps) < 0))
+    )
 
 
 def dashes_in(text: str, sep: str) -> list[str]:
@@ -402,7 +490,10 @@ def dashes_in(text: str, sep: str) -> list[str]:
         ['-']
     """
     ends = (sep, "\n", "\r")
-    cells = {dash: [f"{sep}{written}{end}" for written in (dash, f'"{dash}"') for end in ends] for dash in DASHES}
+    cells = {
+        dash: [f"{sep}{written}{end}" for written in (dash, f'"{dash}"') for end in ends]
+        for dash in DASHES
+    }
     return [dash for dash, written in cells.items() if any(cell in text for cell in written)]
 
 

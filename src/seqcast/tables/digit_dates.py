@@ -10,7 +10,8 @@ from seqcast.tables.dates import in_two_ways, most_even
 from seqcast.tables.periods import QUARTERS, first_days, named_part
 from seqcast.tables.vocabulary import DATES
 
-# Smallest and largest whole numbers of dates without marks, by their digits; a zero before the first is not written.
+# Smallest and largest whole numbers of dates without marks, by their digits; a zero before the
+# first is not written.
 _DIGITS = {
     6: (10_100, 999_999),
     7: (1_900_001, 2_100_366),
@@ -37,8 +38,10 @@ _DIGIT_STYLES = {
 # Formats that frames recognise by themselves; years of such dates.
 _OF_FRAMES = ("%Y%m%d", "%Y%m")
 _YEARS_OF_DIGITS = (1900, 2100)
-# Years with a month or week, as 202401, or with a day, as 2024366; fraction of numbers that have to be dates.
-_YEARS_AND_PARTS, _YEARS_AND_DAYS = (190_001, 210_053), (1_900_001, 2_100_366)
+# Years with a month or week, as 202401, or with a day, as 2024366; fraction of numbers that have to
+# be dates.
+_YEARS_AND_PARTS = (190_001, 210_053)
+_YEARS_AND_DAYS = (1_900_001, 2_100_366)
 _MOSTLY_DIGITS = 0.5
 # Numbers of days since 1900 in the years 1954 to 2119.
 _SERIALS = (20_000, 80_000)
@@ -49,7 +52,8 @@ _PERIODS = 16
 def digits_as_times(column: Any) -> tuple[Any, str]:
     """Return whole numbers that are dates without marks as times, and the format; `""` where they are none.
 
-    Days and months that begin with four digits of the year stay numbers, because frames may have them too.
+    Days and months that begin with four digits of the year stay numbers, because frames may have
+    them too.
 
     Args:
         column: A pandas Series of whole numbers.
@@ -71,7 +75,9 @@ def digits_as_times(column: Any) -> tuple[Any, str]:
     widths = [width for width, (low, high) in _DIGITS.items() if low <= least and most <= high]
     begins_with_year = _YEARS_AND_PARTS[0] <= least and most <= _YEARS_AND_PARTS[1]
     has_days = _YEARS_AND_DAYS[0] <= least and most <= _YEARS_AND_DAYS[1]
-    if not widths or (not (begins_with_year or has_days) and (known.sort_values().diff().dropna() == 1).all()):
+    if not widths or (
+        not (begins_with_year or has_days) and (known.sort_values().diff().dropna() == 1).all()
+    ):
         return column, ""
 
     numbers = known.astype("int64").to_numpy()
@@ -100,8 +106,11 @@ def digits_as_times(column: Any) -> tuple[Any, str]:
         style = max(read, key=lambda each: read[each].notna().mean())
         place = int(read[style].isna().to_numpy().argmax())
         row = int((column == known.iloc[place]).to_numpy().argmax())
-        received, hint = str(known.iloc[place]), "Correct it."
-        raise DataError(column=column.name, row=row, expected=f"a date as {style}", received=received, hint=hint)
+        received = str(known.iloc[place])
+        hint = "Correct it."
+        raise DataError(
+            column=column.name, row=row, expected=f"a date as {style}", received=received, hint=hint
+        )
 
     style, *others = most_even(whole)
     if others:

@@ -39,7 +39,13 @@ from seqcast.tables.number_marks import (
     parse_numbers,
     without_missing,
 )
-from seqcast.tables.reader_process import PACKED, STANDARD_INPUT, check_cells, read_binary, read_bytes
+from seqcast.tables.reader_process import (
+    PACKED,
+    STANDARD_INPUT,
+    check_cells,
+    read_binary,
+    read_bytes,
+)
 from seqcast.tables.tidying import merged_columns, names_below, total_rows, words_on
 
 
@@ -83,7 +89,11 @@ def as_written_whole(column: Any) -> Any:
         [[1, 2], [1, 2], ['01', '2']]
     """
     whole = as_whole(column)
-    return whole if column.dtype.kind == "f" or whole.astype("str").equals(column.astype("str")) else column
+    return (
+        whole
+        if column.dtype.kind == "f" or whole.astype("str").equals(column.astype("str"))
+        else column
+    )
 
 
 def as_whole(column: Any) -> Any:
@@ -117,7 +127,9 @@ class TableFile:
     @cached_property
     def text(self) -> tuple[str, Dialect]:
         """Its text, unpacked and decoded, and the dialect with its encoding."""
-        text, encoding = decode(read_bytes(self.path, self.limits), self.path, self.dialect.encoding)
+        text, encoding = decode(
+            read_bytes(self.path, self.limits), self.path, self.dialect.encoding
+        )
         return text, replace(self.dialect, encoding=encoding)
 
     def with_ids(self, raw: RawTable, name: str) -> Any:
@@ -134,7 +146,9 @@ class TableFile:
         for part in joined_parts(frame.columns, name):
             place = frame.columns.get_loc(part)
             # Not as other text: NA is a name, no missing value.
-            ids = _parse(self.text[0], raw.dialect, usecols=[place], converters={place: str}).iloc[:, 0]
+            ids = _parse(self.text[0], raw.dialect, usecols=[place], converters={place: str}).iloc[
+                :, 0
+            ]
             ids = ids.where(ids != "").reindex(frame.index)
             frame = frame.assign(**{part: ids.ffill() if part in raw.merged else ids})
         return frame
@@ -150,7 +164,8 @@ def read_file(file: TableFile) -> RawTable:
         AmbiguityError: It can be read in two ways.
         DataError: It is empty, not a table, or is too large.
     """
-    path, kind = file.path, _checked_kind(file.path)
+    path = file.path
+    kind = _checked_kind(file.path)
     raw = _read(file, kind)
     if raw.frame.columns.empty:
         raise file_error(path, "a table", "no columns")
@@ -161,7 +176,9 @@ def read_file(file: TableFile) -> RawTable:
         raw = replace(raw, frame=raw.frame[is_kept].copy())
     if raw.frame.empty:
         if file.left_out:
-            raise NoRowLeftError(path=str(path), expected="at least one row without a fault", received="none")
+            raise NoRowLeftError(
+                path=str(path), expected="at least one row without a fault", received="none"
+            )
         raise file_error(path, "at least one row below the header", "none")
 
     raw = _tidied(raw)
@@ -170,7 +187,11 @@ def read_file(file: TableFile) -> RawTable:
         dialect = raw.dialect
         if dialect.sep == dialect.decimal == "," and file.dialect.decimal is None:
             # Columns without quotes have been read with a decimal point.
-            return read_file(replace(file, dialect=replace(file.dialect, decimal=",", thousands=dialect.thousands)))
+            return read_file(
+                replace(
+                    file, dialect=replace(file.dialect, decimal=",", thousands=dialect.thousands)
+                )
+            )
     else:
         raw = _without_marks(raw, file.keys)
         raw = _with_typed_numbers(raw, file.keys) if kind in (_EXCEL, _JSON) else raw
@@ -184,12 +205,19 @@ def _without_marks(raw: RawTable, keys: Collection[str]) -> RawTable:
         raw: The table.
         keys: Columns that hold no values.
     """
-    texts = {name: column for name, column in raw.frame.items() if name not in keys and holds_text(column)}
+    texts = {
+        name: column
+        for name, column in raw.frame.items()
+        if name not in keys and holds_text(column)
+    }
     dashes = {dash for column in texts.values() for dash in DASHES if (column == dash).any()}
     marked = {name: column.replace(dict.fromkeys(NOT_KNOWN)) for name, column in texts.items()}
     # In other columns these may be names: NA is Namibia.
     numbers = {name: column for name, column in marked.items() if holds_numbers(column)}
-    marked |= {name: column.mask(column.str.strip().str.lower().isin(NO_VALUES)) for name, column in numbers.items()}
+    marked |= {
+        name: column.mask(column.str.strip().str.lower().isin(NO_VALUES))
+        for name, column in numbers.items()
+    }
     frame = raw.frame.assign(**marked).infer_objects()
     return replace(raw, frame=frame, sentences=(*raw.sentences, *_words_on_dashes(dashes)))
 
@@ -197,14 +225,21 @@ def _without_marks(raw: RawTable, keys: Collection[str]) -> RawTable:
 def _with_typed_numbers(raw: RawTable, keys: Collection[str]) -> RawTable:
     """Return a table of typed cells whose columns of text hold numbers as numbers, such as `49,68,429` or `12 (p)`.
 
-    Text of digits alone stays: who writes `001` as text means a name. Other text stays where it names series.
+    Text of digits alone stays: who writes `001` as text means a name. Other text stays where it
+    names series.
 
     Args:
         raw: The table.
         keys: Columns that hold no values.
     """
-    texts = {name: column for name, column in raw.frame.items() if name not in keys and holds_text(column)}
-    written = {name: column for name, column in texts.items() if not column.dropna().str.isdecimal().all()}
+    texts = {
+        name: column
+        for name, column in raw.frame.items()
+        if name not in keys and holds_text(column)
+    }
+    written = {
+        name: column for name, column in texts.items() if not column.dropna().str.isdecimal().all()
+    }
     return _with_numbers(replace(raw, written=written), keys, written)
 
 
@@ -215,7 +250,8 @@ def _without_missing(raw: RawTable, keys: Collection[str]) -> RawTable:
         raw: The table.
         keys: Columns that hold no values.
     """
-    frame, dialect = raw.frame, raw.dialect
+    frame = raw.frame
+    dialect = raw.dialect
     if not dialect.missing_values:
         dialect = replace(dialect, missing_values=find_placeholders(frame, keys))
     if dialect.missing_values:
@@ -243,7 +279,9 @@ def _read(file: TableFile, kind: FileKind) -> RawTable:
             with suppress(csv.Error):  # a cell without an end
                 _check_widths(file.path, *file.text)
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise file_error(file.path, f"a table in {kind.name}", f"something else ({reason})") from error
+        raise file_error(
+            file.path, f"a table in {kind.name}", f"something else ({reason})"
+        ) from error
 
 
 def _check_widths(path: Path, text: str, dialect: Dialect) -> None:
@@ -286,7 +324,9 @@ def _tidied(raw: RawTable) -> RawTable:
     if len(totals):
         frame = frame.drop(totals.index)
         frame = frame.assign(**{name: as_written_whole(frame[name]) for name in frame.columns})
-        said.append(words_on(totals, "at the end" if totals.index[0] > frame.index[-1] else "of totals"))
+        said.append(
+            words_on(totals, "at the end" if totals.index[0] > frame.index[-1] else "of totals")
+        )
 
     merged = tuple(merged_columns(frame))
     frame = frame.assign(**{name: frame[name].ffill() for name in merged}) if merged else frame
@@ -299,7 +339,12 @@ def _with_numbers(raw: RawTable, keys: Collection[str], names: Iterable[str]) ->
     keys = {*keys, "unique_id", "ds", "cutoff"}
     names = [name for name in names if name not in keys]
     parsed = parse_numbers(raw.frame, names, raw.dialect, raw.path)
-    return replace(raw, frame=parsed.frame, dialect=parsed.dialect, sentences=(*raw.sentences, *parsed.sentences))
+    return replace(
+        raw,
+        frame=parsed.frame,
+        dialect=parsed.dialect,
+        sentences=(*raw.sentences, *parsed.sentences),
+    )
 
 
 # ---------------------------------------------------------------- JSON lines
@@ -307,14 +352,17 @@ def _with_numbers(raw: RawTable, keys: Collection[str], names: Iterable[str]) ->
 
 def _read_json(file: TableFile) -> RawTable:
     text, _ = file.text
-    names, rows = set[str](), 0
+    names = set[str]()
+    rows = 0
     for number, line in enumerate(io.StringIO(text), 1):
         if line.strip():
             rows += 1
             names.update(_json_object(file.path, number, line))
             check_cells(file.path, file.limits, len(text), rows, len(names))
     frame = pd.read_json(io.StringIO(text), lines=True, dtype=False, convert_dates=False)
-    frame = frame.assign(**{str(name): _as_text(column) for name, column in frame.items() if column.dtype == object})
+    frame = frame.assign(
+        **{str(name): _as_text(column) for name, column in frame.items() if column.dtype == object}
+    )
     return RawTable(path=file.path, frame=frame, dialect=file.dialect)
 
 
@@ -330,12 +378,17 @@ def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         row = json.loads(line, object_pairs_hook=_unique_names)
         received = type(row).__name__
-        if isinstance(row, dict) and (nested := [name for name, cell in row.items() if isinstance(cell, (dict, list))]):
-            row, received = None, f"an object or a list as {nested[0]!r}"
+        if isinstance(row, dict) and (
+            nested := [name for name, cell in row.items() if isinstance(cell, (dict, list))]
+        ):
+            row = None
+            received = f"an object or a list as {nested[0]!r}"
     except (ValueError, RecursionError) as error:
-        row, received = None, str(error)
+        row = None
+        received = str(error)
     if not isinstance(row, dict):
-        where, expected = f"{path}, line {number}", 'a JSON object, such as {"ds": "2026-01-31", "y": 3}'
+        where = f"{path}, line {number}"
+        expected = 'a JSON object, such as {"ds": "2026-01-31", "y": 3}'
         hint = "Write one object a line."
         raise DataError(where, path=str(path), expected=expected, received=received, hint=hint)
     return row
@@ -354,14 +407,17 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read_text(file: TableFile) -> RawTable:
-    path, (text, dialect) = file.path, file.text
+    path = file.path
+    (text, dialect) = file.text
     if not text.strip():
         raise file_error(path, "a table", "no text")
-    given, dialect = dialect, find_dialect(text, dialect)
+    given = dialect
+    dialect = find_dialect(text, dialect)
     _check_title(path, text, given, dialect)
     rows = max(text.count("\n"), text.count("\r")) + 1
     check_cells(path, file.limits, len(text), rows, len(dialect.names(text)))
-    # A point may group thousands except in files with commas: other numbers are read once this is known.
+    # A point may group thousands except in files with commas: other numbers are read once this is
+    # known.
     typed = dialect.sep == "," and dialect.decimal is None and dialect.thousands is None
     words = [*NOT_KNOWN, *dialect.missing_values]
     missing = {name: words for name in dialect.names(text) if name.strip() not in file.keys}
@@ -370,7 +426,9 @@ def _read_text(file: TableFile) -> RawTable:
         frame = _parse(text, dialect, dtype="str", na_values=missing)
     dashes = dashes_in(text, dialect.sep or ",") if frame.isna().any(axis=None) else []
     sentences = _words_on_dashes(dashes)
-    return RawTable(path=path, frame=frame.rename(columns=str.strip), dialect=dialect, sentences=sentences)
+    return RawTable(
+        path=path, frame=frame.rename(columns=str.strip), dialect=dialect, sentences=sentences
+    )
 
 
 def _words_on_dashes(dashes: Collection[str]) -> tuple[str, ...]:
@@ -400,7 +458,8 @@ def _check_title(path: Path, text: str, given: Dialect, found: Dialect) -> None:
     expected = f"as many names as values: {len(names)} names in the header"
     separator = "commas" if found.sep in (None, ",") else repr(found.sep)
     hint = (
-        f"Write numbers with a point or between quotation marks if they have decimal {separator}, or name all columns."
+        "Write numbers with a point or between quotation marks "
+        f"if they have decimal {separator}, or name all columns."
     )
     raise file_error(path, expected, f"{width} values in the rows", hint)
 
@@ -422,7 +481,11 @@ def _parse(text: str, dialect: Dialect, **options: Any) -> Any:
             quotechar=dialect.quote,
             skiprows=dialect.skip + is_total,
             header=None if dialect.header is False or is_total else 0,
-            names=[*first[0], ""] if is_total else dialect.names(text) if dialect.header is False else None,
+            names=[*first[0], ""]
+            if is_total
+            else dialect.names(text)
+            if dialect.header is False
+            else None,
             **options,
         )
 
@@ -451,7 +514,9 @@ def _read_binary(kind: str, file: TableFile) -> RawTable:
     read = read_binary(kind, file.path, file.limits, file.dialect.sheet)
     said = (read.sheets,) if read.sheets else ()
     dialect = replace(file.dialect, skip=read.above)
-    return RawTable(path=file.path, frame=read.frame, dialect=dialect, sheet=read.sheet, sentences=said)
+    return RawTable(
+        path=file.path, frame=read.frame, dialect=dialect, sheet=read.sheet, sentences=said
+    )
 
 
 _CSV = FileKind("CSV", 2, _read_text, is_text=True)

@@ -1,6 +1,7 @@
 """Guesses of the layout of a table and of the roles of its columns: time, series, value and covariates.
 
-A guess says in a line what it reads, and which readings are about as likely; the user decides between these.
+A guess says in a line what it reads, and which readings are about as likely; the user decides
+between these.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -16,7 +17,14 @@ from seqcast.specs import Columns, check_choice
 from seqcast.tables import layouts
 from seqcast.tables.dates import as_times
 from seqcast.tables.profiles import FEWEST_STEPS, TableProfile, are_alike
-from seqcast.tables.readings import CLEARLY, best_of, series_readings, time_readings, value_readings, wide_reading
+from seqcast.tables.readings import (
+    CLEARLY,
+    best_of,
+    series_readings,
+    time_readings,
+    value_readings,
+    wide_reading,
+)
 from seqcast.tables.tidying import is_total, sum_columns
 from seqcast.tables.vocabulary import TIMES, UNITS, WITHIN_DAYS
 
@@ -28,8 +36,10 @@ _MOST_KEYS = 6
 _MANY_STEPS = 20.0
 # Evidence of times that are whole numbers.
 _IN_NUMBERS = frozenset(("numbers named as times", "counted steps"))
-# Most columns that a question names, and most that the line on a file names of those that are not used.
-_MOST_NAMED, _MOST_UNUSED = 20, 5
+# Most columns that a question names, and most that the line on a file names of those that are not
+# used.
+_MOST_NAMED = 20
+_MOST_UNUSED = 5
 
 
 @dataclass(frozen=True)
@@ -38,16 +48,21 @@ class ColumnGuess:
 
     Args:
         time: The column of the times, or several with commas; `None` if no column could be.
-        unique_id: The column that names the series, or several with commas; `None` for a single series or a wide table.
-        value: The column of the values; `None` in other layouts than `long`, or if no column could be.
+        unique_id: The column that names the series, or several with commas; `None` for a single
+            series or a wide table.
+        value: The column of the values; `None` in other layouts than `long`, or if no column could
+            be.
         layout: One of `seqcast.tables.layouts.LAYOUTS`.
         static: Columns that are constant within each series.
         future: Columns that are known beyond the last value.
         past: The others.
         timed: Whether the header has the times, of a series in each row.
-        left_out: Columns of numbers that are no series of a table with several in its columns or header, such as sums.
-        rivals: The columns of values, or the layouts, that are about as likely as the guessed one; none if it is sure.
-        unread: Columns of a table without times, some of which may be times; none where the rows are named.
+        left_out: Columns of numbers that are no series of a table with several in its columns or
+            header, such as sums.
+        rivals: The columns of values, or the layouts, that are about as likely as the guessed one;
+            none if it is sure.
+        unread: Columns of a table without times, some of which may be times; none where the rows
+            are named.
         fault: Why the layout is none that is read; `None` if it is one.
     """
 
@@ -100,10 +115,22 @@ class ColumnGuess:
             >>> ColumnGuess("Date", None, "Sales", past=("Price", "Rain"), left_out=("Row",)).sentence()
             "without the column 'Row'; time: Date, value: Sales; not used: Price, Rain"
         """
-        named = self.value if self.value is None or isinstance(self.value, str) else ", ".join(self.value)
-        made = "the header" if self.timed else "steps 1, 2, 3 …" if start is None else f"from {start} on"
+        named = (
+            self.value
+            if self.value is None or isinstance(self.value, str)
+            else ", ".join(self.value)
+        )
+        made = (
+            "the header"
+            if self.timed
+            else "steps 1, 2, 3 …"
+            if start is None
+            else f"from {start} on"
+        )
         words = [f"time: {self.time or made}"]
-        words += [layouts.LAYOUTS[self.layout].words] if self.layout != "long" else [f"value: {named}"]
+        words += (
+            [layouts.LAYOUTS[self.layout].words] if self.layout != "long" else [f"value: {named}"]
+        )
         words += [f"series: {self.unique_id}"] if self.unique_id is not None else []
         sentences = [", ".join(words)]
         if self.left_out:
@@ -134,21 +161,37 @@ def _parts_across(down: str, across: Sequence[str]) -> DataError:
     """Return the error for a grid of times that is not read: quarters of a year, or years of a month, in each row."""
     expected = "a row for each time, or in each row the months of a year or the hours of a day"
     received = f"{down!r} in the rows, and {_listed(across[:3])} … in the columns"
-    hint = Phrase("Write a row for each time; or, if each column is a series, give ", Option("layout", "wide"), ".")
+    hint = Phrase(
+        "Write a row for each time; or, if each column is a series, give ",
+        Option("layout", "wide"),
+        ".",
+    )
     return DataError("columns", expected=expected, received=received, hint=hint)
 
 
 def _times_among_names(times: Sequence[str], others: Sequence[str]) -> DataError:
     """Return the error for a header in which some names are times, and others are not."""
-    received = f"{_listed(times[:2])} … and {_listed(others)}" if others else f"{_listed(times)}, in no order"
-    hint = Phrase("Leave the others out; or, if each column is a series, give ", Option("layout", "wide"), ".")
-    return DataError("columns", expected="times in the names of all columns of numbers", received=received, hint=hint)
+    received = (
+        f"{_listed(times[:2])} … and {_listed(others)}"
+        if others
+        else f"{_listed(times)}, in no order"
+    )
+    hint = Phrase(
+        "Leave the others out; or, if each column is a series, give ", Option("layout", "wide"), "."
+    )
+    return DataError(
+        "columns",
+        expected="times in the names of all columns of numbers",
+        received=received,
+        hint=hint,
+    )
 
 
 def _ask_for_times(texts: Sequence[str]) -> DataError:
     """Return the question which column has the times, where columns of words cannot be read as such."""
     received = f"none, and {_listed(texts)} cannot be read as times"
-    first, step = Option("start", "2024-01-01"), Option("freq", "D")
+    first = Option("start", "2024-01-01")
+    step = Option("freq", "D")
     hint = Phrase(
         "Give the time of the first row and the step, such as ",
         first,
@@ -167,8 +210,11 @@ def _ask_for_layout() -> AmbiguityError:
     """Return the question whether each column of a table without times or names is a series, or each row."""
     answers = (Option("layout", "wide"), Option("layout", "rows"))
     hint = Phrase("Choose ", answers[0], " or ", answers[1], ".")
-    expected, received = "a series in each column, or in each row", "a table of numbers that may be either"
-    return AmbiguityError("columns", expected=expected, received=received, hint=hint, answers=answers)
+    expected = "a series in each column, or in each row"
+    received = "a table of numbers that may be either"
+    return AmbiguityError(
+        "columns", expected=expected, received=received, hint=hint, answers=answers
+    )
 
 
 def _ask_for_values(names: Sequence[str], *, may_be_wide: bool) -> AmbiguityError:
@@ -182,8 +228,11 @@ def _ask_for_values(names: Sequence[str], *, may_be_wide: bool) -> AmbiguityErro
     if may_be_wide:
         answers.append(Option("layout", "wide"))
         ways += ["; or read each as a series: ", answers[-1]]
-    hint, received = Phrase(*ways, "."), _listed(names)
-    return AmbiguityError("columns", expected="one column of values", received=received, hint=hint, answers=answers)
+    hint = Phrase(*ways, ".")
+    received = _listed(names)
+    return AmbiguityError(
+        "columns", expected="one column of values", received=received, hint=hint, answers=answers
+    )
 
 
 def _some(names: Sequence[str]) -> str:
@@ -215,7 +264,8 @@ def guess_columns(
         layout: The layout, if the user gave it.
         covariates: Columns that the user called covariates.
         day_first: Whether the day stands first in times of the header; `None` infers it.
-        ds_format: The format of times, if the user gave it: a column that is written so has the times.
+        ds_format: The format of times, if the user gave it: a column that is written so has the
+            times.
 
     Returns:
         The guess.
@@ -239,9 +289,15 @@ def guess_columns(
     left_out = {*covariates, *keys}
     others = table[[name for name in table.columns if name not in left_out]]
     # The usual names need no guess.
-    usual = {role: name for role, name in Columns().named() if name in table.columns and layout in (None, "long")}
+    usual = {
+        role: name
+        for role, name in Columns().named()
+        if name in table.columns and layout in (None, "long")
+    }
     known = usual | dict(given or {})
-    guess = _Guesser(TableProfile(others), known, layout, day_first=day_first, ds_format=ds_format).guess()
+    guess = _Guesser(
+        TableProfile(others), known, layout, day_first=day_first, ds_format=ds_format
+    ).guess()
     return replace(guess, left_out=(*guess.left_out, *keys)) if guess.layout == "wide" else guess
 
 
@@ -273,7 +329,9 @@ class _Guesser:
         if self.layout == "wide":
             series = _others(self.profile.numbers, keys)
             sums = sum_columns(self.profile.head, series)
-            return ColumnGuess(time, layout="wide", left_out=self._left_out([*keys, *_others(series, sums)]))
+            return ColumnGuess(
+                time, layout="wide", left_out=self._left_out([*keys, *_others(series, sums)])
+            )
         return self._as_long(time, keys)
 
     def _time(self) -> str | None:
@@ -285,11 +343,17 @@ class _Guesser:
         taken = {part for role in ("y", "unique_id") for part in self._parts(role)}
         dated, times = layouts.dated_columns(self.profile.numbers, self.day_first)
         taken |= set() if times is None else set(dated)
-        free = [reading for reading in time_readings(self.profile) if taken.isdisjoint(reading.columns)]
+        free = [
+            reading for reading in time_readings(self.profile) if taken.isdisjoint(reading.columns)
+        ]
         # Where the header has times, whole numbers are names of rows.
         free = [each for each in free if times is None or _IN_NUMBERS.isdisjoint(each.evidence)]
         written = [name for name in self._written_as_times() if name not in taken]
-        fitting = [reading for reading in free if reading.columns and set(written).issuperset(reading.columns)]
+        fitting = [
+            reading
+            for reading in free
+            if reading.columns and set(written).issuperset(reading.columns)
+        ]
         if written and not fitting:
             return written[0]
         return ",".join(best_of(fitting or free).columns) or None
@@ -298,7 +362,11 @@ class _Guesser:
         """Return the columns whose values all have the format of times that the user gave."""
         if self.ds_format is None or "%" not in self.ds_format:
             return []
-        return [name for name, column in self.profile.columns.items() if _has_format(column.values, self.ds_format)]
+        return [
+            name
+            for name, column in self.profile.columns.items()
+            if _has_format(column.values, self.ds_format)
+        ]
 
     def _parts(self, role: str) -> list[str]:
         """Return the columns that the user named for a role."""
@@ -327,22 +395,36 @@ class _Guesser:
         """Return the guess of a table without a column of times if a series may be in each row."""
         if keys or self.layout == "wide" or "y" in self.given:
             return None
-        numbers, texts, table = self.profile.numbers, self.profile.words, self.profile.table
-        groups = chain.from_iterable(combinations(texts[:_MOST_KEYS], count) for count in range(1, 4))
+        numbers = self.profile.numbers
+        texts = self.profile.words
+        table = self.profile.table
+        groups = chain.from_iterable(
+            combinations(texts[:_MOST_KEYS], count) for count in range(1, 4)
+        )
         unique = (",".join(group) for group in groups if not table.duplicated(list(group)).any())
         dated, times = layouts.dated_columns(numbers, self.day_first)
-        rest = (name for name in _others(numbers, dated) if times is not None and table[name].is_unique)
+        rest = (
+            name for name in _others(numbers, dated) if times is not None and table[name].is_unique
+        )
         series = self.given.get("unique_id") or next(unique, None) or next(rest, None)
         sums = () if times is not None or self.layout == "rows" else self._totals(numbers)
         used = [*_others(dated, sums), *layouts.joined_parts(self.profile.columns, series)]
-        by_row = ColumnGuess(None, series, layout="rows", timed=times is not None, left_out=self._left_out(used))
-        if self.layout is None and (fault := _mixed_header(numbers, () if times is None else dated)):
+        by_row = ColumnGuess(
+            None, series, layout="rows", timed=times is not None, left_out=self._left_out(used)
+        )
+        if self.layout is None and (
+            fault := _mixed_header(numbers, () if times is None else dated)
+        ):
             return replace(by_row, fault=fault)
         if self.layout == "rows" or by_row.timed:
             is_grid = times is not None and self.layout is None and self._are_parts(series)
             return replace(by_row, fault=_parts_across(str(series), dated)) if is_grid else by_row
 
-        if len(numbers) < FEWEST_STEPS or self.layout is not None or (texts and "," in (series or ",")):
+        if (
+            len(numbers) < FEWEST_STEPS
+            or self.layout is not None
+            or (texts and "," in (series or ","))
+        ):
             return None
         last = table[numbers].iloc[-1]
         ends = table[numbers[-1]].isna().any() and not last.isna().all()
@@ -371,9 +453,15 @@ class _Guesser:
         ids = layouts.joined_parts(self.profile.columns, series)
         others = _others(others, ids)
         named = [name for name in self.profile.numbers if TIMES.is_name(name)]
-        unread = () if keys or self.layout is not None else _others([*self.profile.words, *named], [*ids, *targets])
+        unread = (
+            ()
+            if keys or self.layout is not None
+            else _others([*self.profile.words, *named], [*ids, *targets])
+        )
         readings = value_readings(self.profile, keys, ids, others)
-        uncounted = _others(others, (each.columns[0] for each in readings if "numbers of rows" in each.evidence))
+        uncounted = _others(
+            others, (each.columns[0] for each in readings if "numbers of rows" in each.evidence)
+        )
         if "y" in self.given:
             named = targets or self.given["y"].split(",")
             value = named[0] if len(named) == 1 else tuple(named)
@@ -391,13 +479,27 @@ class _Guesser:
             sums = sum_columns(self.profile.head, [name for name in others if name in names])
             alike = _others(names, sums)
             if wide_reading(self.profile, best, alike).score > best.score:
-                flags = [name for name in self.profile.numbers if name in others and self.profile.columns[name].is_flag]
-                alike += tuple(name for name in flags if name not in alike and are_alike([*alike, name]))
+                flags = [
+                    name
+                    for name in self.profile.numbers
+                    if name in others and self.profile.columns[name].is_flag
+                ]
+                alike += tuple(
+                    name for name in flags if name not in alike and are_alike([*alike, name])
+                )
                 has_years = len(keys) == 1 and self.profile.columns[keys[0]].are_years
-                fault = _parts_across(keys[0], alike) if has_years and layouts.count_parts(alike) else None
+                fault = (
+                    _parts_across(keys[0], alike)
+                    if has_years and layouts.count_parts(alike)
+                    else None
+                )
                 left_out = self._left_out([*keys, *alike])
-                return ColumnGuess(time, layout="wide", left_out=left_out, unread=unread, fault=fault)
-        guess = ColumnGuess(time, series, names[0], rivals=tuple(names) if len(names) > 1 else (), unread=unread)
+                return ColumnGuess(
+                    time, layout="wide", left_out=left_out, unread=unread, fault=fault
+                )
+        guess = ColumnGuess(
+            time, series, names[0], rivals=tuple(names) if len(names) > 1 else (), unread=unread
+        )
         return self._with_covariates(guess, uncounted)
 
     def _has_one_series(self, keys: Sequence[str]) -> bool:
@@ -416,7 +518,9 @@ class _Guesser:
         for name in _others(others, targets):
             if not self.profile.columns[name].is_known:
                 continue
-            if ids and bool((table.groupby(ids, observed=True)[name].nunique(dropna=False) == 1).all()):
+            if ids and bool(
+                (table.groupby(ids, observed=True)[name].nunique(dropna=False) == 1).all()
+            ):
                 roles["static"].append(name)
             elif ahead is not None and bool(table.loc[ahead, name].notna().any()):
                 roles["future"].append(name)
@@ -425,7 +529,14 @@ class _Guesser:
         used = [*keys, *ids, *targets, *chain.from_iterable(roles.values())]
         static, future, past = map(tuple, roles.values())
         fault = guess.fault or self._mixed_units([*future, *past])
-        return replace(guess, static=static, future=future, past=past, left_out=self._left_out(used), fault=fault)
+        return replace(
+            guess,
+            static=static,
+            future=future,
+            past=past,
+            left_out=self._left_out(used),
+            fault=fault,
+        )
 
     def _mixed_units(self, names: Iterable[str]) -> DataError | None:
         """Return the error for values of a series in several units, as a column of words says; `None` without one."""
@@ -435,9 +546,15 @@ class _Guesser:
             units = self.profile.table[name].dropna().unique().tolist()
             if len(units) < 2:
                 continue
-            hint = Phrase("Convert them to one, or read a series for each: ", Option("columns.unique_id", name), ".")
+            hint = Phrase(
+                "Convert them to one, or read a series for each: ",
+                Option("columns.unique_id", name),
+                ".",
+            )
             received = f"{_listed(units)} in the column {name!r}"
-            return DataError("columns", expected="values of a series in one unit", received=received, hint=hint)
+            return DataError(
+                "columns", expected="values of a series in one unit", received=received, hint=hint
+            )
         return None
 
 
@@ -457,9 +574,17 @@ def _mixed_header(names: Sequence[str], dated: Sequence[str]) -> DataError | Non
         dated: Those that are read as times; without any, half of the names have to be times.
     """
     rest = _others(names, dated)
-    are_times = as_times(pd.Series(list(rest), dtype="str")).notna().tolist() if len(names) > 3 and rest else []
+    are_times = (
+        as_times(pd.Series(list(rest), dtype="str")).notna().tolist()
+        if len(names) > 3 and rest
+        else []
+    )
     # A year beside its months is their sum.
-    times = [name for name, is_time in zip(rest, are_times, strict=False) if is_time and not name.strip().isdecimal()]
+    times = [
+        name
+        for name, is_time in zip(rest, are_times, strict=False)
+        if is_time and not name.strip().isdecimal()
+    ]
     if not times or (not dated and not 2 * len(times) >= len(names) > len(times)):
         return None
     return _times_among_names([*dated, *times], _others(rest, times))
@@ -477,5 +602,9 @@ def _at_ends(table: Any, time: str, ids: list[str], value: str) -> Any:
         # A mixture of times and something else, which is an error once the table is read.
         return pd.Series(False, table.index)
     known = times.where(table[value].notna())
-    last = known.groupby([table[name] for name in ids], observed=True).transform("max") if ids else known.max()
+    last = (
+        known.groupby([table[name] for name in ids], observed=True).transform("max")
+        if ids
+        else known.max()
+    )
     return times > last

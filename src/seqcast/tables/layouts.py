@@ -27,16 +27,32 @@ _ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XI
 # Most columns after those that are named by times, such as a total.
 _MOST_TOTALS = 3
 # Names of columns that number the rows.
-_NUMBERS_ROWS = ("", "unnamed: 0", "index", "id", "row", "rownames", "no", "no.", "nr", "nr.", "#", "sr. no.", "sl no.")
+_NUMBERS_ROWS = (
+    "",
+    "unnamed: 0",
+    "index",
+    "id",
+    "row",
+    "rownames",
+    "no",
+    "no.",
+    "nr",
+    "nr.",
+    "#",
+    "sr. no.",
+    "sl no.",
+)
 _MONTHS = tuple(range(1, 13))
 # A year over parts of two, such as 2016-17; what a line says of them.
 FISCAL_YEARS = "fiscal years by the year in which they begin"
 _FISCAL = re.compile(r"^(?:FY *)?(\d{4})(?:年度| ?[-/–] ?(?:\d\d)?(\d\d))$", re.IGNORECASE)
 # A time of the day in the name of a column: 7, H07, 07:30; or a span of two, by its start: 07-08.
 _CLOCK = re.compile(r"(\D*)(\d{1,2})(?::(\d\d)(?::00)?)?(?: ?[-–] ?\d{1,2}(?::\d\d)?)?\D*")
-_HOURS, _DAY = 24, 24 * 60
+_HOURS = 24
+_DAY = 24 * 60
 # A part of a year or month in the name of a column, Q1 or 01, and how many there are.
-_COUNTED, _COUNTS = re.compile(r"(\D{0,5})0?(\d{1,2})"), (4, 12, 13, 31, 52, 53)
+_COUNTED = re.compile(r"(\D{0,5})0?(\d{1,2})")
+_COUNTS = (4, 12, 13, 31, 52, 53)
 # Year, month and day.
 _PARTS_OF_DAYS = 3
 
@@ -71,12 +87,16 @@ class Steps:
         if self.start is None:
             return pd.Index(np.asarray(places) + 1)
         first = pd.to_datetime([self.start], errors="coerce", format="ISO8601").as_unit("us")
-        offset, most = resolve(self.freq, first).offset, int(np.max(np.asarray(places), initial=0))
+        offset = resolve(self.freq, first).offset
+        most = int(np.max(np.asarray(places), initial=0))
         try:
             return pd.date_range(first[0], periods=most + 1, freq=offset, unit="us")[places]
         except (ValueError, OverflowError) as error:  # no time, or beyond the calendar
-            expected, hint = "a time, such as 2024-01-31 or 2024-01-31 12:00", "Write it in ISO 8601."
-            raise SpecError("start", expected=expected, received=repr(self.start), hint=hint) from error
+            expected = "a time, such as 2024-01-31 or 2024-01-31 12:00"
+            hint = "Write it in ISO 8601."
+            raise SpecError(
+                "start", expected=expected, received=repr(self.start), hint=hint
+            ) from error
 
 
 class LongRows(NamedTuple):
@@ -84,7 +104,8 @@ class LongRows(NamedTuple):
 
     Args:
         frame: A pandas frame, whose index has the rows of the table.
-        sentence: What became of rows and times of the table, in words; nothing where all of it is usual.
+        sentence: What became of rows and times of the table, in words; nothing where all of it is
+            usual.
     """
 
     frame: Any
@@ -97,7 +118,8 @@ class Layout:
 
     Args:
         words: What it says of series, in words.
-        to_long: Returns a table as a long frame, from its columns and the times of a table without them.
+        to_long: Returns a table as a long frame, from its columns and the times of a table without
+            them.
     """
 
     words: str
@@ -116,7 +138,13 @@ def joined_parts(names: Iterable[Any], name: str | None) -> list[str]:
         (['Date', 'Hour'], ['a,b'], [])
     """
     known = set(map(str, names))
-    parts = [] if name is None else [name] if name in known else [part.strip() for part in name.split(",")]
+    parts = (
+        []
+        if name is None
+        else [name]
+        if name in known
+        else [part.strip() for part in name.split(",")]
+    )
     return parts if known.issuperset(parts) else []
 
 
@@ -139,16 +167,23 @@ def join_times(table: Any, name: str) -> Any:
         return parts[0].astype("int64").astype("str") + "Q" + quarters
     if len(parts) == 2 and is_clock(parts[1]):
         parts[1] = _with_ends_of_days(parts[0], parts[1])
-    parts = [_clock_in_digits(part) if (months := months_of(part)) is None else months for part in parts]
+    parts = [
+        _clock_in_digits(part) if (months := months_of(part)) is None else months for part in parts
+    ]
     whole = [part.dtype.kind in "iuf" and bool((part % 1 == 0).all()) for part in parts]
-    cells = [part.astype("int64") if is_whole else part for part, is_whole in zip(parts, whole, strict=True)]
+    cells = [
+        part.astype("int64") if is_whole else part
+        for part, is_whole in zip(parts, whole, strict=True)
+    ]
     texts = [part.astype("str").str.strip().str.zfill(2) for part in cells]
     if len(texts) > _PARTS_OF_DAYS:
         day = texts[0].str.cat(texts[1:3], sep="-")
         clock = texts[3] + ":00" if whole[3] else texts[3]
         return day.str.cat(clock, sep=" ")
     if not all(whole):
-        hours = [text + ":00" if is_whole else text for text, is_whole in zip(texts, whole, strict=True)]
+        hours = [
+            text + ":00" if is_whole else text for text, is_whole in zip(texts, whole, strict=True)
+        ]
         return hours[0].str.cat(hours[1:], sep=" ")
     return texts[0].str.cat(texts[1:], sep="-W" if part_of_year(parts[1]) == "week" else "-")
 
@@ -169,7 +204,11 @@ def _clock_in_digits(column: Any) -> Any:
     if column.isna().any() or not is_clock(column):
         return column
     minutes, rest = divmod(seconds(column), 60)
-    return (minutes // 60).astype("str") + minutes.mod(60).map(":{:02}".format) + rest.map(":{:02}".format)
+    return (
+        (minutes // 60).astype("str")
+        + minutes.mod(60).map(":{:02}".format)
+        + rest.map(":{:02}".format)
+    )
 
 
 def months_of(column: Any) -> Any:
@@ -185,7 +224,9 @@ def months_of(column: Any) -> Any:
     texts = column.unique() if is_text(column) and column.notna().all() else ()
     months = month_numbers(text for text in texts if text.strip(" .").isalpha())
     # A month is written in one way.
-    return column.map(months) if 0 < len(texts) == len(months) == len(set(months.values())) else None
+    return (
+        column.map(months) if 0 < len(texts) == len(months) == len(set(months.values())) else None
+    )
 
 
 def quarters_of(column: Any) -> Any:
@@ -216,7 +257,9 @@ def part_of_year(column: Any) -> str:
         ['quarter', 'week', 'week']
     """
     # A thirteenth period is none of a week.
-    return named_part(column.name) or ("week" if float(column.max()) > len(_MONTHS) + 1 else "month")
+    return named_part(column.name) or (
+        "week" if float(column.max()) > len(_MONTHS) + 1 else "month"
+    )
 
 
 def with_joined(table: Any, columns: Columns) -> Any:
@@ -230,7 +273,11 @@ def with_joined(table: Any, columns: Columns) -> Any:
         parts = joined_parts(table.columns, name)
         if len(parts) > 1:
             texts = [_quoted(table[part].astype("str")) for part in parts]
-            made = join_times(table, name) if name == columns.ds else texts[0].str.cat(texts[1:], sep=",")
+            made = (
+                join_times(table, name)
+                if name == columns.ds
+                else texts[0].str.cat(texts[1:], sep=",")
+            )
             table = table.assign(**{name: made})
     return table
 
@@ -293,7 +340,9 @@ def header_times(names: Sequence[str], day_first: bool | None = None) -> ParsedD
     return parsed if len(times) >= _FEWEST_TIMES and is_even else None
 
 
-def dated_columns(names: Sequence[str], day_first: bool | None = None) -> tuple[list[str], ParsedDates | None]:
+def dated_columns(
+    names: Sequence[str], day_first: bool | None = None
+) -> tuple[list[str], ParsedDates | None]:
     """Return the columns that are named by times, without sums beside them, and the times; all and `None` without any.
 
     Args:
@@ -333,10 +382,16 @@ def numbers_rows(column: Any) -> bool:
 
 def _values(table: Any, keys: Sequence[str]) -> Any:
     """Return the columns of numbers of a table, without its keys."""
-    numbers = table[[name for name in table.columns if name not in keys and holds_numbers(table[name])]]
-    numbers = numbers.assign(**{name: to_numbers(numbers[name]) for name in numbers.select_dtypes(exclude="number")})
+    numbers = table[
+        [name for name in table.columns if name not in keys and holds_numbers(table[name])]
+    ]
+    numbers = numbers.assign(
+        **{name: to_numbers(numbers[name]) for name in numbers.select_dtypes(exclude="number")}
+    )
     if numbers.isna().all(axis=None):
-        raise DataError(option="df", expected="at least one number", received="none", hint="Give some.")
+        raise DataError(
+            option="df", expected="at least one number", received="none", hint="Give some."
+        )
     return numbers
 
 
@@ -344,13 +399,18 @@ def _of_rows(table: Any, columns: Columns, steps: Steps) -> LongRows:
     """Return a table with a series in each row as a long frame; rows without names are named by their numbers."""
     numbers = _values(table, [columns.unique_id])
     total = table[len(table) - ends_with_total(numbers, table.drop(columns=numbers.columns)) :]
-    table, numbers = table.drop(total.index), numbers.drop(total.index)
+    table = table.drop(total.index)
+    numbers = numbers.drop(total.index)
     dated, times = dated_columns(list(numbers.columns), steps.day_first)
     values = numbers[dated].to_numpy(dtype=float)
     rows, places = np.nonzero(inside(~np.isnan(values).T).T)
     ids = table.get(columns.unique_id, default=pd.Series(range(1, len(table) + 1), dtype="str"))
     stamps = steps.stamps(np.arange(values.shape[1])) if times is None else pd.Index(times.times)
-    long = {columns.unique_id: ids.array[rows], columns.ds: stamps[places], columns.value: values[rows, places]}
+    long = {
+        columns.unique_id: ids.array[rows],
+        columns.ds: stamps[places],
+        columns.value: values[rows, places],
+    }
     said = filter(None, ("" if times is None else times.sentence, words_on(total, "at the end")))
     return LongRows(pd.DataFrame(long, index=table.index[rows]), ", ".join(said))
 
@@ -359,11 +419,16 @@ def _of_columns(table: Any, columns: Columns, steps: Steps) -> LongRows:
     """Return a table with a series in each column as a long frame."""
     table = _with_times(table, columns, steps)
     # A year and its month are the times together, and no series.
-    keys = [columns.ds, *columns.ds.split(","), *(name for name in table.columns if numbers_rows(table[name]))]
+    keys = [
+        columns.ds,
+        *columns.ds.split(","),
+        *(name for name in table.columns if numbers_rows(table[name])),
+    ]
     numbers = _values(table, keys)
     values = numbers.to_numpy(dtype=float)
     series, rows = np.nonzero(inside(~np.isnan(values)).T)
-    ids, times = numbers.columns.astype("str").array[series], table[columns.ds].array[rows]
+    ids = numbers.columns.astype("str").array[series]
+    times = table[columns.ds].array[rows]
     long = {columns.unique_id: ids, columns.ds: times, columns.value: values[rows, series]}
     return LongRows(pd.DataFrame(long, index=table.index[rows]))
 
@@ -397,16 +462,28 @@ def grid_columns(table: Any, name: str | None) -> list[str]:
         order = sorted(_MONTHS, key=lambda month: names.index(months[month]))
         first = _MONTHS.index(order[0])
         is_turned = first > 0 and tuple(order) == (*_MONTHS[first:], *_MONTHS[:first])
-        return [months[month] for month in (order if is_turned else _MONTHS if fiscal is None else ())]
+        return [
+            months[month] for month in (order if is_turned else _MONTHS if fiscal is None else ())
+        ]
     clocks = dict[str, dict[int, str]]()
     for column in names:
         if found := _CLOCK.fullmatch(column.strip()):
-            # The hour that clocks show twice has two columns, 3A and 3B, of which the first is on every day.
-            clocks.setdefault(found[1], {}).setdefault(int(found[2]) * 60 + int(found[3] or 0), column)
+            # The hour that clocks show twice has two columns, 3A and 3B, of which the first is on
+            # every day.
+            clocks.setdefault(found[1], {}).setdefault(
+                int(found[2]) * 60 + int(found[3] or 0), column
+            )
     for own in clocks.values():
         if next(iter(own)) > 0 and list(own)[-1] == 0:
             own[_DAY] = own.pop(0)
-    return next(([own[minute] for minute in sorted(own)] for own in clocks.values() if _fill_a_day(sorted(own))), [])
+    return next(
+        (
+            [own[minute] for minute in sorted(own)]
+            for own in clocks.values()
+            if _fill_a_day(sorted(own))
+        ),
+        [],
+    )
 
 
 def count_parts(names: Sequence[str]) -> bool:
@@ -424,19 +501,29 @@ def count_parts(names: Sequence[str]) -> bool:
         return True
     counted = [(match[1], int(match[2])) for match in found if match]
     is_even = len({prefix for prefix, _ in counted}) == 1 and len(counted) == len(names)
-    return is_even and len(names) in _COUNTS and [number for _, number in counted] == list(range(1, len(names) + 1))
+    return (
+        is_even
+        and len(names) in _COUNTS
+        and [number for _, number in counted] == list(range(1, len(names) + 1))
+    )
 
 
 def _months_of_names(names: Sequence[str]) -> dict[str, int]:
     """Return the months among the names of columns, 1 to 12: in words, or all of them in Roman numerals."""
     roman = {name: number for number, name in enumerate(_ROMAN, 1)}
-    return {name: roman[name] for name in names if name in roman} if {*_ROMAN} <= {*names} else month_numbers(names)
+    return (
+        {name: roman[name] for name in names if name in roman}
+        if {*_ROMAN} <= {*names}
+        else month_numbers(names)
+    )
 
 
 def _fill_a_day(minutes: list[int]) -> bool:
     """Return whether minutes divide a day evenly into hours or less."""
     step = _DAY // len(minutes)
-    return len(minutes) >= _HOURS and minutes in [list(range(first, _DAY + first, step)) for first in (0, step)]
+    return len(minutes) >= _HOURS and minutes in [
+        list(range(first, _DAY + first, step)) for first in (0, step)
+    ]
 
 
 def fiscal_years(column: Any) -> Any:
@@ -458,8 +545,12 @@ def _of_grid(table: Any, columns: Columns, _steps: Steps) -> LongRows:
     """Return a table with the months of a year or the hours of a day in each row as a long frame."""
     names = grid_columns(table, columns.ds)
     if not names:
-        expected = "twelve columns named as months, or columns named as all hours of a day or finer times"
-        raise DataError(option="layout", expected=expected, received=", ".join(map(repr, table.columns[:24])))
+        expected = (
+            "twelve columns named as months, or columns named as all hours of a day or finer times"
+        )
+        raise DataError(
+            option="layout", expected=expected, received=", ".join(map(repr, table.columns[:24]))
+        )
     # A column without numbers keeps its place.
     values = _values(table[names], []).reindex(columns=names).to_numpy(dtype=float)
     rows, places = np.nonzero(~np.isnan(values))
@@ -467,11 +558,13 @@ def _of_grid(table: Any, columns: Columns, _steps: Steps) -> LongRows:
     if len(names) == len(_MONTHS):
         months_of_names = _months_of_names(names)
         numbers = np.array([months_of_names[name] for name in names])
-        months, years = numbers[places], first.astype(int) + (numbers < numbers[0])[places]
+        months = numbers[places]
+        years = first.astype(int) + (numbers < numbers[0])[places]
         stamps = pd.to_datetime({"year": years, "month": months, "day": 1}).dt.as_unit("us")
         said = f"years that begin with {names[0]!r}" if numbers[0] > 1 else ""
     else:
-        stamps, said = first + pd.to_timedelta(places * (_DAY // len(names)), unit="min"), ""
+        stamps = first + pd.to_timedelta(places * (_DAY // len(names)), unit="min")
+        said = ""
     long = {columns.ds: stamps.array, columns.value: values[rows, places]}
     if columns.unique_id in table:
         long = {columns.unique_id: table[columns.unique_id].array[rows], **long}

@@ -1,7 +1,8 @@
 """Names of months in the languages of Europe, Chinese, Japanese, Korean and others.
 
-`month_names.csv` has the names and abbreviations of each language, from Unicode CLDR 49. A few words are two months:
-`listopad` is November in Polish and October in Croatian. So the other names of a column decide its language.
+`month_names.csv` has the names and abbreviations of each language, from Unicode CLDR 49. A few
+words are two months: `listopad` is November in Polish and October in Croatian. So the other names
+of a column decide its language.
 """
 
 import csv
@@ -27,7 +28,10 @@ def month_numbers(names: Iterable[str]) -> dict[str, int]:
         ({}, {'listopad': 11, 'styczeń': 1})
     """
     plain = {name: name.strip(" .").lower() for name in names}
-    known = [{name: months[word] for name, word in plain.items() if word in months} for months in _languages()]
+    known = [
+        {name: months[word] for name, word in plain.items() if word in months}
+        for months in _languages()
+    ]
     most = max(map(len, known))
     found: dict[str, set[int]] = {}
     for months in known:

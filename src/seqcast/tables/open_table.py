@@ -23,36 +23,46 @@ from seqcast.tables.number_marks import to_numbers
 from seqcast.tables.tidying import words_on
 
 # Most rows after the last step, and letters of a time.
-_MOST_NOTES, _LONGEST_TIME = 20, 40
+_MOST_NOTES = 20
+_LONGEST_TIME = 40
 # A step back of clocks, and the fraction of rows that are at most such steps.
-_HOUR, _RARELY = np.timedelta64(1, "h"), 0.02
+_HOUR = np.timedelta64(1, "h")
+_RARELY = 0.02
 
 
 def read_table(
-    path: str | Path, columns: Columns, *, dialect: Dialect | None = None, max_size: Any = None, **options: Any
+    path: str | Path,
+    columns: Columns,
+    *,
+    dialect: Dialect | None = None,
+    max_size: Any = None,
+    **options: Any,
 ) -> ReadTable:
     r"""Read a file as a long frame. Ids of text files are text, as written: `001` stays `001`.
 
-    Where the times of a series go back, rows are sorted by series and time; the index has their places in the file.
+    Where the times of a series go back, rows are sorted by series and time; the index has their
+    places in the file.
 
     Args:
-        path: A file of text (`.csv`, `.tsv`, `.txt`, also `.gz`, `.zst` or `.zip`), Excel, JSON lines, Feather or
-            Parquet; `-` is text from standard input.
-        columns: Names of its columns. A file without `unique_id` is one series, whose frame has no ids. A name with
-            commas stands for several columns: `Date,Time`, `store,item`.
+        path: A file of text (`.csv`, `.tsv`, `.txt`, also `.gz`, `.zst` or `.zip`), Excel, JSON
+            lines, Feather or Parquet; `-` is text from standard input.
+        columns: Names of its columns. A file without `unique_id` is one series, whose frame has no
+            ids. A name with commas stands for several columns: `Date,Time`, `store,item`.
         dialect: Dialect of a text file; fields that are `None` are inferred.
-        max_size: Largest size to which the file may unpack: bytes, or a text such as `8 GB`. `None` is 4 GB, and at
-            most a hundred times the file's size or 64 MiB; see `docs/security.md`.
+        max_size: Largest size to which the file may unpack: bytes, or a text such as `8 GB`. `None`
+            is 4 GB, and at most a hundred times the file's size or 64 MiB; see `docs/security.md`.
         **options: Other arguments of `OpenTable.frame`, such as `layout` and `steps`.
 
     Returns:
-        The table: its `frame`, with times parsed, and how the file was read. `Forecaster` takes it as it is.
+        The table: its `frame`, with times parsed, and how the file was read. `Forecaster` takes it
+        as it is.
 
     Raises:
         MissingFileError: There is no such file.
         AmbiguityError: It can be read in two ways.
         DataError: It is empty, not a table, lacks a column, or is too large.
-        SpecError: `max_size` is no size, `layout` is none, or the file has a column for the times of `steps`.
+        SpecError: `max_size` is no size, `layout` is none, or the file has a column for the times
+            of `steps`.
         MissingPackageError: A package is missing that reads such files.
 
     Example:
@@ -67,11 +77,13 @@ def read_table(
     return OpenTable.of(Path(path), dialect, max_size, columns.names[:2]).frame(columns, **options)
 
 
-def read_leniently(faults: list[DataError], read: Callable[[Dialect, Collection[int]], Any], dialect: Dialect) -> Any:
+def read_leniently(
+    faults: list[DataError], read: Callable[[Dialect, Collection[int]], Any], dialect: Dialect
+) -> Any:
     """Return what a function reads from a file, whatever is wrong with it.
 
-    Single rows that are wrong are left out. Marks and dates that can be read in two ways are read by the first answer
-    that is a field of a dialect.
+    Single rows that are wrong are left out. Marks and dates that can be read in two ways are read
+    by the first answer that is a field of a dialect.
 
     Args:
         faults: Takes the errors.
@@ -89,7 +101,8 @@ def read_leniently(faults: list[DataError], read: Callable[[Dialect, Collection[
                 raise faults[-1] from error
             if settled == dialect and not len(error.rows):
                 raise
-            left_out, dialect = (*left_out, *error.rows), settled
+            left_out = (*left_out, *error.rows)
+            dialect = settled
             faults.append(error)
 
 
@@ -97,7 +110,9 @@ def _settled(dialect: Dialect, error: DataError) -> Dialect:
     """Return a dialect with the first answer to an ambiguity that is a field of it; unchanged for other errors."""
     answers = error.answers if isinstance(error, AmbiguityError) else ()
     fields: list[tuple[str, Any]] = [
-        (each.name.removeprefix("dialect."), each.value) for each in answers if each.name.startswith("dialect.")
+        (each.name.removeprefix("dialect."), each.value)
+        for each in answers
+        if each.name.startswith("dialect.")
     ]
     return replace(dialect, **dict(fields[:1]))
 
@@ -146,7 +161,9 @@ class OpenTable:
             keys: Columns that hold no values, as far as they are known.
             left_out: Rows to leave out, as the file counts.
         """
-        file = file_kinds.TableFile(path, tuple(keys), dialect or Dialect(), FileLimits.of(max_size), left_out)
+        file = file_kinds.TableFile(
+            path, tuple(keys), dialect or Dialect(), FileLimits.of(max_size), left_out
+        )
         return cls(file, file_kinds.read_file(file))
 
     @classmethod
@@ -166,9 +183,13 @@ class OpenTable:
         is_kept &= not {*index.names} & {*getattr(frame, "columns", ())}
         raw = frame.set_axis(index, axis=0).reset_index(drop=not is_kept).rename(columns=str)
         objects = {name: column for name, column in raw.items() if column.dtype == object}
-        dates = [name for name, column in objects.items() if pd.api.types.infer_dtype(column) == "date"]
+        dates = [
+            name for name, column in objects.items() if pd.api.types.infer_dtype(column) == "date"
+        ]
         raw = raw.astype(dict.fromkeys(dates, "datetime64[us]"))
-        raw = raw.assign(**{name: without_overflow(raw[name]) for name in objects if name not in dates})
+        raw = raw.assign(
+            **{name: without_overflow(raw[name]) for name in objects if name not in dates}
+        )
         file = file_kinds.TableFile(Path(name), (), Dialect(), FileLimits())
         return cls(file, RawTable(path=file.path, frame=raw, dialect=file.dialect))
 
@@ -192,12 +213,20 @@ class OpenTable:
             DataError: As for `read_table`.
             SpecError: As for `read_table`.
         """
-        known, steps, path = dict(given or {}), steps or Steps(), str(self.file.path)
+        known = dict(given or {})
+        steps = steps or Steps()
+        path = str(self.file.path)
         others = {role: known.pop(role) for role in ("ds_format", "tz", "weight") if role in known}
-        used, day_first = (*covariates, others.get("weight", "")), self.raw.dialect.day_first
+        used = (*covariates, others.get("weight", ""))
+        day_first = self.raw.dialect.day_first
         try:
             guess = guess_columns(
-                self.raw.frame, known, layout, used, day_first=day_first, ds_format=others.get("ds_format")
+                self.raw.frame,
+                known,
+                layout,
+                used,
+                day_first=day_first,
+                ds_format=others.get("ds_format"),
             )
         except AmbiguityError as error:
             raise error.changed(f"{path}, {error.where}", path=path) from error
@@ -208,7 +237,9 @@ class OpenTable:
             return table
         return replace(table, guessed=guess.sentence(steps.start))
 
-    def as_guessed(self, guess: ColumnGuess, columns: Columns, steps: Steps, *, series: Any = None) -> ReadTable:
+    def as_guessed(
+        self, guess: ColumnGuess, columns: Columns, steps: Steps, *, series: Any = None
+    ) -> ReadTable:
         """Return the table as a long frame by a guess; errors as for `read_table`.
 
         Args:
@@ -218,7 +249,9 @@ class OpenTable:
             series: Name of the one series; the file's name if `None`.
         """
         made = steps if guess.time is None or steps.start is not None else None
-        table = self.frame(columns, series=series, layout=guess.layout, steps=made, left_out=guess.left_out)
+        table = self.frame(
+            columns, series=series, layout=guess.layout, steps=made, left_out=guess.left_out
+        )
         return replace(table, guess=guess)
 
     def frame(
@@ -239,17 +272,22 @@ class OpenTable:
             columns: Names of its columns.
             value: Whether a value column is required.
             series: Name of the one series; the file's name if `None`.
-            whole_ids: Whether ids that are written as whole numbers become such, for a model whose ids are.
-            layout: Layout of the table: `long` (a row for each series and time), a series in each column (`wide`) or in
-                each of its `rows`, or the months of a year or hours of a day in each row (`grid`).
+            whole_ids: Whether ids that are written as whole numbers become such, for a model whose
+                ids are.
+            layout: Layout of the table: `long` (a row for each series and time), a series in each
+                column (`wide`) or in each of its `rows`, or the months of a year or hours of a day
+                in each row (`grid`).
             steps: Times of a table without a column of them.
             left_out: Columns to leave out.
             ahead: Whether rows after the last value of all series stay.
         """
         table = self._long(columns, layout, steps, left_out)
-        frame, names = table.frame, [str(name) for name in self.raw.frame.columns]
+        frame = table.frame
+        names = [str(name) for name in self.raw.frame.columns]
         if whole_ids and columns.unique_id in frame.columns:
-            frame = frame.assign(**{columns.unique_id: file_kinds.as_whole(frame[columns.unique_id])})
+            frame = frame.assign(
+                **{columns.unique_id: file_kinds.as_whole(frame[columns.unique_id])}
+            )
         if columns.unique_id not in frame.columns and columns.unique_id == Columns().unique_id:
             table = replace(table, series=table.path.stem if series is None else series)
         for role, name in columns.named():
@@ -260,27 +298,40 @@ class OpenTable:
             raise file_error(table.path, "at least one row", "none")
 
         with replace(table, frame=frame).locating_errors():
-            targets = [name for name in columns.targets if value and not pd.api.types.is_numeric_dtype(frame[name])]
+            targets = [
+                name
+                for name in columns.targets
+                if value and not pd.api.types.is_numeric_dtype(frame[name])
+            ]
             frame = frame.assign(**{name: to_numbers(frame[name]) for name in targets})
         frame, words = _sorted(frame, columns)
-        is_ahead = _rows_ahead(frame, columns) if value and not ahead else np.zeros(len(frame), dtype=bool)
+        is_ahead = (
+            _rows_ahead(frame, columns) if value and not ahead else np.zeros(len(frame), dtype=bool)
+        )
         count = int(is_ahead.sum())
         planned = f"without {counted(count, 'row')} after the last value" if count else ""
         said = (*table.sentences, words, planned)
         frame = frame[~is_ahead] if count else frame
         return replace(table, frame=frame, rows_ahead=count, sentences=tuple(filter(None, said)))
 
-    def _long(self, columns: Columns, layout: str, steps: Steps | None, left_out: Sequence[str]) -> ReadTable:
+    def _long(
+        self, columns: Columns, layout: str, steps: Steps | None, left_out: Sequence[str]
+    ) -> ReadTable:
         """Return the table as a long frame in the order of the file, its values as they were read."""
         # Ids are found by the place of their column, so others are left out after them.
         frame = self.file.with_ids(self.raw, columns.unique_id)
         frame = with_joined(frame.drop(columns=list(left_out), errors="ignore"), columns)
         if steps is not None and columns.ds in frame.columns and steps.start is not None:
-            received, hint = f"{steps.start!r}, and a column {columns.ds!r}", "Leave it out."
-            raise SpecError("start", expected="none for a file with times", received=received, hint=hint)
+            received = f"{steps.start!r}, and a column {columns.ds!r}"
+            hint = "Leave it out."
+            raise SpecError(
+                "start", expected="none for a file with times", received=received, hint=hint
+            )
         if steps is not None and steps.start is not None and steps.freq is None:
             hint = Phrase("Give one with ", Option("start"), ", such as ", Option("freq", "D"), ".")
-            raise SpecError("freq", expected="the step between rows without times", received="none", hint=hint)
+            raise SpecError(
+                "freq", expected="the step between rows without times", received="none", hint=hint
+            )
         check_choice("layout", layout, tuple(LAYOUTS))
         names = [str(name) for name in self.raw.frame.columns]
         if steps is None and columns.ds not in frame.columns and layout != "rows":
@@ -307,28 +358,47 @@ class OpenTable:
 
 def _with_times(raw: RawTable, columns: Columns) -> tuple[RawTable, str]:
     """Return a table with its times parsed and the order of day and month in its dialect; and words on the times."""
-    frame, dialect, words = raw.frame, raw.dialect, ""
+    frame = raw.frame
+    dialect = raw.dialect
+    words = ""
     with raw.locating_errors():
         for name in (columns.ds, "cutoff"):
             if name in frame.columns and frame[name].dtype.kind == "f":
                 frame = frame.assign(**{name: _as_whole_times(frame[name])})
-            if name in frame.columns and columns.ds_format is None and frame[name].dtype.kind in "iu":
+            if (
+                name in frame.columns
+                and columns.ds_format is None
+                and frame[name].dtype.kind in "iu"
+            ):
                 column, style = digits_as_times(frame[name])
                 frame = frame.assign(**{name: column})
                 words = f"times as {style}" if style else words
             if name not in frame.columns or not is_text(frame[name]):
                 continue
-            column = frame[name] if columns.ds_format is not None else file_kinds.as_whole(frame[name])
+            column = (
+                frame[name] if columns.ds_format is not None else file_kinds.as_whole(frame[name])
+            )
             if is_clock(column) and column.notna().all():
-                column, words = seconds(column), "times of the day as seconds"
+                column = seconds(column)
+                words = "times of the day as seconds"
             elif (years := fiscal_years(column)) is not None:
-                column, words = years, FISCAL_YEARS
+                column = years
+                words = FISCAL_YEARS
             elif is_text(column):
                 parsed = parse_dates(column, columns, dialect.day_first)
-                column, words = parsed.times, parsed.sentence or words
-                if columns.tz is None and hasattr(column.dtype, "tz") and offsets_of(frame[name]).nunique() > 1:
+                column = parsed.times
+                words = parsed.sentence or words
+                if (
+                    columns.tz is None
+                    and hasattr(column.dtype, "tz")
+                    and offsets_of(frame[name]).nunique() > 1
+                ):
                     words = "times in UTC, as their offsets change"
-                dialect = dialect if parsed.day_first is None else replace(dialect, day_first=parsed.day_first)
+                dialect = (
+                    dialect
+                    if parsed.day_first is None
+                    else replace(dialect, day_first=parsed.day_first)
+                )
             frame = frame.assign(**{name: column})
     return replace(raw, frame=frame, dialect=dialect), words
 
@@ -345,7 +415,9 @@ def _as_whole_times(column: Any) -> Any:
     if is_missing.any():
         row = int(is_missing.to_numpy().argmax())
         hint = "Fill it in or drop the row."
-        error = DataError(column=column.name, row=row, expected="a time stamp", received="none", hint=hint)
+        error = DataError(
+            column=column.name, row=row, expected="a time stamp", received="none", hint=hint
+        )
         error.rows = is_missing.to_numpy().nonzero()[0].tolist()
         raise error
     return column.astype("int64")
@@ -358,10 +430,14 @@ def _without_notes(raw: RawTable, columns: Columns) -> RawTable:
         return raw
     last = frame.iloc[::-1].head(_MOST_NOTES)
     cells = last[columns.ds].astype("str").where(last[columns.ds].notna(), "")
-    is_note = ~cells.str.contains(r"\d") | ((last.notna().sum(axis=1) <= 1) & (cells.str.len() > _LONGEST_TIME))
+    is_note = ~cells.str.contains(r"\d") | (
+        (last.notna().sum(axis=1) <= 1) & (cells.str.len() > _LONGEST_TIME)
+    )
     if columns.unique_id in last.columns:
         ids = frame[columns.unique_id].iloc[: len(frame) - len(last)]
-        is_note &= last[columns.unique_id].isna() | (last[columns.ds].isna() & ~last[columns.unique_id].isin(ids))
+        is_note &= last[columns.unique_id].isna() | (
+            last[columns.ds].isna() & ~last[columns.unique_id].isin(ids)
+        )
     count = 0 if is_note.all() else int(is_note.to_numpy().argmin())
     if not count:
         return raw
@@ -380,7 +456,8 @@ def _rows_ahead(frame: Any, columns: Columns) -> Array:
 
 def _times(frame: Any, columns: Columns) -> Any:
     """Return the column of times, text and digits of a given format as times."""
-    times, given = frame[columns.ds], columns.ds_format
+    times = frame[columns.ds]
+    given = columns.ds_format
     are_digits = times.dtype.kind in "iu" and given != "integer"
     if given is None or not (is_text(times) or are_digits):
         return times
@@ -419,10 +496,16 @@ def _sorted(frame: Any, columns: Columns) -> tuple[Any, str]:
     if kind not in "iufM":
         return frame, ""
     has_ids = columns.unique_id in frame.columns
-    groups = times.groupby(frame[columns.unique_id], sort=False, observed=True, dropna=False) if has_ids else times
+    groups = (
+        times.groupby(frame[columns.unique_id], sort=False, observed=True, dropna=False)
+        if has_ids
+        else times
+    )
     steps = groups.diff()
     back = steps < (np.timedelta64(0) if kind == "M" else 0)
     if not back.any() or (kind == "M" and steps.min() >= -_HOUR and back.mean() < _RARELY):
         return frame, ""
     by_time = frame.iloc[times.reset_index(drop=True).sort_values(kind="stable").index]
-    return by_time.sort_values(columns.unique_id, kind="stable") if has_ids else by_time, "rows sorted by time"
+    return by_time.sort_values(
+        columns.unique_id, kind="stable"
+    ) if has_ids else by_time, "rows sorted by time"

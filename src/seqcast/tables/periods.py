@@ -7,7 +7,9 @@ import pandas as pd
 from seqcast.tables.vocabulary import WITHIN_YEARS
 
 # Numbers of quarters, months and weeks of a year.
-QUARTERS, _MONTHS, _WEEKS = 4, 12, 53
+QUARTERS = 4
+_MONTHS = 12
+_WEEKS = 53
 # `2024-S1` and `2024-S2` alone are halves of a year.
 _HALVES = 2
 # Weeks, months and quarters; a quarter is a T in Romance languages, a K in Nordic ones.
@@ -15,7 +17,9 @@ _WEEK = r"(?P<a>\d{4})[- ]?(?:K?W|S)(?P<b>\d{1,2})|(?:KW|W|[Ww]eek) ?(?P<c>\d{1,
 _MONTH = r"(?P<a>\d{4})(?:[- ]?MM?(?P<b>\d{1,2})|:(?P<c>\d\d))|0{0,2}(?P<e>[1-9]|1[0-2])[./-](?P<d>(?:19|20)\d\d)"
 _QUARTER = r"(?P<a>\d{4})(?:[- /]?[QTK]|:|KW0)(?P<b>[1-4])"
 _QUARTER += r"|(?:[QTK](?P<c>[1-4])|(?P<e>[1-4])(?:[QTK]|\.? ?Quartal))[- /]?(?P<d>\d{2}(?:\d{2})?)"
-_WEEK, _MONTH, _QUARTER = f"^(?:{_WEEK})$", f"^(?:{_MONTH})$", f"^(?:{_QUARTER})$"
+_WEEK = f"^(?:{_WEEK})$"
+_MONTH = f"^(?:{_MONTH})$"
+_QUARTER = f"^(?:{_QUARTER})$"
 
 
 class ParsedDates(NamedTuple):
@@ -35,7 +39,8 @@ class ParsedDates(NamedTuple):
 def numbered_parts(column: Any) -> ParsedDates | None:
     """Return `2015-1` to `2015-4` of several years as quarters, and `2015-40` as weeks, by their first day.
 
-    Months, and other columns, are `None`. Weeks have the word in the name of the column, or numbers beyond twelve.
+    Months, and other columns, are `None`. Weeks have the word in the name of the column, or numbers
+    beyond twelve.
 
     Args:
         column: A pandas Series of text.
@@ -43,13 +48,16 @@ def numbered_parts(column: Any) -> ParsedDates | None:
     found = column.str.extract(r"^(\d{4})-(\d{1,2})$")
     if found.isna().any(axis=None):
         return None
-    years, numbers = found[0], found[1].astype("int64")
+    years = found[0]
+    numbers = found[1].astype("int64")
     part = named_part(column.name)
     # A thirteenth period is none of a week.
     if part == "week" or (part is None and numbers.max() > _MONTHS + 1):
         return first_days("week", years, numbers) if numbers.between(1, _WEEKS).all() else None
     may_be_quarters = part is None and column.str.len().max() == len("2015-1")
-    are_quarters = part == "quarter" or (may_be_quarters and years.nunique() > 1 and numbers.nunique() == QUARTERS)
+    are_quarters = part == "quarter" or (
+        may_be_quarters and years.nunique() > 1 and numbers.nunique() == QUARTERS
+    )
     if not are_quarters or not numbers.between(1, QUARTERS).all():
         return None
     return first_days("quarter", years, numbers)
@@ -78,7 +86,9 @@ def first_days(part: str, years: Any, numbers: Any) -> ParsedDates:
     """
     if part == "week":
         text = years + numbers.astype("str").str.zfill(2) + "1"
-        return ParsedDates(pd.to_datetime(text, format="%G%V%u", errors="coerce"), sentence="weeks by their Monday")
+        return ParsedDates(
+            pd.to_datetime(text, format="%G%V%u", errors="coerce"), sentence="weeks by their Monday"
+        )
     months = numbers if part == "month" else 3 * numbers - 2
     first = pd.to_datetime(years + "-" + months.astype("str"), format="%Y-%m", errors="coerce")
     return ParsedDates(first, sentence=f"{part}s by their first day")
@@ -96,10 +106,15 @@ def periods_of(column: Any) -> ParsedDates | None:
     """
     text = column.str
     # Of 2024KW01 to 2024KW04 alone, all are quarters.
-    parts = {"quarter": text.extract(_QUARTER), "week": text.extract(_WEEK), "month": text.extract(_MONTH)}
+    parts = {
+        "quarter": text.extract(_QUARTER),
+        "week": text.extract(_WEEK),
+        "month": text.extract(_MONTH),
+    }
     for part, extracted in parts.items():
         found = extracted.reindex(columns=list("abcde"))
-        year, place = found["a"].fillna(found["d"]), found["b"].fillna(found["c"]).fillna(found["e"])
+        year = found["a"].fillna(found["d"])
+        place = found["b"].fillna(found["c"]).fillna(found["e"])
         if year.isna().any() or place.isna().any():
             continue
         numbers = place.astype("int64")
@@ -108,6 +123,8 @@ def periods_of(column: Any) -> ParsedDates | None:
         are_halves = part == "week" and numbers.max() <= _HALVES and text.contains("S").all()
         fits = numbers.max() <= {"quarter": QUARTERS, "month": _MONTHS, "week": _WEEKS}[part]
         return (
-            None if are_halves or not fits else first_days(part, year.where(year.str.len() == 4, "20" + year), numbers)
+            None
+            if are_halves or not fits
+            else first_days(part, year.where(year.str.len() == 4, "20" + year), numbers)
         )
     return None

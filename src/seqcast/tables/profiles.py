@@ -9,20 +9,32 @@ from typing import Any
 import pandas as pd
 
 from seqcast.data.frames import is_text
-from seqcast.tables.dates import READ_AS_TIMES, YEARS, as_times, is_clock, is_time, seconds, unevenness
+from seqcast.tables.dates import (
+    READ_AS_TIMES,
+    YEARS,
+    as_times,
+    is_clock,
+    is_time,
+    seconds,
+    unevenness,
+)
 from seqcast.tables.layouts import join_times, months_of, quarters_of
 from seqcast.tables.number_marks import holds_numbers
 
 # Rows that profiles read, and rows among which a time is looked for that a series has twice.
-ROWS_PROFILED, ROWS_COMPARED = 5_000, 200_000
+ROWS_PROFILED = 5_000
+ROWS_COMPARED = 200_000
 # Numbers since 1970 are larger: seconds from 1973 on. Smaller ones are steps.
 _SINCE_1970 = 10**8
 # Fewest steps of a column that numbers rows, and the fraction of steps of one among them.
-FEWEST_STEPS, _MOSTLY_ONE = 6, 0.9
+FEWEST_STEPS = 6
+_MOSTLY_ONE = 0.9
 # A column of more rows than this has two codes at least if it is a flag.
 _MANY_ROWS = 20
-# Most different whole numbers of codes, such as those of quality, and the fewest rows for each of them.
-_MOST_CODES, _ROWS_OF_A_CODE = 4, 20
+# Most different whole numbers of codes, such as those of quality, and the fewest rows for each of
+# them.
+_MOST_CODES = 4
+_ROWS_OF_A_CODE = 20
 # Spans of whole numbers within a day or a year.
 _HOURS_OF_A_DAY = ((0, 23), (1, 24))
 _PARTS_OF_A_YEAR = ((1, 12), (1, 52), (1, 53))
@@ -194,7 +206,10 @@ class TableProfile:
     def columns(self) -> dict[str, ColumnProfile]:
         """The profile of each column, by its name."""
         known = self.table.notna().any()
-        return {str(name): ColumnProfile(str(name), self.head[name], bool(known[name])) for name in self.table.columns}
+        return {
+            str(name): ColumnProfile(str(name), self.head[name], bool(known[name]))
+            for name in self.table.columns
+        }
 
     @cached_property
     def numbers(self) -> list[str]:
@@ -204,7 +219,11 @@ class TableProfile:
     @cached_property
     def words(self) -> list[str]:
         """The columns that hold something else."""
-        return [name for name, column in self.columns.items() if column.is_known and not column.is_number]
+        return [
+            name
+            for name, column in self.columns.items()
+            if column.is_known and not column.is_number
+        ]
 
     @cached_property
     def digits(self) -> Any:
@@ -239,7 +258,11 @@ class TableProfile:
         weeks = times.dt.isocalendar().week.astype("float64")
         fields = (weeks, *(getattr(times.dt, name) for name in _CALENDAR))
         again = [field for field in fields if field.nunique() < times.nunique()]
-        return [name for name in self.digits if any(_counts_as(self.digits[name], field) for field in again)]
+        return [
+            name
+            for name in self.digits
+            if any(_counts_as(self.digits[name], field) for field in again)
+        ]
 
 
 def _counts_as(numbers: Any, field: Any) -> bool:

@@ -1,8 +1,9 @@
 """Reading of files within limits of size, memory and time, in a process that may die of a damaged file.
 
-A small workbook, Parquet, Feather or packed file can make its reader ask for any amount of memory, or loop. So a fresh
-interpreter reads it, which imports the reader alone and has limits on its memory and its time. It answers in pieces,
-which are counted here. Its report of a failure becomes an error; its prints are dropped.
+A small workbook, Parquet, Feather or packed file can make its reader ask for any amount of memory,
+or loop. So a fresh interpreter reads it, which imports the reader alone and has limits on its
+memory and its time. It answers in pieces, which are counted here. Its report of a failure becomes
+an error; its prints are dropped.
 """
 
 import json
@@ -28,20 +29,30 @@ STANDARD_INPUT = Path("-")
 _TEXT_SHARE = 4
 _SIGNS = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "Zstandard"}
 _CELL_BYTES = 8
-_ALLOW_MORE = Phrase("If you trust the file, allow more: ", Option("max_size", "8GB"), ", or as much as it takes.")
+_ALLOW_MORE = Phrase(
+    "If you trust the file, allow more: ", Option("max_size", "8GB"), ", or as much as it takes."
+)
 _SCRIPT = Path(__file__).with_name("reader_script.py")
 _CHUNK_BYTES = 1 << 20
 # Memory of the interpreter and its imports, with a margin: 75 MiB were measured.
 _BASE_BYTES = 128 << 20
-# Seconds for the imports, which may come from a slow disk; least seconds for reading, and bytes unpacked in one.
-_START_SECONDS, _LEAST_SECONDS, _BYTES_A_SECOND = 60.0, 3, 25_000_000
+# Seconds for the imports, which may come from a slow disk; least seconds for reading, and bytes
+# unpacked in one.
+_START_SECONDS = 60.0
+_LEAST_SECONDS = 3
+_BYTES_A_SECOND = 25_000_000
 # Wall time may be this many times the processor's time.
 _WAITING = 1.5
 _LOOK_SECONDS = 0.1
 # One thread, and memory that is reserved only when it is used.
-_ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_ENVIRONMENT = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 # Endings of a process without memory, by itself or by the system; and of one whose time is over.
-_NO_MEMORY, _NO_TIME = ("memory", "SIGABRT", "SIGKILL"), "SIGXCPU"
+_NO_MEMORY = ("memory", "SIGABRT", "SIGKILL")
+_NO_TIME = "SIGXCPU"
 # Linux alone enforces a limit on all memory that a process may write to.
 _HAS_LIMIT = sys.platform.startswith("linux")
 
@@ -66,7 +77,9 @@ def check_cells(path: Path, limits: FileLimits, packed: int, rows: int, columns:
         raise file_error(path, f"at most {limits.columns:,} columns", f"{columns:,}", _ALLOW_MORE)
     size = rows * columns * _CELL_BYTES
     if size > limits.most(packed):
-        raise too_large(path, limits, packed, f"{rows:,} rows of {columns:,} columns, {size:,} bytes")
+        raise too_large(
+            path, limits, packed, f"{rows:,} rows of {columns:,} columns, {size:,} bytes"
+        )
 
 
 def too_large(path: Path, limits: FileLimits, packed: int, received: str) -> DataError:
@@ -106,26 +119,31 @@ class ReaderProcess:
         """Read the file, and return the answer of the process: an Arrow stream, or unpacked text.
 
         Raises:
-            DataError: The file is too large or damaged, or its reader needs too much memory or time, or dies.
+            DataError: The file is too large or damaged, or its reader needs too much memory or
+                time, or dies.
             SpecError: There is no such sheet.
         """
         packed = self.path.stat().st_size
         most = self.limits.most(packed)
         if packed > most:
             raise too_large(self.path, self.limits, packed, f"{packed:,} bytes")
-        seconds, memory = _LEAST_SECONDS + most // _BYTES_A_SECOND, _BASE_BYTES + most
+        seconds = _LEAST_SECONDS + most // _BYTES_A_SECOND
+        memory = _BASE_BYTES + most
         with self._start(memory, seconds) as process, _Watch(process, memory) as watch:
             answer, errors = cast("tuple[IO[bytes], IO[bytes]]", (process.stdout, process.stderr))
             try:
                 answer.read(1)
                 watch.end = time.monotonic() + _WAITING * seconds
                 data = _read(answer, most, self._excess())
-                report, code = errors.read(), process.wait()
+                report = errors.read()
+                code = process.wait()
             finally:
                 process.kill()
         if code:
             signals = {-each.value: each.name for each in signal.Signals}
-            raise self._error(report, watch.reason or signals.get(code, f"exit code {code}"), seconds)
+            raise self._error(
+                report, watch.reason or signals.get(code, f"exit code {code}"), seconds
+            )
         return data
 
     def _start(self, memory: int, seconds: int) -> subprocess.Popen[bytes]:
@@ -136,10 +154,21 @@ class ReaderProcess:
             hint = "Convert the file to CSV, or read it yourself and give the frame."
             raise file_error(self.path, expected, received, hint)
         packages = [folder for folder in sys.path if os.path.isabs(folder)]
-        task: dict[str, Any] = {"kind": self.kind, "file": str(self.path), "sheet": self.sheet, "packages": packages}
-        task |= {"names_only": self.names_only, "memory": memory if _HAS_LIMIT else 0, "seconds": seconds}
+        task: dict[str, Any] = {
+            "kind": self.kind,
+            "file": str(self.path),
+            "sheet": self.sheet,
+            "packages": packages,
+        }
+        task |= {
+            "names_only": self.names_only,
+            "memory": memory if _HAS_LIMIT else 0,
+            "seconds": seconds,
+        }
         command = [sys.executable, "-I", "-S", str(_SCRIPT), json.dumps(task)]
-        environment, nothing, pipe = {**os.environ, **_ENVIRONMENT}, subprocess.DEVNULL, subprocess.PIPE
+        environment = {**os.environ, **_ENVIRONMENT}
+        nothing = subprocess.DEVNULL
+        pipe = subprocess.PIPE
         return subprocess.Popen(command, stdin=nothing, stdout=pipe, stderr=pipe, env=environment)
 
     def _error(self, report: bytes, ending: str, seconds: int) -> SeqcastError:
@@ -147,7 +176,8 @@ class ReaderProcess:
         try:
             kind, *words = json.loads(report)
         except ValueError:
-            kind, words = ending, report.decode(errors="replace").splitlines()[-1:]
+            kind = ending
+            words = report.decode(errors="replace").splitlines()[-1:]
         if kind == "refused":
             return file_error(self.path, *words)
         if kind == "sheet":
@@ -157,7 +187,12 @@ class ReaderProcess:
         if kind in _NO_MEMORY:
             return self._excess()
         if kind == _NO_TIME:
-            return file_error(self.path, f"a file that is read in {seconds} s", "one that takes longer", _ALLOW_MORE)
+            return file_error(
+                self.path,
+                f"a file that is read in {seconds} s",
+                "one that takes longer",
+                _ALLOW_MORE,
+            )
         reason = words[0] if words else f"the process that read it ended with {ending}"
         expected = f"a {self.kind} file" if self.kind in PACKED else f"a table in {self.kind}"
         return file_error(self.path, expected, f"something else ({reason})")
@@ -166,8 +201,11 @@ class ReaderProcess:
         """Return the question which of several sheets with tables is meant."""
         answers = [Option("dialect.sheet", name) for name in names]
         hint = Phrase("Name it, such as ", answers[0], " or ", answers[1], ".")
-        path, received = str(self.path), ", ".join(map(repr, names))
-        return AmbiguityError(path, path=path, expected="one sheet", received=received, hint=hint, answers=answers)
+        path = str(self.path)
+        received = ", ".join(map(repr, names))
+        return AmbiguityError(
+            path, path=path, expected="one sheet", received=received, hint=hint, answers=answers
+        )
 
     def _excess(self) -> DataError:
         received = "more: the process that read it was ended"
@@ -195,7 +233,8 @@ class _Watch(threading.Thread):
     def __init__(self, process: subprocess.Popen[bytes], memory: int) -> None:
         super().__init__(name="seqcast-reader-watch", daemon=True)
         self._process, self._memory, self._over = process, memory, threading.Event()
-        self.end, self.reason = time.monotonic() + _START_SECONDS, ""
+        self.end = time.monotonic() + _START_SECONDS
+        self.reason = ""
 
     def __enter__(self) -> Self:
         self.start()
@@ -219,7 +258,9 @@ class _Watch(threading.Thread):
 def _resident_bytes(process: int) -> int:
     """Return the memory of a process by POSIX's `ps`; 0 where there is no `ps`, as on Windows."""
     try:
-        listed = subprocess.run(["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True, check=True)
+        listed = subprocess.run(
+            ["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True, check=True
+        )
         return 1024 * int(listed.stdout)
     except (OSError, ValueError, subprocess.CalledProcessError):
         return 0
@@ -298,10 +339,13 @@ def _check_columns(path: Path, schema: Any) -> None:
     names = set()
     for field in schema:
         if field.name in names:
-            raise file_error(path, "each column once", f"{field.name!r} twice", "Rename one of them.")
+            raise file_error(
+                path, "each column once", f"{field.name!r} twice", "Rename one of them."
+            )
         names.add(field.name)
         if not is_flat(field.type):
-            expected, hint = "numbers, text, times or flags", "Leave the column out of the file."
+            expected = "numbers, text, times or flags"
+            hint = "Leave the column out of the file."
             raise file_error(path, expected, str(field.type)[:80], hint, column=field.name)
 
 
@@ -318,14 +362,16 @@ def read_bytes(path: Path, limits: FileLimits | None = None) -> bytearray:
         limits: Limits to its unpacked size; the defaults if `None`.
 
     Raises:
-        DataError: It is too large, cannot be unpacked, holds an archive, or a zip holds several files.
+        DataError: It is too large, cannot be unpacked, holds an archive, or a zip holds several
+            files.
         MissingPackageError: It is a `.zst` file and pyarrow is not installed.
     """
     limits = limits or FileLimits()
     more = too_large(path, limits, limits.size, "more")
     if path == STANDARD_INPUT:
         return _read(sys.stdin.buffer, limits.size, more)
-    suffix, size = path.suffix.lower(), path.stat().st_size
+    suffix = path.suffix.lower()
+    size = path.stat().st_size
     if suffix in PACKED:
         return _unpack(path, suffix, replace(limits, small=limits.small // _TEXT_SHARE))
     if size > limits.size:
@@ -340,5 +386,10 @@ def _unpack(path: Path, suffix: str, limits: FileLimits) -> bytearray:
     data = ReaderProcess(suffix, path, limits).read()
     for sign, kind in _SIGNS.items():
         if data.startswith(sign):
-            raise file_error(path, "text in it", f"a {kind} archive in it", "Unpack it once and give its content.")
+            raise file_error(
+                path,
+                "text in it",
+                f"a {kind} archive in it",
+                "Unpack it once and give its content.",
+            )
     return data

@@ -1,8 +1,8 @@
 """The program of the process that reads one file; `reader_process` starts it.
 
-It runs as a plain file, imports one reader and nothing of seqcast, and may die of a damaged file. It answers on
-standard output: a byte once its imports are done, then the table as an Arrow stream, or the unpacked text. An error
-goes to standard error, as a line of JSON.
+It runs as a plain file, imports one reader and nothing of seqcast, and may die of a damaged file.
+It answers on standard output: a byte once its imports are done, then the table as an Arrow stream,
+or the unpacked text. An error goes to standard error, as a line of JSON.
 """
 
 import importlib
@@ -16,7 +16,8 @@ from itertools import pairwise
 from typing import IO, Any
 
 # Rows of a batch of the answer, and bytes of a piece of text.
-_ROWS, _CHUNK_BYTES = 1 << 16, 1 << 20
+_ROWS = 1 << 16
+_CHUNK_BYTES = 1 << 20
 # Rows of a sheet among which its header is looked for.
 _MOST_TITLES = 30
 # A number or a time, as text.
@@ -33,10 +34,11 @@ def main(task: dict[str, Any]) -> None:
     """Read a file and answer.
 
     Args:
-        task: `kind`, `file`, `sheet` and `names_only`; `packages`, the folders to import from; and `memory` (0 for no
-            limit) and `seconds`, its limits.
+        task: `kind`, `file`, `sheet` and `names_only`; `packages`, the folders to import from; and
+            `memory` (0 for no limit) and `seconds`, its limits.
     """
-    answers, errors = _own(1), _own(2)
+    answers = _own(1)
+    errors = _own(2)
     sys.path += task["packages"]
     try:
         name, read = _READERS[task["kind"]]
@@ -49,7 +51,9 @@ def main(task: dict[str, Any]) -> None:
     except BaseException as error:  # a panic in Rust is no Exception
         text = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         kind = "memory" if isinstance(error, MemoryError) else "something else"
-        errors.write(json.dumps(error.args if isinstance(error, RefusedError) else [kind, text]).encode())
+        errors.write(
+            json.dumps(error.args if isinstance(error, RefusedError) else [kind, text]).encode()
+        )
         errors.flush()
         os._exit(1)
     os._exit(0)
@@ -73,7 +77,9 @@ def _limit(memory: int, seconds: int) -> None:
     limits += [(resource.RLIMIT_DATA, memory)] if memory else []
     for kind, most in limits:
         hard = resource.getrlimit(kind)[1]
-        resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+        resource.setrlimit(
+            kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+        )
 
 
 # ---------------------------------------------------------------- tables
@@ -81,7 +87,9 @@ def _limit(memory: int, seconds: int) -> None:
 
 def _read_parquet(parquet: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
     with parquet.ParquetFile(task["file"]) as file:
-        batches = [] if task["names_only"] else file.iter_batches(batch_size=_ROWS, use_threads=False)
+        batches = (
+            [] if task["names_only"] else file.iter_batches(batch_size=_ROWS, use_threads=False)
+        )
         _answer(answers, file.schema_arrow, batches)
 
 
@@ -91,12 +99,16 @@ def _read_feather(pyarrow: Any, task: dict[str, Any], answers: IO[bytes]) -> Non
 
 
 def _read_workbook(fastexcel: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
-    book, sheet = fastexcel.read_excel(task["file"]), task["sheet"]
+    book = fastexcel.read_excel(task["file"])
+    sheet = task["sheet"]
     if sheet is not None and sheet not in book.sheet_names:
         raise RefusedError("sheet", *book.sheet_names)
     pyarrow: Any = importlib.import_module("pyarrow")
     names = [sheet] if sheet else book.sheet_names
-    starts = {name: _cells(book.load_sheet(name, header_row=None, skip_rows=0, n_rows=_MOST_TITLES)) for name in names}
+    starts = {
+        name: _cells(book.load_sheet(name, header_row=None, skip_rows=0, n_rows=_MOST_TITLES))
+        for name in names
+    }
     headers = {name: _header(start) for name, start in starts.items()}
     held = [name for name in names if _holds_table(starts[name], headers[name][0])] or names[:1]
     others = [name for name in names if name not in held]
@@ -105,7 +117,9 @@ def _read_workbook(fastexcel: Any, task: dict[str, Any], answers: IO[bytes]) -> 
     if len(tables) > 1:
         if not _are_alike([headers[name][1] for name in held]) or not _follow(tables):
             raise RefusedError("sheets", *held)
-        one_after_the_other = f"{len(held)} sheets, {held[0]!r} to {held[-1]!r}, one after the other"
+        one_after_the_other = (
+            f"{len(held)} sheets, {held[0]!r} to {held[-1]!r}, one after the other"
+        )
         said = ", ".join(filter(None, (one_after_the_other, said)))
         tables = [_joined(pyarrow, tables, held)]
     about = {"above": str(headers[held[0]][0]), "sheet": held[0], "sheets": said}
@@ -122,14 +136,18 @@ def _words_on_others(names: Sequence[str]) -> str:
 def _cells(start: Any) -> list[list[str]]:
     """Return the first rows of a sheet as text."""
     columns = [column.to_pylist() for column in start.to_arrow().columns]
-    return [["" if cell is None else str(cell) for cell in row] for row in zip(*columns, strict=True)]
+    return [
+        ["" if cell is None else str(cell) for cell in row] for row in zip(*columns, strict=True)
+    ]
 
 
 def _holds_table(rows: Sequence[Sequence[str]], above: int) -> bool:
     """Return whether a sheet has several columns with rows of numbers or times below their names."""
     several = bool(rows) and sum(bool(cell) for cell in rows[above]) > 1
     below = rows[above + 1 :]
-    return several and len(below) > 1 and any(_NUMBER.fullmatch(cell) for row in below for cell in row)
+    return (
+        several and len(below) > 1 and any(_NUMBER.fullmatch(cell) for row in below for cell in row)
+    )
 
 
 def _are_alike(headers: Sequence[Sequence[str]]) -> bool:
@@ -184,7 +202,11 @@ def _table(pyarrow: Any, book: Any, name: str, above: int, names: list[str]) -> 
 def _follow(tables: list[Any]) -> bool:
     """Return whether the times of tables do not overlap."""
     compute: Any = importlib.import_module("pyarrow.compute")
-    timed = [field.name for field in tables[0].schema if str(field.type).startswith(("date", "timestamp"))]
+    timed = [
+        field.name
+        for field in tables[0].schema
+        if str(field.type).startswith(("date", "timestamp"))
+    ]
     if not timed or not all(timed[0] in table.column_names for table in tables):
         return False
     spans = [compute.min_max(table[timed[0]]).as_py() for table in tables]
@@ -197,7 +219,10 @@ def _follow(tables: list[Any]) -> bool:
 def _answer(answers: IO[bytes], schema: Any, batches: Iterable[Any]) -> None:
     """Write a table in pieces, with dictionary-encoded text written out."""
     pyarrow: Any = importlib.import_module("pyarrow")
-    fields = [pyarrow.field(each.name, _plain(pyarrow, each.type), metadata=each.metadata) for each in schema]
+    fields = [
+        pyarrow.field(each.name, _plain(pyarrow, each.type), metadata=each.metadata)
+        for each in schema
+    ]
     plain = pyarrow.schema(fields, schema.metadata)
     with pyarrow.ipc.new_stream(answers, plain) as stream:
         for batch in batches:
@@ -210,7 +235,11 @@ def _answer(answers: IO[bytes], schema: Any, batches: Iterable[Any]) -> None:
 def _plain(pyarrow: Any, kind: Any) -> Any:
     """Return the type of a column whose values are written out."""
     kind = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
-    plain = {"string_view": pyarrow.string(), "binary_view": pyarrow.binary(), "halffloat": pyarrow.float32()}
+    plain = {
+        "string_view": pyarrow.string(),
+        "binary_view": pyarrow.binary(),
+        "halffloat": pyarrow.float32(),
+    }
     return plain.get(str(kind), kind)
 
 
@@ -222,14 +251,18 @@ def _unpack_gzip(gzip: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
 
 
 def _unpack_zstandard(pyarrow: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
-    shutil.copyfileobj(pyarrow.input_stream(task["file"], compression="zstd"), answers, _CHUNK_BYTES)
+    shutil.copyfileobj(
+        pyarrow.input_stream(task["file"], compression="zstd"), answers, _CHUNK_BYTES
+    )
 
 
 def _unpack_zip(zipfile: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
     archive = zipfile.ZipFile(task["file"])
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     if len(entries) != 1:
-        raise RefusedError("refused", "one file in it", str(len(entries)), "Unpack it and give one of them.")
+        raise RefusedError(
+            "refused", "one file in it", str(len(entries)), "Unpack it and give one of them."
+        )
     if entries[0].flag_bits & _ENCRYPTED:
         hint = "Unpack it with its password and give its content."
         raise RefusedError("refused", "a file in it", "an encrypted one", hint)

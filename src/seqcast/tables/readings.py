@@ -1,7 +1,8 @@
 """Readings of a table: which columns may be its times, series and values, and how much speaks for each.
 
-A reading has evidence, and its score is the sum of the weights of the evidence. All weights stand in `WEIGHTS`, each
-with its reason. Readings that are less than `CLEARLY` behind the best one are about as likely: the user chooses.
+A reading has evidence, and its score is the sum of the weights of the evidence. All weights stand
+in `WEIGHTS`, each with its reason. Readings that are less than `CLEARLY` behind the best one are
+about as likely: the user chooses.
 """
 
 import math
@@ -18,7 +19,8 @@ from seqcast.tables.profiles import ROWS_COMPARED, ColumnProfile, TableProfile, 
 # How far the best reading is ahead of others that are not asked for.
 CLEARLY = 1.0
 # Columns that may name the series together, and most of them.
-_MOST_KEYS, _MOST_JOINED = 6, 3
+_MOST_KEYS = 6
+_MOST_JOINED = 3
 # Most rows that may have the time of another row of their series, as duplicates.
 _MOST_REPEATED = 0.05
 # Most series that a number may name for each that has a row at a usual time; a value has more.
@@ -47,32 +49,54 @@ class Weight:
 WEIGHTS = {
     # Times. The kinds are far apart, so a name never outweighs what the values are.
     "dates": Weight(20, "values that parse as dates are hardly ever anything else"),
-    "a clock": Weight(16, "times of a day alone are times since a beginning, or how long something took"),
-    "text with years": Weight(12, "a column that is meant as dates ends in an error that names its cell"),
-    "a year and its part": Weight(10, "a year beside months, quarters or weeks: together they are dates"),
+    "a clock": Weight(
+        16, "times of a day alone are times since a beginning, or how long something took"
+    ),
+    "text with years": Weight(
+        12, "a column that is meant as dates ends in an error that names its cell"
+    ),
+    "a year and its part": Weight(
+        10, "a year beside months, quarters or weeks: together they are dates"
+    ),
     "numbers named as times": Weight(8, "a whole number in a column named `day` or `year`"),
     "counted steps": Weight(6, "whole numbers in equal steps, which also number rows"),
     "the name of a time": Weight(2, "among columns of one kind the name decides"),
     "repeats": Weight(-4, "a date with half as many values as another: of birth, of an order"),
     "finer": Weight(1, "a clock beside dates that repeat makes rows differ"),
-    "uneven": Weight(-0.1, "for each factor e between the longest and the shortest step: durations are uneven"),
+    "uneven": Weight(
+        -0.1, "for each factor e between the longest and the shortest step: durations are uneven"
+    ),
     # Series.
-    "shared keys": Weight(-20, "for all rows with the series and time of another row: they cannot be one series"),
+    "shared keys": Weight(
+        -20, "for all rows with the series and time of another row: they cannot be one series"
+    ),
     "a key": Weight(-1, "the fewest columns that tell the series apart are the likeliest"),
-    "the name of a series": Weight(0.5, "of two columns that tell series apart, such as a code and a name"),
+    "the name of a series": Weight(
+        0.5, "of two columns that tell series apart, such as a code and a name"
+    ),
     "a key in words": Weight(0.3, "names of series are words more often than numbers"),
     "the one series": Weight(1.5, "a constant column named as a series names the only one"),
-    "a time as a key": Weight(-25, "a second column of times names versions of a value, or a part of its time"),
+    "a time as a key": Weight(
+        -25, "a second column of times names versions of a value, or a part of its time"
+    ),
     # Values.
     "the usual name of a value": Weight(5, "`y`, `sales` or `demand` is what people forecast"),
-    "the name of a value": Weight(3, "`orders` or `revenue` is forecast, or stands beside another value"),
+    "the name of a value": Weight(
+        3, "`orders` or `revenue` is forecast, or stands beside another value"
+    ),
     "a price": Weight(1.5, "a price is forecast where it stands alone"),
-    "beside a value": Weight(-3, "a price, a promotion, a plan or a field of the calendar explains a value"),
+    "beside a value": Weight(
+        -3, "a price, a promotion, a plan or a field of the calendar explains a value"
+    ),
     "measured": Weight(1.5, "what instruments measure explains a value, or is one itself"),
-    "one of several instruments": Weight(1.2, "where nothing else is measured, none explains the others"),
+    "one of several instruments": Weight(
+        1.2, "where nothing else is measured, none explains the others"
+    ),
     "a flag": Weight(-6, "yes and no, or one number in all rows"),
     "an identifier": Weight(-4, "whole numbers called `id` or `code`, each in one row"),
-    "numbers of rows": Weight(-8, "it counts rows, days or documents by ones, or is a field of the calendar"),
+    "numbers of rows": Weight(
+        -8, "it counts rows, days or documents by ones, or is a field of the calendar"
+    ),
     "constant in a series": Weight(-8, "a fact of the series, such as its capacity"),
     "no number": Weight(-10, "text, of which the error names a cell"),
     # A series in each column.
@@ -123,13 +147,20 @@ def time_readings(table: TableProfile) -> list[Reading]:
     Args:
         table: The table.
     """
-    singles = [_time_reading(table, place, column) for place, column in enumerate(table.columns.values())]
+    singles = [
+        _time_reading(table, place, column) for place, column in enumerate(table.columns.values())
+    ]
     dates = [reading for reading in singles if "dates" in reading.evidence]
     most = max((table.columns[each.columns[0]].distinct for each in dates), default=0)
-    dates = [_with(each, "repeats", 2 * table.columns[each.columns[0]].distinct <= most) for each in dates]
+    dates = [
+        _with(each, "repeats", 2 * table.columns[each.columns[0]].distinct <= most)
+        for each in dates
+    ]
     with_years = list(_years_and_parts(table))
     with_clocks = [joined for each in (*dates, *with_years) for joined in _with_clocks(table, each)]
-    others = [reading for reading in singles if "dates" not in reading.evidence and reading.evidence]
+    others = [
+        reading for reading in singles if "dates" not in reading.evidence and reading.evidence
+    ]
     return [Reading(()), *others, *dates, *with_years, *with_clocks]
 
 
@@ -175,7 +206,10 @@ def _with_clocks(table: TableProfile, date: Reading) -> Iterator[Reading]:
             continue
         joined = (*date.columns, column.name)
         if table.repeated(joined) < repeated:
-            finer = {"finer": date.evidence.get("finer", 0) + 1, "uneven": math.log(column.unevenness)}
+            finer = {
+                "finer": date.evidence.get("finer", 0) + 1,
+                "uneven": math.log(column.unevenness),
+            }
             clock = {"a clock": 1} if column.is_clock else {}
             yield Reading(joined, {**date.evidence, **finer, **clock}, date.place)
 
@@ -193,7 +227,9 @@ def _years_and_parts(table: TableProfile) -> Iterator[Reading]:
         if column.name == year or not is_part:
             continue
         named = column.is_month or words.PARTS_OF_YEARS.rank(column.name) is not None
-        is_month = column.is_month or (not column.is_quarter and part_of_year(column.values) == "month")
+        is_month = column.is_month or (
+            not column.is_quarter and part_of_year(column.values) == "month"
+        )
         days = words.DAYS.ranked(
             name
             for name, each in table.columns.items()
@@ -214,7 +250,9 @@ def _is_part_of_year(column: ColumnProfile) -> bool:
 # ---------------------------------------------------------------- series
 
 
-def series_readings(table: TableProfile, time: Sequence[str], others: Sequence[str]) -> list[Reading]:
+def series_readings(
+    table: TableProfile, time: Sequence[str], others: Sequence[str]
+) -> list[Reading]:
     """Return which columns may name the series: none, one, or the fewest that have no time twice.
 
     Args:
@@ -223,7 +261,11 @@ def series_readings(table: TableProfile, time: Sequence[str], others: Sequence[s
         others: The columns that may name series.
     """
     if not time:
-        named = [name for name in words.SERIES.ranked(others) if name not in table.numbers and _repeats(table, name)]
+        named = [
+            name
+            for name in words.SERIES.ranked(others)
+            if name not in table.numbers and _repeats(table, name)
+        ]
         return [Reading(()), *(Reading((name,), {"the one series": 1}, -1) for name in named[:1])]
     repeated = table.repeated(time)
     none = Reading((), {"shared keys": repeated}, -1)
@@ -237,7 +279,9 @@ def series_readings(table: TableProfile, time: Sequence[str], others: Sequence[s
         groups = [_series_reading(table, time, group) for group in combinations(likely, count)]
         readings += groups
         # More columns are not needed.
-        if min(group.evidence["shared keys"] for group in groups) <= min(_MOST_REPEATED, repeated / 2):
+        if min(group.evidence["shared keys"] for group in groups) <= min(
+            _MOST_REPEATED, repeated / 2
+        ):
             break
     return readings
 
@@ -255,7 +299,9 @@ def _keys(table: TableProfile, others: Sequence[str], repeated: float) -> list[s
     ]
     texts = [name for name in others if name in table.words]
     likely = dict.fromkeys([*words.SERIES.ranked(others), *texts, *codes])
-    return [name for name in likely if _repeats(table, name) and table.distinct(name) > 1][:_MOST_KEYS]
+    return [name for name in likely if _repeats(table, name) and table.distinct(name) > 1][
+        :_MOST_KEYS
+    ]
 
 
 def _repeats(table: TableProfile, name: str) -> bool:
@@ -270,7 +316,9 @@ def _series_reading(table: TableProfile, time: Sequence[str], group: tuple[str, 
         "a key": len(group),
         "the name of a series": sum(map(_named_as_series, group)),
         "a key in words": sum(not column.is_number for column in columns),
-        "a time as a key": sum(column.is_time or column.is_month or _is_named_time(column) for column in columns),
+        "a time as a key": sum(
+            column.is_time or column.is_month or _is_named_time(column) for column in columns
+        ),
     }
     return Reading(group, evidence, list(table.columns).index(group[0]))
 
@@ -286,7 +334,9 @@ def _is_named_time(column: ColumnProfile) -> bool:
     """Return whether a column that names series has the name of a part of a year or a day."""
     if words.WITHIN_DAYS.rank(column.name) is not None:
         return True
-    return words.TIMES.is_name(column.name) or any(each.is_name(column.name) for each in words.WITHIN_YEARS.values())
+    return words.TIMES.is_name(column.name) or any(
+        each.is_name(column.name) for each in words.WITHIN_YEARS.values()
+    )
 
 
 # ---------------------------------------------------------------- values
@@ -307,12 +357,19 @@ def value_readings(
     texts = [name for name in words.VALUES.ranked(others) if name not in numbers]
     against = _against_values(table, time, series, numbers)
     places = {name: place for place, name in enumerate(table.columns)}
-    readings = [_value_reading(table, name, places[name], against.get(name)) for name in (*numbers, *texts)]
+    readings = [
+        _value_reading(table, name, places[name], against.get(name)) for name in (*numbers, *texts)
+    ]
     plain = [reading for reading in readings if reading.score >= 0]
     measured = [reading for reading in readings if "measured" in reading.evidence]
-    if len(plain) < len(measured) and not any("the name of a value" in reading.evidence for reading in plain):
+    if len(plain) < len(measured) and not any(
+        "the name of a value" in reading.evidence for reading in plain
+    ):
         # Instruments measure several things, of which none is beside the others.
-        readings = [_with(each, "one of several instruments", "measured" in each.evidence) for each in readings]
+        readings = [
+            _with(each, "one of several instruments", "measured" in each.evidence)
+            for each in readings
+        ]
     return readings
 
 
@@ -321,11 +378,17 @@ def _against_values(
 ) -> dict[str, str]:
     """Return the evidence that columns of numbers are no values, by their names."""
     digits = table.digits[list(numbers)]
-    by_series = digits.groupby([table.head[name] for name in series], observed=True) if series else None
+    by_series = (
+        digits.groupby([table.head[name] for name in series], observed=True) if series else None
+    )
     steps = digits.diff() if by_series is None else by_series.diff()
     against = dict[str, str]()
     if time:
-        unnamed = [name for name in numbers if words.VALUES.rank(name) is None and words.BESIDE.rank(name) is None]
+        unnamed = [
+            name
+            for name in numbers
+            if words.VALUES.rank(name) is None and words.BESIDE.rank(name) is None
+        ]
         rows = [name for name in unnamed if table.columns[name].numbers_rows(steps[name])]
         calendar = [name for name in table.calendar_columns(time) if name in numbers]
         against |= dict.fromkeys((*rows, *calendar), "numbers of rows")
@@ -346,7 +409,9 @@ def _value_reading(table: TableProfile, name: str, place: int, against: str | No
         evidence["beside a value"] = 1
         evidence |= {"a price": 1} if words.PRICES.is_name(name) else {}
         evidence |= {"measured": 1} if words.MEASURED.rank(name) is not None else {}
-    is_identifier = words.SERIES.is_name(name) and column.is_number and column.distinct == len(column.values)
+    is_identifier = (
+        words.SERIES.is_name(name) and column.is_number and column.distinct == len(column.values)
+    )
     evidence |= {"an identifier": 1} if is_identifier else {}
     evidence |= {"a flag": 1} if column.is_flag else {}
     evidence |= {"no number": 1} if not column.is_number else {}
@@ -362,7 +427,9 @@ def wide_reading(table: TableProfile, best: Reading, names: Sequence[str]) -> Re
         best: The best reading of a single column.
         names: The columns.
     """
-    return _with(Reading(tuple(names), best.evidence, best.place), "series alike", are_series(table, names))
+    return _with(
+        Reading(tuple(names), best.evidence, best.place), "series alike", are_series(table, names)
+    )
 
 
 def are_series(table: TableProfile, names: Sequence[str]) -> bool:
@@ -372,7 +439,9 @@ def are_series(table: TableProfile, names: Sequence[str]) -> bool:
         table: The table.
         names: The columns.
     """
-    has_word = any(words.VALUES.rank(name) is not None or words.BESIDE.rank(name) is not None for name in names)
+    has_word = any(
+        words.VALUES.rank(name) is not None or words.BESIDE.rank(name) is not None for name in names
+    )
     if has_word and not words.shared_word(names, words.VALUES, words.BESIDE):
         return False
     if are_alike(names):
@@ -395,4 +464,8 @@ def _unit(name: str) -> str:
 
 def _with(reading: Reading, name: str, units: Any) -> Reading:
     """Return a reading with more evidence."""
-    return Reading(reading.columns, {**reading.evidence, name: float(units)}, reading.place) if units else reading
+    return (
+        Reading(reading.columns, {**reading.evidence, name: float(units)}, reading.place)
+        if units
+        else reading
+    )

@@ -22,9 +22,13 @@ _TOTAL = re.compile(
     re.IGNORECASE,
 )
 # Rows that are looked at; longer tables are not searched for rows of totals.
-_ROWS_LOOKED_AT, _ROWS_SEARCHED = 5_000, 200_000
-# Fraction of rows in which a column is the sum of others; the fewest different sums; columns of which some may add up.
-_MOSTLY, _FEWEST_SUMS, _FEW_COLUMNS = 0.9, 8, 8
+_ROWS_LOOKED_AT = 5_000
+_ROWS_SEARCHED = 200_000
+# Fraction of rows in which a column is the sum of others; the fewest different sums; columns of
+# which some may add up.
+_MOSTLY = 0.9
+_FEWEST_SUMS = 8
+_FEW_COLUMNS = 8
 
 
 def sum_columns(table: Any, names: Sequence[str]) -> tuple[str, ...]:
@@ -39,11 +43,20 @@ def sum_columns(table: Any, names: Sequence[str]) -> tuple[str, ...]:
         >>> sum_columns(table, list(table)), sum_columns(table.assign(south=7), list(table))
         (('all',), ())
     """
-    digits = table[list(names)].head(_ROWS_LOOKED_AT).apply(pd.to_numeric, errors="coerce").fillna(0).astype("float")
-    rest, whole = list(names), digits.to_numpy().sum(axis=1)
+    digits = (
+        table[list(names)]
+        .head(_ROWS_LOOKED_AT)
+        .apply(pd.to_numeric, errors="coerce")
+        .fillna(0)
+        .astype("float")
+    )
+    rest = list(names)
+    whole = digits.to_numpy().sum(axis=1)
     for name in reversed(names):
         # Of many, one is the sum of all others or none; most are far from it.
-        is_far = len(rest) > _FEW_COLUMNS and not _is_near_half(digits[name].to_numpy(), whole, len(rest))
+        is_far = len(rest) > _FEW_COLUMNS and not _is_near_half(
+            digits[name].to_numpy(), whole, len(rest)
+        )
         if len(rest) > 2 and not is_far and _is_sum(digits[rest].to_numpy(), rest.index(name)):
             rest.remove(name)
             whole = whole - digits[name].to_numpy()
@@ -58,21 +71,34 @@ def _is_near_half(total: Array, whole: Array, count: int) -> bool:
 
 def _is_sum(values: Array, place: int) -> bool:
     """Return whether a column is a sum of others; values are `[rows, columns]`."""
-    total, count = values[:, place], values.shape[1]
+    total = values[:, place]
+    count = values.shape[1]
     if len(np.unique(total)) < _FEWEST_SUMS:
         return False
-    before, after = range(place), range(place + 1, count)
+    before = range(place)
+    after = range(place + 1, count)
     sides = (before, after) if count <= _FEW_COLUMNS else ()
-    some = (group for side in sides for size in range(2, len(side) + 1) for group in combinations(side, size))
-    return any(_adds_up(total, values[:, list(group)]) for group in chain([(*before, *after)], some))
+    some = (
+        group
+        for side in sides
+        for size in range(2, len(side) + 1)
+        for group in combinations(side, size)
+    )
+    return any(
+        _adds_up(total, values[:, list(group)]) for group in chain([(*before, *after)], some)
+    )
 
 
 def _adds_up(total: Array, parts: Array) -> bool:
     """Return whether parts, which are seldom negative, add up to a total in most rows, as far as it is rounded."""
     size = float(np.abs(total).mean())
-    digit = next((10.0**-place for place in range(7) if np.allclose(np.round(total, place), total, 0, 1e-9)), 0.0)
+    digit = next(
+        (10.0**-place for place in range(7) if np.allclose(np.round(total, place), total, 0, 1e-9)),
+        0.0,
+    )
     rounding = max(0.49 * digit, min(parts.shape[1] * digit / 2, size / 2_000), 1e-9 * size)
-    several, equal = (parts != 0).sum(axis=1) > 1, np.abs(parts.sum(axis=1) - total) <= rounding
+    several = (parts != 0).sum(axis=1) > 1
+    equal = np.abs(parts.sum(axis=1) - total) <= rounding
     adds = equal[total != 0].mean() >= _MOSTLY and several[total != 0].mean() > 0.5
     return bool(adds and ((parts >= 0).mean(axis=0) >= _MOSTLY).all())
 
@@ -104,12 +130,19 @@ def total_rows(table: Any) -> Any:
     if len(table) > _ROWS_SEARCHED:
         return table.iloc[:0]
     texts = [table[name] for name in table.columns if is_text(table[name])]
-    named = {text.name: text.isin([cell for cell in text.dropna().unique() if _TOTAL.search(cell)]) for text in texts}
+    named = {
+        text.name: text.isin([cell for cell in text.dropna().unique() if _TOTAL.search(cell)])
+        for text in texts
+    }
     is_named = pd.DataFrame(named, index=table.index).any(axis=1)
     if not is_named.any():
         return table.iloc[:0]
-    rows, others = table[is_named], table[~is_named].head(_ROWS_LOOKED_AT)
-    lacks = {name: rows[name].isna() | named.get(name, is_named & False)[is_named] for name in table.columns}
+    rows = table[is_named]
+    others = table[~is_named].head(_ROWS_LOOKED_AT)
+    lacks = {
+        name: rows[name].isna() | named.get(name, is_named & False)[is_named]
+        for name in table.columns
+    }
     timed = [name for name in table.columns if lacks[name].any() and _has_times(others[name])]
     return rows[pd.DataFrame(lacks, index=rows.index)[timed].any(axis=1)]
 
@@ -127,8 +160,14 @@ def ends_with_total(numbers: Any, texts: Any) -> bool:
         (True, False)
     """
     values = numbers.fillna(0).to_numpy(dtype=float)
-    named = texts.astype("str").apply(lambda cells: cells.str.contains(_TOTAL)).any(axis=1).to_numpy()
-    adds = len(values) > 2 and len(np.unique(values[-1])) >= _FEWEST_SUMS and _adds_up(values[-1], values[:-1].T)
+    named = (
+        texts.astype("str").apply(lambda cells: cells.str.contains(_TOTAL)).any(axis=1).to_numpy()
+    )
+    adds = (
+        len(values) > 2
+        and len(np.unique(values[-1])) >= _FEWEST_SUMS
+        and _adds_up(values[-1], values[:-1].T)
+    )
     return bool(adds or (len(values) > 1 and named[-1] and named.sum() == 1))
 
 
@@ -168,7 +207,13 @@ def names_below(names: Sequence[str], rows: Any) -> list[str]:
     """
     if not len(rows):
         return list(names)
-    cells = rows.iloc[int(rows.notna().sum(axis=1).to_numpy().argmax())].astype("object").fillna("").map(str).tolist()
+    cells = (
+        rows.iloc[int(rows.notna().sum(axis=1).to_numpy().argmax())]
+        .astype("object")
+        .fillna("")
+        .map(str)
+        .tolist()
+    )
     over = ["" if name.startswith("Unnamed: ") else re.sub(r"\.\d+$", "", name) for name in names]
     if len(set(over)) < len(names):
         joined = joined_names(over, cells)
@@ -190,13 +235,27 @@ def merged_columns(table: Any) -> list[str]:
         >>> merged_columns(table), merged_columns(table.assign(year=range(5)))
         (['zone'], [])
     """
-    heads = {name: table[name].notna().to_numpy() for name in table.columns if _is_sparse(table[name])}
+    heads = {
+        name: table[name].notna().to_numpy() for name in table.columns if _is_sparse(table[name])
+    }
     whole = [table[name] for name in table.columns if heads and table[name].notna().all()]
-    ranks = [pd.factorize(column, sort=True)[0] for column in whole if column.dtype.kind in "fiuM" or is_text(column)]
+    ranks = [
+        pd.factorize(column, sort=True)[0]
+        for column in whole
+        if column.dtype.kind in "fiuM" or is_text(column)
+    ]
     steps = [sign * np.diff(rank) for rank in ranks for sign in (1, -1)]
-    fitting = {name for name, head in heads.items() if any(((step <= 0) == head[1:]).all() for step in steps)}
+    fitting = {
+        name
+        for name, head in heads.items()
+        if any(((step <= 0) == head[1:]).all() for step in steps)
+    }
     # Blocks may have blocks within: regions of towns.
-    return [name for name, head in heads.items() if any((head <= heads[inner]).all() for inner in fitting)]
+    return [
+        name
+        for name, head in heads.items()
+        if any((head <= heads[inner]).all() for inner in fitting)
+    ]
 
 
 def _is_sparse(column: Any) -> bool:

@@ -90,7 +90,10 @@ class Words:
             names: Names of columns.
         """
         ranks = {name: self.rank(name) for name in names}
-        return sorted((name for name, rank in ranks.items() if rank is not None), key=lambda name: ranks[name] or 0)
+        return sorted(
+            (name for name, rank in ranks.items() if rank is not None),
+            key=lambda name: ranks[name] or 0,
+        )
 
 
 TIMES = Words.of("""ds timestamp datetime date_time date time ts day week month quarter year period periode elapsed
@@ -118,7 +121,9 @@ BESIDE = Words(
     fiyat battery batterie rssi latitude longitude lat lon lng capacity kapasitet""").listed
 )
 # Running totals.
-CUMULATIVE = Words.of("cum cumulative cumulated ytd kumuliert cumul cumulé acumulado cumulato kumulativ 累计 累計 누계")
+CUMULATIVE = Words.of(
+    "cum cumulative cumulated ytd kumuliert cumul cumulé acumulado cumulato kumulativ 累计 累計 누계"
+)
 # Units of the values in the same row.
 UNITS = Words.of("""currency unit units uom währung einheit devise monnaie unité moneda divisa unidad valuta moeda
     waluta""")
@@ -128,7 +133,9 @@ YEARS = Words.of("year yyyy yr jahr année annee año ano ejercicio anno år ar 
 DAYS = Words.of("day dd tag")
 DATES = Words.of("date datum fecha data dato dátum day tag month monat datetime timestamp")
 # Parts of a day, which name no series beside a date.
-WITHIN_DAYS = Words(HOURS.listed + Words.of("hours hr hh hhmm h minute minutes min interval period ampm").listed)
+WITHIN_DAYS = Words(
+    HOURS.listed + Words.of("hours hr hh hhmm h minute minutes min interval period ampm").listed
+)
 # Parts of a year; a word may stand anywhere in a name.
 WITHIN_YEARS = {
     "week": Words.of("week woche kw uke vecka uge semaine semana settimana viikko"),
@@ -152,4 +159,8 @@ def shared_word(names: Sequence[str], *meanings: Words) -> bool:
     words = dict.fromkeys(word for meaning in meanings for word in meaning.listed)
     alone = (Words((word,), at_ends=word in VALUES.listed) for word in words)
     # Most words are not in the first name.
-    return any(all(each.rank(name) is not None for name in names) for each in alone if each.rank(names[0]) is not None)
+    return any(
+        all(each.rank(name) is not None for name in names)
+        for each in alone
+        if each.rank(names[0]) is not None
+    )

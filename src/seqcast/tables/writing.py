@@ -17,10 +17,12 @@ from seqcast.runtime import require, suffix_of, write_atomically, writing_out
 TABLES = ("csv", "parquet")
 
 
-# Beginnings of cells that spreadsheets take for formulas, also in the full width of East Asian text.
+# Beginnings of cells that spreadsheets take for formulas, also in the full width of East Asian
+# text.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
-# The end of a line on every system. Windows's own would become two ends on standard output, which adds its own.
+# The end of a line on every system. Windows's own would become two ends on standard output, which
+# adds its own.
 _LINE_END = "\n"
 
 # Control characters that XML forbids.
@@ -33,13 +35,15 @@ def write_table(frame: Any, path: Path | None, *, safe_formulas: bool = False) -
     Args:
         frame: The frame.
         path: The file.
-        safe_formulas: Whether CSV has an apostrophe before text, also names of columns, that a spreadsheet would take
-            for a formula. Numbers stay numbers.
+        safe_formulas: Whether CSV has an apostrophe before text, also names of columns, that a
+            spreadsheet would take for a formula. Numbers stay numbers.
 
     Raises:
         SaveError: It could not be written; an older file is unchanged.
     """
-    content = table_bytes(frame, "csv" if path is None else suffix_of(path, TABLES), safe_formulas=safe_formulas)
+    content = table_bytes(
+        frame, "csv" if path is None else suffix_of(path, TABLES), safe_formulas=safe_formulas
+    )
     if path is None:
         _write_out(content.decode())
     else:
@@ -75,7 +79,9 @@ def _write_workbook(frame: Any, buffer: io.BytesIO) -> None:
         legal.to_excel(writer, index=False, sheet_name="forecast")
         for row in writer.sheets["forecast"].iter_rows():
             for cell in row:
-                if cell.data_type in "fe":  # openpyxl takes text such as =1 and #N/A for formulas and errors
+                if (
+                    cell.data_type in "fe"
+                ):  # openpyxl takes text such as =1 and #N/A for formulas and errors
                     cell.data_type = "s"
 
 
@@ -101,6 +107,8 @@ def _write_out(text: str) -> None:
         missing = text[error.start : error.end]
         expected = f"an encoding that has {missing[:20]!r}, such as UTF-8"
         hint = "Use -o FILE, or set the environment variable PYTHONIOENCODING=utf-8."
-        raise SaveError("standard output", expected=expected, received=encoding, hint=hint) from error
+        raise SaveError(
+            "standard output", expected=expected, received=encoding, hint=hint
+        ) from error
     with writing_out():
         sys.stdout.write(text)

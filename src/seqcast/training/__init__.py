@@ -1,7 +1,7 @@
 """Training: optimisers, the loop with its callbacks, its state, progress and observers.
 
-In reading order: `callbacks` (with the history), `state`, `divergence`, `checkpoints`, `deadline`, `loop`; then
-`progress` (also for listeners), `observers`, `logs`, which do not change a training.
+In reading order: `callbacks` (with the history), `state`, `divergence`, `checkpoints`, `deadline`,
+`loop`; then `progress` (also for listeners), `observers`, `logs`, which do not change a training.
 
 Stability: experimental.
 """

@@ -6,7 +6,14 @@ import threading
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self, get_type_hints
 
-from seqcast.runtime import check_fields, json_number, keras, raises_interrupts, was_interrupted, weights_of
+from seqcast.runtime import (
+    check_fields,
+    json_number,
+    keras,
+    raises_interrupts,
+    was_interrupted,
+    weights_of,
+)
 
 
 @dataclass
@@ -15,8 +22,8 @@ class History:
 
     Args:
         epochs: Losses and metrics by name, one number an epoch.
-        best_epoch: The epoch, from 1, with the best validation loss, whose weights the model has; `None` without
-            validation, when it has the last ones.
+        best_epoch: The epoch, from 1, with the best validation loss, whose weights the model has;
+            `None` without validation, when it has the last ones.
         seconds: Wall time of the training, compilation included.
         stopped_early: Whether training stopped before its last epoch without improvement.
         interrupted: Whether the user interrupted it.
@@ -56,12 +63,16 @@ class History:
             ({'loss': [2.0, 1.0]}, 1.5)
         """
         names = {**self.epochs, **recorded.epochs}
-        epochs = {name: [*self.epochs.get(name, ()), *recorded.epochs.get(name, ())] for name in names}
+        epochs = {
+            name: [*self.epochs.get(name, ()), *recorded.epochs.get(name, ())] for name in names
+        }
         return replace(recorded, epochs=epochs, seconds=self.seconds + recorded.seconds)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types; numbers that are not finite are null."""
-        epochs = {name: [json_number(value) for value in values] for name, values in self.epochs.items()}
+        epochs = {
+            name: [json_number(value) for value in values] for name, values in self.epochs.items()
+        }
         return {**asdict(self), "epochs": epochs}
 
     @classmethod
@@ -74,7 +85,9 @@ class History:
         Raises:
             ValueError: The values are no history.
         """
-        fields = check_fields(values, {**get_type_hints(cls), "epochs": dict[str, list[float | None]]}, "history")
+        fields = check_fields(
+            values, {**get_type_hints(cls), "epochs": dict[str, list[float | None]]}, "history"
+        )
         fields["epochs"] = {
             name: [math.nan if value is None else value for value in values]
             for name, values in fields["epochs"].items()
@@ -82,7 +95,10 @@ class History:
         history = cls(**fields)
         # A metric that a later training did not measure has fewer epochs.
         length = max([1, *map(len, history.epochs.values())])
-        if not 1 <= (1 if history.best_epoch is None else history.best_epoch) <= length or history.micro_batches < 1:
+        if (
+            not 1 <= (1 if history.best_epoch is None else history.best_epoch) <= length
+            or history.micro_batches < 1
+        ):
             raise ValueError(f"a history of {length} epochs with best_epoch={history.best_epoch}")
         return history
 
@@ -94,12 +110,14 @@ class KeepBest(keras.callbacks.Callback):
 
     Args:
         patience: Epochs without improvement after which training stops; `None` never stops.
-        growth: Epochs without improvement after which it stops, as a multiple of those until the best one, if more.
+        growth: Epochs without improvement after which it stops, as a multiple of those until the
+            best one, if more.
     """
 
     def __init__(self, patience: int | None, growth: float = 0.0) -> None:
         super().__init__()
-        self.patience, self.growth = patience, growth
+        self.patience = patience
+        self.growth = growth
         self.history = History()
         self.best = math.inf
         self.weights: list[Any] | None = None
@@ -149,9 +167,10 @@ def epoch_counter(windows: Any) -> Any:
 class CtrlC(keras.callbacks.Callback):
     """Raise KeyboardInterrupt between two steps after Ctrl-C; raise it at once after a second Ctrl-C.
 
-    Keras waits for the device inside a bare `except:` (pythonify_logs), where nearly all interruptions would be lost.
-    So are interruptions of a callback of the garbage collector (JAX has one); and an interrupted compilation can crash
-    the process. Of nested blocks the outer one handles the signal.
+    Keras waits for the device inside a bare `except:` (pythonify_logs), where nearly all
+    interruptions would be lost. So are interruptions of a callback of the garbage collector (JAX
+    has one); and an interrupted compilation can crash the process. Of nested blocks the outer one
+    handles the signal.
     """
 
     def __init__(self) -> None:
@@ -178,5 +197,6 @@ class CtrlC(keras.callbacks.Callback):
         if self.asked or was_interrupted():
             raise KeyboardInterrupt
 
-    # Keras calls these methods in the main thread; it does not wait for the device before a batch begins.
+    # Keras calls these methods in the main thread; it does not wait for the device before a batch
+    # begins.
     on_train_batch_begin = on_test_batch_begin = on_epoch_end = _answer

@@ -6,8 +6,8 @@ folder/fit.json                    the seed of the fit
 folder/<network>/1234.checkpoint   the state after 1,234 steps; the last two stay
 ```
 
-A checkpoint is a file of `seqcast.runtime.model_files`, written under another name and renamed. It has the state and
-the fingerprint of the training: its data, options and versions.
+A checkpoint is a file of `seqcast.runtime.model_files`, written under another name and renamed. It
+has the state and the fingerprint of the training: its data, options and versions.
 """
 
 from __future__ import annotations
@@ -45,8 +45,11 @@ def fingerprint(
     Raises:
         SpecError: A spec has a function, which cannot be compared.
     """
-    check_writable([network, training], where="checkpoint", expected="a training that can be written to a file")
-    types, backend = runtime.NumberTypes.current(), keras.backend.backend()
+    check_writable(
+        [network, training], where="checkpoint", expected="a training that can be written to a file"
+    )
+    types = runtime.NumberTypes.current()
+    backend = keras.backend.backend()
     return {
         "data": runtime.digest(arrays),
         "network": network.to_dict(),
@@ -132,13 +135,17 @@ class Checkpoints:
                 with runtime.open_archive(path, KIND, max_size=self.max_size) as (header, arrays):
                     # Compared first, since another version may have another form of states.
                     expected = f"a checkpoint of this training; that in {path.parent}"
-                    check_same(header["fingerprint"], self.fingerprint, expected, "train in another folder")
+                    check_same(
+                        header["fingerprint"], self.fingerprint, expected, "train in another folder"
+                    )
                     file: _File = runtime.from_payload(_File, header, arrays)
             except FileFormatError as error:
                 damaged.append(error)
                 continue
             if damaged:
-                warn_user(f"{damaged[0].where} is damaged, so training goes on from {path.name}, the one before")
+                warn_user(
+                    f"{damaged[0].where} is damaged, so training goes on from {path.name}, the one before"
+                )
             return file.state
         if damaged:
             raise damaged[0]
@@ -150,7 +157,9 @@ class Checkpoints:
         return sorted(files, key=lambda path: -int(path.stem))
 
 
-def check_same(found: Mapping[str, Any], fingerprint: Mapping[str, Any], expected: str, otherwise: str) -> None:
+def check_same(
+    found: Mapping[str, Any], fingerprint: Mapping[str, Any], expected: str, otherwise: str
+) -> None:
     """Refuse to resume from files with another fingerprint, with the difference in the message.
 
     Args:
@@ -166,13 +175,20 @@ def check_same(found: Mapping[str, Any], fingerprint: Mapping[str, Any], expecte
         before = found.get(entry)
         if before == now:
             continue
-        was, received = "", f"other {entry}"
+        was = ""
+        received = f"other {entry}"
         if isinstance(before, Mapping) and isinstance(now, Mapping):
             changed = [name for name in {**before, **now} if before.get(name) != now.get(name)][:3]
-            was, words = (", ".join(f"{name}={values.get(name)!r:.80}" for name in changed) for values in (before, now))
-            was, received = f": {was}", f"{entry} with {words}"
+            was, words = (
+                ", ".join(f"{name}={values.get(name)!r:.80}" for name in changed)
+                for values in (before, now)
+            )
+            was = f": {was}"
+            received = f"{entry} with {words}"
         hint = f"Give the same data and options as before, or {otherwise}."
-        raise SpecError("resume", expected=f"{expected} has other {entry}{was}", received=received, hint=hint)
+        raise SpecError(
+            "resume", expected=f"{expected} has other {entry}{was}", received=received, hint=hint
+        )
 
 
 class CheckpointFolder:
@@ -192,20 +208,26 @@ class CheckpointFolder:
         """Lock the folder of a fit for a `with` block.
 
         Args:
-            checkpoint: The argument of the fit: a folder, a `CheckpointSpec`, or `None` for no checkpoints.
+            checkpoint: The argument of the fit: a folder, a `CheckpointSpec`, or `None` for no
+                checkpoints.
             resume: Whether to resume from checkpoints in the folder.
 
         Yields:
             The folder; `None` for no checkpoints.
 
         Raises:
-            SpecError: The folder has a training and `resume` is false, or another process has the lock, or `resume` is
-                true without a folder.
+            SpecError: The folder has a training and `resume` is false, or another process has the
+                lock, or `resume` is true without a folder.
             SaveError: The folder cannot be written to.
         """
         if checkpoint is None:
             if resume:
-                raise SpecError("resume", expected="False without checkpoint", received="True", hint="Name the folder.")
+                raise SpecError(
+                    "resume",
+                    expected="False without checkpoint",
+                    received="True",
+                    hint="Name the folder.",
+                )
             yield None
             return
         from filelock import FileLock, Timeout
@@ -219,10 +241,15 @@ class CheckpointFolder:
         except Timeout:
             expected = "a folder that no other training uses"
             hint = "Wait for the process that trains there, or choose another."
-            raise SpecError("checkpoint", expected=expected, received=str(folder), hint=hint) from None
+            raise SpecError(
+                "checkpoint", expected=expected, received=str(folder), hint=hint
+            ) from None
         except OSError as error:
-            received, hint = str(error.strerror), "Choose another."
-            raise SaveError(str(folder), expected="a folder to write to", received=received, hint=hint) from error
+            received = str(error.strerror)
+            hint = "Choose another."
+            raise SaveError(
+                str(folder), expected="a folder to write to", received=received, hint=hint
+            ) from error
         try:
             for unfinished in folder.glob("*/.*.part"):  # of a process that was killed
                 unfinished.unlink(missing_ok=True)
@@ -243,10 +270,16 @@ class CheckpointFolder:
         path = self.folder / "fit.json"
         if self.resume and path.is_file() and path.stat().st_size <= _MOST_BYTES:
             with contextlib.suppress(OSError, ValueError, RecursionError):
-                seed = int(runtime.check_fields(json.loads(path.read_text("utf-8")), {"seed": int}, "fit.json")["seed"])
+                seed = int(
+                    runtime.check_fields(
+                        json.loads(path.read_text("utf-8")), {"seed": int}, "fit.json"
+                    )["seed"]
+                )
                 if seed >= 0:
                     return seed
-        runtime.write_atomically(path, lambda file: file.write(json.dumps({"seed": drawn}).encode()))
+        runtime.write_atomically(
+            path, lambda file: file.write(json.dumps({"seed": drawn}).encode())
+        )
         return drawn
 
     def of(self, name: str, fingerprint: Mapping[str, Any]) -> Checkpoints:
@@ -256,8 +289,11 @@ class CheckpointFolder:
             name: Name of the network and its folder.
             fingerprint: The fingerprint of its training.
         """
-        spec, folder = self.spec, self.folder.absolute() / name
-        return Checkpoints(folder, fingerprint, spec.minutes, spec.keep, self.resume, max_size=spec.max_size)
+        spec = self.spec
+        folder = self.folder.absolute() / name
+        return Checkpoints(
+            folder, fingerprint, spec.minutes, spec.keep, self.resume, max_size=spec.max_size
+        )
 
 
 class CheckpointCallback(keras.callbacks.Callback):
@@ -273,7 +309,9 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     def __init__(self, keeper: KeepBest, checkpoints: Checkpoints, before: float) -> None:
         super().__init__()
-        self.keeper, self.checkpoints, self.before = keeper, checkpoints, before
+        self.keeper = keeper
+        self.checkpoints = checkpoints
+        self.before = before
         self.began = self.last = time.perf_counter()
         self.cost = 0.0
         self.failed = False
@@ -288,8 +326,11 @@ class CheckpointCallback(keras.callbacks.Callback):
         # Skipped steps have no logs, and the end of the epoch follows the last step.
         if keras.backend.backend() != "jax" or not logs or batch + 1 == self.params.get("steps"):
             return
-        # The state after a bad step, for which the watch is about to stop the training, is not written.
-        if time.perf_counter() - self.last >= 60 * self.checkpoints.minutes and is_sound(self.model):
+        # The state after a bad step, for which the watch is about to stop the training, is not
+        # written.
+        if time.perf_counter() - self.last >= 60 * self.checkpoints.minutes and is_sound(
+            self.model
+        ):
             self._write(batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -307,10 +348,14 @@ class CheckpointCallback(keras.callbacks.Callback):
         began = time.perf_counter()
         self.keeper.history.seconds = self.before + began - self.began
         try:
-            self.checkpoints.write(TrainState.capture(self.model, self.keeper, epoch_step=epoch_step))
+            self.checkpoints.write(
+                TrainState.capture(self.model, self.keeper, epoch_step=epoch_step)
+            )
         except SaveError as error:
             if not self.failed:
-                warn_user(f"a checkpoint could not be written, training goes on without it: {error}")
+                warn_user(
+                    f"a checkpoint could not be written, training goes on without it: {error}"
+                )
             self.failed = True
         self.last = time.perf_counter()
         self.cost = self.last - began

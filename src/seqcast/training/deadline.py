@@ -16,13 +16,15 @@ from seqcast.errors import SpecError
 from seqcast.runtime import fetch_weights, keras
 from seqcast.specs import TrainingSpec
 
-# Number of changes of the learning rate in a training. On JAX each change copies the variables from the trainer, which
-# takes a millisecond.
+# Number of changes of the learning rate in a training. On JAX each change copies the variables from
+# the trainer, which takes a millisecond.
 CHANGES = 200
 
-# Share of the limit for the steps after the training, such as the comparison with the seasonal naive forecast, and most
-# seconds for them, where their time is not known; share where it is.
-RESERVED_SHARE, MOST_RESERVED, MOST_KNOWN_SHARE = 0.05, 2.0, 0.5
+# Share of the limit for the steps after the training, such as the comparison with the seasonal
+# naive forecast, and most seconds for them, where their time is not known; share where it is.
+RESERVED_SHARE = 0.05
+MOST_RESERVED = 2.0
+MOST_KNOWN_SHARE = 0.5
 # Share of the limit for the first validation, whose duration is not known.
 RESERVED_VALIDATION = 0.1
 
@@ -31,8 +33,9 @@ RESERVED_VALIDATION = 0.1
 class Deadline:
     """Beginning and end of a task, by the monotonic clock, which all processes of a machine share.
 
-    Nobody can set that clock, so that a correction of the time of day neither ends a training nor prolongs it. Clocks
-    of two machines have nothing in common: a pickled deadline counts on the clock of whoever reads it.
+    Nobody can set that clock, so that a correction of the time of day neither ends a training nor
+    prolongs it. Clocks of two machines have nothing in common: a pickled deadline counts on the
+    clock of whoever reads it.
 
     Args:
         began: The beginning, seconds of `time.monotonic`.
@@ -63,7 +66,13 @@ class Deadline:
         return cls(now, now + _seconds(time_limit))
 
     def __reduce__(self) -> tuple[Callable[..., Deadline], tuple[Any, ...]]:
-        return _unpickled, (type(self), time.time() - time.monotonic(), self.began, self.ends, self.after)
+        return _unpickled, (
+            type(self),
+            time.time() - time.monotonic(),
+            self.began,
+            self.ends,
+            self.after,
+        )
 
     def left(self) -> float:
         """Return the remaining seconds."""
@@ -88,12 +97,16 @@ class Deadline:
         """The end of the training itself, before the steps that follow it."""
         seconds = self.ends - self.began
         reserved = min(RESERVED_SHARE * seconds, MOST_RESERVED)
-        if self.after is not None:  # 0 in one of several trainings, whose common deadline reserves it
+        if (
+            self.after is not None
+        ):  # 0 in one of several trainings, whose common deadline reserves it
             reserved = self.after and min(max(self.after, reserved), MOST_KNOWN_SHARE * seconds)
         return self.ends - reserved
 
 
-def _unpickled(kind: type[Deadline], offset: float, began: float, ends: float, after: float | None) -> Deadline:
+def _unpickled(
+    kind: type[Deadline], offset: float, began: float, ends: float, after: float | None
+) -> Deadline:
     """Return a deadline on the clock of this machine; `offset` is the time of day less the clock of the other one."""
     shift = offset - (time.time() - time.monotonic())
     return kind(began + shift, ends + shift, after)
@@ -107,13 +120,16 @@ def check_time_limit(time_limit: Any, checkpoint: Any) -> Deadline | None:
         checkpoint: The argument of the fit.
 
     Raises:
-        SpecError: The limit is no time, or there are checkpoints too: a training by the clock cannot be repeated.
+        SpecError: The limit is no time, or there are checkpoints too: a training by the clock
+            cannot be repeated.
     """
     if time_limit is None:
         return None
     if checkpoint is not None:
         hint = "A training by the clock cannot be resumed with the same result; leave out one of the two."
-        raise SpecError("time_limit", expected="None with checkpoint", received=repr(time_limit), hint=hint)
+        raise SpecError(
+            "time_limit", expected="None with checkpoint", received=repr(time_limit), hint=hint
+        )
     return Deadline.of(time_limit)
 
 
@@ -124,12 +140,18 @@ def _seconds(time_limit: Any) -> float:
 
         text = time_limit.strip()
         with contextlib.suppress(ValueError):
-            seconds = float(text) if text.replace(".", "", 1).isdigit() else pd.Timedelta(text).total_seconds()
+            seconds = (
+                float(text)
+                if text.replace(".", "", 1).isdigit()
+                else pd.Timedelta(text).total_seconds()
+            )
     elif isinstance(time_limit, numbers.Real) and not isinstance(time_limit, bool | np.bool_):
         seconds = float(time_limit)
     if not (math.isfinite(seconds) and seconds > 0):
         expected = "seconds, or a text such as '10 min'"
-        raise SpecError("time_limit", expected=expected, received=repr(time_limit), hint="Give more than 0.")
+        raise SpecError(
+            "time_limit", expected=expected, received=repr(time_limit), hint="Give more than 0."
+        )
     return seconds
 
 
@@ -150,8 +172,9 @@ def scheduled_rate(spec: TrainingSpec) -> tuple[float | None, float]:
 class Timekeeper(keras.callbacks.Callback):
     """Set the learning rate by the elapsed time, and stop the training at the deadline.
 
-    The time begins with the first step, after the compilation. With `p`, from 0 to 1, the elapsed fraction of the time,
-    the rate is `η p / w` while `p < w`, the warm-up, and then `η (1 + cos(π (p - w) / (1 - w))) / 2`.
+    The time begins with the first step, after the compilation. With `p`, from 0 to 1, the elapsed
+    fraction of the time, the rate is `η p / w` while `p < w`, the warm-up, and then `η (1 + cos(π
+    (p - w) / (1 - w))) / 2`.
 
     Args:
         deadline: The end of the training.
@@ -161,7 +184,9 @@ class Timekeeper(keras.callbacks.Callback):
 
     def __init__(self, deadline: Deadline, rate: float | None, warmup: float) -> None:
         super().__init__()
-        self.deadline, self.rate, self.warmup = deadline, rate, warmup
+        self.deadline = deadline
+        self.rate = rate
+        self.warmup = warmup
         self.began: float | None = None
         self.changed = -math.inf
         self.validating = 0.0
@@ -199,7 +224,9 @@ class Timekeeper(keras.callbacks.Callback):
     def _set_rate(self, passed: float) -> None:
         """Set the rate at the middle of the next interval."""
         if self.rate is not None:
-            self.model.optimizer.learning_rate = self.rate * max(self.share(passed + 0.5 / CHANGES), 1e-6)
+            self.model.optimizer.learning_rate = self.rate * max(
+                self.share(passed + 0.5 / CHANGES), 1e-6
+            )
 
     def share(self, passed: float) -> float:
         """Return the learning rate as a fraction of the largest one.
@@ -214,7 +241,9 @@ class Timekeeper(keras.callbacks.Callback):
         """
         if passed < self.warmup:
             return passed / self.warmup
-        return (1 + math.cos(math.pi * min(1.0, (passed - self.warmup) / max(1 - self.warmup, 1e-9)))) / 2
+        return (
+            1 + math.cos(math.pi * min(1.0, (passed - self.warmup) / max(1 - self.warmup, 1e-9)))
+        ) / 2
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Note the beginning of a validation.

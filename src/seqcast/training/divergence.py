@@ -29,7 +29,9 @@ def divergence_watch(model: Any, windows: Any, first_step: int) -> DivergenceWat
         windows: Batches of its training.
         first_step: Finished steps of the first epoch of a resumed training.
     """
-    return (_GuardedWatch if getattr(model, "compiles_for_jax", False) else _LossWatch)(windows, first_step)
+    return (_GuardedWatch if getattr(model, "compiles_for_jax", False) else _LossWatch)(
+        windows, first_step
+    )
 
 
 def is_sound(model: Any) -> bool:
@@ -54,7 +56,8 @@ class DivergenceWatch(keras.callbacks.Callback):
 
     def __init__(self, windows: Any, first_step: int) -> None:
         super().__init__()
-        self.windows, self.first_step = windows, first_step
+        self.windows = windows
+        self.first_step = first_step
         self.epoch = self.position = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -84,16 +87,22 @@ class DivergenceWatch(keras.callbacks.Callback):
             hint = Phrase("No value of it stands out: lower ", RATE, ".")
         else:
             hint = Phrase("Lower ", RATE, ", or look for extreme values in the data.")
-        expected, received = "a finite loss", f"{loss:.3g}{culprits}"
+        expected = "a finite loss"
+        received = f"{loss:.3g}{culprits}"
         if limit < loss < math.inf:
             expected = f"a loss below {EXPLODED:g} times that of the first batch"
         elif math.isfinite(loss):
             at = str(culprits) if culprits.columns else ""
-            expected, received = f"weights below {LARGEST_WEIGHT:g}", f"larger ones, after a loss of {loss:.3g}{at}"
+            expected = f"weights below {LARGEST_WEIGHT:g}"
+            received = f"larger ones, after a loss of {loss:.3g}{at}"
         error = TrainingError(
-            f"training, epoch {self.epoch + 1}, batch {step + 1}", expected=expected, received=received, hint=hint
+            f"training, epoch {self.epoch + 1}, batch {step + 1}",
+            expected=expected,
+            received=received,
+            hint=hint,
         )
-        error.epoch, error.batch = self.epoch + 1, step + 1
+        error.epoch = self.epoch + 1
+        error.batch = step + 1
         error.series, error.columns = culprits.series, tuple(name for name, _ in culprits.columns)
         raise error
 
@@ -104,7 +113,8 @@ class _GuardedWatch(DivergenceWatch):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Set the limit from the loss of the first batch."""
         self.model.train_function.guard = self.model.train_function.guard.watched()
-        # Processes that share a training look at the end of the epoch only, all at the same step, so that none waits.
+        # Processes that share a training look at the end of the epoch only, all at the same step,
+        # so that none waits.
         self.between = SECONDS_BETWEEN_LOOKS if self.model.processes.count == 1 else math.inf
         self.looked = time.monotonic()
 
@@ -117,7 +127,8 @@ class _GuardedWatch(DivergenceWatch):
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at intervals."""
-        # At the end of a batch Keras would wait for each loss. `self.model` writes all weights into their variables.
+        # At the end of a batch Keras would wait for each loss. `self.model` writes all weights into
+        # their variables.
         if time.monotonic() - self.looked >= self.between:
             self._look()
             self.looked = time.monotonic()
@@ -169,7 +180,8 @@ class Culprits:
     Args:
         windows: Labels of the windows with the worst losses, the worst first.
         series: Names of their series; empty for windows of arrays.
-        columns: Names of their columns with unusual values, and the most extreme value of each, in scaled units.
+        columns: Names of their columns with unusual values, and the most extreme value of each, in
+            scaled units.
     """
 
     windows: tuple[str, ...] = ()
@@ -193,7 +205,11 @@ class Culprits:
         columns = _unusual({**inputs, "y": y}, windows.columns(inputs, y), worst)
         named = worst[:MOST_NAMED]
         series = dict.fromkeys(windows.series(numbers[named]))
-        return cls(tuple(windows.describe(int(window)) for window in numbers[named]), tuple(series), columns)
+        return cls(
+            tuple(windows.describe(int(window)) for window in numbers[named]),
+            tuple(series),
+            columns,
+        )
 
     def __str__(self) -> str:
         """Return windows and columns as text for a message; empty if nothing is known."""
@@ -201,7 +217,11 @@ class Culprits:
             return f" in series {', '.join(map(repr, self.series))}"
         text = f" in {'; '.join(self.windows)}" if self.windows else ""
         if self.columns:
-            text += ", with " + " and ".join(f"{value:.3g} in {name}" for name, value in self.columns) + " (scaled)"
+            text += (
+                ", with "
+                + " and ".join(f"{value:.3g} in {name}" for name, value in self.columns)
+                + " (scaled)"
+            )
         return text
 
 
@@ -223,7 +243,9 @@ def _losses(model: Any, inputs: dict[str, Array], y: Array) -> Array:
         losses = compile_call(model, of_batch)({"inputs": inputs, "y": y})
     else:
         output = model(inputs, training=False)
-        losses = keras.ops.stack([model.loss(y[row : row + 1], output[row : row + 1]) for row in range(len(y))])
+        losses = keras.ops.stack(
+            [model.loss(y[row : row + 1], output[row : row + 1]) for row in range(len(y))]
+        )
     return np.asarray(keras.ops.convert_to_numpy(losses), dtype=float).reshape(len(y))
 
 

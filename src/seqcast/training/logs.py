@@ -20,9 +20,10 @@ SUFFIXES = ("csv", "jsonl")
 class TrainingLog(Observer):
     """Write the losses and metrics of a training to a file, a line for each record.
 
-    A line has `event` (`epoch` or `step`), `epoch`, `step`, `seconds`, `learning_rate`, and losses and metrics by
-    name. A new training replaces the file; a resumed one drops the lines after its checkpoint. Several networks of a
-    fit have files of their own: `log-network-1.csv`, `log-pretrained.csv`.
+    A line has `event` (`epoch` or `step`), `epoch`, `step`, `seconds`, `learning_rate`, and losses
+    and metrics by name. A new training replaces the file; a resumed one drops the lines after its
+    checkpoint. Several networks of a fit have files of their own: `log-network-1.csv`,
+    `log-pretrained.csv`.
 
     Args:
         path: The file; its suffix, `.csv` or `.jsonl`, is its format. Missing folders are created.
@@ -95,7 +96,8 @@ class TrainingLog(Observer):
         Args:
             record: The record of an epoch or a step.
         """
-        row, head = record.to_dict(), ""
+        row = record.to_dict()
+        head = ""
         if self.suffix == "csv" and not self._columns:
             names = list(record.values)
             # The first line may be that of a step, without validation losses.
@@ -107,7 +109,9 @@ class TrainingLog(Observer):
                 file.write(head + self._line(row))
         except OSError as error:
             if not self._failed:
-                warn_user(f"{self.path} cannot be written, training goes on without it: {error.strerror}")
+                warn_user(
+                    f"{self.path} cannot be written, training goes on without it: {error.strerror}"
+                )
             self._failed = True
 
     def _line(self, row: dict[str, Any]) -> str:
@@ -123,7 +127,8 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         path: A file of `TrainingLog`.
 
     Returns:
-        A dict for each line; an empty cell is `None`. An unfinished line of a killed process is left out.
+        A dict for each line; an empty cell is `None`. An unfinished line of a killed process is
+        left out.
 
     Raises:
         SpecError: The suffix is unknown.
@@ -136,7 +141,10 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     lines = text[: text.rfind("\n") + 1]
     if suffix == "jsonl":
         return [json.loads(line) for line in lines.splitlines()]
-    return [{name: _read(name, cell) for name, cell in row.items()} for row in csv.DictReader(io.StringIO(lines))]
+    return [
+        {name: _read(name, cell) for name, cell in row.items()}
+        for row in csv.DictReader(io.StringIO(lines))
+    ]
 
 
 def _check_log(path: Path, suffix: str) -> None:
@@ -146,7 +154,9 @@ def _check_log(path: Path, suffix: str) -> None:
     start = ",".join(FIELDS) if suffix == "csv" else '{"event":'
     if first and not first.startswith(start):
         expected = "a log of training, or no file"
-        raise FileFormatError(str(path), expected=expected, received=repr(first[:60]), hint="Name another file.")
+        raise FileFormatError(
+            str(path), expected=expected, received=repr(first[:60]), hint="Name another file."
+        )
 
 
 def _csv_line(cells: list[Any]) -> str:

@@ -16,9 +16,10 @@ from seqcast.training.divergence import divergence_watch
 from seqcast.training.observers import Observer
 from seqcast.training.state import TrainState
 
-# Muon (Jordan et al. 2024) turns the gradient of a matrix into the nearest orthogonal matrix, by iterations of Newton
-# and Schulz. Biases, also with two rows, learned positions and the last layer use Adam, as its authors advise. For
-# matrices as small as those of a recurrent layer three iterations learn as well as Keras's five, and take less time.
+# Muon (Jordan et al. 2024) turns the gradient of a matrix into the nearest orthogonal matrix, by
+# iterations of Newton and Schulz. Biases, also with two rows, learned positions and the last layer
+# use Adam, as its authors advise. For matrices as small as those of a recurrent layer three
+# iterations learn as well as Keras's five, and take less time.
 MUON = {"exclude_layers": ["bias", "output", "position"], "ns_steps": 3}
 
 
@@ -32,7 +33,8 @@ def clone_config(value: Any) -> Any:
     """
     if not hasattr(value, "get_config"):
         return value
-    # keras.Variable.numpy, under get_config: NumPy 2 expects a keyword that Keras 3.15 does not have yet.
+    # keras.Variable.numpy, under get_config: NumPy 2 expects a keyword that Keras 3.15 does not
+    # have yet.
     with filtering_warnings("ignore", DeprecationWarning, "__array__ implementation"):
         return type(value).from_config(value.get_config())
 
@@ -48,7 +50,11 @@ def learning_rate(spec: TrainingSpec, steps: int) -> Any:
         return spec.learning_rate
     if spec.learning_rate_schedule != "cosine":
         given = spec.learning_rate_schedule
-        return keras.optimizers.schedules.deserialize(given) if isinstance(given, dict) else clone_config(given)
+        return (
+            keras.optimizers.schedules.deserialize(given)
+            if isinstance(given, dict)
+            else clone_config(given)
+        )
     rising = max(1, round(spec.warmup * steps)) if spec.warmup else 0
     return WarmCosine(spec.learning_rate, rising, max(1, steps - rising))
 
@@ -76,18 +82,23 @@ def optimizer(spec: TrainingSpec, rate: Any) -> Any:
         rate: The learning rate, a number or a Keras schedule.
     """
     # A copy, because Keras writes into the dicts of optimisers that it reads.
-    chosen = keras.optimizers.get(dict(spec.optimizer) if isinstance(spec.optimizer, dict) else spec.optimizer)
+    chosen = keras.optimizers.get(
+        dict(spec.optimizer) if isinstance(spec.optimizer, dict) else spec.optimizer
+    )
     if not isinstance(spec.optimizer, str):
         return clone_config(chosen)
-    kind, more = type(chosen), {}
+    kind = type(chosen)
+    more = {}
     if isinstance(chosen, keras.optimizers.Muon):
-        kind, more = (ShapedMuon if keras.backend.backend() == "tensorflow" else kind), MUON
+        kind = ShapedMuon if keras.backend.backend() == "tensorflow" else kind
+        more = MUON
     return kind(learning_rate=rate, global_clipnorm=spec.clip_norm, **more)
 
 
-# More epochs than a training by the clock can have. It stops after ten without a gain, or four times as many as it took
-# to the best one: its learning rate falls late, and then most is gained.
-MOST_EPOCHS, BY_CLOCK = 10**9, (10, 4.0)
+# More epochs than a training by the clock can have. It stops after ten without a gain, or four
+# times as many as it took to the best one: its learning rate falls late, and then most is gained.
+MOST_EPOCHS = 10**9
+BY_CLOCK = (10, 4.0)
 
 
 def train(
@@ -105,32 +116,40 @@ def train(
 
     Args:
         model: A compiled `keras.Model`.
-        windows: Batches: `NumberedBatches`, which know the steps of an epoch, or a `keras.utils.PyDataset` or
-            generator, which take them from the spec.
+        windows: Batches: `NumberedBatches`, which know the steps of an epoch, or a
+            `keras.utils.PyDataset` or generator, which take them from the spec.
         spec: Options of the training.
         validation: Batches to validate on.
         callbacks: Keras callbacks.
-        state: The state of an interrupted training to resume; the windows begin as in that training.
+        state: The state of an interrupted training to resume; the windows begin as in that
+            training.
         checkpoints: The checkpoints to write.
         deadline: The end of the training, which takes the place of the number of epochs.
 
     Returns:
-        The history. The model has the best weights if there was validation, otherwise the last ones.
+        The history. The model has the best weights if there was validation, otherwise the last
+        ones.
 
     Raises:
-        TrainingError: The loss of a batch is not finite or explodes; the model has the best weights so far, or
-            without validation those before the batch.
-        KeyboardInterrupt: The user interrupted; the model has the best weights so far, and the error's `history` is
-            the history so far.
+        TrainingError: The loss of a batch is not finite or explodes; the model has the best weights
+            so far, or without validation those before the batch.
+        KeyboardInterrupt: The user interrupted; the model has the best weights so far, and the
+            error's `history` is the history so far.
     """
     keeper = KeepBest(spec.early_stopping) if deadline is None else KeepBest(*BY_CLOCK)
     timekeeper = [] if deadline is None else [Timekeeper(deadline, *scheduled_rate(spec))]
-    own = [*_own_callbacks(model, windows, keeper, state=state, checkpoints=checkpoints), *timekeeper]
-    before, last = keeper.history.seconds, spec.epochs if deadline is None else MOST_EPOCHS
+    own = [
+        *_own_callbacks(model, windows, keeper, state=state, checkpoints=checkpoints),
+        *timekeeper,
+    ]
+    before = keeper.history.seconds
+    last = spec.epochs if deadline is None else MOST_EPOCHS
     last = len(keeper.history) if keeper.history.stopped_early else last
     for callback in callbacks:
         if isinstance(callback, Observer):
-            callback.watch(windows, validation, step=0 if state is None else state.step, seconds=before)
+            callback.watch(
+                windows, validation, step=0 if state is None else state.step, seconds=before
+            )
     began = time.perf_counter()
     try:
         with CtrlC() as ctrl_c:
@@ -138,7 +157,9 @@ def train(
                 windows,
                 initial_epoch=len(keeper.history),
                 epochs=last,
-                steps_per_epoch=None if isinstance(windows, NumberedBatches) else spec.steps_per_epoch,
+                steps_per_epoch=None
+                if isinstance(windows, NumberedBatches)
+                else spec.steps_per_epoch,
                 validation_data=validation,
                 callbacks=[*own, *callbacks, ctrl_c],
                 verbose=0,
@@ -154,7 +175,8 @@ def train(
         keeper.restore()
         keeper.history.seconds = before + time.perf_counter() - began
         keeper.history.micro_batches = max(
-            getattr(model, "used_micro_batches", 1), getattr(model, "resumed_micro_batches", None) or 1
+            getattr(model, "used_micro_batches", 1),
+            getattr(model, "resumed_micro_batches", None) or 1,
         )
         for callback in callbacks:
             if hasattr(callback, "close"):
@@ -163,7 +185,12 @@ def train(
 
 
 def _own_callbacks(
-    model: Any, windows: Any, keeper: KeepBest, *, state: TrainState | None, checkpoints: Checkpoints | None
+    model: Any,
+    windows: Any,
+    keeper: KeepBest,
+    *,
+    state: TrainState | None,
+    checkpoints: Checkpoints | None,
 ) -> list[Any]:
     """Restore a state, and return the callbacks that precede the user's, in order."""
     if state is not None:

@@ -1,7 +1,7 @@
 """Observers: callbacks that watch a training and do not change it.
 
-So a training with observers can be resumed from a checkpoint. Trainings of several networks can run in worker
-processes, which get copies of the observers.
+So a training with observers can be resumed from a checkpoint. Trainings of several networks can run
+in worker processes, which get copies of the observers.
 """
 
 import copy
@@ -41,7 +41,10 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields, losses and metrics by name."""
-        return {**{name: value for name, value in vars(self).items() if name != "values"}, **self.values}
+        return {
+            **{name: value for name, value in vars(self).items() if name != "values"},
+            **self.values,
+        }
 
 
 class Observer(keras.callbacks.Callback):
@@ -50,7 +53,8 @@ class Observer(keras.callbacks.Callback):
     A subclass defines `record`. Before a training begins, all its attributes can be pickled.
 
     Args:
-        every_n_steps: Steps from one record to the next, for which Keras waits; `None` records epochs only.
+        every_n_steps: Steps from one record to the next, for which Keras waits; `None` records
+            epochs only.
 
     Raises:
         SpecError: `every_n_steps` is no whole number above 0.
@@ -72,7 +76,9 @@ class Observer(keras.callbacks.Callback):
 
     def __init__(self, every_n_steps: int | None = None) -> None:
         super().__init__()
-        self.every_n_steps = None if every_n_steps is None else check_int("every_n_steps", every_n_steps)
+        self.every_n_steps = (
+            None if every_n_steps is None else check_int("every_n_steps", every_n_steps)
+        )
         # Without this Keras waits for the loss of every step before it begins the next.
         self.async_safe = every_n_steps is None
         self.network = ""
@@ -114,7 +120,8 @@ class Observer(keras.callbacks.Callback):
             step: Finished training steps of a resumed training; 0 for a new one.
             seconds: Seconds of these steps.
         """
-        self._step, self._before = step, seconds
+        self._step = step
+        self._before = seconds
 
     def close(self) -> None:
         """Close open files; called at the end of a training, also after an interruption."""
@@ -182,11 +189,19 @@ class Observer(keras.callbacks.Callback):
     def _record(self, event: str, logs: Mapping[str, float]) -> Record:
         values = {name: float(value) for name, value in logs.items()}
         seconds = (self._before or 0.0) + time.perf_counter() - self._began
-        return Record(event, self._epoch + 1, self._step, seconds, learning_rate=self._learning_rate(), values=values)
+        return Record(
+            event,
+            self._epoch + 1,
+            self._step,
+            seconds,
+            learning_rate=self._learning_rate(),
+            values=values,
+        )
 
     def _learning_rate(self) -> float:
         optimizer = self.model.optimizer
-        # On JAX the optimiser's counter does not change during an epoch, so the schedule takes our own count.
+        # On JAX the optimiser's counter does not change during an epoch, so the schedule takes our
+        # own count.
         schedule = getattr(optimizer, "_learning_rate", None)
         if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
             return float(to_numpy(schedule(self._step)))
@@ -209,9 +224,16 @@ def check_callbacks(callbacks: Any) -> Sequence[Any]:
     """
     callbacks = () if callbacks is None else callbacks
     kind = keras.callbacks.Callback
-    if not isinstance(callbacks, Sequence) or not all(isinstance(callback, kind) for callback in callbacks):
+    if not isinstance(callbacks, Sequence) or not all(
+        isinstance(callback, kind) for callback in callbacks
+    ):
         expected = "a list of keras.callbacks.Callback objects"
-        raise SpecError("callbacks", expected=expected, received=repr(callbacks), hint="Give a list, also for one.")
+        raise SpecError(
+            "callbacks",
+            expected=expected,
+            received=repr(callbacks),
+            hint="Give a list, also for one.",
+        )
     for callback in callbacks:
         if isinstance(callback, Observer):
             callback.check()
@@ -242,7 +264,9 @@ def check_observers(callbacks: Sequence[Any], expected: str, *, in_workers: bool
         raise SpecError("callbacks", expected=expected, received=received, hint=hint)
 
 
-def for_network(callbacks: Sequence[Any], network: str, *, observers_only: bool = False) -> list[Any]:
+def for_network(
+    callbacks: Sequence[Any], network: str, *, observers_only: bool = False
+) -> list[Any]:
     """Return the callbacks of one network's training.
 
     Args:
@@ -256,4 +280,7 @@ def for_network(callbacks: Sequence[Any], network: str, *, observers_only: bool 
         'network-2'
     """
     chosen = [each for each in callbacks if isinstance(each, Observer) or not observers_only]
-    return [each.for_network(network) if network and isinstance(each, Observer) else each for each in chosen]
+    return [
+        each.for_network(network) if network and isinstance(each, Observer) else each
+        for each in chosen
+    ]

@@ -1,7 +1,8 @@
 """Progress of a training: a bar or a few lines, and events for listeners such as a page.
 
-Progress goes to standard error, so that the output of a program can be piped on; a notebook gets the lines of a log.
-All text is ASCII, the only encoding of some log files and old consoles, where rich draws the bar in ASCII too.
+Progress goes to standard error, so that the output of a program can be piped on; a notebook gets
+the lines of a log. All text is ASCII, the only encoding of some log files and old consoles, where
+rich draws the bar in ASCII too.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class _Follower(keras.callbacks.Callback):
         deadline: The end of the training; `None` if its epochs determine it.
     """
 
-    # Without this Keras waits for the loss of every step before it begins the next; with it, steps are reported
-    # from other threads, late and in any order.
+    # Without this Keras waits for the loss of every step before it begins the next; with it, steps
+    # are reported from other threads, late and in any order.
     async_safe = True
 
     def __init__(self, deadline: Deadline | None) -> None:
@@ -52,7 +53,8 @@ class _Follower(keras.callbacks.Callback):
             self._running, self._began = True, time.perf_counter()
             # With a deadline the number of epochs is not known.
             self._epochs = 0 if self.deadline else int(params.get("epochs") or 1)
-            # Steps of an epoch; for a stream of unknown length they are known after the first epoch.
+            # Steps of an epoch; for a stream of unknown length they are known after the first
+            # epoch.
             self._steps = int(params.get("steps") or 0)
             self._epoch = self._step = 0
             self._logs: dict[str, float] = {}
@@ -76,7 +78,8 @@ class _Follower(keras.callbacks.Callback):
             if not self._running:
                 return
             self._steps = self._steps or self._step
-            self._epoch, self._step = epoch + 1, 0
+            self._epoch = epoch + 1
+            self._step = 0
             self._logs.update({name: float(value) for name, value in (logs or {}).items()})
             self._end_epoch()
 
@@ -136,12 +139,17 @@ class _Listener(_Follower):
 
 
 def progress(
-    verbose: int, *, file: IO[str] | None = None, deadline: Deadline | None = None, before: History | None = None
+    verbose: int,
+    *,
+    file: IO[str] | None = None,
+    deadline: Deadline | None = None,
+    before: History | None = None,
 ) -> list[Progress]:
     """Return the callbacks that show a training run.
 
     Args:
-        verbose: 0 is silent, but for a terminal where long tasks are shown; a larger number shows progress.
+        verbose: 0 is silent, but for a terminal where long tasks are shown; a larger number shows
+            progress.
         file: The stream to write to; `None` is standard error.
         deadline: The end of the training; the bar then shows the time in place of the epochs.
         before: The history of the training that is resumed; `None` if it begins.
@@ -167,26 +175,35 @@ def progress(
     stream = file if file is not None else sys.stderr
     terminal = stream is not None and stream.isatty()
     # With FORCE_COLOR, which many build servers set, rich treats a log file as a terminal.
-    return [Progress(Console(file=file, stderr=True, force_terminal=None if terminal else False), deadline, before)]
+    return [
+        Progress(
+            Console(file=file, stderr=True, force_terminal=None if terminal else False),
+            deadline,
+            before,
+        )
+    ]
 
 
 class Progress(_Follower):
     """Show epochs, loss, validation loss and remaining time of a training, and a final line.
 
-    The best epoch has the smallest validation loss. An interrupted or failed training does not call `on_train_end`:
-    the caller of `fit` then calls `close`.
+    The best epoch has the smallest validation loss. An interrupted or failed training does not call
+    `on_train_end`: the caller of `fit` then calls `close`.
 
     Args:
         console: A terminal, for a bar; another console gets a few plain lines.
         deadline: The end of the training; `None` if its epochs determine it.
-        before: The history of the training that is resumed, whose epochs count; `None` if it begins.
+        before: The history of the training that is resumed, whose epochs count; `None` if it
+            begins.
 
     Example:
         >>> from rich.console import Console
         >>> Progress(Console(file=sys.stdout)).close()  # no training has begun, nothing is shown
     """
 
-    def __init__(self, console: Console, deadline: Deadline | None = None, before: History | None = None) -> None:
+    def __init__(
+        self, console: Console, deadline: Deadline | None = None, before: History | None = None
+    ) -> None:
         super().__init__(deadline)
         self.console = console
         self.before = History() if before is None else before
@@ -204,7 +221,10 @@ class Progress(_Follower):
                 self._bar.start()
             self._best = (math.inf, 0)
             if self.before.best_epoch is not None:
-                self._best = (self.before["val_loss"][self.before.best_epoch - 1], self.before.best_epoch)
+                self._best = (
+                    self.before["val_loss"][self.before.best_epoch - 1],
+                    self.before.best_epoch,
+                )
             self._last_line = time.perf_counter()
             self._unwritten = ""  # the last epoch's line, if it is not in the log file
             super().on_train_begin(logs)
@@ -224,7 +244,8 @@ class Progress(_Follower):
 
     def _finish(self, how: str) -> None:
         with self._lock:
-            running, self._running = self._running, False
+            running = self._running
+            self._running = False
             if not running:
                 return
             if self._bar is not None:
@@ -239,7 +260,9 @@ class Progress(_Follower):
         if (validation := self._logs.get("val_loss", math.inf)) < self._best[0]:
             self._best = (validation, self._epoch)
         if self._bar is None:
-            self._unwritten = f"{_number(self._epoch, self._epochs)}  {_losses(self._logs)}  {self._elapsed()}"
+            self._unwritten = (
+                f"{_number(self._epoch, self._epochs)}  {_losses(self._logs)}  {self._elapsed()}"
+            )
             if self.deadline is not None:
                 self._unwritten += f", {_duration(max(0.0, self.deadline.left()))} left"
             if self._line_is_due():
@@ -277,7 +300,9 @@ class Progress(_Follower):
             self._bar.start_task(self._task)
         epoch = min(self._epoch + 1, self._epochs or self._epoch + 1)
         text = f"{_number(epoch, self._epochs)}  {_losses(self._logs) or 'starting'}"
-        self._bar.update(self._task, completed=done, total=total or None, description=text, refresh=True)
+        self._bar.update(
+            self._task, completed=done, total=total or None, description=text, refresh=True
+        )
 
     def _elapsed(self) -> str:
         return _duration(time.perf_counter() - self._began)
@@ -316,4 +341,8 @@ def _duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"
+    return (
+        f"{minutes}:{rest:02} min"
+        if minutes < 60
+        else f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"
+    )

@@ -20,10 +20,10 @@ LARGEST_COUNT = 2**31 - 1
 class TrainState:
     """The state of a training between two epochs, or in the middle of one.
 
-    It has every variable, on any backend: weights, the states of all random generators, the counter of scheduled
-    sampling, the optimiser's moments, counter and learning rate. Arrays are copies, in the order of the model's
-    variables. A new model of the same specs that is restored from it ends, with the same data, with the same bits as
-    without an interruption.
+    It has every variable, on any backend: weights, the states of all random generators, the counter
+    of scheduled sampling, the optimiser's moments, counter and learning rate. Arrays are copies, in
+    the order of the model's variables. A new model of the same specs that is restored from it ends,
+    with the same data, with the same bits as without an interruption.
 
     Args:
         trainable: The weights that are trained.
@@ -35,7 +35,8 @@ class TrainState:
         history: The history so far, with the best epoch.
         best_loss: The smallest validation loss; `None` without validation.
         best_weights: All weights of the best epoch, in the order of Keras's `set_weights`.
-        epoch_step: Finished training steps of the next epoch; on JAX, where a resumed training skips them.
+        epoch_step: Finished training steps of the next epoch; on JAX, where a resumed training
+            skips them.
         metrics: The metrics' variables in the middle of an epoch.
     """
 
@@ -53,9 +54,17 @@ class TrainState:
 
     def __post_init__(self) -> None:
         counts = (self.epoch, self.step, self.epoch_step, self.micro_batches - 1)
-        groups = (*(getattr(self, group) for group in GROUPS), self.best_weights or (), self.metrics)
-        possible = min(counts) >= 0 and max(counts) <= LARGEST_COUNT and self.epoch_step <= self.step
-        if not possible or any(values.dtype.kind not in "fiub" for group in groups for values in group):
+        groups = (
+            *(getattr(self, group) for group in GROUPS),
+            self.best_weights or (),
+            self.metrics,
+        )
+        possible = (
+            min(counts) >= 0 and max(counts) <= LARGEST_COUNT and self.epoch_step <= self.step
+        )
+        if not possible or any(
+            values.dtype.kind not in "fiub" for group in groups for values in group
+        ):
             sizes = f"{self.epoch} epochs, {self.step} steps, {self.epoch_step} of them in the next epoch, "
             sizes += f"{self.micro_batches} micro-batches"
             raise ValueError(f"a state of {sizes}, or no numbers")
@@ -96,7 +105,11 @@ class TrainState:
             SpecError: The state belongs to another network or optimiser.
         """
         model.optimizer.build(model.trainable_variables)
-        groups = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
+        groups = (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+        )
         for group, variables in zip(GROUPS, groups, strict=True):
             values = getattr(self, group)
             _check_shapes(group, values, variables)
@@ -109,7 +122,10 @@ class TrainState:
         keeper.history = copy.deepcopy(self.history)
         keeper.history.interrupted = False
         if self.best_weights is not None and self.best_loss is not None:
-            keeper.best, keeper.weights = self.best_loss, [weights.copy() for weights in self.best_weights]
+            keeper.best, keeper.weights = (
+                self.best_loss,
+                [weights.copy() for weights in self.best_weights],
+            )
 
     def restore_metrics(self, model: Any) -> None:
         """Restore the metrics of an epoch that was interrupted in its middle.

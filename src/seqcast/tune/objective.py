@@ -21,10 +21,12 @@ from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec, Spec
 from seqcast.training import check_same
 from seqcast.tune.space import Setting, Space
 
-# A trial learns from about this number of windows and series at most. Ten trials on 500 series of 400 rows then take
-# two minutes of one core, and ten whole trainings a quarter of an hour.
-MOST_WINDOWS, MOST_SERIES = 2**17, 2_000
-# Of a shortened training, first the epochs become shorter, down to this number of steps, then fewer.
+# A trial learns from about this number of windows and series at most. Ten trials on 500 series of
+# 400 rows then take two minutes of one core, and ten whole trainings a quarter of an hour.
+MOST_WINDOWS = 2**17
+MOST_SERIES = 2_000
+# Of a shortened training, first the epochs become shorter, down to this number of steps, then
+# fewer.
 LEAST_STEPS = 25
 
 
@@ -32,17 +34,19 @@ LEAST_STEPS = 25
 class Objective:
     r"""The loss of a network's forecasts from rolling origins.
 
-    The network is trained, or the pretrained one fine-tuned, once on rows before the first origin, for a shorter time
-    where windows are many. It forecasts from each origin with the rows before it. The loss is the quantile loss of each
-    window over the seasonal naive error before the first origin. So neither the unit of a series nor its size matters:
+    The network is trained, or the pretrained one fine-tuned, once on rows before the first origin,
+    for a shorter time where windows are many. It forecasts from each origin with the rows before
+    it. The loss is the quantile loss of each window over the seasonal naive error before the first
+    origin. So neither the unit of a series nor its size matters:
 
     .. math:: L = \frac{1}{|W|} \sum_{(i, c) \in W} \frac{1}{e_i\, H P} \sum_{h=1}^{H} \sum_{p=1}^{P}
         2\, \rho_{\tau_p}\big(y_{i, c + h} - q_{i, c + h, p}\big), \quad
         e_i = \frac{1}{n_i - m} \sum_{t=m+1}^{n_i} |y_{i, t} - y_{i, t - m}|
 
-    with windows `W` of series `i` and origin `c`, and the `n_i` rows before the first origin. `ρ` is the pinball loss;
-    the `P` quantiles are the bounds of the intervals and the point. With a point alone it is the mean absolute scaled
-    error. Missing values are left out, and so are series that do not change.
+    with windows `W` of series `i` and origin `c`, and the `n_i` rows before the first origin. `ρ`
+    is the pinball loss; the `P` quantiles are the bounds of the intervals and the point. With a
+    point alone it is the mean absolute scaled error. Missing values are left out, and so are series
+    that do not change.
 
     Args:
         frame: All rows of the series by which trials are judged: 2,000 at most, evenly chosen.
@@ -66,7 +70,13 @@ class Objective:
 
     @classmethod
     def of(
-        cls, frame: LongFrame, options: Mapping[str, Any], seed: int, *, n_windows: int | None, step_size: int | None
+        cls,
+        frame: LongFrame,
+        options: Mapping[str, Any],
+        seed: int,
+        *,
+        n_windows: int | None,
+        step_size: int | None,
     ) -> Self:
         """Return the objective of a search.
 
@@ -82,14 +92,18 @@ class Objective:
             SpecError: An option is wrong.
         """
         frame.check_observed()
-        horizon, complete = int(options["horizon"]), options["missing"] == "raise"
+        horizon = int(options["horizon"])
+        complete = options["missing"] == "raise"
         if n_windows is None:
-            n_windows = windows_rule(forecaster.middle_length(frame.source.lengths), horizon, step_size)
+            n_windows = windows_rule(
+                forecaster.middle_length(frame.source.lengths), horizon, step_size
+            )
         known = known_at_cutoffs(frame, horizon, n_windows, step_size, complete=complete)
         untuned, season_length = untuned_setting(frame.until(known[0]), options, seed)
         if len(frame.source) > MOST_SERIES:
             chosen = np.arange(len(frame.source)) % -(-len(frame.source) // MOST_SERIES) == 0
-            frame, known = frame.of_series(chosen), known[:, chosen]
+            frame = frame.of_series(chosen)
+            known = known[:, chosen]
         origins = Origins.at_cutoffs(frame, known, horizon)
         check_first_cutoff([origins])
         return cls(frame, options, known, origins, seed, untuned, season_length, step_size)
@@ -97,7 +111,8 @@ class Objective:
     @property
     def sizes(self) -> forecaster.Sizes:
         """Sizes of the data: `windows` are the rows of the longest series before the first origin."""
-        context, rows = int(self.untuned.values.get("context_length") or 1), int(self.known[0].max())
+        context = int(self.untuned.values.get("context_length") or 1)
+        rows = int(self.known[0].max())
         return forecaster.Sizes(rows, context, int(self.options["horizon"]), self.season_length)
 
     @property
@@ -130,15 +145,25 @@ class Objective:
         """
         frame = self.frame.until(self.known[0])
         if isinstance(setting, FinetuneSpec):
-            plan = _finetuning_plan(frame, self.options, self.seed, setting.training, setting.freeze)
+            plan = _finetuning_plan(
+                frame, self.options, self.seed, setting.training, setting.freeze
+            )
         else:
-            own = {"training": None, "context_length": None, "members": 1, "effort": "auto", "calibrate": False}
+            own = {
+                "training": None,
+                "context_length": None,
+                "members": 1,
+                "effort": "auto",
+                "calibrate": False,
+            }
             preset = EnsembleSpec((setting,), alone=True)
             options = {**self.options, **own, "preset": preset, "season_length": self.season_length}
             plan = forecaster.make_plan(frame, forecaster.FitOptions.resolve(options, self.seed))
         jobs = tuple(tuple(_shortened(job, self.share) for job in jobs) for jobs in plan.jobs)
         # No sample paths are drawn.
-        return forecaster.fit_plan(replace(plan, jobs=jobs, judged=None), forecaster.TrainingRun(callbacks=callbacks))
+        return forecaster.fit_plan(
+            replace(plan, jobs=jobs, judged=None), forecaster.TrainingRun(callbacks=callbacks)
+        )
 
     def forecast(self, fitted: forecaster.FittedForecaster) -> tuple[Array, tuple[float, ...]]:
         """Return the forecasts from all origins, `[B, H, D, quantiles]`, and the probability of each quantile.
@@ -146,7 +171,8 @@ class Objective:
         Args:
             fitted: The fitted value.
         """
-        request, series = fitted.request(), fitted.series
+        request = fitted.request()
+        series = fitted.series
         frame = series.checked(self.frame)
         origins = series.scaled_at_cutoffs(frame, self.known, self.origins)
         forecast = fitted.blend.forecast(series.reader(frame, origins), origins, request)
@@ -165,21 +191,28 @@ class Objective:
         places = self.origins.rows(self.frame)
         inside = places < self.frame.source.ends[self.origins.series][:, None]
         truth = np.where(inside[..., None], self.frame.targets[np.where(inside, places, 0)], np.nan)
-        errors = naive_errors(self.frame.target_store, self.known[0], self.season_length)[self.origins.series]
-        losses = 2.0 * forecaster.pinball(truth, forecast, probabilities).mean(axis=-1) / errors[:, None]
+        errors = naive_errors(self.frame.target_store, self.known[0], self.season_length)[
+            self.origins.series
+        ]
+        losses = (
+            2.0 * forecaster.pinball(truth, forecast, probabilities).mean(axis=-1) / errors[:, None]
+        )
         known = ~np.isnan(losses)
         counts = known.sum(axis=1)
         windows = np.where(known, losses, 0.0).sum(axis=1)[counts > 0] / counts[counts > 0]
         if not len(windows):
             expected = "known values after the first origin, of series that change before it"
-            raise DataError("df", expected=expected, received="none", hint="Give more rows, or fewer windows.")
+            raise DataError(
+                "df", expected=expected, received="none", hint="Give more rows, or fewer windows."
+            )
         return float(windows.mean())
 
 
 def windows_rule(rows: int, horizon: int, step_size: int | None = None) -> int:
     """Choose the number of origins: one to three, whose horizons are at most a fifth of the rows.
 
-    With more origins, networks of short series would learn from much fewer rows than in the final fit.
+    With more origins, networks of short series would learn from much fewer rows than in the final
+    fit.
 
     Args:
         rows: Rows of the series that the middle row of the frame is in.
@@ -223,10 +256,16 @@ def _shortened(job: TrainingJob, share: float) -> TrainingJob:
 
 
 def _finetuning_plan(
-    frame: LongFrame, options: Mapping[str, Any], seed: int, training: Any, freeze: tuple[str, ...] = ()
+    frame: LongFrame,
+    options: Mapping[str, Any],
+    seed: int,
+    training: Any,
+    freeze: tuple[str, ...] = (),
 ) -> forecaster.FitPlan:
     """Return the plan of a fine-tuning, as `Forecaster.finetune` makes it."""
-    resolved = forecaster.FitOptions.resolve({**options, "training": None, "calibrate": False}, seed, 1)
+    resolved = forecaster.FitOptions.resolve(
+        {**options, "training": None, "calibrate": False}, seed, 1
+    )
     fitted = forecaster.untrained(frame, resolved)
     resolved = replace(resolved, season_length=fitted.season_length)
     return forecaster.plan_finetuning(frame, fitted, resolved, training=training, freeze=freeze)
@@ -238,12 +277,15 @@ def _first_job(plan: forecaster.FitPlan) -> TrainingJob:
     return next((job for job in jobs if not job.observers_only), jobs[0])
 
 
-FINGERPRINT, SEED = "seqcast fingerprint", "seqcast seed"
+FINGERPRINT = "seqcast fingerprint"
+SEED = "seqcast seed"
 # Options that change neither the networks nor their losses.
 _FREE = ("verbose", "random_state", "alias", "calibrate", "preset", "training")
 
 
-def check_study(study: Any, objective: Objective, space: Space, *, resume: bool, drawn: bool) -> int:
+def check_study(
+    study: Any, objective: Objective, space: Space, *, resume: bool, drawn: bool
+) -> int:
     """Refuse the study of another search, and return the seed of a study; a new study gets a fingerprint.
 
     Args:
@@ -256,7 +298,8 @@ def check_study(study: Any, objective: Objective, space: Space, *, resume: bool,
     Raises:
         SpecError: There is a study and `resume` is false, or it differs.
     """
-    before, now = study.user_attrs, _fingerprint(objective, space)
+    before = study.user_attrs
+    now = _fingerprint(objective, space)
     if FINGERPRINT not in before:
         study.set_user_attr(FINGERPRINT, json.loads(json.dumps(now)))
         study.set_user_attr(SEED, objective.seed)
@@ -264,14 +307,25 @@ def check_study(study: Any, objective: Objective, space: Space, *, resume: bool,
     if not resume:
         expected = Phrase("one without a study, or ", Option("resume", True))
         received = f"a study with {len(study.get_trials(deepcopy=False))} trials"
-        raise SpecError("storage", expected=expected, received=received, hint="Go on with it, or name another storage.")
-    check_same(before[FINGERPRINT], now, "the study of this search; that in the storage", "name another storage")
+        raise SpecError(
+            "storage",
+            expected=expected,
+            received=received,
+            hint="Go on with it, or name another storage.",
+        )
+    check_same(
+        before[FINGERPRINT],
+        now,
+        "the study of this search; that in the storage",
+        "name another storage",
+    )
     return int(before[SEED]) if drawn else objective.seed
 
 
 def _fingerprint(objective: Objective, space: Space) -> dict[str, Any]:
     """Return the fingerprint of a study: all that it depends on, JSON types by name."""
-    frame, given = objective.frame, objective.options
+    frame = objective.frame
+    given = objective.options
     stamps = np.array([str(stamp) for stamp in (*frame.first_stamps, *frame.last_stamps)])
     names = np.array([repr(name) for name in frame.source.ids])
     options = {name: value for name, value in given.items() if name not in _FREE}
@@ -281,5 +335,8 @@ def _fingerprint(objective: Objective, space: Space) -> dict[str, Any]:
         "windows": {"n_windows": len(objective.known), "step_size": objective.step_size},
         "space": {name: repr(parameter) for name, parameter in space.items()},
         "untuned network": objective.untuned.to_dict(),
-        "options": {name: each.to_dict() if isinstance(each, Spec) else repr(each) for name, each in options.items()},
+        "options": {
+            name: each.to_dict() if isinstance(each, Spec) else repr(each)
+            for name, each in options.items()
+        },
     }

@@ -54,7 +54,11 @@ class Trial:
         state = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(trial.state.name, "failed")
         loss = trial.value if state == "complete" else None
         seconds = trial.user_attrs[SECONDS] if state == "complete" else None
-        rest = {"epochs": trial.last_step, "untuned": is_untuned(trial), "reason": trial.user_attrs.get("reason")}
+        rest = {
+            "epochs": trial.last_step,
+            "untuned": is_untuned(trial),
+            "reason": trial.user_attrs.get("reason"),
+        }
         return cls(trial.number, state, loss, dict(trial.params), seconds, **rest)
 
 
@@ -67,8 +71,8 @@ class TuningResult:
         settings: Its networks, as they were chosen, or the fine-tuning of the pretrained one.
         trials: All trials of the study.
         script: Python that makes the forecaster.
-        importance: The share of each parameter in the variance of losses, the largest first; empty where too few trials
-            are complete.
+        importance: The share of each parameter in the variance of losses, the largest first; empty
+            where too few trials are complete.
         seconds: How long the search and the fit took.
     """
 
@@ -100,8 +104,13 @@ class TuningResult:
         from pandas import DataFrame
 
         shown = ("number", "state", "loss", "seconds", "epochs", "untuned", "reason")
-        rows = [{name: getattr(trial, name) for name in shown} | dict(trial.parameters) for trial in self.trials]
-        return DataFrame(rows, columns=list(dict.fromkeys([*shown, *(name for row in rows for name in row)])))
+        rows = [
+            {name: getattr(trial, name) for name in shown} | dict(trial.parameters)
+            for trial in self.trials
+        ]
+        return DataFrame(
+            rows, columns=list(dict.fromkeys([*shown, *(name for row in rows for name in row)]))
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON types, without the trials."""
@@ -111,7 +120,9 @@ class TuningResult:
             "untuned_loss": self.untuned_loss,
             "networks": len(self.settings),
             "choice": self.forecaster.choice_.to_dict(),
-            "trials": {state: sum(trial.state == state for trial in self.trials) for state in STATES},
+            "trials": {
+                state: sum(trial.state == state for trial in self.trials) for state in STATES
+            },
             "importance": dict(self.importance),
             "seconds": self.seconds,
         }
@@ -143,7 +154,9 @@ class TuningResult:
         names = sorted(importance, key=lambda name: importance[name])
         figure = new_figure(6.5, 0.36 * len(names) + 1.4)
         ax = figure.subplots()
-        bars = ax.barh(range(len(names)), [importance[name] for name in names], height=0.6, color=MODELS[4])
+        bars = ax.barh(
+            range(len(names)), [importance[name] for name in names], height=0.6, color=MODELS[4]
+        )
         ax.bar_label(bars, fmt=" {:.0%}", fontsize=9)
         ax.set_yticks(range(len(names)), [plain(spoken(name)) for name in names])
         ax.set_xlim(0.0, 1.12 * importance[names[-1]])
@@ -173,13 +186,26 @@ class TuningResult:
         colours = matplotlib.colormaps[COLOURS](scale(losses))
         for line, colour in zip(lines[:0:-1], colours[:0:-1], strict=True):
             ax.plot(line, color=colour, linewidth=1.0, alpha=0.8)
-        best: Any = {"label": f"best, loss {losses[0]:.3g}", "marker": "o", "markersize": 4, "zorder": 3}
+        best: Any = {
+            "label": f"best, loss {losses[0]:.3g}",
+            "marker": "o",
+            "markersize": 4,
+            "zorder": 3,
+        }
         ax.plot(lines[0], color=MODELS[0], linewidth=2.4, **best)
         for column, marks in enumerate(ticks):
             ax.axvline(column, color=GUIDE, linewidth=0.8, zorder=1)
             for height, text in marks:
                 box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.8}
-                ax.text(column + 0.04, height, plain(short(text, 14)), fontsize=8, va="center", bbox=box, zorder=4)
+                ax.text(
+                    column + 0.04,
+                    height,
+                    plain(short(text, 14)),
+                    fontsize=8,
+                    va="center",
+                    bbox=box,
+                    zorder=4,
+                )
         ax.set_xticks(range(len(ticks)), [plain(spoken(name)) for name in [*names, "loss"]])
         ax.set_yticks([])
         ax.set_xlim(-0.1, len(ticks) - 0.4)
@@ -196,7 +222,8 @@ WIDE_SPAN = 8.0
 
 def _refuse_few(trials: int) -> None:
     if trials < 2:
-        expected, hint = "at least two complete trials", "Let more trials run."
+        expected = "at least two complete trials"
+        hint = "Let more trials run."
         raise DataError(option="trials", expected=expected, received=str(trials), hint=hint)
 
 
@@ -205,9 +232,12 @@ def _on_axis(values: Sequence[Any]) -> tuple[Any, list[tuple[float, str]]]:
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         labels = sorted({str(value) for value in values}, key=_by_number)
         steps = {label: place / max(1, len(labels) - 1) for place, label in enumerate(labels)}
-        return np.array([steps[str(value)] for value in values]), [(steps[label], label) for label in labels]
+        return np.array([steps[str(value)] for value in values]), [
+            (steps[label], label) for label in labels
+        ]
     numbers = np.array(values, dtype=float)
-    low, high = numbers.min(), numbers.max()
+    low = numbers.min()
+    high = numbers.max()
     if high == low:
         return np.full(len(numbers), 0.5), [(0.5, f"{low:.3g}")]
     wide = low > 0 and high / low > WIDE_SPAN

@@ -65,9 +65,15 @@ def python_call(name: str, arguments: Mapping[str, Any], indent: int = 0) -> str
         >>> python_call("Forecaster", {"horizon": 3, "level": (80,)})
         'Forecaster(horizon=3, level=(80,))'
     """
-    items = [f"{key}={_literal(value, indent + 1)}".removeprefix("=") for key, value in arguments.items()]
+    items = [
+        f"{key}={_literal(value, indent + 1)}".removeprefix("=") for key, value in arguments.items()
+    ]
     line = f"{name}({', '.join(items)})"
-    return line if len(line) + 4 * indent <= LONGEST_LINE and "\n" not in line else _bracketed(name, items, indent)
+    return (
+        line
+        if len(line) + 4 * indent <= LONGEST_LINE and "\n" not in line
+        else _bracketed(name, items, indent)
+    )
 
 
 def _bracketed(name: str, items: Sequence[str], indent: int) -> str:
@@ -88,12 +94,21 @@ def python_imports(code: str) -> str:
         from seqcast.tables import read_table
     """
     used = _MODULES.keys() & re.findall(r"\w+", code)
-    names = {module: sorted(name for name in used if _MODULES[name] == module) for module in _MODULES.values()}
-    return "\n".join(f"from {module} import {', '.join(names[module])}" for module in sorted(names) if names[module])
+    names = {
+        module: sorted(name for name in used if _MODULES[name] == module)
+        for module in _MODULES.values()
+    }
+    return "\n".join(
+        f"from {module} import {', '.join(names[module])}"
+        for module in sorted(names)
+        if names[module]
+    )
 
 
 def searched_script(
-    options: Mapping[str, Any], time_limit: float | None = None, finetuning: FinetuneSpec | None = None
+    options: Mapping[str, Any],
+    time_limit: float | None = None,
+    finetuning: FinetuneSpec | None = None,
 ) -> str:
     """Return the script of the forecaster of a search.
 
@@ -113,7 +128,9 @@ def searched_script(
         limit = {} if time_limit is None else {"time_limit": round(time_limit)}
         fit = python_call("fit", rows | limit)
     forecaster = python_call("Forecaster", options, indent=1)
-    return _SEARCHED.format(imports=python_imports(_SEARCHED + forecaster + fit), forecaster=forecaster, fit=fit)
+    return _SEARCHED.format(
+        imports=python_imports(_SEARCHED + forecaster + fit), forecaster=forecaster, fit=fit
+    )
 
 
 def _literal(value: Any, indent: int) -> str:
@@ -130,7 +147,9 @@ def _literal(value: Any, indent: int) -> str:
 
 def _can_be_written(value: Any) -> bool:
     """Return whether a field of a spec is a literal or other specs; Keras's objects are neither."""
-    if isinstance(value, Spec) or (isinstance(value, tuple) and value and isinstance(value[0], Spec)):
+    if isinstance(value, Spec) or (
+        isinstance(value, tuple) and value and isinstance(value[0], Spec)
+    ):
         return True
     try:
         ast.literal_eval(repr(value))

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from seqcast.errors import Option, Phrase, SpecError, WorkerDiedError
-from seqcast.forecaster import Cluster, Forecaster, RowOptions, check_cluster, check_options, is_compared, read_rows
+from seqcast.forecaster import (
+    Cluster,
+    Forecaster,
+    RowOptions,
+    check_cluster,
+    check_options,
+    is_compared,
+    read_rows,
+)
 from seqcast.network import fresh_seed
 from seqcast.pretrained import is_zero_shot, limits
 from seqcast.runtime import choose_executor, say, temporary_folder, worker_count
@@ -19,8 +27,26 @@ from seqcast.training import Deadline
 from seqcast.tune.objective import Objective, check_study
 from seqcast.tune.result import Trial, TuningResult
 from seqcast.tune.script import searched_script
-from seqcast.tune.space import UNTUNED, Setting, Space, check_space, default_space, neighbours, widened
-from seqcast.tune.trials import Clock, Task, has_run, none_complete, optuna, quiet, run_trials, seconds_of, storage_url
+from seqcast.tune.space import (
+    UNTUNED,
+    Setting,
+    Space,
+    check_space,
+    default_space,
+    neighbours,
+    widened,
+)
+from seqcast.tune.trials import (
+    Clock,
+    Task,
+    has_run,
+    none_complete,
+    optuna,
+    quiet,
+    run_trials,
+    seconds_of,
+    storage_url,
+)
 
 # Trials, where neither their number nor a time is given.
 USUAL_TRIALS = 30
@@ -28,7 +54,8 @@ USUAL_TRIALS = 30
 USUAL_NETWORKS = 5
 # The search gives up if all workers die more often.
 MOST_BREAKS = 3
-# A network joins the ensemble if its loss exceeds the best one by at most this fraction, about the gain of an ensemble.
+# A network joins the ensemble if its loss exceeds the best one by at most this fraction, about the
+# gain of an ensemble.
 GOOD_ENOUGH = 0.02
 
 
@@ -54,38 +81,45 @@ def tune(
 ) -> TuningResult:
     """Search for the settings of networks, and fit a forecaster with the best ones.
 
-    Each trial trains one network on the rows before the first of `n_windows` origins. It is judged by its forecasts
-    from all origins, see `seqcast.tune.objective.Objective`. The first trial is the untuned setting; the next ones
-    change one field of it each. A tree-structured Parzen estimator proposes the others. A trial whose validation loss
-    is above that of others is stopped early. The fitted forecaster combines the best networks, trained again on all
-    rows; with `preset="auto"` the last season and the pretrained network share the forecast with them, as in a
-    `Forecaster` that is not tuned. With `preset="pretrained"` the settings of its fine-tuning are searched.
+    Each trial trains one network on the rows before the first of `n_windows` origins. It is judged
+    by its forecasts from all origins, see `seqcast.tune.objective.Objective`. The first trial is
+    the untuned setting; the next ones change one field of it each. A tree-structured Parzen
+    estimator proposes the others. A trial whose validation loss is above that of others is stopped
+    early. The fitted forecaster combines the best networks, trained again on all rows; with
+    `preset="auto"` the last season and the pretrained network share the forecast with them, as in a
+    `Forecaster` that is not tuned. With `preset="pretrained"` the settings of its fine-tuning are
+    searched.
 
     Args:
         df: As for `Forecaster.fit`.
         horizon: Steps to forecast.
-        preset: The network that a search starts from: `auto`, the name of a preset, or a `NetworkSpec`.
-        space: Searched values: a `Choice`, a `Range` or a list by the name of a field of `NetworkSpec` or
-            `TrainingSpec`, or `context_length`. A fine-tuning has fields of `TrainingSpec`, or `freeze`. The untuned
-            value joins the others. `None` takes `default_space`.
+        preset: The network that a search starts from: `auto`, the name of a preset, or a
+            `NetworkSpec`.
+        space: Searched values: a `Choice`, a `Range` or a list by the name of a field of
+            `NetworkSpec` or `TrainingSpec`, or `context_length`. A fine-tuning has fields of
+            `TrainingSpec`, or `freeze`. The untuned value joins the others. `None` takes
+            `default_space`.
         n_windows: Origins by which a trial is judged; `None` is one to three, see
             `seqcast.tune.objective.windows_rule`.
         step_size: Steps from one origin to the next; `None` is the horizon.
-        trials: Trials of the study, pruned ones included; `None` is 30, or with `time_limit` as many as there is time
-            for.
-        time_limit: About how long search and fit may take together: seconds, or a text such as `10 min`.
-        storage: Where trials are stored: `study.db` (SQLite), or the URL of a database. `None` stores them until the
-            call ends.
+        trials: Trials of the study, pruned ones included; `None` is 30, or with `time_limit` as
+            many as there is time for.
+        time_limit: About how long search and fit may take together: seconds, or a text such as `10
+            min`.
+        storage: Where trials are stored: `study.db` (SQLite), or the URL of a database. `None`
+            stores them until the call ends.
         resume: Whether to go on with the study in `storage`, or to join it from another machine.
-        workers: Processes that train side by side; `None` is one a core, or all of `on`. On a GPU it is one.
-        on: A `seqcast.distributed.RayCluster` whose workers run the trials, one each, and train the final networks
-            where there is no `time_limit`. All machines have to see its `storage`, and reach that of the study. The
-            final fine-tuning runs here.
-        ensemble: Most networks of the forecaster: the best one and those whose loss is at most a fiftieth larger; where
-            they are fewer, these are trained with several seeds. `None` is 5, or 1 with `preset="pretrained"`, of which
-            there is no ensemble.
+        workers: Processes that train side by side; `None` is one a core, or all of `on`. On a GPU
+            it is one.
+        on: A `seqcast.distributed.RayCluster` whose workers run the trials, one each, and train the
+            final networks where there is no `time_limit`. All machines have to see its `storage`,
+            and reach that of the study. The final fine-tuning runs here.
+        ensemble: Most networks of the forecaster: the best one and those whose loss is at most a
+            fiftieth larger; where they are fewer, these are trained with several seeds. `None` is
+            5, or 1 with `preset="pretrained"`, of which there is no ensemble.
         pruner: Rule that ends trials early: `median`, `hyperband` or `none`.
-        random_state: Seed of everything random; with one worker the same seed makes the same search.
+        random_state: Seed of everything random; with one worker the same seed makes the same
+            search.
         verbose: 0 is silent, 1 shows trials and the fit.
         **options: Other arguments of `Forecaster`.
 
@@ -94,7 +128,8 @@ def tune(
 
     Raises:
         DataError: Something in the frame is wrong, or there are too few rows.
-        SpecError: An option is wrong, the study in `storage` is another one, or no trial was complete in the time.
+        SpecError: An option is wrong, the study in `storage` is another one, or no trial was
+            complete in the time.
         MissingPackageError: Optuna is not installed.
         TrainingError: The untuned network, or the final one, diverged.
         KeyboardInterrupt: The user interrupted; a study in `storage` goes on with `resume`.
@@ -131,17 +166,22 @@ def tune(
     objective = Objective.of(frame, arguments, seed, n_windows=n_windows, step_size=step_size)
     searched = _with_untuned(space, objective)
     count = worker_count(workers) if on is None else (workers or on.workers)
-    clock = Clock(deadline, min(count, trials or count), ensemble, is_compared(preset), objective.share)
+    clock = Clock(
+        deadline, min(count, trials or count), ensemble, is_compared(preset), objective.share
+    )
     most = trials or (USUAL_TRIALS if deadline is None else math.inf)
     folder = on.storage if on is not None and not url else None
     with quiet(), temporary_folder(folder) as lasting:
         url = url or storage_url(lasting / "study.db")
         task = Task(url, objective, searched, most, clock, pruner=pruner, verbose=verbose)
         with task.study() as study:
-            seed = check_study(study, objective, searched, resume=resume, drawn=random_state is None)
+            seed = check_study(
+                study, objective, searched, resume=resume, drawn=random_state is None
+            )
             task = replace(task, objective=replace(objective, seed=seed))
             _search(study, task, on)
-            all_trials, importance = study.get_trials(), _importance(study)
+            all_trials = study.get_trials()
+            importance = _importance(study)
     settings, limit = chosen_settings(all_trials, task)
     options = final_options(arguments, settings, objective.untuned, seed)
     finetuning = settings[0] if isinstance(settings[0], FinetuneSpec) else None
@@ -166,7 +206,9 @@ def _with_untuned(space: Space | None, objective: Objective) -> Space:
     if space is None:
         fixed = objective.options["context_length"] is not None
         covariates = any(vars(objective.frame.covariates).values())
-        space = default_space(objective.untuned, objective.sizes, contexts=not fixed, covariates=covariates)
+        space = default_space(
+            objective.untuned, objective.sizes, contexts=not fixed, covariates=covariates
+        )
     return widened(space, objective.untuned)
 
 
@@ -181,7 +223,9 @@ def _networks(preset: Any, ensemble: int | None) -> int:
     return 1
 
 
-def _arguments(horizon: int, preset: Any, random_state: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(
+    horizon: int, preset: Any, random_state: Any, options: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the arguments of the forecaster, checked.
 
     Raises:
@@ -200,9 +244,14 @@ def _arguments(horizon: int, preset: Any, random_state: Any, options: Mapping[st
     # The forecaster has no training of the pretrained network; here it is that of its fine-tuning.
     check_options({**arguments, "training": None} if is_zero_shot(preset) else arguments)
     networks = Phrase("Give ", Option("ensemble", 5), ", which combines the best networks.")
-    for name, usual, hint in (("members", 1, networks), ("effort", "auto", "Leave it out: a search trains networks.")):
+    for name, usual, hint in (
+        ("members", 1, networks),
+        ("effort", "auto", "Leave it out: a search trains networks."),
+    ):
         if arguments[name] != usual:
-            raise SpecError(name, expected=f"{usual!r} in a search", received=repr(arguments[name]), hint=hint)
+            raise SpecError(
+                name, expected=f"{usual!r} in a search", received=repr(arguments[name]), hint=hint
+            )
     check_writable(
         [each for each in (arguments["training"], preset) if hasattr(each, "to_dict")],
         where="training or preset",
@@ -245,10 +294,14 @@ def chosen_settings(trials: Sequence[Any], task: Task) -> tuple[tuple[Setting, .
     complete.sort(key=lambda trial: (trial.value, trial.number))
     if not complete:
         raise none_complete(clock, trials)
-    good = [trial for trial in complete if trial.value <= (1 + GOOD_ENOUGH) * complete[0].value][: clock.members]
+    good = [trial for trial in complete if trial.value <= (1 + GOOD_ENOUGH) * complete[0].value][
+        : clock.members
+    ]
     count = clock.affordable(float(np.median(seconds_of(good))))
     settings = tuple(task.setting(good[place % len(good)].params) for place in range(max(1, count)))
-    return settings, None if count or clock.deadline is None else max(clock.deadline.left() - clock.reserve, 1.0)
+    return settings, None if count or clock.deadline is None else max(
+        clock.deadline.left() - clock.reserve, 1.0
+    )
 
 
 def final_options(
@@ -276,8 +329,19 @@ def final_options(
 
 def _importance(study: Any) -> dict[str, float]:
     """Return the share of each parameter in the variance of losses; nothing where too few trials are complete."""
-    if len({trial.value for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"}) < 2:
+    if (
+        len(
+            {
+                trial.value
+                for trial in study.get_trials(deepcopy=False)
+                if trial.state.name == "COMPLETE"
+            }
+        )
+        < 2
+    ):
         return {}
     importance = optuna().importance
-    shares = importance.get_param_importances(study, evaluator=importance.FanovaImportanceEvaluator(seed=0))
+    shares = importance.get_param_importances(
+        study, evaluator=importance.FanovaImportanceEvaluator(seed=0)
+    )
     return {name: float(share) for name, share in shares.items()}

@@ -46,10 +46,19 @@ class Choice:
     def __post_init__(self) -> None:
         values = self.values
         if isinstance(values, str) or not isinstance(values, Sequence | Mapping) or not len(values):
-            raise SpecError("space", expected="a list of values", received=repr(values), hint="Give one or more.")
-        if isinstance(values, Mapping) and not all(isinstance(fields, Mapping) for fields in values.values()):
+            raise SpecError(
+                "space",
+                expected="a list of values",
+                received=repr(values),
+                hint="Give one or more.",
+            )
+        if isinstance(values, Mapping) and not all(
+            isinstance(fields, Mapping) for fields in values.values()
+        ):
             hint = "Choice({'wide': {'encoder_units': (64,), 'decoder_units': (64,)}}), or a list of values."
-            raise SpecError("space", expected="fields for each label", received=repr(values), hint=hint)
+            raise SpecError(
+                "space", expected="fields for each label", received=repr(values), hint=hint
+            )
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -83,7 +92,9 @@ class Choice:
             given: Fields, by name.
         """
         for label in self.labels:
-            if all(_same(given.get(key), value) for key, value in self.fields_of(name, label).items()):
+            if all(
+                _same(given.get(key), value) for key, value in self.fields_of(name, label).items()
+            ):
                 return label
         return None
 
@@ -96,7 +107,11 @@ class Choice:
         """
         if self.value_of(name, given) is not None:
             return self
-        return Choice({UNTUNED: {}, **self.values} if isinstance(self.values, Mapping) else [given[name], *self.values])
+        return Choice(
+            {UNTUNED: {}, **self.values}
+            if isinstance(self.values, Mapping)
+            else [given[name], *self.values]
+        )
 
     def others_than(self, label: Any) -> list[Any]:
         """Return the labels but one.
@@ -140,7 +155,9 @@ class Range:
     whole: bool = False
 
     def __post_init__(self) -> None:
-        good = all(isinstance(each, int | float) and math.isfinite(each) for each in (self.low, self.high))
+        good = all(
+            isinstance(each, int | float) and math.isfinite(each) for each in (self.low, self.high)
+        )
         if not good or self.low > self.high or (self.log and self.low <= 0):
             expected = f"numbers{' above 0' if self.log else ''}, the smaller first"
             raise SpecError("space", expected=expected, received=repr(self), hint="Range(a, b)")
@@ -213,7 +230,9 @@ Space = Mapping[str, Choice | Range]
 
 
 def _same(one: Any, other: Any) -> bool:
-    return bool(one == (tuple(other) if isinstance(other, list) and isinstance(one, tuple) else other))
+    return bool(
+        one == (tuple(other) if isinstance(other, list) and isinstance(one, tuple) else other)
+    )
 
 
 def check_space(space: Any, *, finetuned: bool = False) -> Space:
@@ -232,10 +251,19 @@ def check_space(space: Any, *, finetuned: bool = False) -> Space:
     """
     if not isinstance(space, Mapping) or not space:
         hint = "{'learning_rate': Range(1e-3, 1e-2, log=True), 'dropout': [0.0, 0.2]}"
-        raise SpecError("space", expected="values by the name of a field", received=repr(space), hint=hint)
-    fields = (*TRAINING_FIELDS, "freeze") if finetuned else (*NETWORK_FIELDS, *TRAINING_FIELDS, "context_length")
+        raise SpecError(
+            "space", expected="values by the name of a field", received=repr(space), hint=hint
+        )
+    fields = (
+        (*TRAINING_FIELDS, "freeze")
+        if finetuned
+        else (*NETWORK_FIELDS, *TRAINING_FIELDS, "context_length")
+    )
     known = [each for each in fields if each not in _FIXED]
-    checked = {name: each if isinstance(each, Choice | Range) else Choice(each) for name, each in space.items()}
+    checked = {
+        name: each if isinstance(each, Choice | Range) else Choice(each)
+        for name, each in space.items()
+    }
     for each in (field for name, parameter in checked.items() for field in parameter.names(name)):
         if each in _FIXED:
             expected = "fields that members of an ensemble may have for themselves"
@@ -257,7 +285,9 @@ def widened(space: Space, untuned: Setting) -> dict[str, Choice | Range]:
     return {name: parameter.widened(name, given) for name, parameter in space.items()}
 
 
-def neighbours(space: Space, untuned: Setting, seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def neighbours(
+    space: Space, untuned: Setting, seed: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the parameters of the untuned setting, and those of settings that differ from it in one of them.
 
     Good defaults are mostly near the best setting of a data set, so a search begins near them.
@@ -291,12 +321,18 @@ CONTEXTS = (0.5, 1.5, 2.0, 3.0)
 RATES = (0.2, 5.0)
 # Fewest and most steps an epoch of a fine-tuning, over the untuned ones.
 STEPS = (0.25, 4.0)
-# Submodules that a fine-tuning leaves as they are: with fewer weights to learn, little data says more about each.
+# Submodules that a fine-tuning leaves as they are: with fewer weights to learn, little data says
+# more about each.
 FROZEN = ("encoder", "encoder-decoder", "decoder")
 
 
 def _widths(*widths: tuple[int, ...]) -> Choice:
-    return Choice({"-".join(map(str, each)): {"encoder_units": each, "decoder_units": each} for each in widths})
+    return Choice(
+        {
+            "-".join(map(str, each)): {"encoder_units": each, "decoder_units": each}
+            for each in widths
+        }
+    )
 
 
 def default_space(
@@ -304,15 +340,17 @@ def default_space(
 ) -> dict[str, Choice | Range]:
     """Return the space that is searched unless the user gives one.
 
-    Networks of segments and others have spaces of their own; both have widths, normalisation, residual, dropout,
-    learning rate, batch size and context length. That of a fine-tuning has learning rate, batch size, number of steps
-    and the submodules that stay as they are.
+    Networks of segments and others have spaces of their own; both have widths, normalisation,
+    residual, dropout, learning rate, batch size and context length. That of a fine-tuning has
+    learning rate, batch size, number of steps and the submodules that stay as they are.
 
     Args:
         untuned: The untuned setting.
-        sizes: Sizes of the data: `context_length` is that of the network, `windows` the rows of the longest series.
+        sizes: Sizes of the data: `context_length` is that of the network, `windows` the rows of the
+            longest series.
         contexts: Whether the context length is searched too.
-        covariates: Whether a fine-tuning learns the effect of covariates, for which no submodule may stay as it is.
+        covariates: Whether a fine-tuning learns the effect of covariates, for which no submodule
+            may stay as it is.
 
     Example:
         >>> from seqcast.specs.network import NetworkSpec
@@ -322,13 +360,21 @@ def default_space(
         ['batch_size', 'context_length', 'decoder', 'dropout']
     """
     rate = untuned.training.learning_rate
-    space: dict[str, Choice | Range] = {"learning_rate": Range(RATES[0] * rate, RATES[1] * rate, log=True)}
+    space: dict[str, Choice | Range] = {
+        "learning_rate": Range(RATES[0] * rate, RATES[1] * rate, log=True)
+    }
     if isinstance(untuned, FinetuneSpec):
         return space | _finetuning(untuned, freezable=not covariates)
-    context, season, segment = sizes.context_length, sizes.season_length, untuned.network.segment
+    context = sizes.context_length
+    season = sizes.season_length
+    segment = untuned.network.segment
     space["batch_size"] = Choice([64, 128, 256])
     if segment > 1:
-        tokens = (steps for steps in {season, 2 * season, season // 2} if 1 < steps <= min(sizes.horizon, context // 2))
+        tokens = (
+            steps
+            for steps in {season, 2 * season, season // 2}
+            if 1 < steps <= min(sizes.horizon, context // 2)
+        )
         space["units"] = _widths((64,), (128,), (64, 64), (128, 128))
         space["segment"] = Choice(sorted({segment, *tokens}))
         space["normalise"] = Choice(["instance", "recent", "last"])

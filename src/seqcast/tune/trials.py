@@ -20,8 +20,11 @@ from seqcast.tune.space import UNTUNED, Setting, Space, neighbours
 
 STUDY_NAME = "seqcast"
 SUFFIXES = (".db", ".sqlite", ".sqlite3")
-# Seconds between two heartbeats of a running trial, seconds without one after which it is tried again, most retries.
-HEARTBEAT_SECONDS, GRACE_SECONDS, MOST_RETRIES = 10, 60, 3
+# Seconds between two heartbeats of a running trial, seconds without one after which it is tried
+# again, most retries.
+HEARTBEAT_SECONDS = 10
+GRACE_SECONDS = 60
+MOST_RETRIES = 3
 # Attempts to open a storage.
 ATTEMPTS = 10
 # Seconds that a process waits for another one that writes to SQLite.
@@ -31,22 +34,27 @@ LOCK_SECONDS = 120
 FIRST_TRIALS = 8
 PRUNERS = ("median", "hyperband", "none")
 # The first trials are not pruned, nor is one in its first epochs.
-STARTUP_TRIALS, WARMUP_EPOCHS = 4, 2
-# Fields on which the unit of a validation loss depends: trials that differ in them cannot be compared by it.
+STARTUP_TRIALS = 4
+WARMUP_EPOCHS = 2
+# Fields on which the unit of a validation loss depends: trials that differ in them cannot be
+# compared by it.
 UNITS_OF_LOSS = ("loss", "horizon_decay")
 
 # The search gets at least this fraction of the time limit.
 LEAST_SEARCH = 0.5
 # The reserve for reading, choosing shares and writing: a fraction of the limit, and most seconds.
-RESERVE, MOST_RESERVE = 0.03, 10.0
+RESERVE = 0.03
+MOST_RESERVE = 10.0
 # A network of the final fit learns from more rows than that of a trial.
 GROWTH = 1.15
-# Time of the fine-tuning over that of a trial (see the histories that `benchmarks/tuning.py` writes).
+# Time of the fine-tuning over that of a trial (see the histories that `benchmarks/tuning.py`
+# writes).
 FINETUNING = 1.3
 # Seconds between two looks at the trials of other workers.
 WAITING_SECONDS = 0.5
 
-# Attribute of a complete trial: its duration by the monotonic clock, because Optuna's own times are those of the day.
+# Attribute of a complete trial: its duration by the monotonic clock, because Optuna's own times are
+# those of the day.
 SECONDS = "seconds"
 # Attribute of a late trial: the estimated duration of its whole training.
 SECONDS_NEEDED = "seconds needed"
@@ -66,7 +74,8 @@ def optuna() -> Any:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Silence Optuna's log and its warnings of experimental features for a `with` block."""
-    logging, level = optuna().logging, optuna().logging.get_verbosity()
+    logging = optuna().logging
+    level = optuna().logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:
         with filtering_warnings("ignore", optuna().exceptions.ExperimentalWarning):
@@ -117,18 +126,32 @@ def open_study(url: str, pruner: Any = None) -> Iterator[Any]:
             storage = _storage(url)
             break
         except Exception as error:  # drivers raise errors of their own
-            if attempt + 1 < ATTEMPTS:  # other processes may create the same tables at the same moment
+            if (
+                attempt + 1 < ATTEMPTS
+            ):  # other processes may create the same tables at the same moment
                 continue
-            received, hint = f"{_without_password(url)}: {str(error).splitlines()[0]}", "Check path, URL and rights."
+            received = f"{_without_password(url)}: {str(error).splitlines()[0]}"
+            hint = "Check path, URL and rights."
             if isinstance(error, ImportError):
-                hint = "Install the driver of the database, such as 'psycopg[binary]' for PostgreSQL."
-            raise SpecError("storage", expected="a storage that can be opened", received=received, hint=hint) from error
+                hint = (
+                    "Install the driver of the database, such as 'psycopg[binary]' for PostgreSQL."
+                )
+            raise SpecError(
+                "storage", expected="a storage that can be opened", received=received, hint=hint
+            ) from error
     if url.startswith("sqlite:"):
-        # SQLite has no `FOR UPDATE`: two workers that read before either writes would both run a waiting trial.
+        # SQLite has no `FOR UPDATE`: two workers that read before either writes would both run a
+        # waiting trial.
         listen = require("sqlalchemy", extra="tune").event.listen
-        listen(storage.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        listen(
+            storage.engine,
+            "begin",
+            lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"),
+        )
     try:
-        yield optuna().create_study(storage=storage, study_name=STUDY_NAME, load_if_exists=True, pruner=pruner)
+        yield optuna().create_study(
+            storage=storage, study_name=STUDY_NAME, load_if_exists=True, pruner=pruner
+        )
     finally:
         storage.remove_session()
         storage.engine.dispose()
@@ -138,10 +161,14 @@ def _storage(url: str) -> Any:
     storages = optuna().storages
     return storages.RDBStorage(
         url,
-        engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}} if url.startswith("sqlite:") else {},
+        engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}}
+        if url.startswith("sqlite:")
+        else {},
         heartbeat_interval=HEARTBEAT_SECONDS,
         grace_period=GRACE_SECONDS,
-        heartbeat_stale_trial_callback=storages.RetryHeartbeatStaleTrialCallback(max_retry=MOST_RETRIES),
+        heartbeat_stale_trial_callback=storages.RetryHeartbeatStaleTrialCallback(
+            max_retry=MOST_RETRIES
+        ),
     )
 
 
@@ -162,15 +189,18 @@ def sampler_of(neighbours: Sequence[Mapping[str, Any]], seed: int, *, several: b
     """Return Optuna's sampler, a tree-structured Parzen estimator.
 
     Args:
-        neighbours: Parameters of settings that differ from the untuned one in one of them: trial `k` takes those at
-            place `k - 1`.
+        neighbours: Parameters of settings that differ from the untuned one in one of them: trial
+            `k` takes those at place `k - 1`.
         seed: Its seed.
-        several: Whether several workers ask at once; then running trials count as bad ones, lest two try the same.
+        several: Whether several workers ask at once; then running trials count as bad ones, lest
+            two try the same.
     """
     parzen: Any = optuna().samplers.TPESampler
 
     class _NeighboursFirst(parzen):
-        def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+        def sample_independent(
+            self, study: Any, trial: Any, param_name: str, param_distribution: Any
+        ) -> Any:
             place = trial.number - 1
             if 0 <= place < min(FIRST_TRIALS, len(neighbours)):
                 return neighbours[place][param_name]
@@ -200,7 +230,9 @@ def pruner_of(name: str, epochs: int, searched: Collection[str]) -> Any:
     if name == "median":
         return pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARMUP_EPOCHS)
     if name == "hyperband":
-        return pruners.HyperbandPruner(min_resource=1 + WARMUP_EPOCHS, max_resource=max(epochs, 2 + WARMUP_EPOCHS))
+        return pruners.HyperbandPruner(
+            min_resource=1 + WARMUP_EPOCHS, max_resource=max(epochs, 2 + WARMUP_EPOCHS)
+        )
     return pruners.NopPruner()
 
 
@@ -230,7 +262,11 @@ class Clock:
     @property
     def reserve(self) -> float:
         """Seconds of the limit that neither the search nor the fit may use."""
-        return 0.0 if self.deadline is None else min(RESERVE * (self.deadline.ends - self.deadline.began), MOST_RESERVE)
+        return (
+            0.0
+            if self.deadline is None
+            else min(RESERVE * (self.deadline.ends - self.deadline.began), MOST_RESERVE)
+        )
 
     def final_seconds(self, trial: float, members: int) -> float:
         """Estimate the seconds of the final fit.
@@ -247,7 +283,8 @@ class Clock:
     def search_ends(self, seconds: Sequence[float]) -> float:
         """Return the time after which no trial may run, seconds of `time.monotonic`.
 
-        The final fit gets the time that it needs, but at most half of the limit; half before any trial is complete.
+        The final fit gets the time that it needs, but at most half of the limit; half before any
+        trial is complete.
 
         Args:
             seconds: Seconds of the trials that are complete.
@@ -301,7 +338,9 @@ class TrialWatch(keras.callbacks.Callback):
 
     def __init__(self, trial: Any, ends: float) -> None:
         super().__init__()
-        self.trial, self.ends, self.steps = trial, ends, 0
+        self.trial = trial
+        self.ends = ends
+        self.steps = 0
         self.began = time.monotonic()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -354,9 +393,12 @@ class Task:
             worker: Number of the worker.
         """
         epochs = self.objective.untuned.training.epochs
-        searched = {field for name, parameter in self.space.items() for field in parameter.names(name)}
+        searched = {
+            field for name, parameter in self.space.items() for field in parameter.names(name)
+        }
         with open_study(self.url, pruner=pruner_of(self.pruner, epochs, searched)) as study:
-            seed, begun = self.objective.seed, len(study.get_trials(deepcopy=False))
+            seed = self.objective.seed
+            begun = len(study.get_trials(deepcopy=False))
             _, others = neighbours(self.space, self.objective.untuned, seed)
             seed = (seed + 7_919 * worker + 104_729 * begun) % 2**32
             study.sampler = sampler_of(others, seed, several=self.clock.workers > 1)
@@ -418,13 +460,22 @@ def none_complete(clock: Clock, trials: Sequence[Any]) -> SpecError:
         trials: Optuna's trials, none of them complete.
     """
     if clock.deadline is None or clock.fits_another([]):
-        return SpecError("trials", expected="a trial that can be trained", received="none", hint="Widen the space.")
-    limit, needed = clock.deadline.ends - clock.deadline.began, "more time"
-    late = [trial.user_attrs[SECONDS_NEEDED] for trial in trials if SECONDS_NEEDED in trial.user_attrs]
+        return SpecError(
+            "trials",
+            expected="a trial that can be trained",
+            received="none",
+            hint="Widen the space.",
+        )
+    limit = clock.deadline.ends - clock.deadline.began
+    needed = "more time"
+    late = [
+        trial.user_attrs[SECONDS_NEEDED] for trial in trials if SECONDS_NEEDED in trial.user_attrs
+    ]
     if late:
         seconds = float(np.median(late))
         needed = f"about {math.ceil(seconds / LEAST_SEARCH + clock.reserve)} s: one trial takes {math.ceil(seconds)} s"
-    received, hint = f"{round(limit, 2):g} s, in which no trial was complete", "Give more time, or train fewer epochs."
+    received = f"{round(limit, 2):g} s, in which no trial was complete"
+    hint = "Give more time, or train fewer epochs."
     return SpecError("time_limit", expected=needed, received=received, hint=hint)
 
 
@@ -462,8 +513,8 @@ def _run(task: Task, study: Any, trial: Any) -> float:
 
     Raises:
         TrialPruned: Others were better, or its setting cannot be trained.
-        LateTrialError: The time was over; its setting is the next to be tried when the study goes on. Or there are
-            enough trials, since two workers have asked for the last one at once.
+        LateTrialError: The time was over; its setting is the next to be tried when the study goes
+            on. Or there are enough trials, since two workers have asked for the last one at once.
     """
     began = time.monotonic()
     trials = study.get_trials(deepcopy=False)

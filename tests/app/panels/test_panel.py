@@ -21,12 +21,15 @@ class Counting(Panel):
 
 
 @pytest.mark.parametrize(("leaves", "written"), [(False, 2), (True, 1)])
-def test_a_section_of_a_visitor_who_has_left_is_not_written_and_not_kept(monkeypatch, leaves, written):
+def test_a_section_of_a_visitor_who_has_left_is_not_written_and_not_kept(
+    monkeypatch, leaves, written
+):
     """A refresh runs after the code that asks for it; the visitor may leave in between."""
 
     async def visit():
         monkeypatch.setattr(core, "loop", asyncio.get_running_loop())
-        client, panel = Client(ui.page("/"), request=None), Counting()
+        client = Client(ui.page("/"), request=None)
+        panel = Counting()
         with client:
             panel._show()
         panel.refresh()

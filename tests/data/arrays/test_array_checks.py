@@ -98,16 +98,32 @@ REFUSED = [
     (to_array, None, "X: expected 2 axes or 3 axes, received 0 axes, shape ()."),
     (to_array, [[1 + 2j]], "Complex data not supported: X"),
     (to_array, SPARSE, "X: expected a dense array, received a sparse one"),
-    (to_array, np.zeros((1, 2, 3, 4)), "X: expected 2 axes or 3 axes, received 4 axes, shape (1, 2, 3, 4)."),
-    (lambda y: check_targets(y, 4), np.zeros((4, 2, 0)), "y: expected at least one step, received shape (4, 2, 0)."),
+    (
+        to_array,
+        np.zeros((1, 2, 3, 4)),
+        "X: expected 2 axes or 3 axes, received 4 axes, shape (1, 2, 3, 4).",
+    ),
+    (
+        lambda y: check_targets(y, 4),
+        np.zeros((4, 2, 0)),
+        "y: expected at least one step, received shape (4, 2, 0).",
+    ),
     (static(1), np.zeros((4, 1, 1)), "c: expected 2 axes, received 3 axes, shape (4, 1, 1)."),
     (static(None), with_value((4, 2), (1, 1), np.nan), "c, window 1, step 1: expected finite"),
     (future(None), np.zeros((4, 3)), "c: expected 3 axes, received 2 axes"),
-    (future(1), with_value((4, 3, 1), (3, 2, 0), np.nan), "c, window 3, step 2, feature 0: expected finite numbers"),
+    (
+        future(1),
+        with_value((4, 3, 1), (3, 2, 0), np.nan),
+        "c, window 3, step 2, feature 0: expected finite numbers",
+    ),
     (weight, [1, 1, 1], "sample_weight: expected as many windows as X, 4, received 3."),
     (weight, np.ones((4, 1)), "sample_weight: expected 1 axes, received 2 axes, shape (4, 1)."),
     (weight, [1, 1, 1, -1], "not zero for all, received weights from -1 to 1. Drop the windows"),
-    (weight, [0, 0, 0, 0], "sample_weight: expected a weight >= 0 for each window, not zero for all"),
+    (
+        weight,
+        [0, 0, 0, 0],
+        "sample_weight: expected a weight >= 0 for each window, not zero for all",
+    ),
     (weight, [1, np.nan, 1, 1], "sample_weight, window 1: expected finite numbers, received NaN."),
 ]
 
@@ -128,7 +144,9 @@ def test_objects_are_of_the_wrong_type(values):
 @settings(max_examples=50, deadline=None)
 @given(st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 4)), st.data())
 def test_the_first_wrong_place_is_named(shape, data):
-    places = data.draw(st.lists(st.tuples(*(st.integers(0, size - 1) for size in shape)), min_size=1, max_size=3))
+    places = data.draw(
+        st.lists(st.tuples(*(st.integers(0, size - 1) for size in shape)), min_size=1, max_size=3)
+    )
     array = np.zeros(shape)
     for place in places:
         array[place] = data.draw(st.sampled_from([np.nan, np.inf, -np.inf]))
@@ -147,7 +165,9 @@ def test_targets_that_a_distribution_does_not_have(head, wrong, expected):
     y[0] = np.nan
     check_support("y", y, head)
     y[2, 1, 0] = wrong
-    with pytest.raises(DataError, match=f"y, window 2, step 1, feature 0: expected {expected}, received {wrong}"):
+    with pytest.raises(
+        DataError, match=f"y, window 2, step 1, feature 0: expected {expected}, received {wrong}"
+    ):
         check_support("y", y, head)
     for other in ("point", "quantile", "normal", "student_t"):
         check_support("y", y, other)

@@ -60,7 +60,9 @@ def test_against_hand():
     calendar = Calendar(("hour_of_day", "month_of_year"))
     made = calendar.features(pd.DatetimeIndex(["2024-04-01 04:30", "2024-07-09 12:00"]))
     turn = 2 * np.pi * 4.5 / 24
-    np.testing.assert_allclose(made, [[np.sin(turn), np.cos(turn), 1, 0], [0, -1, 0, -1]], atol=1e-6)
+    np.testing.assert_allclose(
+        made, [[np.sin(turn), np.cos(turn), 1, 0], [0, -1, 0, -1]], atol=1e-6
+    )
 
 
 WRONG = [
@@ -81,7 +83,9 @@ def fake_holidays(monkeypatch):
         if country != "DE":
             raise NotImplementedError(f"Entity {country} not available")
         days = {datetime.date(year, 12, 25): "Christmas" for year in years}
-        return days | ({datetime.date(year, 1, 6): "Epiphany" for year in years} if subdiv == "BY" else {})
+        return days | (
+            {datetime.date(year, 1, 6): "Epiphany" for year in years} if subdiv == "BY" else {}
+        )
 
     module = types.ModuleType("holidays")
     module.country_holidays = country_holidays
@@ -97,7 +101,9 @@ def test_holidays(fake_holidays):
     assert Calendar(("holidays:DE-BY",)).features(days).ravel().sum() == 2
     hours = pd.date_range("2024-12-24 22:00", periods=4, freq="h", tz="Europe/Berlin")
     assert Calendar(("holidays:DE",)).features(hours).ravel().tolist() == [0, 0, 1, 1]
-    with pytest.raises(SpecError, match=r"calendar: expected 'holidays:' and a country's code.*holidays:XX"):
+    with pytest.raises(
+        SpecError, match=r"calendar: expected 'holidays:' and a country's code.*holidays:XX"
+    ):
         check_calendar("holidays:XX")
     with pytest.raises(DataError, match="steps of a day or shorter"):
         Calendar.choose("holidays:DE", pd.date_range("2024", periods=9, freq="W"))

@@ -14,10 +14,17 @@ COVARIATES = Covariates(static=("region", "size"), past=("rain",), future=("prom
 
 
 def long():
-    step, of = np.arange(12) % 6, np.repeat([0, 1], 6)
-    keys = {"unique_id": np.array(["a", "b"])[of], "ds": pd.date_range("2024-01-01", periods=6)[step], "y": step + 1.0}
+    step = np.arange(12) % 6
+    of = np.repeat([0, 1], 6)
+    keys = {
+        "unique_id": np.array(["a", "b"])[of],
+        "ds": pd.date_range("2024-01-01", periods=6)[step],
+        "y": step + 1.0,
+    }
     static = {"region": np.array(["north", "south"])[of], "size": np.array([1.5, 3.0])[of]}
-    return pd.DataFrame({**keys, **static, "rain": 2 * step, "promo": step % 2 == 0, "kind": [*"xyz"] * 4})
+    return pd.DataFrame(
+        {**keys, **static, "rain": 2 * step, "promo": step % 2 == 0, "kind": [*"xyz"] * 4}
+    )
 
 
 def read(df, **options):
@@ -36,33 +43,53 @@ def test_columns_become_numbers():
 
 TYPES = {
     "polars": pl.from_pandas,
-    "enum": lambda df: pl.from_pandas(df).with_columns(pl.col("kind").cast(pl.Enum(["z", "y", "x"]))),
-    "decimal": lambda df: pl.from_pandas(df).with_columns(pl.col("size", "y").cast(pl.Decimal(10, 2))),
+    "enum": lambda df: pl.from_pandas(df).with_columns(
+        pl.col("kind").cast(pl.Enum(["z", "y", "x"]))
+    ),
+    "decimal": lambda df: pl.from_pandas(df).with_columns(
+        pl.col("size", "y").cast(pl.Decimal(10, 2))
+    ),
     "categories": lambda df: df.astype({"region": "category", "kind": "category"}),
     "object": lambda df: df.astype({"promo": object, "kind": object}),
-    "pyarrow": lambda df: df.astype({"size": "double[pyarrow]", "y": "int64[pyarrow]", "region": "string[pyarrow]"}),
+    "pyarrow": lambda df: df.astype(
+        {"size": "double[pyarrow]", "y": "int64[pyarrow]", "region": "string[pyarrow]"}
+    ),
     "Int8": lambda df: df.astype({"rain": "Int8", "y": "UInt32", "size": "Float32"}),
 }
 
 
 @pytest.mark.parametrize("convert", TYPES.values(), ids=TYPES)
 def test_so_they_do_whatever_their_type(convert):
-    frame, expected = read(convert(long())), read(long())
+    frame = read(convert(long()))
+    expected = read(long())
     np.testing.assert_array_equal(frame.source.values, expected.source.values)
     np.testing.assert_array_equal(frame.static, expected.static)
     assert (frame.kinds, frame.static_kinds) == (expected.kinds, expected.static_kinds)
 
 
 def changed(row, column, value):
-    df = long().astype({column: object}) if not isinstance(value, float) else long().astype({column: float})
+    df = (
+        long().astype({column: object})
+        if not isinstance(value, float)
+        else long().astype({column: float})
+    )
     df.loc[row, column] = value
     return df
 
 
 WRONG = {
-    "static differs": (changed(8, "region", "east"), "region, row 8 .*: expected 'south', as in row 6: a static.*past"),
-    "static number": (changed(2, "size", 9.0), r"size, row 2 \(series 'a'\): expected 1.5, as in row 0.*received 9"),
-    "infinite": (changed(3, "rain", np.inf), r"rain, row 3 \(series 'a'\): expected a finite number, received inf"),
+    "static differs": (
+        changed(8, "region", "east"),
+        "region, row 8 .*: expected 'south', as in row 6: a static.*past",
+    ),
+    "static number": (
+        changed(2, "size", 9.0),
+        r"size, row 2 \(series 'a'\): expected 1.5, as in row 0.*received 9",
+    ),
+    "infinite": (
+        changed(3, "rain", np.inf),
+        r"rain, row 3 \(series 'a'\): expected a finite number, received inf",
+    ),
     "mixed": (changed(3, "kind", 7), "kind: expected numbers, booleans or text"),
     "word": (
         changed(3, "rain", "warm"),
@@ -89,13 +116,17 @@ def test_missing_values():
     assert np.isnan(frame.source.values[2, 1])
     assert frame.static[0].tolist() == [0, 1.5]
     refused(DataError, r"rain, row 2 \(series 'a'\).*missing='fill'", read, df, missing="raise")
-    with pytest.raises(DataError, match=r"promo, row 1 \(series 'a'\): expected a value, received none"):
+    with pytest.raises(
+        DataError, match=r"promo, row 1 \(series 'a'\): expected a value, received none"
+    ):
         read(df.assign(rain=1.0), missing="raise")
 
 
 @pytest.mark.parametrize("dtype", [object, "boolean", "polars"])
 def test_booleans_that_are_missing(dtype):
-    df = long().assign(promo=pd.Series([True, None, False] * 4, dtype=object if dtype == "polars" else dtype))
+    df = long().assign(
+        promo=pd.Series([True, None, False] * 4, dtype=object if dtype == "polars" else dtype)
+    )
     frame = read(pl.from_pandas(df) if dtype == "polars" else df)
     assert frame.kinds[1] == ColumnType("flag")
     np.testing.assert_array_equal(frame.source.values[:3, 2], [1, np.nan, 0])
@@ -122,12 +153,20 @@ def test_categories_are_matched_by_label():
     other = (ColumnType("number"), ColumnType("flag"), ColumnType("category", ("q", "z")))
     aligned = encoding.align(np.array([[3.0, 1.0, 0.0], [3.0, 1.0, 1.0]]), other)
     np.testing.assert_allclose(encoding.encode(aligned)[:, 2:], [[0, 0, 1], [0, 1, 0]])
-    with pytest.raises(DataError, match="c: expected text or categories, as at fit, received numbers"):
-        encoding.align(np.ones((1, 3)), (ColumnType("number"), ColumnType("flag"), ColumnType("number")))
+    with pytest.raises(
+        DataError, match="c: expected text or categories, as at fit, received numbers"
+    ):
+        encoding.align(
+            np.ones((1, 3)), (ColumnType("number"), ColumnType("flag"), ColumnType("number"))
+        )
 
 
 def test_too_many_categories():
     count = MOST_CATEGORIES + 1
     kinds = (ColumnType("category", tuple(f"c{i:04d}" for i in range(count))),)
-    with pytest.raises(DataError, match="shop: expected at most 100 categories, received 101, a category for every"):
-        ColumnEncoder.of(ColumnStatistics.of(("shop",), kinds, np.arange(count, dtype=float)[:, None]))
+    with pytest.raises(
+        DataError, match="shop: expected at most 100 categories, received 101, a category for every"
+    ):
+        ColumnEncoder.of(
+            ColumnStatistics.of(("shop",), kinds, np.arange(count, dtype=float)[:, None])
+        )

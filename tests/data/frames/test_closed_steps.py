@@ -21,22 +21,31 @@ def days(start, count, closed=SUNDAYS, holidays=()):
 
 
 def rows(stamps, name="shop"):
-    return pd.DataFrame({"unique_id": name, "ds": stamps, "y": 1.0, "price": np.arange(len(stamps)) + 1.0})
+    return pd.DataFrame(
+        {"unique_id": name, "ds": stamps, "y": 1.0, "price": np.arange(len(stamps)) + 1.0}
+    )
 
 
 def ahead(past, future, horizon, freq="D"):
     """Return the covariates of the steps ahead, NaN at gaps."""
     frame = read_frame(past, covariates=Covariates(future=("price",)), freq=freq, missing="fill")
-    ids, frequency = frame.source.ids, Frequency(freq)
-    table = read_future(future.drop(columns="y"), Columns(), ("price",), ids, frame.stamps, gaps=True)
+    ids = frame.source.ids
+    frequency = Frequency(freq)
+    table = read_future(
+        future.drop(columns="y"), Columns(), ("price",), ids, frame.stamps, gaps=True
+    )
     steps = frequency.following(frame.last_stamps, horizon)
     return table.at(steps, ClosedSteps.of(frame, frequency))[:, :, 0]
 
 
 def refused(past, future, horizon, *stamps, freq="D"):
-    with pytest.raises(DataError, match=r"future .series 'shop'.: .*, received none for ") as caught:
+    with pytest.raises(
+        DataError, match=r"future .series 'shop'.: .*, received none for "
+    ) as caught:
         ahead(past, future, horizon, freq)
-    assert caught.value.received == f"none for {', '.join(str(pd.Timestamp(each)) for each in stamps)}"
+    assert (
+        caught.value.received == f"none for {', '.join(str(pd.Timestamp(each)) for each in stamps)}"
+    )
 
 
 PAST = rows(days("2024-04-01", 28))  # ends on Saturday, 27 April
@@ -66,7 +75,8 @@ def test_each_series_has_its_own():
     both = pd.concat([PAST, rows(days("2024-04-01", 27, closed=()), "station")])
     always = rows(days("2024-04-28", 3, closed=()), "station")
     np.testing.assert_array_equal(
-        ahead(both, pd.concat([rows(days("2024-04-28", 3)), always]), 3), [[np.nan, 1, 2], [1, 2, 3]]
+        ahead(both, pd.concat([rows(days("2024-04-28", 3)), always]), 3),
+        [[np.nan, 1, 2], [1, 2, 3]],
     )
     with pytest.raises(DataError, match=r"series 'station'.*none for 2024-04-28"):
         ahead(both, pd.concat([rows(days("2024-04-28", 3)), always.iloc[1:]]), 3)
@@ -75,7 +85,8 @@ def test_each_series_has_its_own():
 def test_hours_that_are_closed_each_day_are_gaps():
     hours = pd.date_range("2024-04-01", periods=24 * 4, freq="h")
     hours = hours[(hours.hour >= 8) & (hours.hour < 18)]
-    past, future = rows(hours[:30]), rows(hours[30:40])
+    past = rows(hours[:30])
+    future = rows(hours[30:40])
     read = ahead(past, future, 24, "h")[0]
     assert (np.isnan(read[:14]).all(), np.isfinite(read[14:]).all()) == (True, True)
     refused(past, future.drop(index=9), 24, "2024-04-04 17:00", freq="h")

@@ -16,8 +16,12 @@ from tests.refusals import refusals, refused
 
 DAYS = pd.date_range("2024-01-01", periods=6)
 B = [1.0, 2.0, np.nan, 3.0]
-WIDE = pd.DataFrame({"ds": DAYS, "b": [np.nan, *B, np.nan], "a": np.arange(6.0), "empty": [np.nan] * 6})
-LONG = pd.DataFrame({"unique_id": [*"bbbbaaaaaa"], "ds": [*DAYS[1:5], *DAYS], "y": [*B, *np.arange(6.0)]})
+WIDE = pd.DataFrame(
+    {"ds": DAYS, "b": [np.nan, *B, np.nan], "a": np.arange(6.0), "empty": [np.nan] * 6}
+)
+LONG = pd.DataFrame(
+    {"unique_id": [*"bbbbaaaaaa"], "ds": [*DAYS[1:5], *DAYS], "y": [*B, *np.arange(6.0)]}
+)
 
 
 # ---------------------------------------------------------------- one series
@@ -55,7 +59,12 @@ def test_forms_are_told_apart_and_come_back(df, form):
 
 def test_one_series_may_be_several():
     df = pd.concat([WIDE[["ds", "a"]].rename(columns={"a": "y"})] * 2)
-    refused(DataError, r"Or does it hold several series\? Name the column .*Columns\(unique_id=", read_frame, df)
+    refused(
+        DataError,
+        r"Or does it hold several series\? Name the column .*Columns\(unique_id=",
+        read_frame,
+        df,
+    )
 
 
 # ---------------------------------------------------------------- wide
@@ -109,7 +118,9 @@ NO_TABLES = [
     (lambda: to_wide(pd.concat([LONG, LONG])), "expected each time of a series once"),
     (lambda: to_wide(LONG.drop(columns="ds")), "expected a column 'ds'"),
 ]
-test_what_is_no_such_table_is_refused = refusals((call, DataError, message) for call, message in NO_TABLES)
+test_what_is_no_such_table_is_refused = refusals(
+    (call, DataError, message) for call, message in NO_TABLES
+)
 
 
 def test_files_may_be_wide(tmp_path):

@@ -15,7 +15,9 @@ from tests.refusals import refused
 
 
 def long(ds, **columns):
-    return pd.DataFrame({"unique_id": "a", "ds": ds, "y": np.arange(len(ds), dtype=float), **columns})
+    return pd.DataFrame(
+        {"unique_id": "a", "ds": ds, "y": np.arange(len(ds), dtype=float), **columns}
+    )
 
 
 def ahead(frame, steps=3):
@@ -68,22 +70,36 @@ def test_steps_ahead_leave_a_narrow_type_and_do_not_wrap(library, dtype):
     df = long(np.arange(last - 20, last + 1).astype(dtype))
     frame = read_frame(df if library == "pandas" else pl.from_pandas(df))
     assert ahead(frame).to_list() == [last + 1, last + 2, last + 3]
-    assert str(read_frame(df.iloc[:5]).schema.build(np.array(["a"]), {"ds": pd.Index([3])}, {})["ds"].dtype) == dtype
+    assert (
+        str(
+            read_frame(df.iloc[:5])
+            .schema.build(np.array(["a"]), {"ds": pd.Index([3])}, {})["ds"]
+            .dtype
+        )
+        == dtype
+    )
 
 
 def test_text_is_read_in_the_format_that_is_given():
     ds = pd.date_range("2024-01-30", periods=5, freq="D").strftime("%d.%m.%Y")
     frame = read_frame(long(ds), Columns(ds_format="%d.%m.%Y"))
     assert ahead(frame).to_list() == ["04.02.2024", "05.02.2024", "06.02.2024"]
-    with pytest.raises(DataError, match=r"ds, row 2 \(series 'a'\): expected a stamp in the format %d.%m.%Y, received"):
+    with pytest.raises(
+        DataError,
+        match=r"ds, row 2 \(series 'a'\): expected a stamp in the format %d.%m.%Y, received",
+    ):
         read_frame(long([*ds[:2], "2024-02-01"]), Columns(ds_format="%d.%m.%Y"))
     refused(DataError, r"Convert it: df\[.ds.\] = pd.to_datetime", read_frame, long(ds))
 
 
 # ---------------------------------------------------------------- zones
 
-AUTUMN = pd.date_range("2024-10-26 22:00", periods=12, freq="h", tz="UTC").tz_convert("Europe/Berlin")
-SPRING = pd.date_range("2024-03-30 20:00", periods=12, freq="h", tz="UTC").tz_convert("Europe/Berlin")
+AUTUMN = pd.date_range("2024-10-26 22:00", periods=12, freq="h", tz="UTC").tz_convert(
+    "Europe/Berlin"
+)
+SPRING = pd.date_range("2024-03-30 20:00", periods=12, freq="h", tz="UTC").tz_convert(
+    "Europe/Berlin"
+)
 
 
 @pytest.mark.parametrize("stamps", [AUTUMN, SPRING])
@@ -98,13 +114,21 @@ def test_times_of_a_clock_become_times_of_its_zone(stamps, library):
 
 
 def test_hours_that_clocks_show_twice_or_skip_are_named():
-    with pytest.raises(DataError, match=r"clocks show twice.*Give the time zone, such as columns=Columns\(tz=.Europe"):
+    with pytest.raises(
+        DataError,
+        match=r"clocks show twice.*Give the time zone, such as columns=Columns\(tz=.Europe",
+    ):
         read_frame(long(AUTUMN.tz_localize(None)))
     # A duplicate in another night is one.
     with pytest.raises(DataError, match=r"received the duplicate 2024-10-26 01:00:00\. Take one"):
-        read_frame(long(pd.DatetimeIndex(["2024-10-26 00:00", "2024-10-26 01:00", "2024-10-26 01:00"])))
+        read_frame(
+            long(pd.DatetimeIndex(["2024-10-26 00:00", "2024-10-26 01:00", "2024-10-26 01:00"]))
+        )
     wrong = pd.date_range("2024-03-31", periods=5, freq="h")
-    with pytest.raises(DataError, match=r"ds, row 2 \(series 'a'\): expected a time that clocks of Europe/Berlin show"):
+    with pytest.raises(
+        DataError,
+        match=r"ds, row 2 \(series 'a'\): expected a time that clocks of Europe/Berlin show",
+    ):
         read_frame(long(wrong), Columns(tz="Europe/Berlin"))
 
 
@@ -119,11 +143,17 @@ def test_counts_since_1970_are_instants_of_a_zone():
 
 
 @pytest.mark.parametrize("as_frame", [lambda df: df, pa.Table.from_pandas], ids=["pandas", "arrow"])
-@pytest.mark.parametrize("values", [[2.5, 1.5], [True, False], [*pd.date_range("2024", periods=2)], [b"b", b"a"]])
+@pytest.mark.parametrize(
+    "values", [[2.5, 1.5], [True, False], [*pd.date_range("2024", periods=2)], [b"b", b"a"]]
+)
 def test_categories_are_ids_where_their_values_are(as_frame, values):
-    plain = long(range(8)).assign(unique_id=pd.Series(values).repeat(4).to_numpy(), ds=[*range(4)] * 2)
+    plain = long(range(8)).assign(
+        unique_id=pd.Series(values).repeat(4).to_numpy(), ds=[*range(4)] * 2
+    )
     for df in (plain, plain.astype({"unique_id": "category"})):
-        with pytest.raises(DataError, match="unique_id: expected text or whole numbers, received type "):
+        with pytest.raises(
+            DataError, match="unique_id: expected text or whole numbers, received type "
+        ):
             read_frame(as_frame(df))
 
 
@@ -141,17 +171,28 @@ def test_ids_of_a_dictionary_of_arrow_are_its_values(values):
 
 def test_dictionaries_of_arrow_may_hold_missing_values_and_duplicates():
     def table(*values):
-        ids = pa.DictionaryArray.from_arrays(pa.array([1] * 4 + [0] * 4, pa.int8()), pa.array(values))
+        ids = pa.DictionaryArray.from_arrays(
+            pa.array([1] * 4 + [0] * 4, pa.int8()), pa.array(values)
+        )
         return pa.table({"unique_id": ids, "ds": [*range(8)], "y": np.arange(8.0)})
 
     assert read_frame(table("b", "b")).source.ids == ("b",)
-    refused(DataError, "unique_id, row 4: expected a series' name, received none", read_frame, table(None, "b"))
+    refused(
+        DataError,
+        "unique_id, row 4: expected a series' name, received none",
+        read_frame,
+        table(None, "b"),
+    )
 
 
 @pytest.mark.parametrize("kind", ["uint64", "category"])
 @pytest.mark.parametrize("convert", [lambda frame: frame, pl.from_pandas], ids=["pandas", "polars"])
 def test_whole_numbers_beyond_64_bits_with_a_sign_are_no_ids(convert, kind):
-    frame = long(range(5)).assign(unique_id=np.array([3, 3, 3, 3, 2**63], dtype=np.uint64)).astype({"unique_id": kind})
+    frame = (
+        long(range(5))
+        .assign(unique_id=np.array([3, 3, 3, 3, 2**63], dtype=np.uint64))
+        .astype({"unique_id": kind})
+    )
     refused(
         DataError,
         "row 4: expected text, or whole numbers below 2 .* 63, received 9223372036854775808",
@@ -166,12 +207,23 @@ def test_whole_numbers_of_128_bits_are_keys_where_they_fit(column):
     small = pl.from_pandas(long(range(5))).with_columns(pl.Series(column, values, dtype=pl.Int128))
     assert read_frame(small).source.ids == (("a",) if column == "ds" else (7,))
     large = small.with_columns(pl.col(column) + 10**30)
-    refused(DataError, f"{column}, row 0.*: expected .*whole numbers .* 2 .* 6.*, received 10000", read_frame, large)
+    refused(
+        DataError,
+        f"{column}, row 0.*: expected .*whole numbers .* 2 .* 6.*, received 10000",
+        read_frame,
+        large,
+    )
 
 
 def test_names_of_a_polars_enum_come_back_as_one():
     kind = pl.Enum(["b", "a", "never"])
-    df = pl.DataFrame({"unique_id": pl.Series(["a", "b"] * 4).cast(kind), "ds": np.arange(8) // 2, "y": np.arange(8.0)})
+    df = pl.DataFrame(
+        {
+            "unique_id": pl.Series(["a", "b"] * 4).cast(kind),
+            "ds": np.arange(8) // 2,
+            "y": np.arange(8.0),
+        }
+    )
     schema = from_payload(FrameSchema, *to_payload(read_frame(df).schema))
     built = schema.build(np.array(["b", "a"], dtype=object), {"ds": pd.Index([4, 4])}, {})
     assert built["unique_id"].dtype == kind
@@ -183,7 +235,9 @@ def test_names_of_a_polars_enum_come_back_as_one():
 
 
 DAYS = pd.date_range("2024-01-01", periods=12, freq="D")
-PANEL = pd.concat([long(DAYS).assign(unique_id=name, g=1.0) for name in "abcdef"], ignore_index=True)
+PANEL = pd.concat(
+    [long(DAYS).assign(unique_id=name, g=1.0) for name in "abcdef"], ignore_index=True
+)
 
 
 def test_series_with_something_wrong_are_left_out_and_named():
@@ -200,11 +254,30 @@ def test_series_with_something_wrong_are_left_out_and_named():
     assert frame.source.ids == ("f",)
     # Each is named by its row in the frame that was given.
     rows = {name: (error.column, error.row) for name, error in frame.skipped.items()}
-    assert rows == {"a": ("y", 3), "b": ("ds", 17), "c": ("ds", 31), "d": ("g", 37), "e": ("ds", 50)}
+    assert rows == {
+        "a": ("y", 3),
+        "b": ("ds", 17),
+        "c": ("ds", 31),
+        "d": ("g", 37),
+        "e": ("ds", 50),
+    }
     assert all(error.series == name for name, error in frame.skipped.items())
     assert frame.rows.tolist() == list(range(60, 72))
 
 
 def test_a_frame_without_a_good_series_is_refused():
-    refused(DataError, "expected a finite number", read_frame, PANEL.assign(y=np.inf), on_bad_series="skip")
-    refused(DataError, "expected a column 'sales'", read_frame, PANEL, Columns(y="sales"), on_bad_series="skip")
+    refused(
+        DataError,
+        "expected a finite number",
+        read_frame,
+        PANEL.assign(y=np.inf),
+        on_bad_series="skip",
+    )
+    refused(
+        DataError,
+        "expected a column 'sales'",
+        read_frame,
+        PANEL,
+        Columns(y="sales"),
+        on_bad_series="skip",
+    )

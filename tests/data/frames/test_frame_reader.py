@@ -14,14 +14,18 @@ def long(freq="D", names=("b", "a"), rows=20, zone=None):
     pieces = []
     for place, name in enumerate(names):
         ds = pd.date_range("2024-01-01", periods=rows + place, freq=freq, tz=zone)
-        pieces.append(pd.DataFrame({"unique_id": name, "ds": ds, "y": np.arange(len(ds)) + 100.0 * place}))
+        pieces.append(
+            pd.DataFrame({"unique_id": name, "ds": ds, "y": np.arange(len(ds)) + 100.0 * place})
+        )
     return pd.concat(pieces, ignore_index=True)
 
 
 def forecast_frame(frame, values):
     """The frame of a forecast, as `predict` makes it."""
     stamps = frame.frequency.following(frame.last_stamps, values.shape[1])
-    return frame.schema.to_long(frame.source.ids, {frame.schema.columns.ds: stamps}, {"m": values[:, :, None]})
+    return frame.schema.to_long(
+        frame.source.ids, {frame.schema.columns.ds: stamps}, {"m": values[:, :, None]}
+    )
 
 
 def with_value(row, column, value):
@@ -84,16 +88,31 @@ WRONG_POLARS = {
     "text ds": (pl.from_pandas(long().astype({"ds": str})), r"str.to_datetime\(\)"),
     "text y": (pl.from_pandas(long().astype({"y": str})), r"cast\(pl.Float64\)"),
     "float id": (pl.from_pandas(long(names=(1.5, 2.5))), r"cast\(pl.String\)"),
-    "null y": (pl.from_pandas(long()).with_columns(y=pl.when(pl.col("y") != 2).then("y")), "y, row 2"),
+    "null y": (
+        pl.from_pandas(long()).with_columns(y=pl.when(pl.col("y") != 2).then("y")),
+        "y, row 2",
+    ),
     "null id": (pl.from_pandas(with_value(3, "unique_id", None)), "unique_id, row 3"),
     "gap": (pl.from_pandas(long().drop(index=35)), "ds, row 35"),
 }
 ZONED = long(zone="Europe/Berlin")
 OPTIONS = {
-    "zoned duplicate": (pd.concat([ZONED.iloc[:2], ZONED.iloc[1:]]), {}, r"ds, row 2 \(series 'b'\).*duplicate"),
+    "zoned duplicate": (
+        pd.concat([ZONED.iloc[:2], ZONED.iloc[1:]]),
+        {},
+        r"ds, row 2 \(series 'b'\).*duplicate",
+    ),
     "nothing": (long().assign(y=np.nan), {"missing": "fill"}, r"y \(series 'a'\): expected"),
-    "static": (long().assign(g=range(41)), {"covariates": Covariates(static="g")}, r"g, row 21 \(series 'a'\): exp"),
-    "off the grid": (long("W-SUN", rows=4), {"freq": "W-SAT"}, r"ds, row 4 \(series 'a'\): expected a stamp of freq"),
+    "static": (
+        long().assign(g=range(41)),
+        {"covariates": Covariates(static="g")},
+        r"g, row 21 \(series 'a'\): exp",
+    ),
+    "off the grid": (
+        long("W-SUN", rows=4),
+        {"freq": "W-SAT"},
+        r"ds, row 4 \(series 'a'\): expected a stamp of freq",
+    ),
     "another freq": (long(), {"freq": "h"}, "expected 2024-01-01 01:00:00"),
 }
 FRAMES = {
@@ -110,7 +129,9 @@ def test_wrong_frames(name):
         read_frame(df, **options).check_observed()
     # What is wrong has its place as fields, also in another argument than `df`.
     error = caught.value
-    assert error.where == compose_place(option=error.option, column=error.column, row=error.row, series=error.series)
+    assert error.where == compose_place(
+        option=error.option, column=error.column, row=error.row, series=error.series
+    )
     if name != "nothing":
         with pytest.raises(DataError, match=r"^validation[,: ]") as caught:
             read_frame(df, argument="validation", **options)
@@ -135,11 +156,22 @@ def digits(ds_format):
     return lambda df: df.assign(ds=format_stamps(pd.DatetimeIndex(df["ds"]), ds_format))
 
 
-DIGITS = {"%Y%m%d": "D", "%Y%m": "MS", "%Y%m%d%H": "h", "unix_s": "D", "unix_ms": "D", "unix_us": "D", "unix_ns": "D"}
+DIGITS = {
+    "%Y%m%d": "D",
+    "%Y%m": "MS",
+    "%Y%m%d%H": "h",
+    "unix_s": "D",
+    "unix_ms": "D",
+    "unix_us": "D",
+    "unix_ns": "D",
+}
 TYPES = {
     "pandas": lambda df: df,
     "polars": pl.from_pandas,
-    **{kind: lambda df, kind=kind: df.astype({"unique_id": kind}) for kind in ("object", "str", "category", "string")},
+    **{
+        kind: lambda df, kind=kind: df.astype({"unique_id": kind})
+        for kind in ("object", "str", "category", "string")
+    },
     "whole": whole,
     "whole polars": lambda df: pl.from_pandas(whole(df)),
     "whole categories": lambda df: whole(df).astype({"unique_id": "category"}),
@@ -148,18 +180,28 @@ TYPES = {
     "dates polars": lambda df: pl.from_pandas(dates(df)),
     "dates pyarrow": lambda df: dates(df).astype({"ds": "date32[day][pyarrow]"}),
     **{ds_format: digits(ds_format) for ds_format in DIGITS},
-    "milliseconds": lambda df: pl.from_pandas(df).with_columns(pl.col("ds").dt.cast_time_unit("ms")),
+    "milliseconds": lambda df: pl.from_pandas(df).with_columns(
+        pl.col("ds").dt.cast_time_unit("ms")
+    ),
     "nanoseconds": lambda df: pl.from_pandas(df).with_columns(pl.col("ds").dt.cast_time_unit("ns")),
 }
 FREQS = ["h", "15min", "s", "D", "B", "W-SAT", "2W-SUN", "MS", "ME", "QS-OCT", "QE-DEC", "YS-JAN"]
 CASES = [(name, DIGITS.get(name, "D"), None) for name in TYPES]
-CASES += [(name, freq, zone) for name in ("pandas", "polars") for freq in FREQS for zone in (None, "America/New_York")]
+CASES += [
+    (name, freq, zone)
+    for name in ("pandas", "polars")
+    for freq in FREQS
+    for zone in (None, "America/New_York")
+]
 
 
 @pytest.mark.parametrize(("name", "freq", "zone"), CASES)
 def test_forecasts_go_on_in_the_stamps_and_types_that_were_read(name, freq, zone):
-    series = long(freq, rows=23, zone=zone).sort_values("unique_id", kind="stable").groupby("unique_id")
-    given, ahead = TYPES[name](series.head(-3)), TYPES[name](series.tail(3))
+    series = (
+        long(freq, rows=23, zone=zone).sort_values("unique_id", kind="stable").groupby("unique_id")
+    )
+    given = TYPES[name](series.head(-3))
+    ahead = TYPES[name](series.tail(3))
     frame = read_frame(given)
     assert frame.frequency.name == (2 if name.startswith("whole") else freq)
     made = forecast_frame(frame, np.arange(6.0).reshape(2, 3))
@@ -182,11 +224,17 @@ def test_own_columns():
 def test_rows_that_were_added_for_missing_steps_have_no_number():
     frame = read_frame(long(names=("a",)).drop(index=3), freq="D", missing="fill")
     place = int(np.flatnonzero(frame.rows < 0)[0])
-    errors = [frame.error("y", each, expected="", received="", hint="") for each in (place, place + 1)]
-    assert [(error.column, error.row, error.series) for error in errors] == [("y", None, "a"), ("y", 3, "a")]
+    errors = [
+        frame.error("y", each, expected="", received="", hint="") for each in (place, place + 1)
+    ]
+    assert [(error.column, error.row, error.series) for error in errors] == [
+        ("y", None, "a"),
+        ("y", 3, "a"),
+    ]
 
 
-# ---------------------------------------------------------------- hints, fixes, and rows with one stamp
+# ---------------------------------------------------------------- hints, fixes, and rows with one
+# stamp
 
 
 def mended(df, error):
@@ -216,7 +264,12 @@ def test_the_code_of_hints_mends_words_and_dates(library):
 
 def test_dates_that_may_be_either_have_two_formats():
     df = long(names=("a",), rows=9).assign(ds=lambda df: df["ds"].dt.strftime("%d/%m/%Y"))
-    refused(DataError, r'format="%m/%d/%Y"\), or with "%d/%m/%Y" where the day comes first\.', read_frame, df)
+    refused(
+        DataError,
+        r'format="%m/%d/%Y"\), or with "%d/%m/%Y" where the day comes first\.',
+        read_frame,
+        df,
+    )
 
 
 def test_columns_of_the_user_are_listed_and_one_in_another_case_is_named():
@@ -232,15 +285,28 @@ def test_columns_of_the_user_are_listed_and_one_in_another_case_is_named():
 @pytest.mark.parametrize("how", ["first", "last", "mean", "sum"])
 def test_rows_with_one_stamp_become_one(library, how):
     rng = np.random.default_rng(4)
-    rows = long(rows=8).sample(60, replace=True, random_state=1).assign(y=rng.normal(size=60), x=range(60))
-    rows = pd.concat([long(rows=8).assign(x=-1), rows]).sort_values(["unique_id", "ds"], kind="stable")
+    rows = (
+        long(rows=8)
+        .sample(60, replace=True, random_state=1)
+        .assign(y=rng.normal(size=60), x=range(60))
+    )
+    rows = pd.concat([long(rows=8).assign(x=-1), rows]).sort_values(
+        ["unique_id", "ds"], kind="stable"
+    )
     rows.loc[rows.sample(20, random_state=2).index, "y"] = np.nan
     groups = rows.groupby(["unique_id", "ds"])
     kept = groups.nth(-1 if how == "last" else 0)
-    y = kept["y"] if how in ("first", "last") else groups["y"].agg(how, **({"min_count": 1} if how == "sum" else {}))
+    y = (
+        kept["y"]
+        if how in ("first", "last")
+        else groups["y"].agg(how, **({"min_count": 1} if how == "sum" else {}))
+    )
     df = rows.reset_index(drop=True)
-    covariates, options = Covariates(past="x"), {"missing": "fill", "on_duplicates": how}
-    frame = read_frame(df if library == "pandas" else pl.from_pandas(df), covariates=covariates, **options)
+    covariates = Covariates(past="x")
+    options = {"missing": "fill", "on_duplicates": how}
+    frame = read_frame(
+        df if library == "pandas" else pl.from_pandas(df), covariates=covariates, **options
+    )
     assert np.allclose(frame.source.values[:, 0], y.to_numpy(), equal_nan=True)
     assert frame.source.values[:, 1].tolist() == kept["x"].tolist()
     refused(DataError, "the duplicate", read_frame, df, missing="fill")
@@ -310,6 +376,11 @@ def test_bad_rows_are_left_out_and_counted_as_the_user_does():
     assert by_message["unique_id, row 33"] == [33]
     assert np.isnan(frame.source.values[:, 0]).sum() == 3  # two words, and a step without a row
     assert by_message["y, row 10 (series 'a')"] == [10, 36]
-    places = {name: frame.rows[frame.owners(np.arange(len(frame.rows))) == n] for n, name in enumerate("ab")}
+    places = {
+        name: frame.rows[frame.owners(np.arange(len(frame.rows))) == n]
+        for n, name in enumerate("ab")
+    }
     assert places["a"][places["a"] >= 0].tolist() == list(range(20, -1, -1))
-    assert places["b"][places["b"] >= 0].tolist() == [each for each in range(40, 20, -1) if each != 33]
+    assert places["b"][places["b"] >= 0].tolist() == [
+        each for each in range(40, 20, -1) if each != 33
+    ]

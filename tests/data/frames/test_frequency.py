@@ -12,7 +12,9 @@ DAY = pd.DatetimeIndex(["2020-01-15"])
 
 def test_days_keep_the_clock_and_hours_pass_through_its_change():
     before = pd.DatetimeIndex(["2023-03-25 02:30"]).tz_localize("Europe/Berlin")
-    assert str(Frequency("D").after(before, 1)[0]) == "2023-03-26 03:00:00+02:00"  # 02:30 does not exist
+    assert (
+        str(Frequency("D").after(before, 1)[0]) == "2023-03-26 03:00:00+02:00"
+    )  # 02:30 does not exist
     assert str(Frequency("D").after(before, 2)[0]) == "2023-03-27 02:30:00+02:00"
     assert str(Frequency("24h").after(before, 1)[0]) == "2023-03-26 03:30:00+02:00"
 
@@ -37,7 +39,9 @@ def test_polars_durations_and_offsets(freq, stamp, name):
     assert resolve(freq, pd.DatetimeIndex([stamp])).name == name
 
 
-since_pandas_3 = pytest.mark.skipif(Version(pd.__version__) < Version("3"), reason="pandas 2 takes it and warns")
+since_pandas_3 = pytest.mark.skipif(
+    Version(pd.__version__) < Version("3"), reason="pandas 2 takes it and warns"
+)
 WRONG = [
     pytest.param("M", DAY, "freq: expected a pandas offset alias.*ME", marks=since_pandas_3),
     ("nonsense", DAY, "received 'nonsense'"),
@@ -47,7 +51,11 @@ WRONG = [
     ("999999999999h", DAY, "'999999999999h', which is longer than 292 years"),
     ("D", pd.Index([1, 2]), "expected a whole number"),
     (0, pd.Index([1, 2]), "whole number >= 1"),
-    (10**20, pd.Index([1, 2]), "freq: expected a whole number from 1 to 9223372036854775807, received 1000"),
+    (
+        10**20,
+        pd.Index([1, 2]),
+        "freq: expected a whole number from 1 to 9223372036854775807, received 1000",
+    ),
 ]
 
 
@@ -66,8 +74,11 @@ def test_integers_take_the_most_frequent_step_and_gaps_do_not_hide_it():
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
 @pytest.mark.parametrize("name", ["h", "30min", "5s", "250ms", "D", "2D", "W-SUN", "MS", "B"])
 def test_following_steps_are_those_one_after_another(name, zone, unit):
-    # Clocks of Berlin are put forward on the last day of March, and back on the last Sunday of October.
-    days = pd.DatetimeIndex(["2024-03-30 23:00", "2024-10-26 12:30", "2024-02-28"], tz=zone).as_unit(unit)
+    # Clocks of Berlin are put forward on the last day of March, and back on the last Sunday of
+    # October.
+    days = pd.DatetimeIndex(
+        ["2024-03-30 23:00", "2024-10-26 12:30", "2024-02-28"], tz=zone
+    ).as_unit(unit)
     frequency = Frequency(name)
     together = frequency.following(days, 30)
     singly = [frequency.after(days, step + 1) for step in range(30)]
@@ -80,9 +91,12 @@ def test_following_steps_are_those_one_after_another(name, zone, unit):
 @pytest.mark.parametrize(("unit", "end"), [("ns", "2262-04-11"), ("us", "9999-12-31")])
 def test_steps_beyond_the_calendar_are_refused(unit, end, freq, zone):
     """Also weeks, with which pandas begins anew in the year 1677."""
-    days, offset = [np.datetime64("2024-01-01"), np.datetime64(end) - 40], pd.tseries.frequencies.to_offset(freq)
+    days = [np.datetime64("2024-01-01"), np.datetime64(end) - 40]
+    offset = pd.tseries.frequencies.to_offset(freq)
     # Not a list of times: pandas 2 would count them in nanoseconds.
-    rolled = np.array([offset.rollback(pd.Timestamp(each.astype(f"M8[{unit}]"))).to_datetime64() for each in days])
+    rolled = np.array(
+        [offset.rollback(pd.Timestamp(each.astype(f"M8[{unit}]"))).to_datetime64() for each in days]
+    )
     last = pd.DatetimeIndex(rolled.astype(f"M8[{unit}]")).tz_localize(zone)
     steps = {"h": 9000, "15min": 36_000}.get(freq, 400)
     words = rf"horizon: expected steps up to {end}.*, received {steps} steps of '{freq}' after {last[-1].year}-"
@@ -94,4 +108,10 @@ def test_steps_beyond_the_calendar_are_refused(unit, end, freq, zone):
 @pytest.mark.parametrize("freq", ["999999999999W", "999999999999D", 2**62])
 def test_one_step_may_be_beyond_the_calendar(freq):
     last = pd.Index([2**62 + 5]) if isinstance(freq, int) else pd.DatetimeIndex(["2024-01-07"])
-    refused(DataError, r"horizon: expected steps .*, received 1 steps of", Frequency(freq).after, last, 1)
+    refused(
+        DataError,
+        r"horizon: expected steps .*, received 1 steps of",
+        Frequency(freq).after,
+        last,
+        1,
+    )

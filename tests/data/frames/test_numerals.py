@@ -9,10 +9,22 @@ from seqcast.errors import Fix
 WORDS = {
     "a word": (["closed"], ("closed",), "Correct them, or read them as missing: "),
     "an error in a formula": (["#DIV/0!"], ("#DIV/0!",), "Correct them, or read them as missing: "),
-    "a number of another dialect": (["5,5"], (), "Correct them: write each as the other numbers are written."),
+    "a number of another dialect": (
+        ["5,5"],
+        (),
+        "Correct them: write each as the other numbers are written.",
+    ),
     "a unit": (["42%", "79 kg"], (), "Correct them: write each as the other numbers are written."),
-    "a word beside a unit": (["42%", "closed"], ("closed",), "Correct them, or read some as missing: "),
-    "a note": (["closed, for works"], (), "Correct them: write each as the other numbers are written."),
+    "a word beside a unit": (
+        ["42%", "closed"],
+        ("closed",),
+        "Correct them, or read some as missing: ",
+    ),
+    "a note": (
+        ["closed, for works"],
+        (),
+        "Correct them: write each as the other numbers are written.",
+    ),
 }
 
 

@@ -9,7 +9,23 @@ from seqcast.data.frames.frequency import infer
 from seqcast.errors import DataError
 from tests.refusals import refused
 
-FREQS = ["min", "15min", "h", "6h", "D", "2D", "7D", "B", "W-SAT", "MS", "ME", "2MS", "QS-OCT", "YS-JAN", "SME"]
+FREQS = [
+    "min",
+    "15min",
+    "h",
+    "6h",
+    "D",
+    "2D",
+    "7D",
+    "B",
+    "W-SAT",
+    "MS",
+    "ME",
+    "2MS",
+    "QS-OCT",
+    "YS-JAN",
+    "SME",
+]
 
 
 @pytest.mark.parametrize("freq", FREQS)
@@ -29,22 +45,31 @@ def test_missing_rows_come_back(freq, zone, unit):
 def test_series_may_have_phases_of_their_own():
     days = pd.date_range("2024-01-01", periods=9, freq="2D")
     phases = {"a": "0D", "b": "1D", "c": "30h"}
-    tables = [pd.DataFrame({"unique_id": name, "ds": days + pd.Timedelta(by), "y": 1.0}) for name, by in phases.items()]
+    tables = [
+        pd.DataFrame({"unique_id": name, "ds": days + pd.Timedelta(by), "y": 1.0})
+        for name, by in phases.items()
+    ]
     frame = read_frame(pd.concat(tables).drop(index=[4]), freq="2D", missing="fill")
     assert frame.source.lengths.tolist() == [9, 9, 9]
     for late in ("1D", "1h"):
         moved = pd.concat(tables)
         moved.iloc[5, 1] += pd.Timedelta(late)
-        with pytest.raises(DataError, match=r"ds, row 5 \(series 'a'\): expected 2024-01-11.*or whole steps later"):
+        with pytest.raises(
+            DataError, match=r"ds, row 5 \(series 'a'\): expected 2024-01-11.*or whole steps later"
+        ):
             read_frame(moved, freq="2D", missing="fill")
 
 
 def test_absurd_growth_is_refused():
     df = pd.DataFrame({"unique_id": "a", "ds": [0, 1, 10**9], "y": 1.0})
-    with pytest.raises(DataError, match=r"ds \(series 'a'\): expected at most 10000 steps from its first"):
+    with pytest.raises(
+        DataError, match=r"ds \(series 'a'\): expected at most 10000 steps from its first"
+    ):
         read_frame(df, missing="fill")
     long = pd.DataFrame({"unique_id": "b", "ds": range(10**5), "y": 1.0})
-    with pytest.raises(DataError, match=r"ds \(series 'a'\).*received 3 rows over 1000000001 steps at freq 1"):
+    with pytest.raises(
+        DataError, match=r"ds \(series 'a'\).*received 3 rows over 1000000001 steps at freq 1"
+    ):
         read_frame(pd.concat([df, long]), missing="fill")
 
 

@@ -35,7 +35,9 @@ def test_rows_are_found_by_series_and_stamp(convert):
     np.testing.assert_array_equal(left.targets[kept], frame.targets[kept])
 
 
-@pytest.mark.parametrize("marks", [[True, False], [1, 0], ["True", "False"], ["true", "false"], ["TRUE", "False"]])
+@pytest.mark.parametrize(
+    "marks", [[True, False], [1, 0], ["True", "False"], ["true", "false"], ["TRUE", "False"]]
+)
 def test_of_anomalies_those_that_are(marks):
     df = table()
     rows = df.iloc[[0, 2]].assign(anomaly=marks)
@@ -48,18 +50,25 @@ def test_of_several_targets_the_one_that_is_named():
     named = df.iloc[[3]].assign(target="price")
     assert missing(masked(frame, named)) == [("b", "2024-01-04", 1)]
     assert missing(masked(frame, df.iloc[[3]])) == [("b", "2024-01-04", 0), ("b", "2024-01-04", 1)]
-    with pytest.raises(DataError, match=r"mask, target, row 0.*expected one of 'y', 'price', received 'cost'"):
+    with pytest.raises(
+        DataError, match=r"mask, target, row 0.*expected one of 'y', 'price', received 'cost'"
+    ):
         masked(frame, named.assign(target="cost"))
 
 
 def test_others_are_ignored_unless_there_are_only_such():
     df = table()
     frame = read_frame(df)
-    elsewhere = pd.DataFrame({"unique_id": ["c", "a"], "ds": pd.to_datetime(["2024-01-01", "2025-01-01"])})
+    elsewhere = pd.DataFrame(
+        {"unique_id": ["c", "a"], "ds": pd.to_datetime(["2024-01-01", "2025-01-01"])}
+    )
     assert missing(masked(frame, pd.concat([elsewhere, df.iloc[[5]]]))) == [("b", "2024-01-06", 0)]
     both = pd.concat([df.iloc[[5]].assign(anomaly=False), elsewhere.assign(anomaly=True)])
     for mask in (elsewhere, both):
-        with pytest.raises(DataError, match="mask: expected rows of df, received 2 rows, none of which is in df, such"):
+        with pytest.raises(
+            DataError,
+            match="mask: expected rows of df, received 2 rows, none of which is in df, such",
+        ):
             masked(frame, mask)
     assert missing(masked(frame, elsewhere.assign(anomaly=False))) == []
 

@@ -17,7 +17,10 @@ STAMPS = {
     "nanoseconds": (pd.date_range("2024-01-01", periods=ROWS, freq="3ns", unit="ns"), None),
     "seconds": (pd.date_range("1700-01-01", periods=ROWS, freq="MS", unit="s"), None),
     # The clock goes back on November 3, so that an hour comes twice.
-    "zone": (pd.date_range("2024-11-02 20:00", periods=ROWS, freq="h", tz="America/New_York"), None),
+    "zone": (
+        pd.date_range("2024-11-02 20:00", periods=ROWS, freq="h", tz="America/New_York"),
+        None,
+    ),
     "offset": (pd.date_range("2024-01-01", periods=ROWS, freq="D", tz="+05:30"), None),
     "whole numbers": (pd.RangeIndex(7, 7 + ROWS), 1),
 }
@@ -59,7 +62,8 @@ def sharded(folder, frames):
 
 def assert_same(read, written):
     for field in dataclasses.fields(written):
-        ours, theirs = getattr(read, field.name), getattr(written, field.name)
+        ours = getattr(read, field.name)
+        theirs = getattr(written, field.name)
         if field.name == "source":
             assert ours.ids == theirs.ids
             assert list(map(type, ours.ids)) == list(map(type, theirs.ids))
@@ -102,7 +106,12 @@ def test_files_of_shards_are_arrays_that_take_no_unpickling(tmp_path):
 def test_what_a_shard_keeps_in_memory_has_no_rows(tmp_path):
     frame = read(rows_of(IDS["text"], STAMPS["days"][0]), None)
     (shard,) = sharded(tmp_path, [frame]).shards
-    arrays = [shard.empty.source.values, shard.empty.stamps.to_numpy(), shard.empty.rows, shard.empty.static]
+    arrays = [
+        shard.empty.source.values,
+        shard.empty.stamps.to_numpy(),
+        shard.empty.rows,
+        shard.empty.static,
+    ]
     assert all(array.size == 0 and (array.base is None or array.base.size == 0) for array in arrays)
 
 

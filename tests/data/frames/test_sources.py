@@ -20,7 +20,9 @@ dataset = pytest.importorskip("pyarrow.dataset")
 def table(lengths, first=0):
     """Return a frame of series whose rows lie together."""
     ids = np.repeat([f"s{first + place:03}" for place in range(len(lengths))], lengths)
-    return pd.DataFrame({"unique_id": ids, "ds": np.arange(len(ids)), "y": np.arange(float(len(ids)))})
+    return pd.DataFrame(
+        {"unique_id": ids, "ds": np.arange(len(ids)), "y": np.arange(float(len(ids)))}
+    )
 
 
 def folder_of(path, frames):
@@ -38,7 +40,10 @@ few = settings(max_examples=40, deadline=None)
 
 
 @few
-@given(st.lists(st.lists(st.integers(1, 6), min_size=1, max_size=4), min_size=1, max_size=4), st.integers(1, 12))
+@given(
+    st.lists(st.lists(st.integers(1, 6), min_size=1, max_size=4), min_size=1, max_size=4),
+    st.integers(1, 12),
+)
 def test_whole_series_and_each_row_once(tmp_path_factory, lengths, rows):
     starts = np.cumsum([0, *map(len, lengths)])
     frames = [table(own, first) for own, first in zip(lengths, starts, strict=False)]
@@ -50,7 +55,10 @@ def test_whole_series_and_each_row_once(tmp_path_factory, lengths, rows):
     assert len(set().union(*owners)) == sum(map(len, owners))
     # Spans say where each row is from.
     for piece in found:
-        of_file = [frames[int(Path(span.path).stem)]["y"][span.first : span.first + span.rows] for span in piece.spans]
+        of_file = [
+            frames[int(Path(span.path).stem)]["y"][span.first : span.first + span.rows]
+            for span in piece.spans
+        ]
         assert np.concatenate(of_file).tolist() == piece.table["y"].to_pylist()
 
 
@@ -64,7 +72,9 @@ IDS = {
 @pytest.mark.parametrize("kind", IDS)
 def test_ids_of_any_encoding_of_text_are_text(kind):
     frame = table([3, 4, 2])
-    rows = pa.table({"unique_id": IDS[kind](pa.array(frame["unique_id"])), "ds": frame["ds"], "y": frame["y"]})
+    rows = pa.table(
+        {"unique_id": IDS[kind](pa.array(frame["unique_id"])), "ds": frame["ds"], "y": frame["y"]}
+    )
     source = open_source(dataset.dataset(rows))
     found = pd.concat([source.frame(piece.table) for piece in read(source)])
     assert found["unique_id"].tolist() == frame["unique_id"].tolist()
@@ -72,22 +82,39 @@ def test_ids_of_any_encoding_of_text_are_text(kind):
 
 def test_narrow_numbers_are_read_and_wide_ones_refused():
     polars = pytest.importorskip("polars")
-    half = pa.table({"unique_id": pa.array(np.ones(2, dtype=np.float16)), "ds": [1, 2], "y": [1.0, 2.0]})
-    assert [piece.table["unique_id"].to_pylist() for piece in read(open_source(dataset.dataset(half)))] == [[1.0, 1.0]]
-    wide = polars.LazyFrame({"unique_id": polars.Series([10**30] * 2, dtype=polars.Int128), "ds": [1, 2], "y": [1, 2]})
-    refused(DataError, "df, unique_id: expected at most 64 bits, received Int128", read, open_source(wide))
+    half = pa.table(
+        {"unique_id": pa.array(np.ones(2, dtype=np.float16)), "ds": [1, 2], "y": [1.0, 2.0]}
+    )
+    assert [
+        piece.table["unique_id"].to_pylist() for piece in read(open_source(dataset.dataset(half)))
+    ] == [[1.0, 1.0]]
+    wide = polars.LazyFrame(
+        {"unique_id": polars.Series([10**30] * 2, dtype=polars.Int128), "ds": [1, 2], "y": [1, 2]}
+    )
+    refused(
+        DataError,
+        "df, unique_id: expected at most 64 bits, received Int128",
+        read,
+        open_source(wide),
+    )
 
 
 def test_columns_of_lists_are_refused_and_empty_ones_are_missing():
     rows = {"ds": pa.array([1, 2]), "y": pa.array([1.0, 2.0])}
     lists = open_source(dataset.dataset(pa.table({"unique_id": pa.array([[1], [2]]), **rows})))
-    refused(DataError, "df, unique_id: expected numbers, text, times or flags, received list", read, lists)
+    refused(
+        DataError,
+        "df, unique_id: expected numbers, text, times or flags, received list",
+        read,
+        lists,
+    )
     empty = open_source(dataset.dataset(pa.table({"unique_id": pa.nulls(2), **rows})))
     assert [piece.table["unique_id"].to_pylist() for piece in read(empty, rows=9)] == [[None, None]]
 
 
 def test_all_kinds_of_sources_give_the_same_rows(tmp_path):
-    polars, duckdb = pytest.importorskip("polars"), pytest.importorskip("duckdb")
+    polars = pytest.importorskip("polars")
+    duckdb = pytest.importorskip("duckdb")
     frame = table([3, 4, 2])
     path = folder_of(tmp_path / "in", [frame.iloc[:5], frame.iloc[5:]])
     relation = duckdb.sql(f"select * from '{path}/*.parquet' order by ds")
@@ -124,27 +151,43 @@ def test_rows_that_lie_apart_are_refused(tmp_path):
         with pytest.raises(DataError) as caught:
             read(open_source(path), rows)
         error = caught.value
-        assert (error.path, error.column, error.row, error.series) == (f"{path}/1.parquet", "unique_id", 0, "s001")
+        assert (error.path, error.column, error.row, error.series) == (
+            f"{path}/1.parquet",
+            "unique_id",
+            0,
+            "s001",
+        )
         assert f"seqcast partition '{path}' -o FOLDER --id unique_id --time ds" in str(error)
         assert "1.parquet, column 'unique_id', row 1 (series 's001')" in str(error)
 
 
 def test_a_series_longer_than_memory_is_refused(tmp_path):
     path = folder_of(tmp_path, [table([40])])
-    with pytest.raises(SpecError, match="memory_limit: expected room for the longest series; it has room for 20 rows"):
+    with pytest.raises(
+        SpecError,
+        match="memory_limit: expected room for the longest series; it has room for 20 rows",
+    ):
         read(open_source(path), rows=10, most_rows=20)
 
 
 def test_nothing_to_read(tmp_path):
-    for name, message in (("", "a folder without any"), ("*.parquet", "none that match"), ("a.parquet", "nothing")):
+    for name, message in (
+        ("", "a folder without any"),
+        ("*.parquet", "none that match"),
+        ("a.parquet", "nothing"),
+    ):
         refused(MissingFileError, message, open_source, str(tmp_path / name))
     folder_of(tmp_path, [table([1]).iloc[:0]])
-    refused(DataError, "df: expected at least one row, received none in", read, open_source(tmp_path))
+    refused(
+        DataError, "df: expected at least one row, received none in", read, open_source(tmp_path)
+    )
 
 
 def test_files_whose_columns_differ_are_refused(tmp_path):
     folder_of(tmp_path, [table([2]), table([2], first=2).assign(y="text")])
-    with pytest.raises(DataError, match=r"1\.parquet: expected a table with the columns of the others"):
+    with pytest.raises(
+        DataError, match=r"1\.parquet: expected a table with the columns of the others"
+    ):
         read(open_source(tmp_path), rows=100)
 
 
@@ -155,7 +198,9 @@ def test_a_source_without_ids_is_one_series(tmp_path):
 
 
 @few
-@given(st.lists(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4), min_size=1, max_size=4))
+@given(
+    st.lists(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4), min_size=1, max_size=4)
+)
 def test_a_series_that_comes_again_is_found_in_whatever_order(tmp_path_factory, names):
     runs = [name for name, _ in itertools.groupby(name for own in names for name in own)]
     ids = np.repeat(runs, 2)

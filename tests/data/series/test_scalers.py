@@ -27,7 +27,9 @@ each_array = pytest.mark.parametrize("name", VALUES)
 def test_scaled_values_have_mean_zero_and_deviation_one(name):
     values = VALUES[name]
     transformed = Scaler.fit(values).transform(values)
-    assert transformed.dtype == (values.dtype if np.issubdtype(values.dtype, np.floating) else np.float64)
+    assert transformed.dtype == (
+        values.dtype if np.issubdtype(values.dtype, np.floating) else np.float64
+    )
     scaled = transformed.reshape(-1, values.shape[-1])
     tolerance = 1e-5 if values.dtype == np.float32 else 1e-9
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=tolerance)
@@ -66,7 +68,9 @@ def test_a_constant_loses_only_its_level(level, dtype):
     values = np.full((1000, 1), level)
     scaler = Scaler.fit(values)
     assert scaler.scale == 1
-    np.testing.assert_allclose(scaler.transform(values), 0, atol=1e-6 * max(abs(float(level)), 1e-30))
+    np.testing.assert_allclose(
+        scaler.transform(values), 0, atol=1e-6 * max(abs(float(level)), 1e-30)
+    )
 
 
 def test_rounding_noise_on_a_constant_is_not_blown_up():
@@ -77,7 +81,9 @@ def test_rounding_noise_on_a_constant_is_not_blown_up():
 
 
 def test_unknown_scale():
-    with pytest.raises(SpecError, match=r"scale: expected one of 'standard', 'none', received 'standart'\. Did you"):
+    with pytest.raises(
+        SpecError, match=r"scale: expected one of 'standard', 'none', received 'standart'\. Did you"
+    ):
         Scaler.fit(np.zeros((2, 1)), "standart")
 
 
@@ -137,13 +143,17 @@ def test_there_and_back_at_any_magnitude(scale, magnitude, kind):
     scaled = scaler.transform(values[None])
     assert np.isfinite(scaled).all()
     if np.abs(values).max() < 1e15 or scale != "none":  # unscaled values beyond are cut off
-        np.testing.assert_allclose(scaler.inverse(scaled)[0], values, rtol=1e-9, atol=1e-9 * magnitude)
+        np.testing.assert_allclose(
+            scaler.inverse(scaled)[0], values, rtol=1e-9, atol=1e-9 * magnitude
+        )
 
 
 def test_nothing_seen_and_wild_values():
     scaler = SeriesScaler.fit(np.full((4, 1), np.nan), np.array([4]), np.array([4]), "robust")
     assert (scaler.loc, scaler.scale) == (0, 1)
-    wild = SeriesScaler.fit(np.array([[1.0], [1.0 + 1e-6]]), np.array([2]), np.array([2]), "standard")
+    wild = SeriesScaler.fit(
+        np.array([[1.0], [1.0 + 1e-6]]), np.array([2]), np.array([2]), "standard"
+    )
     assert np.isfinite(wild.transform(np.array([[[1e300]]])).astype(np.float32)).all()
     logs = SeriesScaler.fit(np.array([[1.0], [9.0]]), np.array([2]), np.array([2]), "log1p")
     assert np.isfinite(logs.inverse(np.array([[[1e9]]]))).all()
@@ -152,15 +162,23 @@ def test_nothing_seen_and_wild_values():
 
 def test_logarithms_of_shares_know_no_unit():
     values = rng.gamma(1.0, 5.0, size=(30, 2)) - 0.01
-    ends, stops = np.array([12, 30]), np.array([12, 15])
-    one, two = (SeriesScaler.fit(part, ends, stops, "log") for part in (np.abs(values), 1e-6 * np.abs(values)))
+    ends = np.array([12, 30])
+    stops = np.array([12, 15])
+    one, two = (
+        SeriesScaler.fit(part, ends, stops, "log")
+        for part in (np.abs(values), 1e-6 * np.abs(values))
+    )
     cube = rng.normal(size=(2, 7, 2))
     np.testing.assert_allclose(one.transform(cube), two.transform(1e-6 * cube), atol=1e-9)
-    np.testing.assert_allclose(1e-6 * one.inverse(cube), two.inverse(1.0 * cube), rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(
+        1e-6 * one.inverse(cube), two.inverse(1.0 * cube), rtol=1e-9, atol=1e-15
+    )
     rising = one.transform(np.linspace(-9, 9, 2 * 40 * 2).reshape(2, 40, 2))
     assert (np.diff(rising, axis=1) > 0).all()  # below zero too, where the fit saw nothing
     places = np.array([1, 0, 1])
-    np.testing.assert_array_equal(one.take(places).transform(cube[places]), one.transform(cube)[places])
+    np.testing.assert_array_equal(
+        one.take(places).transform(cube[places]), one.transform(cube)[places]
+    )
     both = np.concatenate([one.transform(cube), two.transform(cube)])
     joined = SeriesScaler.concat([one, two])
     np.testing.assert_array_equal(joined.transform(np.concatenate([cube, cube])), both)
@@ -169,13 +187,16 @@ def test_logarithms_of_shares_know_no_unit():
 
 
 def test_the_rule_takes_no_logarithms_of_what_tells_nothing():
-    ends, stops = np.array([30]), np.array([30])
+    ends = np.array([30])
+    stops = np.array([30])
     for values in (np.ones((30, 1)), np.zeros((30, 1)), np.full((30, 1), np.nan)):
         assert rule(values, ends, stops, 7) == "standard"
     assert rule(np.ones((5, 1)), np.array([5]), np.array([5]), 7) == "standard"
 
 
-@pytest.mark.parametrize(("zeros", "expected"), [(0.0, "log"), (0.05, "log"), (0.3, "standard"), (0.8, "standard")])
+@pytest.mark.parametrize(
+    ("zeros", "expected"), [(0.0, "log"), (0.05, "log"), (0.3, "standard"), (0.8, "standard")]
+)
 def test_intermittent_demand_has_no_logarithms(zeros, expected):
     """A step from none to one would be the largest of all."""
     random = np.random.default_rng(0)
@@ -184,4 +205,7 @@ def test_intermittent_demand_has_no_logarithms(zeros, expected):
     sold[random.permutation(140)[: int(zeros * 140)]] = 0.0
     assert rule(sold, np.array([140]), np.array([140]), 7) == expected
     # Rows that are not looked at do not count.
-    assert rule(np.concatenate([sold, np.zeros((140, 1))]), np.array([280]), np.array([140]), 7) == expected
+    assert (
+        rule(np.concatenate([sold, np.zeros((140, 1))]), np.array([280]), np.array([140]), 7)
+        == expected
+    )

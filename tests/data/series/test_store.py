@@ -32,13 +32,16 @@ def test_series_in_the_order_of_their_ids(series):
 
 def stores(folder: Path, lengths, width=1, most_bytes=200):
     """Return a store in files and one in memory of the same series; `lengths` are those of each shard's series."""
-    ends, shard_ends = np.cumsum(np.concatenate(lengths)), np.cumsum([sum(shard) for shard in lengths])
+    ends = np.cumsum(np.concatenate(lengths))
+    shard_ends = np.cumsum([sum(shard) for shard in lengths])
     values = np.random.default_rng(0).normal(size=(shard_ends[-1], width))
     paths = tuple(folder / f"{number}.npy" for number in range(len(lengths)))
     for path, own in zip(paths, np.split(values, shard_ends[:-1]), strict=True):
         np.save(path, own)
     ids = tuple(range(len(ends)))
-    store = ShardedStore(ids, ends, paths, shard_ends, starts_of(ends), width, ArrayCache(most_bytes))
+    store = ShardedStore(
+        ids, ends, paths, shard_ends, starts_of(ends), width, ArrayCache(most_bytes)
+    )
     return store, InMemoryStore(ids, ends, values)
 
 
@@ -59,13 +62,18 @@ def test_rows_are_those_of_a_store_in_memory(tmp_path_factory, lengths, width, d
     assert len(again.cache) == 0
     np.testing.assert_array_equal(again.read(rows), whole.read(rows))
     chosen = np.array(data.draw(st.lists(st.integers(0, len(whole) - 1), min_size=1, max_size=6)))
-    some, few_in_memory = store.take(chosen), whole.take(chosen)
+    some = store.take(chosen)
+    few_in_memory = whole.take(chosen)
     assert some.ids == few_in_memory.ids
     every = np.arange(int(some.lengths.sum()))
     np.testing.assert_array_equal(some.read(every), few_in_memory.read(every))
     batches = list(some.batches())
-    np.testing.assert_array_equal(np.concatenate([series for series, _ in batches]), np.arange(len(chosen)))
-    np.testing.assert_array_equal(np.concatenate([values for _, values in batches]), few_in_memory.values)
+    np.testing.assert_array_equal(
+        np.concatenate([series for series, _ in batches]), np.arange(len(chosen))
+    )
+    np.testing.assert_array_equal(
+        np.concatenate([values for _, values in batches]), few_in_memory.values
+    )
 
 
 def test_runs_of_chosen_series(tmp_path):

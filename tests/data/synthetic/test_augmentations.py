@@ -14,11 +14,15 @@ LONGER = Season(7, 28)
 
 
 def changed(name, share=1.0, values=VALUES):
-    return getattr(augmentations, name)(Draws(np.random.default_rng(1), *values.shape), values, share)
+    return getattr(augmentations, name)(
+        Draws(np.random.default_rng(1), *values.shape), values, share
+    )
 
 
 def with_longer(values, share=1.0, season=LONGER):
-    return augmentations.with_longer_season(Draws(np.random.default_rng(1), *values.shape, season), values, share)
+    return augmentations.with_longer_season(
+        Draws(np.random.default_rng(1), *values.shape, season), values, share
+    )
 
 
 def rows_changed(after):

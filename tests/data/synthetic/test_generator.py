@@ -9,7 +9,8 @@ from seqcast.data.synthetic import FAMILIES, Season, SyntheticSeries, synthetic_
 from seqcast.errors import SpecError
 from tests.refusals import refusals
 
-N, LENGTH = 60, 240
+N = 60
+LENGTH = 240
 
 
 def clean(family, season_length=1, n=N, length=LENGTH, seed=0):
@@ -19,7 +20,9 @@ def clean(family, season_length=1, n=N, length=LENGTH, seed=0):
 def correlation(left, right):
     """Return the correlation of each series with another one."""
     left, right = (part - part.mean(axis=1, keepdims=True) for part in (left, right))
-    return (left * right).sum(axis=1) / np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1) + 1e-12)
+    return (left * right).sum(axis=1) / np.sqrt(
+        (left**2).sum(axis=1) * (right**2).sum(axis=1) + 1e-12
+    )
 
 
 @pytest.mark.parametrize("season_length", [1, 2, 7, 12, 24, 53])
@@ -29,12 +32,19 @@ def test_series_are_finite_seeded_and_of_any_length(family, season_length):
     assert values.shape == (5, 50)
     assert np.isfinite(values).all()
     assert len(np.unique(values, axis=0)) == 5
-    np.testing.assert_array_equal(values, synthetic_series(family, 5, 50, season_length=season_length, seed=3))
+    np.testing.assert_array_equal(
+        values, synthetic_series(family, 5, 50, season_length=season_length, seed=3)
+    )
     assert (values != synthetic_series(family, 5, 50, season_length=season_length, seed=4)).any()
     assert synthetic_series(family, 1, 1, season_length=season_length, seed=0).shape == (1, 1)
 
 
-SEASONAL = {"exponential_smoothing": 0.5, "several_seasons": 0.7, "heteroscedastic": 0.7, "seasonal_arima": 0.7}
+SEASONAL = {
+    "exponential_smoothing": 0.5,
+    "several_seasons": 0.7,
+    "heteroscedastic": 0.7,
+    "seasonal_arima": 0.7,
+}
 SEASONAL |= {"calendar_effects": 0.9, "clipped_season": 0.9}
 
 
@@ -102,7 +112,8 @@ def test_months_follow_their_number_of_days():
     spread = (values[:, 6:-5] - smooth).std(axis=1)
     assert (spread > 0.01).all()
     cycle = 12 * 28
-    again, next_year = correlation(values[:, cycle:], values[:, :-cycle]), correlation(values[:, 12:], values[:, :-12])
+    again = correlation(values[:, cycle:], values[:, :-cycle])
+    next_year = correlation(values[:, 12:], values[:, :-12])
     np.testing.assert_allclose(again, 1.0, atol=1e-6)
     assert (next_year < 1 - 1e-4).all()
 
@@ -110,7 +121,9 @@ def test_months_follow_their_number_of_days():
 @pytest.mark.parametrize(("season_length", "longer"), [(24, 168), (7, 364)])
 def test_several_seasons_repeat_after_the_longer_one(season_length, longer):
     values = clean("several_seasons", season_length, n=100, length=3 * longer)
-    again, other = (correlation(values[:, lag:], values[:, :-lag]) for lag in (longer, longer // 2 + 3))
+    again, other = (
+        correlation(values[:, lag:], values[:, :-lag]) for lag in (longer, longer // 2 + 3)
+    )
     assert np.mean(again > 0.8) > 0.9
     assert np.mean(again > other) > 0.9
 
@@ -146,11 +159,14 @@ def test_a_batch_depends_on_the_seed_and_its_number(seed, number, n, length):
     assert (one.season, one.families.tolist()) == (other.season, other.families.tolist())
     assert one.values.shape == (n, length)
     assert np.isfinite(one.values).all()
-    assert (SyntheticSeries(seed + 1, length=length).batch(number, n=n).values != one.values).any() or length == 1
+    assert (
+        SyntheticSeries(seed + 1, length=length).batch(number, n=n).values != one.values
+    ).any() or length == 1
 
 
 def test_families_and_seasons_have_their_shares():
-    series, n = SyntheticSeries(0, length=8), 2 * len(FAMILIES) + 5
+    series = SyntheticSeries(0, length=8)
+    n = 2 * len(FAMILIES) + 5
     batches = [series.batch(number, n=n) for number in range(150)]
     for batch in batches:
         assert {int((batch.families == name).sum()) for name in FAMILIES} == {2, 3}
@@ -202,6 +218,9 @@ REFUSED = [
     (drawn(n=0), "n: expected"),
     (drawn(length=1.5), "length: expected"),
     (drawn(season_length=0), "season_length: expected"),
-    *((lambda longer=longer: Season(24, longer), "longer: expected a multiple of the") for longer in (24, 30, 12)),
+    *(
+        (lambda longer=longer: Season(24, longer), "longer: expected a multiple of the")
+        for longer in (24, 30, 12)
+    ),
 ]
 test_what_is_refused = refusals((call, SpecError, message) for call, message in REFUSED)

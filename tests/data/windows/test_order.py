@@ -32,7 +32,9 @@ def test_each_window_once_a_pass(counts, at_once, batch_size, seed, number):
 @given(counts_of, st.integers(1, 4), st.integers(1, 16), st.integers(0, 40))
 def test_a_batch_depends_on_seed_and_number_alone(counts, at_once, batch_size, number):
     def make(seed=1):
-        return ShardOrder(Shards(np.array(counts), at_once), batch_size=batch_size, seed=seed, steps=3)
+        return ShardOrder(
+            Shards(np.array(counts), at_once), batch_size=batch_size, seed=seed, steps=3
+        )
 
     went_through = make()
     for k in range(number):
@@ -44,20 +46,26 @@ def test_a_batch_depends_on_seed_and_number_alone(counts, at_once, batch_size, n
 def test_order_depends_on_seed_and_pass():
     shards = Shards(np.array([50, 50, 50]), at_once=2)
     orders = [ShardOrder(shards, batch_size=16, seed=seed) for seed in (0, 1)]
-    drawn = [np.concatenate(one_pass(order, number)).tolist() for order in orders for number in (0, 1)]
+    drawn = [
+        np.concatenate(one_pass(order, number)).tolist() for order in orders for number in (0, 1)
+    ]
     assert len({tuple(each) for each in drawn}) == 4
     assert all(each != sorted(each) for each in drawn)
 
 
 def test_few_shards_at_a_time_and_all_of_them_soon():
-    counts, at_once, batch_size = np.full(12, 20_000), 3, 10
+    counts = np.full(12, 20_000)
+    at_once = 3
+    batch_size = 10
     order = ShardOrder(Shards(counts, at_once), batch_size=batch_size, seed=0)
     ends = np.cumsum(counts)
     seen = set()
     for k in range(12 // at_once * BATCHES_A_VISIT):
         windows, counting = order.batch(k)
         shards = set(np.searchsorted(ends, windows[counting], side="right").tolist())
-        assert len(shards) <= 2 * at_once  # at the end of a visit a batch may have windows of the next one
+        assert (
+            len(shards) <= 2 * at_once
+        )  # at the end of a visit a batch may have windows of the next one
         seen |= shards
     assert seen == set(range(12))
 
@@ -71,12 +79,17 @@ def test_windows_of_a_shard_are_mixed():
 
 
 @few
-@given(st.lists(st.integers(1, 30), min_size=1, max_size=9), st.sampled_from([1, 2, 4]), st.integers(0, 9))
+@given(
+    st.lists(st.integers(1, 30), min_size=1, max_size=9),
+    st.sampled_from([1, 2, 4]),
+    st.integers(0, 9),
+)
 def test_processes_share_each_batch_and_its_shards(counts, world_size, number):
     shards = Shards(np.array(counts), at_once=4)
     of_all = [Processes(rank, world_size, micro_batches=4) for rank in range(world_size)]
     whole, *shares = (
-        ShardOrder(shards, batch_size=16, seed=3, processes=each) for each in (Processes(micro_batches=4), *of_all)
+        ShardOrder(shards, batch_size=16, seed=3, processes=each)
+        for each in (Processes(micro_batches=4), *of_all)
     )
     windows, counting = whole.batch(number)
     micro_batches = [share.batch(number) for share in shares]
@@ -87,13 +100,20 @@ def test_processes_share_each_batch_and_its_shards(counts, world_size, number):
             np.testing.assert_array_equal(ours, theirs)
     if len(counts) >= 4:
         owner = [
-            set(np.searchsorted(np.cumsum(counts), part[own], side="right").tolist()) for part, own in micro_batches
+            set(np.searchsorted(np.cumsum(counts), part[own], side="right").tolist())
+            for part, own in micro_batches
         ]
         assert len(set().union(*owner)) == sum(map(len, owner))
 
 
 @few
-@given(st.integers(1, 40), st.integers(1, 64), st.none() | st.integers(1, 9), st.integers(1, 5), st.integers(0, 9))
+@given(
+    st.integers(1, 40),
+    st.integers(1, 64),
+    st.none() | st.integers(1, 9),
+    st.integers(1, 5),
+    st.integers(0, 9),
+)
 def test_processes_share_each_batch_of_one_store(count, batch_size, steps, world_size, number):
     options = {"batch_size": batch_size, "seed": 3, "steps": steps}
     windows, counting = BatchOrder(count, **options).batch(number)

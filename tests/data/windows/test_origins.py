@@ -44,7 +44,9 @@ def test_validation_targets_start_after_training_targets(fraction):
         assert not trained & set(valid[0][1].ravel())
         assert (lengths - starts)[:1] == max(5, fraction * 100)
         assert starts[3] == 15  # too short to be divided
-        assert validation_starts(np.array([5]), context_length=4, horizon=1, fraction=fraction).tolist() == [5]
+        assert validation_starts(
+            np.array([5]), context_length=4, horizon=1, fraction=fraction
+        ).tolist() == [5]
 
 
 def test_very_many_validation_windows_are_cut_down():
@@ -64,7 +66,9 @@ def test_cutoffs():
 
 def test_repeat_season_is_the_plain_loop():
     rng = np.random.default_rng(0)
-    values, starts, stops = rng.normal(size=30), np.array([0, 20]), np.array([20, 3])
+    values = rng.normal(size=30)
+    starts = np.array([0, 20])
+    stops = np.array([20, 3])
     made = repeat_season(values, starts, stops, season_length=4, horizon=9)
     for row, (start, stop) in enumerate(zip(starts, stops, strict=True)):
         known = list(values[start : start + stop])

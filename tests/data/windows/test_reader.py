@@ -19,19 +19,30 @@ from seqcast.data.windows.gaps import fill_gaps
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
 
 
-def series_windows(store, *, context_length, horizon, targets=1, future=0, static=None, observed=False, **options):
+def series_windows(
+    store, *, context_length, horizon, targets=1, future=0, static=None, observed=False, **options
+):
     """Windows of unscaled series, whose first columns are targets and whose last ones are known for the future."""
     values = np.atleast_2d(store.values.T).T
     unscaled = SeriesScaler(np.zeros((len(store), targets)), np.ones((len(store), targets)))
     others = values[:, targets:].astype(np.float32)
     features = InMemoryStore(store.ids, store.ends, others) if others.size else None
-    kinds = {"context_length": context_length, "future": future, "static": static, "observed": observed}
-    reader = WindowReader(InMemoryStore(store.ids, store.ends, values[:, :targets]), features, unscaled, **kinds)
+    kinds = {
+        "context_length": context_length,
+        "future": future,
+        "static": static,
+        "observed": observed,
+    }
+    reader = WindowReader(
+        InMemoryStore(store.ids, store.ends, values[:, :targets]), features, unscaled, **kinds
+    )
     return SeriesWindows(reader, horizon, **options)
 
 
 few = settings(max_examples=60, deadline=None)
-counts, sizes, seeds = st.integers(1, 40), st.integers(1, 12), st.none() | st.integers(0, 2**32)
+counts = st.integers(1, 40)
+sizes = st.integers(1, 12)
+seeds = st.none() | st.integers(0, 2**32)
 
 
 def numbered(count, **options):
@@ -72,7 +83,9 @@ def test_passes_follow_one_another_whatever_the_steps(count, batch_size, seed, s
     per_pass = windows.order.batches_per_pass
     batches = read(windows, 2 * per_pass)
     for start in range(0, len(batches), per_pass):
-        assert sorted(itertools.chain.from_iterable(batches[start : start + per_pass])) == list(range(count))
+        assert sorted(itertools.chain.from_iterable(batches[start : start + per_pass])) == list(
+            range(count)
+        )
     assert batches[:per_pass] == read(numbered(count, batch_size=batch_size, seed=seed), 1)
 
 
@@ -80,13 +93,21 @@ def test_passes_follow_one_another_whatever_the_steps(count, batch_size, seed, s
 @given(counts, sizes, seeds)
 def test_batches_have_one_shape_and_nearly_one_size(count, batch_size, seed):
     windows = numbered(count, batch_size=batch_size, seed=seed)
-    assert (windows.order.batch_size & (windows.order.batch_size - 1) == 0) or windows.order.batch_size % 8 == 0
+    assert (
+        windows.order.batch_size & (windows.order.batch_size - 1) == 0
+    ) or windows.order.batch_size % 8 == 0
     assert windows.order.batch_size < 2 * batch_size
     assert len(windows) == -(-count // batch_size)
     counting = []
     for i in range(len(windows)):
         inputs, y, weight = windows[i]
-        assert len(inputs["past"]) == len(inputs["static"]) == len(y) == len(weight) == windows.order.batch_size
+        assert (
+            len(inputs["past"])
+            == len(inputs["static"])
+            == len(y)
+            == len(weight)
+            == windows.order.batch_size
+        )
         assert inputs["past"].dtype == y.dtype == weight.dtype == np.float32
         counting.append(int((weight > 0).sum()))
         assert (weight > 0).argmin() in (0, counting[-1])  # what does not count comes last
@@ -108,7 +129,8 @@ def test_order_depends_on_nothing_else():
 
 
 def test_teaching_shows_the_target_and_no_gap():
-    inputs, y = {"past": np.ones((7, 5, 2))}, np.ones((7, 4, 2))
+    inputs = {"past": np.ones((7, 5, 2))}
+    y = np.ones((7, 4, 2))
     y[2, 1, 0] = np.nan
     teacher_forcing, y_batch, _ = ArrayWindows(inputs, y, batch_size=9, teacher_forcing=True)[0]
     np.testing.assert_array_equal(teacher_forcing["target"], np.nan_to_num(y_batch))
@@ -123,7 +145,9 @@ lengths_of = st.lists(st.integers(0, 14), min_size=1, max_size=5)
 
 def source_of(lengths):
     """Series whose values tell series and position: 100 times the one plus the other."""
-    return InMemoryStore.of({f"s{i}": 100.0 * i + np.arange(length) for i, length in enumerate(lengths)})
+    return InMemoryStore.of(
+        {f"s{i}": 100.0 * i + np.arange(length) for i, length in enumerate(lengths)}
+    )
 
 
 def windows_by_loop(source, context_length, horizon, first_target):
@@ -156,7 +180,9 @@ def test_series_windows_equal_a_plain_loop(lengths, context_length, horizon, lim
     windows = series_windows(source, batch_size=4, **options)
     assert windows.count == len(expected)
     assert windows_of(windows) == expected
-    assert sorted(windows_of(series_windows(source, batch_size=4, seed=2, **options))) == sorted(expected)
+    assert sorted(windows_of(series_windows(source, batch_size=4, seed=2, **options))) == sorted(
+        expected
+    )
 
 
 # ---------------------------------------------------------------- gaps
@@ -193,7 +219,9 @@ def test_contexts_of_short_series_begin_before_their_first_row():
 def test_windows_without_a_known_target_are_left_out():
     y = np.arange(12.0)
     y[5:8] = np.nan
-    windows = series_windows(InMemoryStore.of({"a": y}), context_length=2, horizon=2, batch_size=50, observed=True)
+    windows = series_windows(
+        InMemoryStore.of({"a": y}), context_length=2, horizon=2, batch_size=50, observed=True
+    )
     _, targets, _ = windows[0]
     assert not np.isnan(targets).all(axis=1).any()
     assert windows.count == 9 - 2
@@ -215,7 +243,13 @@ def test_columns_of_windows():
 def test_what_decoders_are_taught_has_the_value_before_in_gaps():
     y = np.arange(1.0, 9.0)
     y[[3, 4, 6]] = np.nan
-    options = {"context_length": 3, "horizon": 4, "batch_size": 1, "observed": True, "teacher_forcing": True}
+    options = {
+        "context_length": 3,
+        "horizon": 4,
+        "batch_size": 1,
+        "observed": True,
+        "teacher_forcing": True,
+    }
     inputs, y, _ = series_windows(InMemoryStore.of({"a": y}), **options)[0]
     np.testing.assert_array_equal(y.ravel(), [np.nan, np.nan, 6, np.nan])
     np.testing.assert_array_equal(inputs["target"].ravel(), [3, 3, 6, 6])
@@ -249,7 +283,13 @@ def test_columns_have_the_readers_names_or_those_of_arrays():
     store = InMemoryStore.of({"a": np.arange(12.0).reshape(6, 2)})
     windows = series_windows(store, context_length=2, horizon=1, future=1, batch_size=4)
     inputs, y, _ = windows[0]
-    expected = {"past": ("X[..., 0]", "X[..., 1]"), "future": ("future_covariates[..., 0]",), "y": ("y[..., 0]",)}
+    expected = {
+        "past": ("X[..., 0]", "X[..., 1]"),
+        "future": ("future_covariates[..., 0]",),
+        "y": ("y[..., 0]",),
+    }
     assert windows.columns(inputs, y) == expected
-    windows.reader = replace(windows.reader, names={"past": ("sales", "price"), "future": ("price",), "y": ("sales",)})
+    windows.reader = replace(
+        windows.reader, names={"past": ("sales", "price"), "future": ("price",), "y": ("sales",)}
+    )
     assert windows.columns(inputs, y)["past"] == ("sales", "price")

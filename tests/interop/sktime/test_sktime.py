@@ -21,7 +21,12 @@ with warnings.catch_warnings():
 SIZE = {"encoder_units": (3,), "decoder_units": (3,), "normalise": "last"}
 NORMAL = NetworkSpec(**SIZE, head="normal")
 QUANTILES = NetworkSpec(**SIZE, head="quantile", quantiles=(0.05, 0.1, 0.5, 0.9, 0.95))
-OPTIONS = {"context_length": 8, "preset": NORMAL, "training": {"epochs": 1, "steps_per_epoch": 4}, "random_state": 0}
+OPTIONS = {
+    "context_length": 8,
+    "preset": NORMAL,
+    "training": {"epochs": 1, "steps_per_epoch": 4},
+    "random_state": 0,
+}
 
 
 # ---------------------------------------------------------------- the same as the forecaster
@@ -58,7 +63,9 @@ def like(frame, forecast, column="seqcast"):
 def fitted():
     """Return an adapter and a forecaster that were fitted on the same panel."""
     y = panel()
-    ours = Forecaster(5, columns=Columns(y="sold0"), level=(80, 90), verbose=0, **OPTIONS).fit(long(y))
+    ours = Forecaster(5, columns=Columns(y="sold0"), level=(80, 90), verbose=0, **OPTIONS).fit(
+        long(y)
+    )
     return SeqcastForecaster(level=(80, 90), **OPTIONS).fit(y, fh=range(1, 6)), ours
 
 
@@ -89,11 +96,14 @@ def test_stamps_without_a_step_are_refused(fitted, monkeypatch):
 
 def test_intervals_are_the_columns(fitted):
     theirs, ours = fitted
-    made, forecast = theirs.predict_interval(fh=[1, 3], coverage=[0.8, 0.95]), ours.predict(3, level=(80, 95))
+    made = theirs.predict_interval(fh=[1, 3], coverage=[0.8, 0.95])
+    forecast = ours.predict(3, level=(80, 95))
     for coverage, level in ((0.8, 80), (0.95, 95)):
         for side, short in (("lower", "lo"), ("upper", "hi")):
             column = made["sold0", coverage, side]
-            np.testing.assert_allclose(column, like(made, forecast, f"seqcast-{short}-{level}"), rtol=1e-6)
+            np.testing.assert_allclose(
+                column, like(made, forecast, f"seqcast-{short}-{level}"), rtol=1e-6
+            )
 
 
 def test_quantiles_between_trained_ones_are_those_of_the_network():
@@ -117,7 +127,9 @@ def test_the_middle_quantile_is_the_median_whatever_the_point():
     options = {**OPTIONS, "preset": spec, "scale": "mean"}
     mean = SeqcastForecaster(point="mean", **options).fit(panel(), fh=[1])
     median = SeqcastForecaster(**options).fit(panel(), fh=[1])
-    np.testing.assert_allclose(mean.predict_quantiles(alpha=[0.5]).to_numpy(), median.predict().to_numpy(), rtol=1e-6)
+    np.testing.assert_allclose(
+        mean.predict_quantiles(alpha=[0.5]).to_numpy(), median.predict().to_numpy(), rtol=1e-6
+    )
     assert (mean.predict().to_numpy() > median.predict().to_numpy()).all()
 
 
@@ -131,7 +143,10 @@ def test_several_columns_are_several_targets():
         np.testing.assert_array_equal(made[name], like(made, ours[ours["target"] == name]))
     pd.testing.assert_frame_equal(theirs.predict(fh=[2]), made[1::2])
     assert made.columns.tolist() == ["sold0", "sold1"]
-    assert theirs.predict_interval(coverage=0.8).columns.get_level_values(0).unique().tolist() == ["sold0", "sold1"]
+    assert theirs.predict_interval(coverage=0.8).columns.get_level_values(0).unique().tolist() == [
+        "sold0",
+        "sold1",
+    ]
 
 
 # ---------------------------------------------------------------- covariates
@@ -161,7 +176,9 @@ def test_only_steps_that_are_not_asked_for_may_be_absent(with_covariates):
     made = theirs.predict(fh=[1, 4], X=known[days.isin(days[[0, 3]])])
     filled = known["price0"].where(days.isin(days[[0, 3]])).groupby(level=0, sort=False).ffill()
     np.testing.assert_allclose(made, theirs.predict(fh=[1, 4], X=filled.to_frame()), rtol=1e-6)
-    with pytest.raises(DataError, match=r"future \(series 'a'\): expected a row for each of the 5 steps ahead"):
+    with pytest.raises(
+        DataError, match=r"future \(series 'a'\): expected a row for each of the 5 steps ahead"
+    ):
         theirs.predict(fh=[1, 5], X=known.groupby(level=0).head(4))
 
 
@@ -180,7 +197,9 @@ def test_text_and_static_columns():
 
 @pytest.mark.parametrize("freq", ["Y", "M", "Q-DEC", "W-SUN", "D", "h", "min"])
 def test_periods_come_out_as_they_went_in(freq):
-    y = pd.Series(np.sin(np.arange(40.0)), pd.period_range("2001-01-01", periods=40, freq=freq), name="wave")
+    y = pd.Series(
+        np.sin(np.arange(40.0)), pd.period_range("2001-01-01", periods=40, freq=freq), name="wave"
+    )
     made = SeqcastForecaster(**OPTIONS).fit(y, fh=[1, 3]).predict()
     assert made.name == "wave"
     assert made.index.dtype == y.index.dtype
@@ -189,7 +208,11 @@ def test_periods_come_out_as_they_went_in(freq):
 
 def test_numbers_gaps_and_zones():
     values = np.sin(np.arange(40.0))
-    counted = SeqcastForecaster(**OPTIONS).fit(pd.Series(values, pd.RangeIndex(5, 45)), fh=[1, 3]).predict()
+    counted = (
+        SeqcastForecaster(**OPTIONS)
+        .fit(pd.Series(values, pd.RangeIndex(5, 45)), fh=[1, 3])
+        .predict()
+    )
     assert counted.index.tolist() == [45, 47]
     zoned = pd.Series(values, pd.date_range("2024-03-01", periods=40, freq="h", tz="Europe/Berlin"))
     zoned.iloc[[3, 20]] = np.nan
@@ -202,7 +225,9 @@ def test_series_that_end_at_different_times():
     y = panel()
     shorter = y.drop(y.loc[["a"]].index[-3:])
     made = SeqcastForecaster(**OPTIONS).fit(shorter, fh=[1, 2]).predict()
-    ends = made.groupby(level=0)["sold0"].apply(lambda rows: str(rows.index[-1][1].date())).to_dict()
+    ends = (
+        made.groupby(level=0)["sold0"].apply(lambda rows: str(rows.index[-1][1].date())).to_dict()
+    )
     assert ends == {"a": "2024-04-29", "b": "2024-05-02", "c": "2024-05-02"}
     day = ForecastingHorizon(pd.DatetimeIndex(["2024-05-02"]), is_relative=False, freq="D")
     stamps = SeqcastForecaster(**OPTIONS).fit(shorter, fh=day).predict()
@@ -268,8 +293,16 @@ def test_intervals_are_promised_where_there_are_some(options, able):
 
 
 def test_options_are_those_of_the_forecaster():
-    theirs, ours = SeqcastForecaster().get_params(), Forecaster(1).get_params(deep=False)
-    left_out = {"columns", "future_covariates", "irregular", "alias", "on_bad_series", "on_duplicates"}
+    theirs = SeqcastForecaster().get_params()
+    ours = Forecaster(1).get_params(deep=False)
+    left_out = {
+        "columns",
+        "future_covariates",
+        "irregular",
+        "alias",
+        "on_bad_series",
+        "on_duplicates",
+    }
     assert set(theirs) == set(ours) - left_out
     other = {name for name in theirs if theirs[name] != ours[name]}
     assert other == {"horizon", "level", "verbose"}
@@ -279,4 +312,10 @@ def test_the_past_and_missing_values_are_refused_where_they_should_be():
     y = panel()
     refused(NotImplementedError, "in-sample", SeqcastForecaster(**OPTIONS).fit, y, fh=[-1, 1])
     y.iloc[7] = np.nan
-    refused(ValueError, "cannot handle missing data", SeqcastForecaster(missing="raise", **OPTIONS).fit, y, fh=[1])
+    refused(
+        ValueError,
+        "cannot handle missing data",
+        SeqcastForecaster(missing="raise", **OPTIONS).fit,
+        y,
+        fh=[1],
+    )

@@ -20,16 +20,25 @@ with warnings.catch_warnings():
 def _trained_once():
     """Train only the first network of each kind and size, and hand it out to all others.
 
-    sktime's checks fit about 800 forecasters and look at their interface. `make check-sktime` trains them all.
+    sktime's checks fit about 800 forecasters and look at their interface. `make check-sktime`
+    trains them all.
     """
     if "SEQCAST_SKTIME" in os.environ:
         yield
         return
     trained = {}
-    engine, train = TrainingJob.engine, TrainingJob.train
+    engine = TrainingJob.engine
+    train = TrainingJob.train
 
     def kind(member):
-        given = (member.window, member.network, member.training, member.seeds, member.freeze, member.weights is None)
+        given = (
+            member.window,
+            member.network,
+            member.training,
+            member.seeds,
+            member.freeze,
+            member.weights is None,
+        )
         return repr(given)
 
     def known_or_new(member):

@@ -14,10 +14,13 @@ DAYS = pd.date_range("2024-01-01", periods=4, name="day")
 
 def hierarchy():
     levels = [("b", 2), ("b", 1), ("a", 7)]
-    return pd.MultiIndex.from_tuples([(*key, day) for key in levels for day in DAYS], names=["region", "shop", "day"])
+    return pd.MultiIndex.from_tuples(
+        [(*key, day) for key in levels for day in DAYS], names=["region", "shop", "day"]
+    )
 
 
-DAILY, ENDS = Frequency("D"), pd.DatetimeIndex(["2024-01-31", "2024-01-29"])
+DAILY = Frequency("D")
+ENDS = pd.DatetimeIndex(["2024-01-31", "2024-01-29"])
 NOON = pd.DatetimeIndex(["2024-02-01 12:00", "2024-02-05"])
 Y = pd.DataFrame(1.0, hierarchy(), ["sold"])
 X = pd.DataFrame({name: np.arange(12.0) for name in ("price", "region")}, hierarchy())
@@ -29,25 +32,72 @@ def test_rows_are_put_together_and_series_come_back_as_they_were():
     assert list(rows.columns) == ["unique_id", "ds", "sold", "price", "region"]
     assert list(rows["unique_id"]) == ["b/2"] * 4 + ["b/1"] * 4 + ["a/7"] * 4
     assert rows["price"].tolist() == list(range(12))
-    assert translation.covariates.to_dict() == {"static": ["region"], "past": [], "future": ["price"]}
-    assert list(translation.keys.items()) == [("b/2", ("b", 2)), ("b/1", ("b", 1)), ("a/7", ("a", 7))]
+    assert translation.covariates.to_dict() == {
+        "static": ["region"],
+        "past": [],
+        "future": ["price"],
+    }
+    assert list(translation.keys.items()) == [
+        ("b/2", ("b", 2)),
+        ("b/1", ("b", 1)),
+        ("a/7", ("a", 7)),
+    ]
     index = translation.index(translation.keys.values(), pd.DatetimeIndex(rows["ds"]))
     pd.testing.assert_index_equal(index, hierarchy())
     y = pd.DataFrame(1.0, pd.MultiIndex.from_tuples([("a/b", "c", 0), ("a", "b/c", 0)]), ["sold"])
-    with pytest.raises(DataError, match="y, index: expected series whose names differ as text, received two that are"):
+    with pytest.raises(
+        DataError,
+        match="y, index: expected series whose names differ as text, received two that are",
+    ):
         Translation.of(y, None).rows(y, None)
 
 
 WRONG = [
-    (lambda _: Translation.of(Y, X, ["prise"]), SpecError, "static.*: 'price', 'region', received 'prise'. Name"),
-    (lambda _: Translation.of(Y, None, past=["price"]), SpecError, "past.*: there is none, received 'price'. Na"),
-    (lambda it: it.rows(Y, None), DataError, "X: .*'price', 'region', as at fit, received None. Give them; col"),
-    (lambda it: it.rows(Y, X[["price"]]), DataError, "X: .*as at fit, received a frame without 'region'. Give"),
-    (lambda it: it.rows(Y, X.iloc[:11]), DataError, "X .series 'a/7'.: .* none for 2024-01-04 00:00:00. Add it"),
-    (lambda it: it.rows(Y.assign(more=1.0), X), DataError, "y: expected 1 col.* received 2: .'sold', 'more'."),
-    (lambda _: Translation.of(Y, None).rows(Y, X), DataError, "X: expected None: .*received a frame. Fit with X"),
-    (lambda _: HorizonSteps.at(DAILY, ENDS, DAYS[:1]), DataError, "fh: expected steps of D after .* received 2024"),
-    (lambda _: HorizonSteps.at(DAILY, ENDS, NOON), DataError, "fh: expected steps of D after .* end of a series"),
+    (
+        lambda _: Translation.of(Y, X, ["prise"]),
+        SpecError,
+        "static.*: 'price', 'region', received 'prise'. Name",
+    ),
+    (
+        lambda _: Translation.of(Y, None, past=["price"]),
+        SpecError,
+        "past.*: there is none, received 'price'. Na",
+    ),
+    (
+        lambda it: it.rows(Y, None),
+        DataError,
+        "X: .*'price', 'region', as at fit, received None. Give them; col",
+    ),
+    (
+        lambda it: it.rows(Y, X[["price"]]),
+        DataError,
+        "X: .*as at fit, received a frame without 'region'. Give",
+    ),
+    (
+        lambda it: it.rows(Y, X.iloc[:11]),
+        DataError,
+        "X .series 'a/7'.: .* none for 2024-01-04 00:00:00. Add it",
+    ),
+    (
+        lambda it: it.rows(Y.assign(more=1.0), X),
+        DataError,
+        "y: expected 1 col.* received 2: .'sold', 'more'.",
+    ),
+    (
+        lambda _: Translation.of(Y, None).rows(Y, X),
+        DataError,
+        "X: expected None: .*received a frame. Fit with X",
+    ),
+    (
+        lambda _: HorizonSteps.at(DAILY, ENDS, DAYS[:1]),
+        DataError,
+        "fh: expected steps of D after .* received 2024",
+    ),
+    (
+        lambda _: HorizonSteps.at(DAILY, ENDS, NOON),
+        DataError,
+        "fh: expected steps of D after .* end of a series",
+    ),
 ]
 
 

@@ -41,11 +41,15 @@ class PostPanel(JobPanel):
             for name, label, usual, least, most, step in FIELDS:
                 number = ui.number(label, value=usual, min=least, max=most, step=step)
                 number.classes("w-52").bind_value(self.settings, name)
-            ui.switch("Zeros, teacher forcing and feeding back side by side").bind_value(self, "compare")
+            ui.switch("Zeros, teacher forcing and feeding back side by side").bind_value(
+                self, "compare"
+            )
             self.start_button("Learn", "school", self.learn)
         self.build_progress()
         alt = "Forecast after each epoch"
-        self.live = show_chart(self._live_chart("", [0.0] * HORIZON), alt, dark=self.dark, height="18rem")
+        self.live = show_chart(
+            self._live_chart("", [0.0] * HORIZON), alt, dark=self.dark, height="18rem"
+        )
         self.live.visible = False
         self._show()
 
@@ -54,11 +58,19 @@ class PostPanel(JobPanel):
         self.problem = self.outcome = None
         self._show.refresh()
         # An empty field takes its usual value, and counts are whole numbers.
-        chosen = {name: usual if self.settings[name] is None else self.settings[name] for name, _, usual, *_ in FIELDS}
-        signals = {name: int(value) if name in ("num_signals", "past") else value for name, value in chosen.items()}
+        chosen = {
+            name: usual if self.settings[name] is None else self.settings[name]
+            for name, _, usual, *_ in FIELDS
+        }
+        signals = {
+            name: int(value) if name in ("num_signals", "past") else value
+            for name, value in chosen.items()
+        }
         signals["frequency"] = signals.pop("slowest"), signals.pop("fastest")
         job = learn_sines, signals, tuple(DECODERS) if self.compare else ("zeros",)
-        self.outcome = await self.compute(self.context.sessions.trainings, *job, on_event=self._draw)
+        self.outcome = await self.compute(
+            self.context.sessions.trainings, *job, on_event=self._draw
+        )
         self.live.visible = False
         self._show.refresh()
 
@@ -69,7 +81,12 @@ class PostPanel(JobPanel):
         redraw(self.live, self._live_chart(name, snapshot.forecast), dark=self.dark)
 
     def _live_chart(self, name: str, forecast: list[float]) -> Options:
-        return line_chart({name: forecast}, x=range(1, HORIZON + 1), x_name="step of the forecast", y_name="signal")
+        return line_chart(
+            {name: forecast},
+            x=range(1, HORIZON + 1),
+            x_name="step of the forecast",
+            y_name="signal",
+        )
 
     @refreshable
     def _show(self) -> None:
@@ -80,14 +97,19 @@ class PostPanel(JobPanel):
             alt = "A sum of sines, and its continuation by each network beyond its horizon"
             show_chart(signal_chart(self.outcome), alt, dark=self.dark)
             names = ["the decoder reads", "mean squared error / variance, on 500 signals"]
-            rows = [[DECODERS[decoder], f"{error:.3f}"] for decoder, error in self.outcome.errors.items()]
+            rows = [
+                [DECODERS[decoder], f"{error:.3f}"]
+                for decoder, error in self.outcome.errors.items()
+            ]
             show_table(names, rows, "Errors of the networks")
         with panel_card("Its state, step by step"):
             note(
                 "The path of the first network's state, in the two directions in which it moves most: while it reads"
                 " the past, and then while it writes the future."
             )
-            chart = map_chart(state_path(self.outcome), low="first step", high="last step", lines=True)
+            chart = map_chart(
+                state_path(self.outcome), low="first step", high="last step", lines=True
+            )
             show_chart(chart, "Path of the state of the network, step by step", dark=self.dark)
 
 
@@ -98,9 +120,12 @@ def signal_chart(outcome: SineOutcome) -> Options:
         outcome: The forecasts of the networks.
     """
     nan = float("nan")
-    before, after = [nan] * len(outcome.past), [nan] * len(outcome.truth)
+    before = [nan] * len(outcome.past)
+    after = [nan] * len(outcome.truth)
     lines = {"past": [*outcome.past, *after], "continuation": [*before, *outcome.truth]}
-    lines |= {DECODERS[decoder]: [*before, *forecast] for decoder, forecast in outcome.forecasts.items()}
+    lines |= {
+        DECODERS[decoder]: [*before, *forecast] for decoder, forecast in outcome.forecasts.items()
+    }
     steps = range(1 - len(before), len(after) + 1)
     chart = line_chart(lines, x=steps, x_name="step; forecasts begin at 1", y_name="signal")
     chart["series"][1]["markArea"] = {
@@ -118,6 +143,10 @@ def state_path(outcome: SineOutcome) -> list[tuple[float, float, float, str]]:
     Args:
         outcome: The forecasts of the networks.
     """
-    last, first = max(1, len(outcome.tokens) - 1), 1 - len(outcome.past)
-    names = [f"{'writes' if place + first > 0 else 'reads'} step {place + first}" for place in range(last + 1)]
+    last = max(1, len(outcome.tokens) - 1)
+    first = 1 - len(outcome.past)
+    names = [
+        f"{'writes' if place + first > 0 else 'reads'} step {place + first}"
+        for place in range(last + 1)
+    ]
     return [(x, y, place / last, names[place]) for place, (x, y) in enumerate(outcome.tokens)]

@@ -19,8 +19,11 @@ from seqcast.errors import DataError, SeqcastError
 from seqcast.tables import LAYOUTS, Dialect, Steps
 
 KINDS = "CSV, Excel, Parquet, JSON lines or Feather"
-ACCEPTED = ".csv,.tsv,.txt,.gz,.zst,.zip,.xlsx,.xlsm,.xls,.ods,.parquet,.feather,.arrow,.jsonl,.ndjson"
-# Quasar's own button has no name for screen readers, and contains the input: one control within another.
+ACCEPTED = (
+    ".csv,.tsv,.txt,.gz,.zst,.zip,.xlsx,.xlsm,.xls,.ods,.parquet,.feather,.arrow,.jsonl,.ndjson"
+)
+# Quasar's own button has no name for screen readers, and contains the input: one control within
+# another.
 UPLOAD_HEADER = """
 <div class="row items-center no-wrap q-pa-sm q-gutter-sm">
   <q-btn no-caps unelevated color="white" text-color="primary" label="Choose a file" @click="props.pickFiles" />
@@ -51,14 +54,19 @@ class DataPanel(Panel):
     def refresh(self) -> None:
         """Show the changes; where only the forecast is new, what a visitor may be choosing stays."""
         now = self.session.table, self.session.frame, self.problem, self.dark
-        before, self.drawn = self.drawn, now
+        before = self.drawn
+        self.drawn = now
         if before and all(new is old for new, old in zip(now, before, strict=True)):
             self._draw()
         else:
             self._show.refresh()
 
     def _build(self) -> None:
-        self.give = ui.expansion("A table", value=True).classes("w-full").props('header-class="text-lg font-medium"')
+        self.give = (
+            ui.expansion("A table", value=True)
+            .classes("w-full")
+            .props('header-class="text-lg font-medium"')
+        )
         with self.give, ui.row().classes("w-full items-stretch"):
             with ui.column().classes("grow min-w-64 gap-1"):
                 heading("A file", 3)
@@ -66,20 +74,26 @@ class DataPanel(Panel):
                 self._upload()
             with ui.column().classes("grow min-w-64 gap-1"):
                 heading("Copied from a spreadsheet", 3)
-                self.pasted = ui.textarea(label="Paste rows here, the header first").classes("w-full")
+                self.pasted = ui.textarea(label="Paste rows here, the header first").classes(
+                    "w-full"
+                )
                 self.pasted.props("outlined rows=3")
                 ui.button("Read what was pasted", on_click=self._read_pasted).props("outline")
             with ui.column().classes("grow min-w-64 gap-1"):
                 heading("An example", 3)
                 titles = {name: datasets.describe(name).title for name in datasets.names()}
                 label = "Series that comes along"
-                self.example = ui.select(titles, value=next(iter(titles)), label=label).classes("w-full")
+                self.example = ui.select(titles, value=next(iter(titles)), label=label).classes(
+                    "w-full"
+                )
                 ui.button("Take this example", on_click=self._take_example).props("outline")
         self._show()
 
     def _upload(self) -> None:
-        # FastAPI caches the route of each upload, and with it this function: a proxy lets the panel go.
-        panel, most = proxy(self), self.context.sessions.settings.max_upload
+        # FastAPI caches the route of each upload, and with it this function: a proxy lets the panel
+        # go.
+        panel = proxy(self)
+        most = self.context.sessions.settings.max_upload
         refused = f"Expected one table: a {KINDS} file of at most {most} MiB."
         self.upload = ui.upload(
             auto_upload=True,
@@ -87,12 +101,16 @@ class DataPanel(Panel):
             on_upload=lambda event: panel._uploaded(event),
             on_rejected=lambda: ui.notify(refused, type="negative"),
         )
-        self.upload.props("bordered flat hide-upload-btn").classes("w-full").props["accept"] = ACCEPTED
+        self.upload.props("bordered flat hide-upload-btn").classes("w-full").props["accept"] = (
+            ACCEPTED
+        )
         self.upload.add_slot("header", UPLOAD_HEADER)
         with self.upload.add_slot("list"):
             self.dropped = note("No file yet.")
 
-    async def open(self, path: Path, dialect: Dialect | None = None, roles: Roles | None = None) -> None:
+    async def open(
+        self, path: Path, dialect: Dialect | None = None, roles: Roles | None = None
+    ) -> None:
         """Read a table and show it, with its problems.
 
         Args:
@@ -145,7 +163,8 @@ class DataPanel(Panel):
 
     @refreshable
     def _show(self) -> None:
-        table, frame = self.session.table, self.session.frame
+        table = self.session.table
+        frame = self.session.frame
         if self.problem is not None:
             problem_card(self.problem, self._around)
         elif table is None:
@@ -160,11 +179,19 @@ class DataPanel(Panel):
 
     def _around(self) -> None:
         """Show the rows around the wrong one."""
-        error, table = self.problem, self.session.table
+        error = self.problem
+        table = self.session.table
         if error is not None:
             self._missing(error)
-        if not isinstance(error, DataError) or table is None or error.row is None or not len(table.raw.frame):
-            note("Correct the columns or the way in which the file is written below, or the file itself.")
+        if (
+            not isinstance(error, DataError)
+            or table is None
+            or error.row is None
+            or not len(table.raw.frame)
+        ):
+            note(
+                "Correct the columns or the way in which the file is written below, or the file itself."
+            )
             return
         raw = table.raw.frame
         names = [str(name) for name in raw.columns][:COLUMNS_SHOWN]
@@ -172,7 +199,9 @@ class DataPanel(Panel):
         rows = raw[names].iloc[first : error.row + ROWS_AROUND + 1].itertuples(index=False)
         cells = [[table.raw.row_number(first + place), *row] for place, row in enumerate(rows)]
         column = names.index(error.column) if error.column in names else -1
-        show_table(["row", *names], cells, "Rows around the problem", wrong=(error.row - first, column + 1))
+        show_table(
+            ["row", *names], cells, "Rows around the problem", wrong=(error.row - first, column + 1)
+        )
 
     def _columns(self, table: Table) -> None:
         raw = table.raw.frame
@@ -180,20 +209,32 @@ class DataPanel(Panel):
         if table.guess.rivals:
             note(f"As likely: {', '.join(table.guess.rivals[:ROWS_SHOWN])}.")
         if table.guess.unread and not table.roles.names("time"):
-            note(f"No times are found; words in {', '.join(table.guess.unread[:ROWS_SHOWN])}. Rows count as steps.")
+            note(
+                f"No times are found; words in {', '.join(table.guess.unread[:ROWS_SHOWN])}. Rows count as steps."
+            )
         with ui.row().classes("w-full"):
             layouts = {name: layout.words for name, layout in LAYOUTS.items()}
             change = partial(self._set_layout, table)
-            chosen = ui.select(layouts, value=table.roles.layout, label="The table has", on_change=change)
+            chosen = ui.select(
+                layouts, value=table.roles.layout, label="The table has", on_change=change
+            )
             chosen.classes("w-72 max-w-full")
             if not table.roles.names("time"):
                 self._steps(table)
-        rows = [[name, partial(self._role, table, name), *raw[name].head(ROWS_SHOWN)] for name in names[:COLUMNS_SHOWN]]
+        rows = [
+            [name, partial(self._role, table, name), *raw[name].head(ROWS_SHOWN)]
+            for name in names[:COLUMNS_SHOWN]
+        ]
         first = [f"row {table.raw.row_number(row)}" for row in range(min(ROWS_SHOWN, len(raw)))]
         show_table(["column", "is", *first], rows, "Columns of the table")
         if len(names) > COLUMNS_SHOWN:
             note(f"and {len(names) - COLUMNS_SHOWN} more columns like these")
-        with ui.expansion("How the file is written").classes("w-full").props('header-class="font-medium"'), ui.row():
+        with (
+            ui.expansion("How the file is written")
+            .classes("w-full")
+            .props('header-class="font-medium"'),
+            ui.row(),
+        ):
             self._writing(table, "Between columns", SEPARATORS, "sep")
             self._writing(table, "Decimal mark", MARKS, "decimal")
             self._writing(table, "Dates", ORDERS, "day_first")
@@ -252,13 +293,25 @@ class DataPanel(Panel):
         self.waiting.visible = self.session.outcome is None
         with ui.row():
             ui.button("Go on to the forecast", on_click=lambda: self.context.go_to("forecast"))
-            ui.button("How good is it?", on_click=lambda: self.context.go_to("scores")).props("outline")
+            ui.button("How good is it?", on_click=lambda: self.context.go_to("scores")).props(
+                "outline"
+            )
         facts = frame.facts.to_dict()
-        season = frame.spoken_steps(facts["season_length"]) if facts["season_length"] > 1 else "none"
+        season = (
+            frame.spoken_steps(facts["season_length"]) if facts["season_length"] > 1 else "none"
+        )
         step = "irregular" if facts["frequency"] is None else frame.spoken_steps(1)
         size = [facts["series_count"], f"{facts['rows']:,}", step, season]
         wrong = [facts[name] for name in ("missing_steps", "missing_values", "outliers")]
-        names = ["series", "rows", "step", "season", "missing steps", "missing values", "far from the rest"]
+        names = [
+            "series",
+            "rows",
+            "step",
+            "season",
+            "missing steps",
+            "missing values",
+            "far from the rest",
+        ]
         show_table(names, [size + wrong], "Facts about the series")
         for fault in frame.facts.faults:
             if not fault.missing_values:
@@ -285,21 +338,30 @@ class DataPanel(Panel):
 
             async def change() -> None:
                 missing = tuple(each.strip() for each in typed.value.split(",") if each.strip())
-                await self.open(table.path, replace(table.dialect, missing_values=missing), table.roles)
+                await self.open(
+                    table.path, replace(table.dialect, missing_values=missing), table.roles
+                )
 
             ui.button("Read again", on_click=change).props("outline")
 
     def _draw(self) -> None:
         """Draw a series, in place of an earlier drawing: NiceGUI fails where a chart goes before it was drawn."""
-        frame, outcome = self.session.frame, self.session.outcome
+        frame = self.session.frame
+        outcome = self.session.outcome
         if frame is not None and not self.waiting.is_deleted:  # the visitor may have left
             show_forecast(frame, outcome, self.series, dark=self.dark, drawn=self.drawing)
             self.waiting.visible = outcome is None
 
     def _read(self, table: Table) -> str:
         """Return what was read in a sentence."""
-        by_role = [(text, table.roles.names(role)) for role, text in ROLES.items() if role != "ignore"]
-        roles = [f"{text}: {', '.join(of[:NAMES_SAID])}{', …' * (len(of) > NAMES_SAID)}" for text, of in by_role if of]
+        by_role = [
+            (text, table.roles.names(role)) for role, text in ROLES.items() if role != "ignore"
+        ]
+        roles = [
+            f"{text}: {', '.join(of[:NAMES_SAID])}{', …' * (len(of) > NAMES_SAID)}"
+            for text, of in by_role
+            if of
+        ]
         rows, columns = table.raw.frame.shape
         frame = self.session.frame
         # What became of times and rows is known once the series have been read.

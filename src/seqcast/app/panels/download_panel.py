@@ -39,11 +39,17 @@ class TakePanel(Panel):
                 for kind, name in KINDS.items():
                     make = partial(table_bytes, outcome.forecast, kind, safe_formulas=True)
                     named(self._button(name, f"forecast.{kind}", make), f"Forecast as {name}")
-                self._button("Picture", "forecast.png", partial(picture_of, frame, outcome.forecast))
+                self._button(
+                    "Picture", "forecast.png", partial(picture_of, frame, outcome.forecast)
+                )
                 self._button("Report", "report.html", partial(self._report, table, frame))
                 self._button("Model", "model.seqcast", self.session.model_file.read_bytes)
-            note("The report is one page that needs no other file. The model is read by seqcast.Forecaster.load.")
-            note("In CSV, an apostrophe stands before text that a spreadsheet would take for a formula, such as =1+1.")
+            note(
+                "The report is one page that needs no other file. The model is read by seqcast.Forecaster.load."
+            )
+            note(
+                "In CSV, an apostrophe stands before text that a spreadsheet would take for a formula, such as =1+1."
+            )
         text = "The recipes read these tables: put them into the folder of the script."
         with panel_card("The same again, without this page", text):
             with ui.row():
@@ -65,7 +71,9 @@ class TakePanel(Panel):
 
         async def give() -> None:
             try:
-                content = await (make() if inspect.iscoroutinefunction(make) else asyncio.to_thread(make))
+                content = await (
+                    make() if inspect.iscoroutinefunction(make) else asyncio.to_thread(make)
+                )
             except Exception as error:
                 self.context.show_error(error)
                 return
@@ -76,8 +84,17 @@ class TakePanel(Panel):
     async def _report(self, table: Table, frame: VisitorFrame) -> bytes:
         """Return the report, which another process writes."""
         session = self.session
-        path, ahead = session.folder / "report.html", assumed_ahead(frame, session.used.horizon)
-        job = write_report, session.model_file, path, frame.rows, ahead, session.backtest, table.path.name
+        path = session.folder / "report.html"
+        ahead = assumed_ahead(frame, session.used.horizon)
+        job = (
+            write_report,
+            session.model_file,
+            path,
+            frame.rows,
+            ahead,
+            session.backtest,
+            table.path.name,
+        )
         await self.context.sessions.answers.submit(*job).result()
         return path.read_bytes()
 
@@ -85,7 +102,9 @@ class TakePanel(Panel):
 def _code(text: str, alt: str) -> None:
     """Show a script and a button that copies it; `ui.code` would read the script as Markdown."""
     with ui.row().classes("w-full items-start no-wrap"):
-        named(ui.label(text).classes("seqcast-code grow min-w-0").props("tabindex=0 role=region"), alt)
+        named(
+            ui.label(text).classes("seqcast-code grow min-w-0").props("tabindex=0 role=region"), alt
+        )
         copy = ui.button(icon="content_copy").props("flat round").on("click", js_handler=COPY)
         named(copy, f"Copy: {alt}")
 

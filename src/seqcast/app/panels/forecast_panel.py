@@ -39,7 +39,8 @@ class ForecastPanel(JobPanel):
         """Show the changes; what is being typed stays, unless it is about another table."""
         frame = self.session.frame
         if frame is not self.known:
-            self.known, self.problem = frame, None
+            self.known = frame
+            self.problem = None
             if frame is not None:
                 self._begin(frame)
             self._ask.refresh()
@@ -79,10 +80,15 @@ class ForecastPanel(JobPanel):
 
         asked = self.session.asked
         label = f"{frame.spoken_steps('').strip().capitalize()} to forecast"
-        steps = ui.number(label, value=asked.horizon, min=1, max=10_000, precision=0, on_change=ask_horizon)
+        steps = ui.number(
+            label, value=asked.horizon, min=1, max=10_000, precision=0, on_change=ask_horizon
+        )
         steps.classes("w-full max-w-80").props["hint"] = frame.spoken_end(asked.horizon)[2:]
-        levels, chosen = {level: f"{level} %" for level in LEVELS}, [int(level) for level in asked.level]
-        intervals = ui.select(levels, value=chosen, multiple=True, label="Intervals", on_change=ask_level)
+        levels = {level: f"{level} %" for level in LEVELS}
+        chosen = [int(level) for level in asked.level]
+        intervals = ui.select(
+            levels, value=chosen, multiple=True, label="Intervals", on_change=ask_level
+        )
         intervals.classes("w-full max-w-80")
         note("An 80 % interval is meant to contain the actual value eight times out of ten.")
 
@@ -90,11 +96,19 @@ class ForecastPanel(JobPanel):
         def ask_limit(event: Any) -> None:
             self.session.ask(time_limit=f"{float(event.value):g} min" if event.value else None)
 
-        asked, pace = self.session.asked, self.context.sessions.pace
+        asked = self.session.asked
+        pace = self.context.sessions.pace
         lengths = frame.facts.frame.source.lengths
-        times = {effort: in_words(pace * estimate_seconds(lengths, asked.horizon, effort)) for effort in EFFORTS}
+        times = {
+            effort: in_words(pace * estimate_seconds(lengths, asked.horizon, effort))
+            for effort in EFFORTS
+        }
         choices = {effort: f"{text} ({times[effort]})" for effort, text in EFFORTS.items()}
-        effort = ui.radio(choices, value=asked.effort, on_change=lambda event: self.session.ask(effort=event.value))
+        effort = ui.radio(
+            choices,
+            value=asked.effort,
+            on_change=lambda event: self.session.ask(effort=event.value),
+        )
         effort.props('aria-label="Effort"')
         if past := frame.covariates.get("past"):
             note(f"Quick does not read {', '.join(past)}: it takes a network that is trained.")
@@ -109,19 +123,28 @@ class ForecastPanel(JobPanel):
         Args:
             frame: The series.
         """
-        session, sessions = self.session, self.context.sessions
-        asked, began = session.asked, time.monotonic()
+        session = self.session
+        sessions = self.context.sessions
+        asked = session.asked
+        began = time.monotonic()
         # A fit that waited or was cut short does not measure the pace of this machine.
-        tells_pace = not sessions.trainings.jobs and asked.time_limit is None and asked.effort != "quick"
-        ahead, options = assumed_ahead(frame, asked.horizon), asked.options(frame)
+        tells_pace = (
+            not sessions.trainings.jobs and asked.time_limit is None and asked.effort != "quick"
+        )
+        ahead = assumed_ahead(frame, asked.horizon)
+        options = asked.options(frame)
         number = session.begin_fit()
         job = fit, frame.rows, ahead, options, session.file_of_fit(number), asked.time_limit
         # What takes moments does not wait for the trainings of others.
         queue = sessions.answers if asked.effort == "quick" else sessions.trainings
         outcome: FitOutcome | None = await self.compute(queue, *job, on_event=self.on_event)
         if tells_pace and outcome is not None and not outcome.interrupted:
-            estimated = estimate_seconds(frame.facts.frame.source.lengths, asked.horizon, asked.effort)
-            sessions.pace = learnt_pace(sessions.pace, estimated=estimated, measured=time.monotonic() - began)
+            estimated = estimate_seconds(
+                frame.facts.frame.source.lengths, asked.horizon, asked.effort
+            )
+            sessions.pace = learnt_pace(
+                sessions.pace, estimated=estimated, measured=time.monotonic() - began
+            )
             self._ask.refresh()
         if outcome is not None:
             session.take_outcome(number, asked, outcome)
@@ -140,10 +163,16 @@ class ForecastPanel(JobPanel):
             show_forecast(frame, outcome, self.series, dark=self.dark)
             with ui.expansion("The numbers").classes("w-full").props('header-class="font-medium"'):
                 rows = rows_of(outcome.forecast, frame.columns, self.series)
-                show_table(list(rows.columns), rows.head(500).values.tolist(), f"Forecast of {self.series}")
+                show_table(
+                    list(rows.columns), rows.head(500).values.tolist(), f"Forecast of {self.series}"
+                )
             with ui.row():
-                ui.button("How good is it?", on_click=lambda: self.context.go_to("scores")).props("outline")
-                ui.button("Take it away", on_click=lambda: self.context.go_to("take")).props("outline")
+                ui.button("How good is it?", on_click=lambda: self.context.go_to("scores")).props(
+                    "outline"
+                )
+                ui.button("Take it away", on_click=lambda: self.context.go_to("take")).props(
+                    "outline"
+                )
         with panel_card("What forecasts, and why"):
             self._choice(frame, outcome)
 
@@ -152,8 +181,14 @@ class ForecastPanel(JobPanel):
         season = f"a season of {frame.spoken_steps(steps)}" if steps > 1 else "no season"
         note(f"{len(frame.ids):,} series with {season}.")
         shares = percentages({name: share for name, share, _ in outcome.choice})
-        rows = [[name, shares[name], "" if loss is None else loss] for name, _, loss in outcome.choice]
-        show_table(["what forecasts", "share of the forecast", "error on the past"], rows, "Who makes the forecast")
+        rows = [
+            [name, shares[name], "" if loss is None else loss] for name, _, loss in outcome.choice
+        ]
+        show_table(
+            ["what forecasts", "share of the forecast", "error on the past"],
+            rows,
+            "Who makes the forecast",
+        )
         if outcome.windows:
             note(
                 f"The error is that of line and intervals together, on {counted(outcome.windows, 'period')} of the past"
@@ -163,7 +198,12 @@ class ForecastPanel(JobPanel):
 
 
 def show_forecast(
-    frame: VisitorFrame, outcome: FitOutcome | None, name: str, *, dark: bool, drawn: Drawing | None = None
+    frame: VisitorFrame,
+    outcome: FitOutcome | None,
+    name: str,
+    *,
+    dark: bool,
+    drawn: Drawing | None = None,
 ) -> Drawing:
     """Draw a series and its forecast, with the time at which it ends.
 
@@ -177,12 +217,20 @@ def show_forecast(
     Returns:
         Its heading and its chart.
     """
-    ahead, bounds = (None, {}) if outcome is None else forecast_of(frame.columns, outcome.forecast, name)
+    ahead, bounds = (
+        (None, {}) if outcome is None else forecast_of(frame.columns, outcome.forecast, name)
+    )
     steps = 0 if ahead is None else len(ahead[0])
     past = frame.series(name)
-    title = f"{name}: {frame.spoken_steps(steps)}{frame.spoken_end(steps, past[0][-1])}" if steps else name
+    title = (
+        f"{name}: {frame.spoken_steps(steps)}{frame.spoken_end(steps, past[0][-1])}"
+        if steps
+        else name
+    )
     options = fan_chart(name, past, ahead, bounds, unit=frame.columns.value)
-    ahead_in_words = f", and their forecast over {steps} steps with {len(bounds)} intervals" if steps else ""
+    ahead_in_words = (
+        f", and their forecast over {steps} steps with {len(bounds)} intervals" if steps else ""
+    )
     alt = f"Values of {name}{ahead_in_words}."
     if drawn is not None:
         label, chart = drawn
@@ -190,11 +238,15 @@ def show_forecast(
         redraw(named(chart, alt), options, dark=dark)
         return drawn
     drawing = heading(title, 3), show_chart(options, alt, dark=dark, height="26rem")
-    note("Gaps are left open; diamonds are values far from the rest. Handles below the chart show more of the past.")
+    note(
+        "Gaps are left open; diamonds are values far from the rest. Handles below the chart show more of the past."
+    )
     return drawing
 
 
-def forecast_of(columns: Any, forecast: Any, name: str) -> tuple[tuple[Any, Any], dict[str, tuple[Any, Any]]]:
+def forecast_of(
+    columns: Any, forecast: Any, name: str
+) -> tuple[tuple[Any, Any], dict[str, tuple[Any, Any]]]:
     """Return a series' forecast, and the bounds of its intervals, the widest first.
 
     Args:
@@ -212,6 +264,15 @@ def bounds_of(rows: Any) -> dict[str, tuple[Any, Any]]:
     Args:
         rows: The frame.
     """
-    levels = sorted((float(name.rpartition("-lo-")[2]) for name in rows.columns if "-lo-" in str(name)), reverse=True)
-    ends = [[rows[f"seqcast-{end}-{level:g}"].to_numpy(float) for end in ("lo", "hi")] for level in levels]
-    return {f"{level:g} % interval": (low, high) for level, (low, high) in zip(levels, ends, strict=True)}
+    levels = sorted(
+        (float(name.rpartition("-lo-")[2]) for name in rows.columns if "-lo-" in str(name)),
+        reverse=True,
+    )
+    ends = [
+        [rows[f"seqcast-{end}-{level:g}"].to_numpy(float) for end in ("lo", "hi")]
+        for level in levels
+    ]
+    return {
+        f"{level:g} % interval": (low, high)
+        for level, (low, high) in zip(levels, ends, strict=True)
+    }

@@ -23,7 +23,8 @@ SECONDS_BETWEEN_LOOKS = 0.3
 def refreshable(method: Callable[[Any], None]) -> cached_property[ui.refreshable[[], None]]:
     """Let a method of a panel be run again by its `refresh`.
 
-    `ui.refreshable_method` is one for all visitors, and keeps the panels and tables of those who have left in memory.
+    `ui.refreshable_method` is one for all visitors, and keeps the panels and tables of those who
+    have left in memory.
 
     Args:
         method: Writes a section of the panel.
@@ -57,7 +58,9 @@ class Context:
     tabs: ui.tabs
 
     def __init__(self, sessions: Sessions, session: Session, dark: ui.dark_mode) -> None:
-        self.sessions, self.session, self.dark_mode = sessions, session, dark
+        self.sessions = sessions
+        self.session = session
+        self.dark_mode = dark
         self.refreshers: list[Callable[[], Any]] = []
 
     def go_to(self, panel: str) -> None:
@@ -81,7 +84,13 @@ class Context:
         """
         if not isinstance(error, SeqcastError):
             logger.error("unexpected", exc_info=error)
-        ui.notify(explain_problem(error), type="negative", multi_line=True, timeout=10_000, close_button="Close")
+        ui.notify(
+            explain_problem(error),
+            type="negative",
+            multi_line=True,
+            timeout=10_000,
+            close_button="Close",
+        )
 
 
 class Panel:
@@ -97,7 +106,8 @@ class Panel:
     problem: BaseException | None = None
 
     def __init__(self, context: Context) -> None:
-        self.context, self.session = context, context.session
+        self.context = context
+        self.session = context.session
 
     @property
     def dark(self) -> bool:
@@ -121,7 +131,9 @@ class Panel:
             self.series = names[0]
         if len(names) > 1:
             label = f"Series, of {len(names):,}; type to search"
-            ui.select(names, value=self.series, with_input=True, label=label, on_change=choose).classes("w-full")
+            ui.select(
+                names, value=self.series, with_input=True, label=label, on_change=choose
+            ).classes("w-full")
 
     def build(self) -> None:
         """Write the panel."""
@@ -198,7 +210,11 @@ class JobPanel(Panel):
         self.start.set_enabled(self.job is None)
 
     async def compute(
-        self, queue: JobQueue, function: Callable[..., Any], *arguments: Any, on_event: OnEvent | None = None
+        self,
+        queue: JobQueue,
+        function: Callable[..., Any],
+        *arguments: Any,
+        on_event: OnEvent | None = None,
     ) -> Any:
         """Run a function as a job, and show its progress.
 
@@ -256,13 +272,18 @@ class JobPanel(Panel):
     def _look(self) -> None:
         if self.job is None or not self.button.enabled:
             return
-        before, seconds = self.job.before, time.monotonic() - self.began
+        before = self.job.before
+        seconds = time.monotonic() - self.began
         self.bar.visible = self.event is not None
         if before:
             self.text.set_text(f"Waiting: {before} computation{'s' * (before > 1)} come first")
         elif self.event is None:
             self.text.set_text(f"Computing, {seconds:.0f} s")
         else:
-            left = "" if self.event.seconds_left is None else f", at most {self.event.seconds_left:.0f} s left"
+            left = (
+                ""
+                if self.event.seconds_left is None
+                else f", at most {self.event.seconds_left:.0f} s left"
+            )
             self.text.set_text(f"{self.event.title.capitalize()}: {seconds:.0f} s{left}")
             self.bar.set_value(self.event.share)

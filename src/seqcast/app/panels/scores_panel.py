@@ -36,7 +36,8 @@ class ScoresPanel(JobPanel):
     def refresh(self) -> None:
         """Show the changes."""
         if self.session.outcome is not self.known:
-            self.known, self.problem = self.session.outcome, None
+            self.known = self.session.outcome
+            self.problem = None
         super().refresh()
 
     @refreshable
@@ -56,18 +57,24 @@ class ScoresPanel(JobPanel):
         Args:
             frame: The series.
         """
-        asked, trainings = self.session.used, self.context.sessions.trainings
+        asked = self.session.used
+        trainings = self.context.sessions.trainings
         windows = max(1, int(self.windows or 1))
         job = backtest, frame.rows, asked.options(frame), windows, asked.time_limit
         tested = await self.compute(trainings, *job, on_event=self.on_event)
-        if tested is not None and self.session.frame is frame and (self.session.fitted or asked) == asked:
+        if (
+            tested is not None
+            and self.session.frame is frame
+            and (self.session.fitted or asked) == asked
+        ):
             self.session.backtest = tested
         self.context.changed()
 
     @refreshable
     def _show(self) -> None:
         self.show_problem()
-        frame, tested = self.session.frame, self.session.backtest
+        frame = self.session.frame
+        tested = self.session.backtest
         if tested is None or frame is None:
             return
         columns = frame.columns
@@ -75,18 +82,39 @@ class ScoresPanel(JobPanel):
             ui.label(_verdict(tested, columns))
             steps, errors = error_by_step(tested, columns)
             lines = {FORECASTS[name]: values for name, values in errors.items()}
-            chart = line_chart(lines, x=steps, x_name="step of the forecast", y_name=f"mean error of {columns.value}")
-            show_chart(chart, "Mean absolute error of the forecast and two simple ones, by step", dark=self.dark)
+            chart = line_chart(
+                lines,
+                x=steps,
+                x_name="step of the forecast",
+                y_name=f"mean error of {columns.value}",
+            )
+            show_chart(
+                chart,
+                "Mean absolute error of the forecast and two simple ones, by step",
+                dark=self.dark,
+            )
         text = "An 80 % interval should contain about 80 % of the actual values."
         with panel_card("How often the intervals contained the value", text):
-            rows = [[f"{level:g} %", f"{share:.0%}"] for level, share in coverage(tested, columns).items()]
+            rows = [
+                [f"{level:g} %", f"{share:.0%}"]
+                for level, share in coverage(tested, columns).items()
+            ]
             show_table(["interval", "share of values within"], rows, "Coverage of the intervals")
         table = scores_by_series(tested, columns)
         with panel_card("Series, the worst first"):
-            names = ["series", "mean error of the forecast", "of repeating the last season", "first / second"]
-            show_table(names, table.head(WORST_SHOWN).values.tolist(), "Errors by series, the worst first")
+            names = [
+                "series",
+                "mean error of the forecast",
+                "of repeating the last season",
+                "first / second",
+            ]
+            show_table(
+                names, table.head(WORST_SHOWN).values.tolist(), "Errors by series, the worst first"
+            )
             if len(table) > WORST_SHOWN:
-                note(f"and {len(table) - WORST_SHOWN:,} series with smaller errors against the last season's")
+                note(
+                    f"and {len(table) - WORST_SHOWN:,} series with smaller errors against the last season's"
+                )
         with panel_card():
             self.choose_series(table["series"].tolist(), self._show.refresh)
             self._window(frame, tested)
@@ -100,13 +128,18 @@ class ScoresPanel(JobPanel):
         end = int((stamps <= ahead[0].max()).sum())
         shown = slice(max(0, end - DRAWN * len(last)), end)
         heading(f"{self.series}: the last of these forecasts, and the actual values", 3)
-        chart = fan_chart(self.series, (stamps[shown], values[shown]), ahead, bounds_of(last), unit=columns.value)
-        show_chart(chart, f"Forecast of the past of {self.series} and actual values", dark=self.dark)
+        chart = fan_chart(
+            self.series, (stamps[shown], values[shown]), ahead, bounds_of(last), unit=columns.value
+        )
+        show_chart(
+            chart, f"Forecast of the past of {self.series} and actual values", dark=self.dark
+        )
 
 
 def _verdict(tested: Any, columns: Any) -> str:
     scores = evaluate(tested, ["mae"], models=["seqcast", BASELINE], columns=columns).iloc[0]
-    ours, naive = float(scores["seqcast"]), float(scores[BASELINE])
+    ours = float(scores["seqcast"])
+    naive = float(scores[BASELINE])
     ratio = ours / naive if naive else float("inf")
     if not np.isfinite(ratio):
         return f"On average the forecast was off by {number_text(ours)} ({columns.value})."
@@ -148,6 +181,8 @@ def scores_by_series(tested: Any, columns: Any) -> Any:
     """
     models = ["seqcast", BASELINE]
     table = evaluate(tested, ["mae"], by=columns.unique_id, models=models, columns=columns)
-    table = table.rename(columns={columns.unique_id: "series"})[["series", *models]].astype({"series": str})
+    table = table.rename(columns={columns.unique_id: "series"})[["series", *models]].astype(
+        {"series": str}
+    )
     table["ratio"] = table["seqcast"] / table[BASELINE].where(table[BASELINE] > 0)
     return table.sort_values("ratio", ascending=False, kind="stable", na_position="last")

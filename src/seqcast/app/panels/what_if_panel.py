@@ -27,7 +27,8 @@ class WhatIfPanel(Panel):
     def refresh(self) -> None:
         """Show the changes."""
         if self.session.outcome is not self.outcome:
-            self.outcome, self.ahead = self.session.outcome, None
+            self.outcome = self.session.outcome
+            self.ahead = None
             self._reset()
         self._show.refresh()
 
@@ -63,15 +64,32 @@ class WhatIfPanel(Panel):
     def _chart(self, frame: VisitorFrame, outcome: FitOutcome) -> Options:
         now = outcome.forecast if self.changed is None else self.changed
         ahead, bounds = forecast_of(frame.columns, now, self.series)
-        before = None if self.changed is None else forecast_of(frame.columns, outcome.forecast, self.series)[0]
-        return fan_chart(self.series, frame.series(self.series), ahead, bounds, before=before, unit=frame.columns.value)
+        before = (
+            None
+            if self.changed is None
+            else forecast_of(frame.columns, outcome.forecast, self.series)[0]
+        )
+        return fan_chart(
+            self.series,
+            frame.series(self.series),
+            ahead,
+            bounds,
+            before=before,
+            unit=frame.columns.value,
+        )
 
     def _table(self, frame: VisitorFrame) -> None:
-        time, names = frame.columns.ds, frame.covariates["future"]
+        time = frame.columns.ds
+        names = frame.covariates["future"]
         rows = []
-        for step, row in enumerate(rows_of(self.ahead, frame.columns, self.series).to_dict("records")):
+        for step, row in enumerate(
+            rows_of(self.ahead, frame.columns, self.series).to_dict("records")
+        ):
             when = stamp_text(row[time])
-            cells = [partial(self._cell, frame, step, name, row[name], f"{name} on {when}") for name in names]
+            cells = [
+                partial(self._cell, frame, step, name, row[name], f"{name} on {when}")
+                for name in names
+            ]
             rows.append([when, *cells])
         show_table([time, *names], rows, "Known in advance")
 
@@ -90,7 +108,9 @@ class WhatIfPanel(Panel):
             cell.props("debounce=300").classes("w-32")
         else:
             known = sorted(map(str, frame.df[name].dropna().unique()))
-            cell = ui.select(known, value=str(value) if str(value) in known else None, on_change=change)
+            cell = ui.select(
+                known, value=str(value) if str(value) in known else None, on_change=change
+            )
             cell.props("options-dense").classes("w-40")
         named(cell, alt)
 
@@ -98,7 +118,9 @@ class WhatIfPanel(Panel):
         if self.session.forecasted is None:
             return
         frame, outcome = self.session.forecasted
-        self.ahead = changed_ahead(self.ahead, frame, self.series, step=step, column=name, value=value)
+        self.ahead = changed_ahead(
+            self.ahead, frame, self.series, step=step, column=name, value=value
+        )
         self.requests += 1
         request = self.requests
         job = forecast, self.session.model_file, frame.rows, self.ahead, self.session.used.level
@@ -107,6 +129,8 @@ class WhatIfPanel(Panel):
         except Exception as error:
             self.context.show_error(error)
             return
-        if request == self.requests and self.session.outcome is outcome:  # else it has been changed again
+        if (
+            request == self.requests and self.session.outcome is outcome
+        ):  # else it has been changed again
             self.changed = changed
             redraw(self.chart, self._chart(frame, outcome), dark=self.dark)

@@ -26,7 +26,8 @@ class WhyPanel(JobPanel):
     def refresh(self) -> None:
         """Show the changes."""
         if self.session.explanation is None:
-            self.problem, self.looked = None, False
+            self.problem = None
+            self.looked = False
         super().refresh()
 
     @refreshable
@@ -34,8 +35,12 @@ class WhyPanel(JobPanel):
         if self.session.forecasted is None:
             note("Make a forecast in the panel Forecast first.")
             return
-        note("The network is read by its derivatives and its states: what would change the forecast, and how much.")
-        self.start_button("Look inside", "psychology", partial(self.look, self.session.forecasted[0]))
+        note(
+            "The network is read by its derivatives and its states: what would change the forecast, and how much."
+        )
+        self.start_button(
+            "Look inside", "psychology", partial(self.look, self.session.forecasted[0])
+        )
 
     async def look(self, frame: VisitorFrame) -> None:
         """Explain the network's forecast, and show the explanation.
@@ -43,16 +48,19 @@ class WhyPanel(JobPanel):
         Args:
             frame: The series.
         """
-        outcome, answers = self.session.outcome, self.context.sessions.answers
+        outcome = self.session.outcome
+        answers = self.context.sessions.answers
         explanation = await self.compute(answers, explain, self.session.model_file, frame.rows)
         if self.session.outcome is outcome:
-            self.session.explanation, self.looked = explanation, self.problem is None
+            self.session.explanation = explanation
+            self.looked = self.problem is None
         super().refresh()
 
     @refreshable
     def _show(self) -> None:
         self.show_problem()
-        seen, frame = self.session.explanation, self.session.frame
+        seen = self.session.explanation
+        frame = self.session.frame
         if seen is None or frame is None:
             if self.looked:
                 note("The forecast repeats the last season: there is no network to look into.")
@@ -66,7 +74,11 @@ class WhyPanel(JobPanel):
             )
             inputs = sorted(seen.covariates.items(), key=lambda each: -each[1])[:MOST_INPUTS]
             rows = [[name, f"{share:.0%}"] for name, share in inputs]
-            show_table(["number", "share of the influence"], rows, "Share of the influence that each input has")
+            show_table(
+                ["number", "share of the influence"],
+                rows,
+                "Share of the influence that each input has",
+            )
         text = "The latest moment of each series whose continuation is known, and the moments nearest to it."
         with panel_card("Moments of the past that look alike to it", text):
             names = ["series", "the latest moment", "is like", "of the series", "distance"]
@@ -79,7 +91,11 @@ class WhyPanel(JobPanel):
                 f" each other look alike to it. The two directions hold {explained} of the differences."
             )
             chart = map_chart(state_points(seen, frame.columns), low="early", high="late")
-            show_chart(chart, "Map of the states at many moments, coloured from early to late", dark=self.dark)
+            show_chart(
+                chart,
+                "Map of the states at many moments, coloured from early to late",
+                dark=self.dark,
+            )
 
     def _memory(self, seen: Explanation, frame: VisitorFrame) -> None:
         last = len(seen.by_step)
@@ -87,9 +103,17 @@ class WhyPanel(JobPanel):
             f"95 % of what moves the forecast lies within the last {min(seen.memory)} to {max(seen.memory)} of the"
             f" {frame.spoken_steps(last)} that it reads, depending on the step of the forecast."
         )
-        steps, x_name = range(1 - last, 1), "step of the past; 0 is the last known one"
-        chart = line_chart({"influence": seen.by_step}, x=steps, x_name=x_name, y_name="change of the forecast")
-        show_chart(chart, "Influence of each step of the past on the forecast", dark=self.dark, height="20rem")
+        steps = range(1 - last, 1)
+        x_name = "step of the past; 0 is the last known one"
+        chart = line_chart(
+            {"influence": seen.by_step}, x=steps, x_name=x_name, y_name="change of the forecast"
+        )
+        show_chart(
+            chart,
+            "Influence of each step of the past on the forecast",
+            dark=self.dark,
+            height="20rem",
+        )
 
 
 def nearest_rows(seen: Explanation, columns: Any) -> list[list[Any]]:
@@ -101,7 +125,8 @@ def nearest_rows(seen: Explanation, columns: Any) -> list[list[Any]]:
     """
     if seen.nearest is None:
         return []
-    table, unique_id = seen.nearest, columns.unique_id
+    table = seen.nearest
+    unique_id = columns.unique_id
     latest = table.groupby(unique_id)["cutoff"].transform("max")
     rows = table[table["cutoff"] == latest].sort_values([unique_id, "rank"]).head(NEIGHBOURS_SHOWN)
     # Row by row: a frame's `values` would turn stamps and distances into one type.
@@ -120,5 +145,9 @@ def state_points(seen: Explanation, columns: Any) -> list[tuple[float, float, fl
     order = table["cutoff"].rank(method="dense").to_numpy(float)
     shade = (order - 1) / max(1.0, order.max() - 1)
     cutoffs = [str(cutoff).removesuffix(" 00:00:00") for cutoff in table["cutoff"]]
-    names = [f"{name}, {cutoff}" for name, cutoff in zip(table[columns.unique_id], cutoffs, strict=True)]
-    return list(zip(*np.array([table["first"], table["second"], shade]).tolist(), names, strict=True))
+    names = [
+        f"{name}, {cutoff}" for name, cutoff in zip(table[columns.unique_id], cutoffs, strict=True)
+    ]
+    return list(
+        zip(*np.array([table["first"], table["second"], shade]).tolist(), names, strict=True)
+    )

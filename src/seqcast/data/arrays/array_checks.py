@@ -48,11 +48,21 @@ class CheckedWindows:
             rows: Slice of their numbers.
         """
         inputs = {name: values[rows] for name, values in self.inputs.items()}
-        return replace(self, inputs=inputs, y=self.y[rows], weight=None if self.weight is None else self.weight[rows])
+        return replace(
+            self,
+            inputs=inputs,
+            y=self.y[rows],
+            weight=None if self.weight is None else self.weight[rows],
+        )
 
 
 def as_array(
-    where: str, values: Any, ranks: tuple[int, ...], *, finite: bool = False, rows: int | None = None
+    where: str,
+    values: Any,
+    ranks: tuple[int, ...],
+    *,
+    finite: bool = False,
+    rows: int | None = None,
 ) -> Array:
     """Turn lists, frames and arrays into an array of floats of one of the ranks.
 
@@ -67,14 +77,17 @@ def as_array(
         The array; single precision stays single, everything else becomes double.
 
     Raises:
-        DataError: The values are not real numbers, are ragged, have another rank or length, or are not finite.
+        DataError: The values are not real numbers, are ragged, have another rank or length, or are
+            not finite.
 
     Example:
         >>> as_array("y", [1, 2], ranks=(1, 2)).dtype
         dtype('float64')
     """
     if hasattr(values, "toarray"):
-        raise DataError(where, expected="a dense array", received="a sparse one", hint="Call .toarray() first.")
+        raise DataError(
+            where, expected="a dense array", received="a sparse one", hint="Call .toarray() first."
+        )
     try:
         array = np.asarray(values)
         is_complex = np.iscomplexobj(array)
@@ -83,16 +96,22 @@ def as_array(
     except (ValueError, TypeError) as error:
         kind = DataTypeError if isinstance(error, TypeError) else DataError
         hint = "Every argument must be a string of digits or a real number, every row of the same length."
-        raise kind(where, expected="numbers in a regular array", received=str(error), hint=hint) from error
+        raise kind(
+            where, expected="numbers in a regular array", received=str(error), hint=hint
+        ) from error
     if is_complex:
         raise DataError(f"Complex data not supported: {where}", hint="Give real numbers.")
     if array.ndim not in ranks:
         expected = " or ".join(f"{rank} axes" for rank in ranks)
         hint = "Reshape your data: windows first, then steps, then features."
-        raise DataError(where, expected=expected, received=f"{array.ndim} axes, shape {array.shape}", hint=hint)
+        raise DataError(
+            where, expected=expected, received=f"{array.ndim} axes, shape {array.shape}", hint=hint
+        )
     if rows is not None and len(array) != rows:
         expected = f"as many windows as X, {rows}"
-        raise DataError(where, expected=expected, received=str(len(array)), hint="Give one entry a window.")
+        raise DataError(
+            where, expected=expected, received=str(len(array)), hint="Give one entry a window."
+        )
     if finite:
         check_finite(where, array)
     return array
@@ -193,10 +212,17 @@ def check_targets(y: Any, rows: int) -> tuple[Array, int]:
     """
     if y is None:
         hint = "Give the future of each window."
-        raise DataError("Seq2SeqRegressor requires y to be passed, but the target y is None", hint=hint)
+        raise DataError(
+            "Seq2SeqRegressor requires y to be passed, but the target y is None", hint=hint
+        )
     array = as_array("y", y, ranks=(1, 2, 3), finite=True, rows=rows)
     if 0 in array.shape:
-        raise DataError("y", expected="at least one step", received=f"shape {array.shape}", hint="Give a future.")
+        raise DataError(
+            "y",
+            expected="at least one step",
+            received=f"shape {array.shape}",
+            hint="Give a future.",
+        )
     return array.reshape((*array.shape, 1, 1)[:3]), array.ndim
 
 
@@ -220,17 +246,32 @@ def check_covariates(
     """
     if values is None:
         if features:
-            raise DataError(where, expected=f"{features} features, as at fit", received="nothing", hint="Give them.")
+            raise DataError(
+                where,
+                expected=f"{features} features, as at fit",
+                received="nothing",
+                hint="Give them.",
+            )
         return None
     if features == 0:
-        raise DataError(where, expected="nothing, as at fit", received="an array", hint="Fit with it, or leave it out.")
+        raise DataError(
+            where,
+            expected="nothing, as at fit",
+            received="an array",
+            hint="Fit with it, or leave it out.",
+        )
     array = as_array(where, values, ranks=(2,) if horizon is None else (3,), finite=True, rows=rows)
     if features is not None and array.shape[-1] != features:
         expected = f"{features} features, as at fit"
-        raise DataError(where, expected=expected, received=str(array.shape[-1]), hint="Give the same ones.")
+        raise DataError(
+            where, expected=expected, received=str(array.shape[-1]), hint="Give the same ones."
+        )
     if horizon is not None and array.shape[1] < horizon:
-        received, hint = str(array.shape[1]), "Known-future covariates have to cover every step of the horizon."
-        raise DataError(where, expected=f"at least {horizon} steps, the horizon", received=received, hint=hint)
+        received = str(array.shape[1])
+        hint = "Known-future covariates have to cover every step of the horizon."
+        raise DataError(
+            where, expected=f"at least {horizon} steps, the horizon", received=received, hint=hint
+        )
     return array if horizon is None else array[:, :horizon]
 
 
@@ -243,7 +284,9 @@ def check_weight(sample_weight: Any, rows: int) -> Array | None:
     """
     if sample_weight is None or rank(sample_weight) == 0:
         return None
-    weight = as_weights("sample_weight", sample_weight, rows, "a weight >= 0 for each window, not zero for all")
+    weight = as_weights(
+        "sample_weight", sample_weight, rows, "a weight >= 0 for each window, not zero for all"
+    )
     weight = weight / power_of_two(weight.max())  # the mean of the smallest numbers would be 0
     return np.asarray(weight / weight.mean())
 
@@ -260,6 +303,7 @@ def as_weights(where: str, values: Any, rows: int, expected: str, *, zeros: bool
     """
     weight = as_array(where, values, ranks=(1,), finite=True, rows=rows)
     if (weight < 0).any() or not (zeros or weight.any()):
-        received, hint = f"weights from {weight.min():g} to {weight.max():g}", "Drop the windows that should not count."
+        received = f"weights from {weight.min():g} to {weight.max():g}"
+        hint = "Drop the windows that should not count."
         raise DataError(where, expected=expected, received=received, hint=hint)
     return weight

@@ -20,9 +20,9 @@ _FIRST = 10
 class StreamWindows(NumberedBatches):
     """A user's batches, converted by a function, in the user's order.
 
-    An epoch of fewer or more steps than the stream has batches ends within a pass over it. The next epoch continues
-    after the last batch that was read, and the first batch follows the last one of the stream, so that every epoch has
-    the same number of steps.
+    An epoch of fewer or more steps than the stream has batches ends within a pass over it. The next
+    epoch continues after the last batch that was read, and the first batch follows the last one of
+    the stream, so that every epoch has the same number of steps.
 
     Args:
         stream: A `keras.utils.PyDataset` of batches.
@@ -33,7 +33,9 @@ class StreamWindows(NumberedBatches):
         SpecError: The stream has no end, and there are no steps.
     """
 
-    def __init__(self, stream: Any, convert: Callable[[Any], Batch], steps: int | None = None) -> None:
+    def __init__(
+        self, stream: Any, convert: Callable[[Any], Batch], steps: int | None = None
+    ) -> None:
         count = batch_count(stream)
         super().__init__(check_steps(count if steps is None else steps))
         self.workers = stream.workers
@@ -117,7 +119,12 @@ def check_steps(steps: int | None) -> int:
     """
     if steps is None:
         expected = "a whole number for a generator, or a PyDataset without num_batches"
-        raise SpecError("steps_per_epoch", expected=expected, received="None", hint="It does not say how long it is.")
+        raise SpecError(
+            "steps_per_epoch",
+            expected=expected,
+            received="None",
+            hint="It does not say how long it is.",
+        )
     return steps
 
 
@@ -134,7 +141,11 @@ def check_in_batches(static: Any, future: Any, weight: Any) -> None:
         Traceback (most recent call last):
         seqcast.errors.DataError: sample_weight: expected none, since the batches have their own, received a list or ...
     """
-    for name, values in (("static_covariates", static), ("future_covariates", future), ("sample_weight", weight)):
+    for name, values in (
+        ("static_covariates", static),
+        ("future_covariates", future),
+        ("sample_weight", weight),
+    ):
         if values is not None:
             expected = "none, since the batches have their own"
             hint = "Let each batch hold its own: ({'past': ..., 'static': ..., 'future': ...}, y, weight)."
@@ -160,13 +171,17 @@ def first_batches(stream: Any, steps_per_epoch: int | None) -> tuple[list[Batch]
         check_steps(steps_per_epoch)
 
     if isinstance(stream, keras.utils.PyDataset):
-        first = [stream[number] for number in range(_FIRST if count is None else min(count, _FIRST))]
+        first = [
+            stream[number] for number in range(_FIRST if count is None else min(count, _FIRST))
+        ]
     else:
         first = list(itertools.islice(stream, _FIRST))
         stream = itertools.chain(first, stream)
 
     if not first:
-        raise DataError("X", expected="at least one batch", received="none", hint="Look at the stream's length.")
+        raise DataError(
+            "X", expected="at least one batch", received="none", hint="Look at the stream's length."
+        )
     return [split_batch(batch) for batch in first], stream
 
 
@@ -182,14 +197,19 @@ def split_batch(batch: Any) -> Batch:
         (['past'], (2, 3, 1), [1.0, 1.0])
     """
     if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
-        expected, hint = "(past, y) or (past, y, weight)", "Let each batch be a tuple."
+        expected = "(past, y) or (past, y, weight)"
+        hint = "Let each batch be a tuple."
         raise DataError("batch", expected=expected, received=type(batch).__name__, hint=hint)
     inputs = dict(batch[0]) if isinstance(batch[0], dict) else {"past": batch[0]}
     if set(inputs) - {"past", "static", "future"} or "past" not in inputs:
-        expected, hint = "inputs 'past' and perhaps 'static' and 'future'", "Rename or drop the others."
+        expected = "inputs 'past' and perhaps 'static' and 'future'"
+        hint = "Rename or drop the others."
         raise DataError("batch", expected=expected, received=", ".join(inputs), hint=hint)
     ranks = {"past": (3,), "static": (2,), "future": (3,)}
-    arrays = {name: as_array(f"batch, {name}", each, ranks[name], finite=True) for name, each in inputs.items()}
+    arrays = {
+        name: as_array(f"batch, {name}", each, ranks[name], finite=True)
+        for name, each in inputs.items()
+    }
     y, _ = check_targets(batch[1], len(arrays["past"]))
     # Unlike those of a whole fit, the weights of a batch are not scaled and may all be zero.
     given = batch[2] if len(batch) == 3 else np.ones(len(y))
@@ -201,7 +221,10 @@ def _check_features(inputs: dict[str, Array], window: WindowSpec) -> None:
     """Refuse a batch with other inputs, or other numbers of features, than the first ones."""
     expected = {"past": window.features, "static": window.static, "future": window.future}
     received = {name: inputs[name].shape[-1] for name in expected if name in inputs}
-    texts = [", ".join(f"{name!r}: {size}" for name, size in sizes.items() if size) for sizes in (expected, received)]
+    texts = [
+        ", ".join(f"{name!r}: {size}" for name, size in sizes.items() if size)
+        for sizes in (expected, received)
+    ]
     if texts[0] != texts[1]:
         hint = "Let all batches have the same inputs."
         raise DataError("batch", expected=f"features of {texts[0]}", received=texts[1], hint=hint)
@@ -226,7 +249,9 @@ def scaled_stream(
         inputs, y, weight = split_batch(batch)
         _check_features(inputs, preparation.window)
         preparation.check_y(y)
-        scaled = {name: values.astype(np.float32) for name, values in preparation.scaled(inputs).items()}
+        scaled = {
+            name: values.astype(np.float32) for name, values in preparation.scaled(inputs).items()
+        }
         y = preparation.scalers["y"].transform(y).astype(np.float32)
         if teacher_forcing:
             scaled["target"] = y

@@ -22,7 +22,8 @@ class Preparation:
         window: Sizes of a window; its context length is fixed where the past came as `[N, T]`.
         scalers: Scaling of `past`, `y`, `static` and `future`.
         y_axes: Number of axes that y had.
-        feature_names: Names of the columns of a past that came as a frame `[N, T]`, otherwise `None`.
+        feature_names: Names of the columns of a past that came as a frame `[N, T]`, otherwise
+            `None`.
 
     Example:
         >>> windows = CheckedWindows({"past": np.arange(12.0).reshape(2, 6, 1)}, np.zeros((2, 3, 1)), y_axes=3)
@@ -44,7 +45,11 @@ class Preparation:
     @property
     def n_features_in(self) -> int:
         """Number of features in scikit-learn's sense: columns of `[N, T]`, or features of `[N, T, F]`."""
-        return self.window.features if self.window.context_length is None else self.window.context_length
+        return (
+            self.window.features
+            if self.window.context_length is None
+            else self.window.context_length
+        )
 
     @classmethod
     def learn(
@@ -72,8 +77,10 @@ class Preparation:
             SpecError: An option does not fit the data or the network.
             DataError: The windows are shorter than the season to which the network looks back.
         """
-        inputs, y = windows.inputs, windows.y
-        features, targets = inputs["past"].shape[2], y.shape[2]
+        inputs = windows.inputs
+        y = windows.y
+        features = inputs["past"].shape[2]
+        targets = y.shape[2]
         window = WindowSpec(
             horizon=y.shape[1],
             features=features,
@@ -135,7 +142,9 @@ class Preparation:
             horizon: Steps that they have to cover.
         """
         features = self.window.future
-        checked = check_covariates("future_covariates", values, rows, features=features, horizon=horizon)
+        checked = check_covariates(
+            "future_covariates", values, rows, features=features, horizon=horizon
+        )
         return {} if checked is None else {"future": checked}
 
     def check_y(self, y: Array, horizon: int | None = None) -> None:
@@ -147,18 +156,27 @@ class Preparation:
         """
         expected = self.window.horizon if horizon is None else horizon, self.window.targets
         if y.shape[1:] != expected:
-            shape, received = f"shape [N, {expected[0]}, {expected[1]}], as before", f"[N, {y.shape[1]}, {y.shape[2]}]"
-            raise DataError("y", expected=shape, received=received, hint="Give the same horizon and targets.")
+            shape = f"shape [N, {expected[0]}, {expected[1]}], as before"
+            received = f"[N, {y.shape[1]}, {y.shape[2]}]"
+            raise DataError(
+                "y", expected=shape, received=received, hint="Give the same horizon and targets."
+            )
 
     def batches(
-        self, windows: CheckedWindows, training: TrainingSpec, *, seed: int | None = None, teacher_forcing: bool = False
+        self,
+        windows: CheckedWindows,
+        training: TrainingSpec,
+        *,
+        seed: int | None = None,
+        teacher_forcing: bool = False,
     ) -> ArrayWindows:
         """Return windows as batches, each of which is scaled when it is read.
 
         Args:
             windows: The windows.
             training: Spec with the batch size and the steps of an epoch.
-            seed: Seed of their order, to train on them; `None` keeps their own order, to validate on them.
+            seed: Seed of their order, to train on them; `None` keeps their own order, to validate
+                on them.
             teacher_forcing: Whether the decoder reads the true targets.
         """
         return ArrayWindows(
@@ -181,19 +199,30 @@ class Preparation:
         window = self.window
         if self.y_axes not in (1, 2, 3):
             raise ValueError(f"a y of {self.y_axes} axes")
-        columns = {"past": window.features, "y": window.targets, "static": window.static, "future": window.future}
+        columns = {
+            "past": window.features,
+            "y": window.targets,
+            "static": window.static,
+            "future": window.future,
+        }
         widths = {name: width for name, width in columns.items() if width}
         if set(self.scalers) != set(widths):
-            raise ValueError(f"scaling of {', '.join(self.scalers)}, where there are {', '.join(widths)}")
+            raise ValueError(
+                f"scaling of {', '.join(self.scalers)}, where there are {', '.join(widths)}"
+            )
         for name, width in widths.items():
             for values in vars(self.scalers[name]).values():
                 if values.shape != (width,) or values.dtype.kind != "f":
-                    raise ValueError(f"scaling of {name!r} of shape {values.shape}, where it has {width} columns")
+                    raise ValueError(
+                        f"scaling of {name!r} of shape {values.shape}, where it has {width} columns"
+                    )
             if not (np.isfinite(self.scalers[name].loc) & (self.scalers[name].scale > 0)).all():
                 raise ValueError(f"scaling of {name!r} by numbers that are no scale")
 
 
-def _target_features(chosen: Any, features: int, targets: int, network: NetworkSpec) -> tuple[int, ...] | None:
+def _target_features(
+    chosen: Any, features: int, targets: int, network: NetworkSpec
+) -> tuple[int, ...] | None:
     """Return the user's choice as indices; by default all features if there are as many as targets."""
     if chosen is None:
         chosen = tuple(range(features)) if features == targets else None

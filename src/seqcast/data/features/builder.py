@@ -1,7 +1,7 @@
 """Features other than the targets: learnt from the frame of a fit, built for any frame of the same kind.
 
-A step's features are, in this order: the targets, past covariates, future covariates, the calendar, and for irregular
-stamps the time since the step before. The last three are known for the future.
+A step's features are, in this order: the targets, past covariates, future covariates, the calendar,
+and for irregular stamps the time since the step before. The last three are known for the future.
 """
 
 import functools
@@ -41,13 +41,17 @@ class FeatureStatistics:
             frame: The series.
             stops: Number of first rows of each.
         """
-        source, covariates, split = frame.source, frame.covariates, len(frame.covariates.past)
+        source = frame.source
+        covariates = frame.covariates
+        split = len(frame.covariates.past)
         inside = positions_of(source.ends) < np.repeat(stops, source.lengths)
         values = frame.varying[inside] if covariates.varying else frame.varying[:0]
         longest = int(np.argmax(source.lengths))
         columns = {
             "past": ColumnStatistics.of(covariates.past, frame.kinds[:split], values[:, :split]),
-            "future": ColumnStatistics.of(covariates.future, frame.kinds[split:], values[:, split:]),
+            "future": ColumnStatistics.of(
+                covariates.future, frame.kinds[split:], values[:, split:]
+            ),
             "static": ColumnStatistics.of(covariates.static, frame.static_kinds, frame.static),
         }
         return cls(
@@ -86,7 +90,8 @@ def _gap_counts(frame: LongFrame, inside: Array) -> Counter[float]:
     """Count the gaps between neighbouring rows of a series that are `inside`, by their length."""
     later = inside.copy()
     later[frame.source.starts] = False
-    places, moments = np.flatnonzero(later), seconds(frame.stamps)
+    places = np.flatnonzero(later)
+    moments = seconds(frame.stamps)
     lengths, counts = np.unique(moments[places] - moments[places - 1], return_counts=True)
     return Counter(dict(zip(lengths.tolist(), counts.tolist(), strict=True)))
 
@@ -101,7 +106,8 @@ class FeatureBuilder:
         future: Future covariates.
         static: Static covariates.
         calendar: Features of the time stamps.
-        median_gap: Seconds (or whole numbers) between stamps, the median; for irregular stamps only.
+        median_gap: Seconds (or whole numbers) between stamps, the median; for irregular stamps
+            only.
 
     Example:
         >>> import pandas as pd
@@ -120,7 +126,9 @@ class FeatureBuilder:
     median_gap: float | None = None
 
     @classmethod
-    def learn(cls, frame: AnyFrame, stops: Array, *, calendar: Any, context_length: int = 0) -> Self:
+    def learn(
+        cls, frame: AnyFrame, stops: Array, *, calendar: Any, context_length: int = 0
+    ) -> Self:
         """Learn categories and scaling from training rows, of all series together.
 
         Args:
@@ -132,13 +140,17 @@ class FeatureBuilder:
         Raises:
             DataError: A column has too many categories, or the stamps have no such calendar.
         """
-        by_shard = (FeatureStatistics.of(shard, stops[series]) for series, shard in frame.in_shards())
+        by_shard = (
+            FeatureStatistics.of(shard, stops[series]) for series, shard in frame.in_shards()
+        )
         statistics = functools.reduce(FeatureStatistics.merge, by_shard)
         columns = frame.schema.columns
         return cls(
             targets=len(columns.targets),
             **{role: ColumnEncoder.of(each) for role, each in statistics.columns.items()},
-            calendar=Calendar.choose(calendar, statistics.longest, columns.ds, context_length=context_length),
+            calendar=Calendar.choose(
+                calendar, statistics.longest, columns.ds, context_length=context_length
+            ),
             median_gap=statistics.median_gap,
         )
 
@@ -202,9 +214,13 @@ class FeatureBuilder:
             frame: The other frame.
             warns: Whether to warn of new categories.
         """
-        ids, owners = frame.source.ids, frame.owners
-        of_series, of_row = (ids.__getitem__, lambda row: ids[int(owners(row))]) if warns else (None, None)
-        split, values = len(self.past.names), frame.source.values
+        ids = frame.source.ids
+        owners = frame.owners
+        of_series, of_row = (
+            (ids.__getitem__, lambda row: ids[int(owners(row))]) if warns else (None, None)
+        )
+        split = len(self.past.names)
+        values = frame.source.values
         if frame.kinds:
             past = self.past.align(frame.varying[:, :split], frame.kinds[:split], series=of_row)
             future = self.future.align(frame.varying[:, split:], frame.kinds[split:], series=of_row)
@@ -225,8 +241,13 @@ class FeatureBuilder:
             frame: The series.
         """
         split = len(self.past.names)
-        past, future = frame.varying[:, :split], frame.varying[:, split:]
-        blocks = [self.past.encode(past), self.future.encode(future), self.calendar.features(frame.stamps)]
+        past = frame.varying[:, :split]
+        future = frame.varying[:, split:]
+        blocks = [
+            self.past.encode(past),
+            self.future.encode(future),
+            self.calendar.features(frame.stamps),
+        ]
         if self.median_gap is not None:
             moments = seconds(frame.stamps)
             gaps = np.diff(moments, prepend=moments[:1])
@@ -256,9 +277,14 @@ class FeatureBuilder:
             The features, `[N, H, F']`; NaN is missing.
         """
         count, horizon = future.shape[:2]
-        blocks = [self.future.encode(future), self.calendar.features(stamps).reshape(count, horizon, -1)]
+        blocks = [
+            self.future.encode(future),
+            self.calendar.features(stamps).reshape(count, horizon, -1),
+        ]
         if self.median_gap is not None:
-            moments = np.concatenate([seconds(last_stamps)[:, None], seconds(stamps).reshape(count, horizon)], axis=1)
+            moments = np.concatenate(
+                [seconds(last_stamps)[:, None], seconds(stamps).reshape(count, horizon)], axis=1
+            )
             blocks.append(self._scaled_gaps(np.diff(moments, axis=1))[:, :, None])
         return np.concatenate(blocks, axis=2)
 
@@ -272,6 +298,7 @@ class FeatureBuilder:
             ValueError: A field is impossible.
             SpecError: There is no such feature of the calendar.
         """
-        gap, calendar = self.median_gap, check_calendar(self.calendar.names)
+        gap = self.median_gap
+        calendar = check_calendar(self.calendar.names)
         if self.targets < 1 or "auto" in calendar or (gap is not None and not 0 < gap < np.inf):
             raise ValueError(f"features of {self.targets} targets, {calendar} and gaps of {gap}")

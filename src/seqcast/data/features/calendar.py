@@ -1,7 +1,7 @@
 """Calendar features of time stamps, which are known for the future: cycles of day, week and year, and holidays.
 
-A cycle becomes two features, the sine and cosine of its phase, so that its end meets its beginning. Zoned stamps count
-by their own wall clock.
+A cycle becomes two features, the sine and cosine of its phase, so that its end meets its beginning.
+Zoned stamps count by their own wall clock.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,10 +21,16 @@ _DAY = 86_400.0  # seconds
 # Length of each cycle in seconds, and the phase in it, from 0 up to 1.
 _CYCLES: dict[str, tuple[float, Callable[[Stamps], Array]]] = {
     "minute_of_hour": (3600.0, lambda stamps: (60.0 * stamps.minute + stamps.second) / 3600.0),
-    "hour_of_day": (_DAY, lambda stamps: (3600.0 * stamps.hour + 60.0 * stamps.minute + stamps.second) / _DAY),
+    "hour_of_day": (
+        _DAY,
+        lambda stamps: (3600.0 * stamps.hour + 60.0 * stamps.minute + stamps.second) / _DAY,
+    ),
     "day_of_week": (7 * _DAY, lambda stamps: stamps.day_of_week / 7.0),
     "day_of_month": (30.4 * _DAY, lambda stamps: (stamps.day - 1) / stamps.days_in_month),
-    "day_of_year": (365.25 * _DAY, lambda stamps: (stamps.dayofyear - 1) / np.where(stamps.is_leap_year, 366, 365)),
+    "day_of_year": (
+        365.25 * _DAY,
+        lambda stamps: (stamps.dayofyear - 1) / np.where(stamps.is_leap_year, 366, 365),
+    ),
     "month_of_year": (365.25 * _DAY, lambda stamps: (stamps.month - 1) / 12.0),
 }
 CALENDAR_FEATURES = tuple(_CYCLES)
@@ -39,7 +45,8 @@ def check_calendar(calendar: Any) -> tuple[str, ...]:
     """Check the option and return it as names.
 
     Args:
-        calendar: `auto`, `none`, the name of a feature, `holidays:` and a country's code, or several of them.
+        calendar: `auto`, `none`, the name of a feature, `holidays:` and a country's code, or
+            several of them.
 
     Raises:
         SpecError: There is no such feature or country.
@@ -53,14 +60,23 @@ def check_calendar(calendar: Any) -> tuple[str, ...]:
         calendar = () if calendar == "none" else (calendar,)
     if not isinstance(calendar, Sequence) or not all(isinstance(name, str) for name in calendar):
         hint = f"There are {', '.join(CALENDAR_FEATURES)} and holidays:DE."
-        raise SpecError("calendar", expected="'auto', 'none', or names of features", received=repr(calendar), hint=hint)
+        raise SpecError(
+            "calendar",
+            expected="'auto', 'none', or names of features",
+            received=repr(calendar),
+            hint=hint,
+        )
     for name in calendar:
         if name.startswith(_HOLIDAYS):
             _country(name, ())
         elif name not in ("auto", *CALENDAR_FEATURES):
-            raise unknown_name("calendar", name, ("auto", "none", *CALENDAR_FEATURES, "holidays:DE"))
+            raise unknown_name(
+                "calendar", name, ("auto", "none", *CALENDAR_FEATURES, "holidays:DE")
+            )
     if len(set(calendar)) < len(calendar):
-        raise SpecError("calendar", expected="each feature once", received=repr(calendar), hint="Drop one.")
+        raise SpecError(
+            "calendar", expected="each feature once", received=repr(calendar), hint="Drop one."
+        )
     return tuple(calendar)
 
 
@@ -81,13 +97,15 @@ class Calendar:
     names: tuple[str, ...] = ()
 
     @classmethod
-    def choose(cls, calendar: Any, stamps: Stamps, where: str = "calendar", *, context_length: int = 0) -> Self:
+    def choose(
+        cls, calendar: Any, stamps: Stamps, where: str = "calendar", *, context_length: int = 0
+    ) -> Self:
         """Choose the features for a series.
 
-        `auto` chooses among minute of the hour, hour of the day, day of the week and day of the year. For steps of a
-        month or longer there is month of the year alone. It takes the cycles of at least two steps that the series
-        shows three times, and no context does. A network can read shorter cycles from the context, and more inputs are
-        more to learn.
+        `auto` chooses among minute of the hour, hour of the day, day of the week and day of the
+        year. For steps of a month or longer there is month of the year alone. It takes the cycles
+        of at least two steps that the series shows three times, and no context does. A network can
+        read shorter cycles from the context, and more inputs are more to learn.
 
         Args:
             calendar: The option, as for `check_calendar`.
@@ -102,15 +120,21 @@ class Calendar:
         if stamps.dtype.kind in "iu":
             if set(chosen) - {"auto"}:
                 expected = f"dates or times, for calendar={calendar!r}"
-                take_none: str = Phrase("Turn them into dates, or take ", Option("calendar", "none"), ".")
-                raise DataError(column=where, expected=expected, received="whole numbers", hint=take_none)
+                take_none: str = Phrase(
+                    "Turn them into dates, or take ", Option("calendar", "none"), "."
+                )
+                raise DataError(
+                    column=where, expected=expected, received="whole numbers", hint=take_none
+                )
             return cls()
         moments = seconds(stamps)
         step = float(np.median(np.diff(moments))) if len(moments) > 1 else np.inf
         names: list[str] = []
         for name in chosen:
             if name == "auto" and len(moments) > 1:
-                names += _auto(step, span=float(moments[-1] - moments[0]), context=context_length * step)
+                names += _auto(
+                    step, span=float(moments[-1] - moments[0]), context=context_length * step
+                )
             names += [name] if name != "auto" else []
             if name.startswith(_HOLIDAYS) and step > 1.5 * _DAY and np.isfinite(step):
                 expected = f"steps of a day or shorter, for {name!r}"
@@ -155,7 +179,11 @@ class Calendar:
 def _auto(step: float, *, span: float, context: float) -> list[str]:
     """Choose cycles; times are in seconds. A year of 52 weeks or of 365 days counts as a whole one."""
     names = [(name, _CYCLES[name][0]) for name in (_FINE if step < _MONTH else _COARSE)]
-    return [name for name, cycle in names if 2 * step <= cycle and 3 * cycle <= span + step and 1.01 * context < cycle]
+    return [
+        name
+        for name, cycle in names
+        if 2 * step <= cycle and 3 * cycle <= span + step and 1.01 * context < cycle
+    ]
 
 
 def _country(name: str, years: Sequence[int]) -> Any:
@@ -167,7 +195,9 @@ def _country(name: str, years: Sequence[int]) -> Any:
     except (NotImplementedError, KeyError, ValueError, TypeError) as error:
         expected = "'holidays:' and a country's code, perhaps with a region's, as holidays:US-CA"
         hint = "The package `holidays` lists its countries."
-        raise SpecError("calendar", expected=expected, received=f"{name!r} ({error})", hint=hint) from error
+        raise SpecError(
+            "calendar", expected=expected, received=f"{name!r} ({error})", hint=hint
+        ) from error
 
 
 def _is_holiday(name: str, stamps: Stamps) -> Array:

@@ -50,7 +50,9 @@ class ColumnStatistics:
             kinds: Type of each.
             values: Training rows, `[rows, columns]`; NaN is missing.
         """
-        observed_kinds = tuple(_with_observed_labels(kind, values[:, place]) for place, kind in enumerate(kinds))
+        observed_kinds = tuple(
+            _with_observed_labels(kind, values[:, place]) for place, kind in enumerate(kinds)
+        )
         return cls(names, observed_kinds, Moments.of(values), len(values))
 
     def merge(self, other: Self) -> Self:
@@ -63,10 +65,13 @@ class ColumnStatistics:
             DataError: A column holds numbers in one and categories in the other.
         """
         kinds = tuple(self._merged(place, other) for place in range(len(self.kinds)))
-        return type(self)(self.names, kinds, self.moments.merge(other.moments), self.rows + other.rows)
+        return type(self)(
+            self.names, kinds, self.moments.merge(other.moments), self.rows + other.rows
+        )
 
     def _merged(self, place: int, other: Self) -> ColumnType:
-        mine, theirs = self.kinds[place], other.kinds[place]
+        mine = self.kinds[place]
+        theirs = other.kinds[place]
         if mine.name == theirs.name:
             return ColumnType(mine.name, tuple(sorted({*mine.labels, *theirs.labels})))
         # A column without values has no type.
@@ -74,8 +79,11 @@ class ColumnStatistics:
             return theirs
         if not other.moments.count[place]:
             return mine
-        expected, received = f"{_PLURALS[mine.name]}, as in other series", _PLURALS[theirs.name]
-        raise DataError(self.names[place], expected=expected, received=received, hint="Convert the column.")
+        expected = f"{_PLURALS[mine.name]}, as in other series"
+        received = _PLURALS[theirs.name]
+        raise DataError(
+            self.names[place], expected=expected, received=received, hint="Convert the column."
+        )
 
 
 def _with_observed_labels(kind: ColumnType, column: Array) -> ColumnType:
@@ -83,15 +91,18 @@ def _with_observed_labels(kind: ColumnType, column: Array) -> ColumnType:
     if kind.name != "category":
         return kind
     codes = np.unique(column[~np.isnan(column)]).astype(np.int64)
-    return ColumnType("category", tuple(kind.labels[code] for code in codes if code < len(kind.labels)))
+    return ColumnType(
+        "category", tuple(kind.labels[code] for code in codes if code < len(kind.labels))
+    )
 
 
 @dataclass(frozen=True)
 class ColumnEncoder:
     """Encoding of columns as features: type, categories and scaling of each.
 
-    A number is scaled to zero mean and unit deviation over all series; a flag is 0 or 1; a category becomes a slot for
-    each category of the training rows, and one for all others; its own is 1, the rest 0.
+    A number is scaled to zero mean and unit deviation over all series; a flag is 0 or 1; a category
+    becomes a slot for each category of the training rows, and one for all others; its own is 1, the
+    rest 0.
 
     Args:
         names: Names of the columns.
@@ -118,7 +129,9 @@ class ColumnEncoder:
         lengths = {len(field) for field in (self.names, self.kinds, self.loc, self.scale)}
         sound = np.isfinite([*self.loc, *self.scale]).all() and min(self.scale, default=1.0) > 0
         if len(lengths) > 1 or not sound or any(kind.name not in _PLURALS for kind in self.kinds):
-            raise ValueError(f"an encoder of {', '.join(self.names[:5])} whose fields do not fit together")
+            raise ValueError(
+                f"an encoder of {', '.join(self.names[:5])} whose fields do not fit together"
+            )
 
     @classmethod
     def of(cls, statistics: ColumnStatistics) -> Self:
@@ -134,7 +147,8 @@ class ColumnEncoder:
         numbers = np.array([kind.name == "number" for kind in statistics.kinds], dtype=bool)
         for name, kind in zip(statistics.names, statistics.kinds, strict=True):
             _check_count(name, len(kind.labels), statistics.rows)
-        loc, scale = np.where(numbers, scaler.loc, 0.0), np.where(numbers, scaler.scale, 1.0)
+        loc = np.where(numbers, scaler.loc, 0.0)
+        scale = np.where(numbers, scaler.scale, 1.0)
         return cls(statistics.names, statistics.kinds, tuple(loc.tolist()), tuple(scale.tolist()))
 
     @property
@@ -157,7 +171,11 @@ class ColumnEncoder:
         return tuple(features)
 
     def align(
-        self, values: Array, kinds: tuple[ColumnType, ...], frame: str = "", series: SeriesAt | None = None
+        self,
+        values: Array,
+        kinds: tuple[ColumnType, ...],
+        frame: str = "",
+        series: SeriesAt | None = None,
     ) -> Array:
         """Number the categories of another frame as at fit; new ones share one number.
 
@@ -165,30 +183,48 @@ class ColumnEncoder:
             values: `[..., columns]`; NaN is missing.
             kinds: Type of each column there.
             frame: Name of that frame in errors; empty for the usual one.
-            series: Names the series at a place of the first axis in a warning of new categories; `None` does not warn.
+            series: Names the series at a place of the first axis in a warning of new categories;
+                `None` does not warn.
 
         Raises:
             DataError: A column has another type than at fit.
         """
         aligned = values.copy()
-        for place, (name, ours, theirs) in enumerate(zip(self.names, self.kinds, kinds, strict=True)):
+        for place, (name, ours, theirs) in enumerate(
+            zip(self.names, self.kinds, kinds, strict=True)
+        ):
             column = values[..., place]
             missing = np.isnan(column)
             if missing.all():
                 continue
             if (ours.name == "category") != (theirs.name == "category"):
-                expected, received = f"{_PLURALS[ours.name]}, as at fit", _PLURALS[theirs.name]
+                expected = f"{_PLURALS[ours.name]}, as at fit"
+                received = _PLURALS[theirs.name]
                 hint = "Convert the column."
-                raise DataError(option=frame or None, column=name, expected=expected, received=received, hint=hint)
+                raise DataError(
+                    option=frame or None,
+                    column=name,
+                    expected=expected,
+                    received=received,
+                    hint=hint,
+                )
             if ours.name != "category":
                 continue
             slots = {label: slot for slot, label in enumerate(ours.labels)}
-            table = np.array([*(slots.get(label, len(slots)) for label in theirs.labels), len(slots)], dtype=float)
-            aligned[..., place] = np.where(missing, np.nan, table[np.where(missing, 0, column).astype(np.int64)])
+            table = np.array(
+                [*(slots.get(label, len(slots)) for label in theirs.labels), len(slots)],
+                dtype=float,
+            )
+            aligned[..., place] = np.where(
+                missing, np.nan, table[np.where(missing, 0, column).astype(np.int64)]
+            )
             new = np.argwhere(aligned[..., place] == len(slots))
             if series is not None and len(new):
-                label, owner = theirs.labels[int(column[tuple(new[0])])], series(int(new[0][0]))
-                warn_user(f"{name}: fit saw no {label!r} (series {owner!r}); new categories are read as one, 'other'")
+                label = theirs.labels[int(column[tuple(new[0])])]
+                owner = series(int(new[0][0]))
+                warn_user(
+                    f"{name}: fit saw no {label!r} (series {owner!r}); new categories are read as one, 'other'"
+                )
         return aligned
 
     def encode(self, values: Array) -> Array:
@@ -204,7 +240,9 @@ class ColumnEncoder:
                 block = np.where(np.isnan(column), np.nan, column == np.arange(width))
             else:
                 with np.errstate(over="ignore"):
-                    block = np.clip((column - self.loc[place]) / self.scale[place], -LARGEST, LARGEST)
+                    block = np.clip(
+                        (column - self.loc[place]) / self.scale[place], -LARGEST, LARGEST
+                    )
             blocks.append(block.astype(np.float32))
         return np.concatenate(blocks, axis=-1)
 
@@ -215,7 +253,10 @@ class ColumnEncoder:
             values: Aligned values, `[..., columns]`.
         """
         other_slots = [len(kind.labels) if kind.name == "category" else None for kind in self.kinds]
-        defaults = [level if slot is None else slot for level, slot in zip(self.loc, other_slots, strict=True)]
+        defaults = [
+            level if slot is None else slot
+            for level, slot in zip(self.loc, other_slots, strict=True)
+        ]
         return np.where(np.isnan(values), np.asarray(defaults, dtype=np.float64), values)
 
 
@@ -225,6 +266,15 @@ _PLURALS = {"number": "numbers", "flag": "booleans", "category": "text or catego
 def _check_count(name: str, count: int, rows: int) -> None:
     if count <= MOST_CATEGORIES:
         return
-    each = ", a category for every series or row: such names say nothing about new ones" if count == rows else ""
+    each = (
+        ", a category for every series or row: such names say nothing about new ones"
+        if count == rows
+        else ""
+    )
     hint = "Leave the column out, or put rare categories together."
-    raise DataError(column=name, expected=f"at most {MOST_CATEGORIES} categories", received=f"{count}{each}", hint=hint)
+    raise DataError(
+        column=name,
+        expected=f"at most {MOST_CATEGORIES} categories",
+        received=f"{count}{each}",
+        hint=hint,
+    )

@@ -6,7 +6,16 @@ from seqcast.errors import DataError
 from seqcast.runtime import require
 
 # Types of columns with one value in a row, by the names of their tests in `pyarrow.types`.
-FLAT = ("primitive", "null", "decimal", "fixed_size_binary", "string", "large_string", "binary", "large_binary")
+FLAT = (
+    "primitive",
+    "null",
+    "decimal",
+    "fixed_size_binary",
+    "string",
+    "large_string",
+    "binary",
+    "large_binary",
+)
 _VIEWS = ("string_view", "binary_view")
 
 
@@ -49,8 +58,15 @@ def _plain(field: Any, column: Any) -> Any:
     if pyarrow.types.is_float16(kind):  # which few functions of Arrow take
         return column.cast(pyarrow.float32())
     if not is_flat(kind):
-        expected, hint = "numbers, text, times or flags", "Leave the column out, or convert it."
-        raise DataError(option="df", column=field.name, expected=expected, received=str(field.type)[:80], hint=hint)
+        expected = "numbers, text, times or flags"
+        hint = "Leave the column out, or convert it."
+        raise DataError(
+            option="df",
+            column=field.name,
+            expected=expected,
+            received=str(field.type)[:80],
+            hint=hint,
+        )
     return column
 
 

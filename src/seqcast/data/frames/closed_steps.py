@@ -20,8 +20,8 @@ _DAYS = ("Day", "BusinessDay")
 class ClosedSteps:
     """The gaps of the past of series, by which gaps of their future are recognised.
 
-    A kind of step, such as Sundays or the hour from 22:00, is closed for a series whose past has at least two such
-    steps, and a row at none of them. Other gaps are holidays.
+    A kind of step, such as Sundays or the hour from 22:00, is closed for a series whose past has at
+    least two such steps, and a row at none of them. Other gaps are holidays.
 
     Args:
         frequency: The step of the series.
@@ -52,7 +52,8 @@ class ClosedSteps:
     def find(self, stamps: Stamps, absent: Array, ends: Array) -> Array:
         """Return which steps without a row in a table of the future are closed or holidays, `[series, H]`.
 
-        Holidays are at most as many in turn as in the past of their series, and the table has later rows.
+        Holidays are at most as many in turn as in the past of their series, and the table has later
+        rows.
 
         Args:
             stamps: `H` stamps of each series, series after series.
@@ -65,7 +66,9 @@ class ClosedSteps:
         closed = self._closed(owner, stamps)
         open_before = ~self._closed(self.owner, self.stamps)
         most = np.zeros(count)
-        np.maximum.at(most, self.owner[open_before], _runs(self.owner[open_before], self.gap[open_before]))
+        np.maximum.at(
+            most, self.owner[open_before], _runs(self.owner[open_before], self.gap[open_before])
+        )
         runs = np.zeros(len(owner))
         runs[~closed] = _runs(owner[~closed], gap[~closed])
         holidays = (runs <= most[owner]) & ~ends.ravel()
@@ -74,7 +77,9 @@ class ClosedSteps:
     def _closed(self, owner: Array, stamps: Stamps) -> Array:
         """Return which steps of series are of a kind at which the past of the series never has a row, `[rows]`."""
         closed = np.zeros(len(owner), dtype=bool)
-        kinds = zip(_kinds(self.frequency, self.stamps), _kinds(self.frequency, stamps), strict=True)
+        kinds = zip(
+            _kinds(self.frequency, self.stamps), _kinds(self.frequency, stamps), strict=True
+        )
         for past, kind in kinds:
             keys = pd.MultiIndex.from_arrays([owner, kind])
             before = pd.MultiIndex.from_arrays([self.owner, past])

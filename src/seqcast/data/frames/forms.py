@@ -27,8 +27,8 @@ def form_of(df: Any, columns: Columns) -> str:
         columns: Names of the columns of a long frame.
 
     Returns:
-        `long`; `single`, one series without ids; `index`, one series whose times are a pandas index; or `period:D`, the
-        same with an index of periods.
+        `long`; `single`, one series without ids; `index`, one series whose times are a pandas
+        index; or `period:D`, the same with an index of periods.
 
     Example:
         >>> import pandas as pd
@@ -40,13 +40,16 @@ def form_of(df: Any, columns: Columns) -> str:
     """
     if hasattr(df, "collect") or columns.unique_id != Columns().unique_id:
         return LONG
-    names, index = getattr(df, "columns", ()), getattr(df, "index", None)
+    names = getattr(df, "columns", ())
+    index = getattr(df, "index", None)
     if not isinstance(names, Iterable):
         return LONG  # no frame, which its reader rejects
     names = list(names)
     others = [str(name) for name in names if name not in columns.names]
     # Ids under another name, or in the index, are an error rather than one series.
-    if columns.unique_id in (*names, *(getattr(index, "names", None) or ())) or suggest_name(columns.unique_id, others):
+    if columns.unique_id in (*names, *(getattr(index, "names", None) or ())) or suggest_name(
+        columns.unique_id, others
+    ):
         return LONG
     if columns.ds in names:
         return "single"
@@ -85,7 +88,9 @@ def to_long(df: Any, columns: Columns, form: str, name: Any = None) -> Any:
         df = df.to_frame(columns.value) if hasattr(df, "to_frame") else df.copy()
         df.insert(0, columns.ds, index)
     frame = nw.from_native(df, eager_only=True)
-    return frame.with_columns(nw.lit(_ONLY_NAME if name is None else name).alias(columns.unique_id)).to_native()
+    return frame.with_columns(
+        nw.lit(_ONLY_NAME if name is None else name).alias(columns.unique_id)
+    ).to_native()
 
 
 def in_form(frame: Any, columns: Columns, form: str) -> Any:
@@ -112,29 +117,33 @@ def backtest_keys(columns: Iterable[str], given: Iterable[str] = ()) -> tuple[st
 
     Args:
         columns: Names of the columns.
-        given: Names that the user gave to columns, several with commas, which stay what the user says.
+        given: Names that the user gave to columns, several with commas, which stay what the user
+            says.
 
     Example:
         >>> backtest_keys(["ds", "cutoff", "step", "north"]), backtest_keys(["step", "north"])
         (('cutoff', 'step'), ())
     """
-    keys, named = ("cutoff", "step"), {part for names in given for part in str(names).split(",")}
+    keys = ("cutoff", "step")
+    named = {part for names in given for part in str(names).split(",")}
     return tuple(name for name in keys if name not in named) if {*keys} <= {*columns} else ()
 
 
 def from_wide(df: Any, ds: str | None = "ds", *, columns: Columns | None = None) -> Any:
     """Return a wide frame, with a column for each series, as a long one: a row for each series and time.
 
-    Missing values before the first and after the last one of a series are left out; those between stay missing.
+    Missing values before the first and after the last one of a series are left out; those between
+    stay missing.
 
     Args:
-        df: A pandas or Polars frame; each column but that of the times is a series, named by it. The columns `cutoff`
-            and `step` of a backtest are none.
+        df: A pandas or Polars frame; each column but that of the times is a series, named by it.
+            The columns `cutoff` and `step` of a backtest are none.
         ds: The column of the times; `None` is a pandas index.
         columns: Names of the columns of the result.
 
     Returns:
-        A frame of the same library with `unique_id`, `ds` and `y`, series after series in the order of their columns.
+        A frame of the same library with `unique_id`, `ds` and `y`, series after series in the order
+        of their columns.
 
     Raises:
         DataError: There is no such column, or a series has no numbers.
@@ -149,18 +158,26 @@ def from_wide(df: Any, ds: str | None = "ds", *, columns: Columns | None = None)
     columns = columns or Columns()
     if ds is None:
         index = df.index.to_timestamp() if type(df.index).__name__ == "PeriodIndex" else df.index
-        df, ds = df.set_axis(index).rename_axis(columns.ds).reset_index(), columns.ds
+        df = df.set_axis(index).rename_axis(columns.ds).reset_index()
+        ds = columns.ds
     frame = nw.from_native(df, eager_only=True)
     names = [name for name in frame.columns if name not in (ds, *backtest_keys(frame.columns))]
     if ds not in frame.columns or not names:
         expected = f"a column {ds!r} and one for each series"
         received = f"the columns {', '.join(map(repr, frame.columns))}"
-        hint = suggest_name(ds, frame.columns) or "Name the column of the times with ds; None is the index."
+        hint = (
+            suggest_name(ds, frame.columns)
+            or "Name the column of the times with ds; None is the index."
+        )
         raise DataError(option="df", expected=expected, received=received, hint=hint)
-    values = np.column_stack([as_numbers(FrameColumn(frame[name], str(name), "df")) for name in names])
+    values = np.column_stack(
+        [as_numbers(FrameColumn(frame[name], str(name), "df")) for name in names]
+    )
     observed = ~np.isnan(values)
     if not observed.any():
-        raise DataError(option="df", expected="at least one number", received="none", hint="Give some.")
+        raise DataError(
+            option="df", expected="at least one number", received="none", hint="Give some."
+        )
     long = frame.unpivot(names, index=ds, variable_name=columns.unique_id, value_name=columns.value)
     ids = nw.col(columns.unique_id).cast(nw.String)
     chosen = long.filter(inside(observed).T.ravel().tolist())
@@ -182,18 +199,22 @@ def inside(observed: Array) -> Array:
     return np.asarray(since & until[::-1])
 
 
-def to_wide(df: Any, value: str | Sequence[str] | None = None, *, columns: Columns | None = None) -> Any:
+def to_wide(
+    df: Any, value: str | Sequence[str] | None = None, *, columns: Columns | None = None
+) -> Any:
     """Return a long frame as a wide one, with a row for each time and a column for each series.
 
     Args:
         df: A pandas or Polars frame with one row a series and time.
-        value: The column whose values are spread; `None` is `y`, or in a frame of forecasts the first after the keys.
-            Of several columns, the first names its columns by the series alone. Each other one appends the rest of its
-            name: `north` and `north-lo-80` for `seqcast` and `seqcast-lo-80`.
+        value: The column whose values are spread; `None` is `y`, or in a frame of forecasts the
+            first after the keys. Of several columns, the first names its columns by the series
+            alone. Each other one appends the rest of its name: `north` and `north-lo-80` for
+            `seqcast` and `seqcast-lo-80`.
         columns: Names of the columns.
 
     Returns:
-        A frame of the same library: the times, ascending, and a column for each series; missing where it has none.
+        A frame of the same library: the times, ascending, and a column for each series; missing
+        where it has none.
 
     Raises:
         DataError: A column is missing, or a series has a time twice.
@@ -216,12 +237,20 @@ def to_wide(df: Any, value: str | Sequence[str] | None = None, *, columns: Colum
         if name not in frame.columns:
             received = f"the columns {', '.join(map(repr, frame.columns))}"
             hint = suggest_name(name, frame.columns) or "Name it with value, or with columns."
-            raise DataError(option="df", expected=f"a column {name!r}", received=received, hint=hint)
+            raise DataError(
+                option="df", expected=f"a column {name!r}", received=received, hint=hint
+            )
     twice = frame.select(keys).is_duplicated().to_numpy()
     if twice.any():
         row = int(twice.argmax())
         hint = "Choose one cutoff, target or sample first."
-        raise DataError(option="df", row=row, expected="each time of a series once", received="a duplicate", hint=hint)
+        raise DataError(
+            option="df",
+            row=row,
+            expected="each time of a series once",
+            received="a duplicate",
+            hint=hint,
+        )
     wide = frame.pivot(columns.unique_id, index=columns.ds, values=values[0], sort_columns=False)
     for name in values[1:]:
         spread = frame.pivot(columns.unique_id, index=columns.ds, values=name, sort_columns=False)

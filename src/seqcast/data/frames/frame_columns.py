@@ -14,7 +14,14 @@ import numpy as np
 import pandas as pd
 
 from seqcast.data.frames.numerals import find_words, or_words, without_overflow
-from seqcast.data.frames.stamps import Stamps, formats_of, from_utc, likely_format, named_zone, parse_stamps
+from seqcast.data.frames.stamps import (
+    Stamps,
+    formats_of,
+    from_utc,
+    likely_format,
+    named_zone,
+    parse_stamps,
+)
 from seqcast.errors import AmbiguityError, DataError, Fix, Option, Phrase
 from seqcast.runtime import LARGEST_NUMBER, Array
 from seqcast.specs import Columns, has_whole_characters
@@ -54,7 +61,13 @@ class FrameColumn:
     rows: Array | None = None
 
     def error(
-        self, *, expected: str, received: str, hint: str, fix: Fix | None = None, row: int | None = None
+        self,
+        *,
+        expected: str,
+        received: str,
+        hint: str,
+        fix: Fix | None = None,
+        row: int | None = None,
     ) -> DataError:
         """Build the error for the column, or for one of its rows.
 
@@ -68,10 +81,17 @@ class FrameColumn:
         series = None if self.ids is None or row is None else self.ids[row : row + 1].tolist()[0]
         row = row if row is None or self.rows is None else int(self.rows[row])
         texts = {"expected": expected, "received": received, "hint": hint}
-        return DataError(option=self.option, column=self.name, row=row, series=series, fix=fix, **texts)
+        return DataError(
+            option=self.option, column=self.name, row=row, series=series, fix=fix, **texts
+        )
 
     def refuse(
-        self, invalid: Array, texts: Callable[[int], tuple[str, str]], hint: str, *, fix: Fix | None = None
+        self,
+        invalid: Array,
+        texts: Callable[[int], tuple[str, str]],
+        hint: str,
+        *,
+        fix: Fix | None = None,
     ) -> None:
         """Refuse a column in which rows are invalid; the error has the first one of each series.
 
@@ -92,7 +112,9 @@ class FrameColumn:
         rows = np.flatnonzero(invalid)
         if len(rows):
             names = None if self.ids is None else self.ids[rows].tolist()
-            error = at(int(rows[0])) if names is None else DataError.first_of(rows.tolist(), names, at)
+            error = (
+                at(int(rows[0])) if names is None else DataError.first_of(rows.tolist(), names, at)
+            )
             error.rows = (rows if self.rows is None else self.rows[rows]).tolist()
             raise error
 
@@ -107,7 +129,9 @@ class FrameColumn:
         code = self._conversion(polars=polars, pandas=pandas)
         example = or_words(self.values.head(1).to_list()[0])
         received = f"type {self.values.to_native().dtype}, such as {example!r}"
-        return self.error(expected=expected, received=received, hint=f"Convert it: {code}.", fix=Fix.CONVERT)
+        return self.error(
+            expected=expected, received=received, hint=f"Convert it: {code}.", fix=Fix.CONVERT
+        )
 
     def _conversion(self, *, polars: str, pandas: str) -> str:
         """Return the line that converts the column."""
@@ -122,7 +146,9 @@ class FrameColumn:
         Args:
             expected: The expected content of the column, in words.
         """
-        return self.wrong_type(expected, polars="cast(pl.String)", pandas=f'df["{self.name}"].astype(str)')
+        return self.wrong_type(
+            expected, polars="cast(pl.String)", pandas=f'df["{self.name}"].astype(str)'
+        )
 
     def no_numbers(self) -> DataError:
         """Build the error for a column that should hold numbers; it names the words among them."""
@@ -132,15 +158,19 @@ class FrameColumn:
             texts = values.dropna().astype("str").str
             if texts.fullmatch(_DECIMAL_COMMA).all() and texts.contains(",").any():
                 point = 'str.replace(",", ".")'
-                polars, pandas = f"{point}.cast(pl.Float64)", f"{column}.{point}.astype(float)"
+                polars = f"{point}.cast(pl.Float64)"
+                pandas = f"{column}.{point}.astype(float)"
                 return self.wrong_type("numbers with a decimal point", polars=polars, pandas=pandas)
-            pandas, polars = f"pd.to_numeric({column}.replace({{words}}, None))", "replace({words}, None)"
+            pandas = f"pd.to_numeric({column}.replace({{words}}, None))"
+            polars = "replace({words}, None)"
             code = self._conversion(polars=f"{polars}.cast(pl.Float64)", pandas=pandas)
             words = find_words(values, code)
             if words.places.any() and words.fix is None:
                 return self.error(expected="numbers", received=words.text, hint=words.hint)
             self.refuse(words.places, lambda _: ("numbers", words.text), words.hint, fix=words.fix)
-        return self.wrong_type("numbers", polars="cast(pl.Float64)", pandas=f"{column}.astype(float)")
+        return self.wrong_type(
+            "numbers", polars="cast(pl.Float64)", pandas=f"{column}.astype(float)"
+        )
 
     def refuse_null(self, expected: str, hint: str = "Fill it in or drop the row.") -> None:
         """Refuse a column in which a value is missing.
@@ -196,7 +226,8 @@ def read_ids(column: FrameColumn) -> IdColumn:
     column.refuse_null("a series' name")
     names: tuple[str, ...] = ()
     if column.values.implementation.is_polars() and column.values.dtype == nw.Enum:
-        dtype, names = "Enum", tuple(native.dtype.categories.to_list())
+        dtype = "Enum"
+        names = tuple(native.dtype.categories.to_list())
     series = _without_categories(column.values)
     column = replace(column, values=series)
     if series.dtype == nw.String:
@@ -204,13 +235,18 @@ def read_ids(column: FrameColumn) -> IdColumn:
         broken = {name for name in pd.unique(ids) if not has_whole_characters(name)}
         if broken:
             mask = np.array([name in broken for name in ids])
-            column.refuse(mask, lambda row: ("whole characters", repr(ids[row])), "Remove the lone surrogate.")
+            column.refuse(
+                mask, lambda row: ("whole characters", repr(ids[row])), "Remove the lone surrogate."
+            )
         return IdColumn(ids, dtype, names)
     if series.dtype.is_integer():
         numbers = _whole_numbers(series)
-        most, hint = np.iinfo(np.int64).max, "Cast them to text."
+        most = np.iinfo(np.int64).max
+        hint = "Cast them to text."
         outside = (numbers > most) | (numbers < -most)
-        column.refuse(outside, lambda row: ("text, or whole numbers below 2 ** 63", str(numbers[row])), hint)
+        column.refuse(
+            outside, lambda row: ("text, or whole numbers below 2 ** 63", str(numbers[row])), hint
+        )
         return IdColumn(np.asarray(numbers, dtype=np.int64), dtype)
     raise column.no_text("text or whole numbers")
 
@@ -258,7 +294,9 @@ class StampColumn:
     ds_format: str | None = None
 
 
-def read_stamps(column: FrameColumn, columns: Columns, *, objects: Collection[str] = ("date",)) -> StampColumn:
+def read_stamps(
+    column: FrameColumn, columns: Columns, *, objects: Collection[str] = ("date",)
+) -> StampColumn:
     """Read the time stamps of a column.
 
     Args:
@@ -267,13 +305,18 @@ def read_stamps(column: FrameColumn, columns: Columns, *, objects: Collection[st
         objects: Which Python objects are stamps too, by the names that pandas infers for them.
 
     Raises:
-        DataError: A value is missing, has another type or format, or is a time that the clock of the zone skips.
+        DataError: A value is missing, has another type or format, or is a time that the clock of
+            the zone skips.
     """
     read = _read_stamps(column, columns.ds_format, objects)
     if columns.tz is None or read.stamps.dtype.kind in "iu" or read.dtype in ("Date", "object"):
         return read
     since_1970 = read.ds_format is not None and read.ds_format.startswith("unix")
-    stamps = from_utc(read.stamps, columns.tz) if since_1970 else _in_zone(column, read.stamps, columns.tz)
+    stamps = (
+        from_utc(read.stamps, columns.tz)
+        if since_1970
+        else _in_zone(column, read.stamps, columns.tz)
+    )
     zoned = read.ds_format is None and not column.values.implementation.is_polars()
     return StampColumn(stamps, str(stamps.dtype) if zoned else read.dtype, read.ds_format)
 
@@ -285,22 +328,30 @@ def _in_zone(column: FrameColumn, stamps: Stamps, tz: str) -> Stamps:
     keys = pd.DataFrame({"id": 0 if column.ids is None else column.ids, "stamp": stamps})
     zoned = stamps.tz_localize(tz, ambiguous=~keys.duplicated().to_numpy(), nonexistent="NaT")
     hint = Phrase("Correct it, or give another ", Option("columns.tz"), ".")
-    expected, skipped = f"a time that clocks of {tz} show", "in the hour that they skip when summer time begins"
-    column.refuse(np.asarray(zoned.isna()), lambda row: (expected, f"{stamps[row]}, {skipped}"), hint)
+    expected = f"a time that clocks of {tz} show"
+    skipped = "in the hour that they skip when summer time begins"
+    column.refuse(
+        np.asarray(zoned.isna()), lambda row: (expected, f"{stamps[row]}, {skipped}"), hint
+    )
     return zoned
 
 
-def _read_stamps(column: FrameColumn, ds_format: str | None, objects: Collection[str]) -> StampColumn:
+def _read_stamps(
+    column: FrameColumn, ds_format: str | None, objects: Collection[str]
+) -> StampColumn:
     series = column.values
     native = series.to_native()
     dtype = str(native.dtype)
     column.refuse_null("a time stamp")
-    # Narwhals does not know pandas's zones whose names hold an underscore, such as America/New_York.
+    # Narwhals does not know pandas's zones whose names hold an underscore, such as
+    # America/New_York.
     if isinstance(native.dtype, pd.DatetimeTZDtype):
         zone = named_zone(native.dtype.tz)
         if zone is None:
             convert = f'Convert it: df["{column.name}"] = df["{column.name}"].dt.tz_convert("UTC").'
-            raise column.error(expected="a time zone with a name", received=repr(native.dtype.tz), hint=convert)
+            raise column.error(
+                expected="a time zone with a name", received=repr(native.dtype.tz), hint=convert
+            )
         stamps = pd.DatetimeIndex(native).tz_convert(zone)
         return StampColumn(stamps, str(stamps.dtype))
     if series.dtype.is_integer():
@@ -312,8 +363,11 @@ def _read_stamps(column: FrameColumn, ds_format: str | None, objects: Collection
         return StampColumn(from_utc(index, getattr(series.dtype, "time_zone", None)), dtype)
     if ds_format is not None and ds_format != "integer" and series.dtype == nw.String:
         return StampColumn(_parsed_stamps(column, series.to_numpy(), ds_format), dtype, ds_format)
-    name, polars = column.name, "str.to_datetime()"
-    pandas = f'df["{name}"].dt.to_timestamp()' if "period" in dtype else f'pd.to_datetime(df["{name}"])'
+    name = column.name
+    polars = "str.to_datetime()"
+    pandas = (
+        f'df["{name}"].dt.to_timestamp()' if "period" in dtype else f'pd.to_datetime(df["{name}"])'
+    )
     if series.dtype == nw.String:
         # Without its format pandas reads 01/02/2024 with the month first.
         first, *others = formats_of(pd.Series(series.to_list(), dtype="str")) or ["..."]
@@ -329,13 +383,16 @@ _MOST = 2**62
 
 def _whole_stamps(column: FrameColumn, dtype: str, ds_format: str | None) -> StampColumn:
     given = _whole_numbers(column.values)
-    outside, expected = (given > _MOST) | (given < -_MOST), "whole numbers up to 2 ** 62"
+    outside = (given > _MOST) | (given < -_MOST)
+    expected = "whole numbers up to 2 ** 62"
     hint = "Count in larger units, or from a later start."
     column.refuse(outside, lambda row: (expected, str(given[row])), hint)
     numbers = np.asarray(given, dtype=np.int64)
     if ds_format is None:
         ds_format = _recognised_format(column, numbers)
-    stamps = pd.Index(numbers) if ds_format == "integer" else _parsed_stamps(column, numbers, ds_format)
+    stamps = (
+        pd.Index(numbers) if ds_format == "integer" else _parsed_stamps(column, numbers, ds_format)
+    )
     return StampColumn(stamps, dtype, ds_format)
 
 
@@ -350,8 +407,11 @@ def _recognised_format(column: FrameColumn, numbers: Array) -> str:
     ds_format, wrong = likely_format(unique)
     if ds_format is None:
         return "integer"
-    meaning = f"{'dates' if ds_format.startswith('%') else 'times since 1970'} written as whole numbers"
-    times, whole = Option("columns.ds_format", ds_format), Option("columns.ds_format", "integer")
+    meaning = (
+        f"{'dates' if ds_format.startswith('%') else 'times since 1970'} written as whole numbers"
+    )
+    times = Option("columns.ds_format", ds_format)
+    whole = Option("columns.ds_format", "integer")
     hint = Phrase("Say what they are: ", times, f" for {meaning}, ", whole, " for whole numbers.")
     if wrong is None:
         raise AmbiguityError(
@@ -368,10 +428,15 @@ def _recognised_format(column: FrameColumn, numbers: Array) -> str:
 
 
 def _parsed_stamps(column: FrameColumn, values: Array, ds_format: str) -> Stamps:
-    stamps, given = parse_stamps(values, ds_format), np.asarray(values)
+    stamps = parse_stamps(values, ds_format)
+    given = np.asarray(values)
     hint = Phrase("Correct it, or give another ", Option("columns.ds_format"), ".")
     expected = f"a stamp in the format {ds_format}"
-    column.refuse(np.asarray(stamps.isna()), lambda row: (expected, repr(given[row : row + 1].tolist()[0])), hint)
+    column.refuse(
+        np.asarray(stamps.isna()),
+        lambda row: (expected, repr(given[row : row + 1].tolist()[0])),
+        hint,
+    )
     return stamps
 
 
@@ -405,11 +470,17 @@ def read_numbers(column: FrameColumn, *, gaps: bool) -> Array:
     values = as_numbers(column)
     invalid = ~(np.abs(values) <= LARGEST_NUMBER) & ~(gaps & np.isnan(values))
     how = "Fill such values series by series, e.g. by interpolation, or take "
-    hint = "Write NaN or null where a value is missing." if gaps else Phrase(how, Option("missing", "fill"), ".")
+    hint = (
+        "Write NaN or null where a value is missing."
+        if gaps
+        else Phrase(how, Option("missing", "fill"), ".")
+    )
     count = f"({int(invalid.sum())} such rows)"
 
     def texts(row: int) -> tuple[str, str]:
-        expected = f"a number up to {LARGEST_NUMBER:g}" if np.isfinite(values[row]) else "a finite number"
+        expected = (
+            f"a number up to {LARGEST_NUMBER:g}" if np.isfinite(values[row]) else "a finite number"
+        )
         return expected, f"{values[row]} {count}"
 
     column.refuse(invalid, texts, hint)
@@ -429,8 +500,11 @@ def read_covariate(column: FrameColumn, *, gaps: bool) -> tuple[Array, ColumnTyp
     if column.values.dtype.is_numeric():
         return read_numbers(column, gaps=gaps), ColumnType("number")
     if not gaps:
-        column.refuse_null("a value", Phrase("Fill it in, or take ", Option("missing", "fill"), "."))
-    series, missing = column.values, column.values.is_null().to_numpy()
+        column.refuse_null(
+            "a value", Phrase("Fill it in, or take ", Option("missing", "fill"), ".")
+        )
+    series = column.values
+    missing = column.values.is_null().to_numpy()
     if series.dtype == nw.Boolean and not missing.any():
         return series.to_numpy().astype(np.float64), ColumnType("flag")
     if series.dtype in (nw.Categorical, nw.Enum, nw.String):
@@ -442,7 +516,11 @@ def read_covariate(column: FrameColumn, *, gaps: bool) -> tuple[Array, ColumnTyp
         return np.where(missing, np.nan, values).astype(np.float64), ColumnType("flag")
     if all(isinstance(value, str) for value in values[~missing]):
         return _labels(values)
-    numbers = [value for value in values[~missing] if isinstance(value, Real) and not isinstance(value, bool)]
+    numbers = [
+        value
+        for value in values[~missing]
+        if isinstance(value, Real) and not isinstance(value, bool)
+    ]
     if 2 * len(numbers) > np.count_nonzero(~missing):
         raise column.no_numbers()
     raise column.no_text("numbers, booleans or text")
@@ -451,5 +529,7 @@ def read_covariate(column: FrameColumn, *, gaps: bool) -> tuple[Array, ColumnTyp
 def _labels(values: Any) -> tuple[Array, ColumnType]:
     """Return text as numbers of its sorted labels, NaN where it is missing, and the labels."""
     codes, labels = pd.factorize(np.asarray(values, dtype=object))
-    names, ranks = np.unique(np.array([str(label) for label in labels], dtype=object), return_inverse=True)
+    names, ranks = np.unique(
+        np.array([str(label) for label in labels], dtype=object), return_inverse=True
+    )
     return np.append(ranks, np.nan)[codes], ColumnType("category", tuple(names.tolist()))

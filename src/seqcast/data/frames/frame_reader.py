@@ -1,7 +1,7 @@
 """Reading of a user's frame, for `fit`, for the future of a forecast, and for evaluation.
 
-`open_frame` opens a frame, `read_keys` finds its columns, and `read_frame` returns its series. Every error in a frame
-is raised before a training begins.
+`open_frame` opens a frame, `read_keys` finds its columns, and `read_frame` returns its series.
+Every error in a frame is raised before a training begins.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -18,7 +18,13 @@ from seqcast.data.frames.forms import added_columns, form_of, to_long
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.long_frame import MISSING, LongFrame
 from seqcast.data.frames.numerals import without_overflow
-from seqcast.data.frames.regular import ON_DUPLICATES, check_increasing, complete, infer_frequency, merge_duplicates
+from seqcast.data.frames.regular import (
+    ON_DUPLICATES,
+    check_increasing,
+    complete,
+    infer_frequency,
+    merge_duplicates,
+)
 from seqcast.data.frames.schema import FrameSchema
 from seqcast.data.frames.stamps import Stamps
 from seqcast.data.series import InMemoryStore
@@ -32,7 +38,9 @@ _OF_VALUES = (Fix.CONVERT, Fix.CORRECT)
 _OF_ORDER = (Fix.DEDUPLICATE, Fix.SORT)
 
 
-def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are arrays go to Seq2SeqRegressor.") -> Any:
+def open_frame(
+    df: Any, argument: str = "df", *, hint: str = "Windows that are arrays go to Seq2SeqRegressor."
+) -> Any:
     """Return a user's frame as Narwhals sees it, one of pandas or Polars.
 
     Args:
@@ -46,12 +54,18 @@ def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are a
     try:
         frame = nw.from_native(df, eager_only=True)
         if not (frame.implementation.is_pandas() or frame.implementation.is_polars()):
-            pandas = to_pandas(frame.to_native()) if frame.implementation.is_pyarrow() else frame.to_pandas()
+            pandas = (
+                to_pandas(frame.to_native())
+                if frame.implementation.is_pyarrow()
+                else frame.to_pandas()
+            )
             frame = nw.from_native(pandas, eager_only=True)
         names = frame.columns
     except nw.exceptions.DuplicateError as error:
         expected = "column names that differ"
-        raise DataError(option=argument, expected=expected, received=str(error), hint="Rename one.") from error
+        raise DataError(
+            option=argument, expected=expected, received=str(error), hint="Rename one."
+        ) from error
     except TypeError as error:
         received = f"{type(df).__module__.split('.')[0]}.{type(df).__name__}"
         hint = f"Call {argument}.collect() first." if hasattr(df, "collect") else hint
@@ -59,7 +73,9 @@ def open_frame(df: Any, argument: str = "df", *, hint: str = "Windows that are a
         raise DataError(option=argument, expected=expected, received=received, hint=hint) from error
     if not len(frame):
         received = f"none (columns {names})"
-        raise DataError(option=argument, expected="at least one row", received=received, hint="Give some.")
+        raise DataError(
+            option=argument, expected="at least one row", received=received, hint="Give some."
+        )
     return frame
 
 
@@ -72,38 +88,51 @@ def open_long(df: Any, columns: Columns, where: str) -> tuple[Any, tuple[str, ..
         where: The argument that holds it.
     """
     form = form_of(df, columns)
-    return open_frame(to_long(df, columns, form), where, hint="Convert it."), added_columns(columns, form)
+    return open_frame(to_long(df, columns, form), where, hint="Convert it."), added_columns(
+        columns, form
+    )
 
 
 def check_columns(
-    frame: Any, needed: Iterable[tuple[str | None, str]], argument: str = "df", added: Collection[str] = ()
+    frame: Any,
+    needed: Iterable[tuple[str | None, str]],
+    argument: str = "df",
+    added: Collection[str] = (),
 ) -> None:
     """Refuse a frame that lacks a column.
 
     Args:
         frame: The frame, open.
-        needed: Names of columns, each after the option that names it: a field of `Columns`, or another argument; `None`
-            if the column always has this name.
+        needed: Names of columns, each after the option that names it: a field of `Columns`, or
+            another argument; `None` if the column always has this name.
         argument: The argument that holds the frame.
         added: Columns that the user's own frame does not have.
 
     Raises:
         DataError: There is no such column.
     """
-    needed, names = list(needed), [str(name) for name in frame.columns]
+    needed = list(needed)
+    names = [str(name) for name in frame.columns]
     for option, name in needed:
         if name in names:
             continue
-        is_only, nearest = [each for each, _ in needed].count(option) == 1, nearest_name(name, names)
+        is_only = [each for each, _ in needed].count(option) == 1
+        nearest = nearest_name(name, names)
         rename: tuple[str | Option, ...] = ("Add it",)
         if option is not None:
             field = f"columns.{option}" if option in ("unique_id", "ds", "y", "weight") else option
-            rename = ("Name yours with ", Option(field, nearest if nearest and is_only else ...), ", or add it")
+            rename = (
+                "Name yours with ",
+                Option(field, nearest if nearest and is_only else ...),
+                ", or add it",
+            )
         index = getattr(nw.to_native(frame, pass_through=True), "index", None)
         note = " (an index is no column)." if any(getattr(index, "names", ())) else "."
         hint = Phrase(f"{ask_for(nearest)} " if nearest else "", *rename, note)
         received = f"the columns {', '.join(repr(each) for each in names if each not in added)}"
-        raise DataError(option=argument, expected=f"a column {name!r}", received=received, hint=hint)
+        raise DataError(
+            option=argument, expected=f"a column {name!r}", received=received, hint=hint
+        )
 
 
 @dataclass(frozen=True)
@@ -139,7 +168,9 @@ class KeyedFrame:
     @property
     def places_by_time(self) -> Array:
         """Positions of the rows by series and time."""
-        rows = pd.DataFrame({"id": self.ids, "ds": self.stamps}).sort_values(["id", "ds"], kind="stable")
+        rows = pd.DataFrame({"id": self.ids, "ds": self.stamps}).sort_values(
+            ["id", "ds"], kind="stable"
+        )
         return rows.index.to_numpy()
 
     def column(self, name: str) -> frame_columns.FrameColumn:
@@ -152,7 +183,11 @@ class KeyedFrame:
 
 
 def read_keys(
-    frame: Any, columns: Columns, needed: Iterable[tuple[str, str]], argument: str = "df", rows: Array | None = None
+    frame: Any,
+    columns: Columns,
+    needed: Iterable[tuple[str, str]],
+    argument: str = "df",
+    rows: Array | None = None,
 ) -> KeyedFrame:
     """Check the columns of an open frame, and read its ids and stamps.
 
@@ -198,29 +233,37 @@ def read_frame(
 ) -> LongFrame:
     """Check a long frame and return its series.
 
-    Series may come in any order and their rows may be interleaved; within a series the stamps must increase
-    by whole steps of the frequency from row to row. The result is sorted by id. Other columns are ignored.
+    Series may come in any order and their rows may be interleaved; within a series the stamps must
+    increase by whole steps of the frequency from row to row. The result is sorted by id. Other
+    columns are ignored.
 
     Args:
-        df: A pandas or Polars frame, or another eager one that Narwhals knows; one row a series and time. A frame
-            without ids is one series, and so is a pandas Series or frame with an index of times or periods.
+        df: A pandas or Polars frame, or another eager one that Narwhals knows; one row a series and
+            time. A frame without ids is one series, and so is a pandas Series or frame with an
+            index of times or periods.
         columns: Names of its columns.
-        freq: A pandas alias, one of Polars' durations, or a whole number for integer stamps; `None` infers it
-            from the longest series. Every row is checked against it.
+        freq: A pandas alias, one of Polars' durations, or a whole number for integer stamps; `None`
+            infers it from the longest series. Every row is checked against it.
         covariates: Names of the columns of covariates.
-        missing: `raise` refuses missing values and steps; `fill` takes them, and the result has a row for every step.
+        missing: `raise` refuses missing values and steps; `fill` takes them, and the result has a
+            row for every step.
         irregular: Whether stamps need not keep to a step.
-        static_optional: Whether static covariates may be left out, which are NaN then, and weights, which are 1.
-        zone: Time zone on whose clock zoned stamps are counted, if not their own; frames of forecasts have their own.
+        static_optional: Whether static covariates may be left out, which are NaN then, and weights,
+            which are 1.
+        zone: Time zone on whose clock zoned stamps are counted, if not their own; frames of
+            forecasts have their own.
         argument: The argument that holds the frame.
         series_name: Name of the only series of a frame without ids.
-        added: Columns of the frame that the user's own does not have, such as the ids of a file that names no series.
+        added: Columns of the frame that the user's own does not have, such as the ids of a file
+            that names no series.
         missing_values: What stood for missing values in the file of the frame, if it is from one.
-        on_bad_series: `raise` the first error of a series, or `skip` the series with errors, which the result lists.
-        on_bad_rows: `raise` the first error of a row, or `skip` the rows with errors, which the result lists; rows of a
-            series are sorted then.
-        on_duplicates: `raise` an error where a series has a stamp twice, or take the `first` or `last` of such rows, or
-            the `mean` or `sum` of their targets with the covariates of the first.
+        on_bad_series: `raise` the first error of a series, or `skip` the series with errors, which
+            the result lists.
+        on_bad_rows: `raise` the first error of a row, or `skip` the rows with errors, which the
+            result lists; rows of a series are sorted then.
+        on_duplicates: `raise` an error where a series has a stamp twice, or take the `first` or
+            `last` of such rows, or the `mean` or `sum` of their targets with the covariates of the
+            first.
 
     Returns:
         The series.
@@ -239,19 +282,31 @@ def read_frame(
     check_choice("missing", missing, MISSING)
     check_choice("on_bad_series", on_bad_series, ON_BAD_SERIES)
     check_choice("on_duplicates", on_duplicates, ON_DUPLICATES)
-    columns, covariates = columns or Columns(), covariates or Covariates()
+    columns = columns or Columns()
+    covariates = covariates or Covariates()
     if columns.ds_format is None and isinstance(freq, int | np.integer):
-        columns = replace(columns, ds_format="integer")  # a step in whole numbers implies such stamps
+        columns = replace(
+            columns, ds_format="integer"
+        )  # a step in whole numbers implies such stamps
     form = form_of(df, columns)
     opened = open_frame(to_long(df, columns, form, series_name), argument)
-    gaps, static = missing == "fill", covariates.static
+    gaps = missing == "fill"
+    static = covariates.static
     if static_optional and not set(static) <= set(opened.columns):
         static = ()
-    needed = [("y", name) for name in columns.targets] + [("static_covariates", name) for name in static]
-    needed += [(f"{role}_covariates", name) for role in ("past", "future") for name in getattr(covariates, role)]
+    needed = [("y", name) for name in columns.targets] + [
+        ("static_covariates", name) for name in static
+    ]
+    needed += [
+        (f"{role}_covariates", name)
+        for role in ("past", "future")
+        for name in getattr(covariates, role)
+    ]
     if columns.weight is not None and not static_optional:
         needed.append(("weight", columns.weight))
-    rows, skipped, faults = np.arange(len(opened)), dict[Any, DataError](), list[DataError]()
+    rows = np.arange(len(opened))
+    skipped = dict[Any, DataError]()
+    faults = list[DataError]()
     added = (*added, *added_columns(columns, form))
     given = [each for each in [("ds", columns.ds), *needed] if each[1] not in added]
     check_columns(opened.drop(added), given, argument)
@@ -262,13 +317,21 @@ def read_frame(
             frame = frame if on_duplicates == "raise" else merge_duplicates(frame, on_duplicates)
             check_increasing(frame)
             if not irregular:
-                frequency = infer_frequency(frame, gaps=gaps) if freq is None else resolve(freq, frame.stamps)
+                frequency = (
+                    infer_frequency(frame, gaps=gaps)
+                    if freq is None
+                    else resolve(freq, frame.stamps)
+                )
                 frame = complete(replace(frame, frequency=frequency), fill=gaps)
             schema = replace(frame.schema, missing_values=tuple(map(str, missing_values)))
             return replace(frame, schema=schema, skipped=skipped, faults=tuple(faults))
         except DataError as error:
             fault = _about_ids(error) if columns.unique_id in added else error
-            if on_bad_rows == "skip" and error.fix in _OF_VALUES and error.column in columns.targets:
+            if (
+                on_bad_rows == "skip"
+                and error.fix in _OF_VALUES
+                and error.column in columns.targets
+            ):
                 opened = opened.with_columns(_only_numbers(opened[error.column]))
                 kept = np.arange(len(rows))
                 faults.append(fault)
@@ -286,7 +349,8 @@ def read_frame(
                 kept = rows[:0]
             if not len(kept):
                 raise fault from error.__cause__
-            opened, rows = opened[kept.tolist(), :], rows[kept]
+            opened = opened[kept.tolist(), :]
+            rows = rows[kept]
 
 
 def _only_numbers(column: Any) -> Any:
@@ -306,20 +370,36 @@ def _about_ids(error: DataError) -> DataError:
 
 
 def _sorted_frame(
-    table: KeyedFrame, covariates: Covariates, static: tuple[str, ...], form: str, *, gaps: bool, zone: str | None
+    table: KeyedFrame,
+    covariates: Covariates,
+    static: tuple[str, ...],
+    form: str,
+    *,
+    gaps: bool,
+    zone: str | None,
 ) -> LongFrame:
     """Return the rows of a frame by series, within each in the given order."""
     columns = table.columns
-    targets = [frame_columns.read_numbers(table.column(name), gaps=gaps) for name in columns.targets]
-    varying = [frame_columns.read_covariate(table.column(name), gaps=gaps) for name in covariates.varying]
+    targets = [
+        frame_columns.read_numbers(table.column(name), gaps=gaps) for name in columns.targets
+    ]
+    varying = [
+        frame_columns.read_covariate(table.column(name), gaps=gaps) for name in covariates.varying
+    ]
     fixed = [frame_columns.read_covariate(table.column(name), gaps=gaps) for name in static]
     weights = _weights(table, columns.weight, gaps=gaps)
     codes, names = pd.factorize(table.ids, sort=True)
-    order = np.arange(len(codes)) if bool((codes[1:] >= codes[:-1]).all()) else np.argsort(codes, kind="stable")
+    order = (
+        np.arange(len(codes))
+        if bool((codes[1:] >= codes[:-1]).all())
+        else np.argsort(codes, kind="stable")
+    )
     stamps = table.stamps
     if zone is not None and getattr(stamps, "tz", None) is not None:
         stamps = stamps.tz_convert(zone)
-    targets = [np.where(np.isnan(weight), np.nan, values) for weight in weights for values in targets] or targets
+    targets = [
+        np.where(np.isnan(weight), np.nan, values) for weight in weights for values in targets
+    ] or targets
     values = np.column_stack([*targets, *(values for values, _ in varying), *weights])[order]
     # Frames of forecasts have the same format.
     columns = replace(columns, ds_format=table.stamp_column.ds_format)
@@ -341,7 +421,9 @@ def _sorted_frame(
         return frame
     named = zip(fixed, static, strict=True)
     constants = [_constants(frame, values[order], kind, name) for (values, kind), name in named]
-    return replace(frame, static=np.column_stack(constants), static_kinds=tuple(kind for _, kind in fixed))
+    return replace(
+        frame, static=np.column_stack(constants), static_kinds=tuple(kind for _, kind in fixed)
+    )
 
 
 def _weights(table: KeyedFrame, name: str | None, *, gaps: bool) -> list[Array]:
@@ -352,7 +434,11 @@ def _weights(table: KeyedFrame, name: str | None, *, gaps: bool) -> list[Array]:
     weight = frame_columns.as_numbers(column)
     invalid = ~((weight >= 0 if gaps else weight > 0) & (weight <= LARGEST_NUMBER))
     expected = "a weight >= 0" if gaps else "a weight > 0, with missing='raise'"
-    column.refuse(invalid, lambda row: (expected, f"{weight[row]:g}"), "Write 1 where rows are as good as others.")
+    column.refuse(
+        invalid,
+        lambda row: (expected, f"{weight[row]:g}"),
+        "Write 1 where rows are as good as others.",
+    )
     return [np.where(weight > 0, weight, np.nan)]
 
 
@@ -368,15 +454,21 @@ def _constants(frame: LongFrame, values: Array, kind: frame_columns.ColumnType, 
     Raises:
         DataError: It changes within a series.
     """
-    source, last = frame.source, len(values) - 1
+    source = frame.source
+    last = len(values) - 1
     observed = ~np.isnan(values)
-    first_observed = np.minimum.reduceat(np.where(observed, np.arange(len(values)), last + 1), source.starts)
-    constant = np.where(first_observed < source.ends, values[np.minimum(first_observed, last)], np.nan)
+    first_observed = np.minimum.reduceat(
+        np.where(observed, np.arange(len(values)), last + 1), source.starts
+    )
+    constant = np.where(
+        first_observed < source.ends, values[np.minimum(first_observed, last)], np.nan
+    )
     differs = observed & (values != np.repeat(constant, source.lengths))
 
     def texts(place: int) -> tuple[str, str]:
         before = int(first_observed[frame.owners(np.array([place]))[0]])
-        first, is_constant = Row(int(frame.rows[before])), ": a static covariate is constant within a series"
+        first = Row(int(frame.rows[before]))
+        is_constant = ": a static covariate is constant within a series"
         expected = Phrase(f"{_value_text(values[before], kind)}, as in ", first, is_constant)
         return expected, _value_text(values[place], kind)
 

@@ -1,7 +1,8 @@
 """Frequencies: the step between time stamps, by name or inferred.
 
-A frequency is a pandas offset alias (`h`, `B`, `W-SAT`, `MS`) or one of Polars' duration strings (`1h`, `1mo`); for
-stamps that are whole numbers it is a whole number. The calendar itself is pandas's and utilsforecast's.
+A frequency is a pandas offset alias (`h`, `B`, `W-SAT`, `MS`) or one of Polars' duration strings
+(`1h`, `1mo`); for stamps that are whole numbers it is a whole number. The calendar itself is
+pandas's and utilsforecast's.
 """
 
 import re
@@ -11,7 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.data.frames.stamps import Stamps, by_series, from_wall_clock, seconds, stamp_text, wall_clock
+from seqcast.data.frames.stamps import (
+    Stamps,
+    by_series,
+    from_wall_clock,
+    seconds,
+    stamp_text,
+    wall_clock,
+)
 from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.runtime import Array, filtering_warnings
 from seqcast.specs import check_int
@@ -21,7 +29,10 @@ CLOCK = ("Hour", "Minute", "Second", "Milli", "Micro", "Nano")
 _MOST_STAMP = 2**63 - 1  # whole numbers of 64 bits count no further
 _POLARS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "m": "min", "h": "h", "d": "D", "w": "W"}
 _POLARS_MONTHS = {"mo": 1, "q": 3, "y": 12}
-LAST_SECOND, MOST_STEPS = 253_402_300_799, 10**7  # of the year 9999; more days than remain until then
+LAST_SECOND, MOST_STEPS = (
+    253_402_300_799,
+    10**7,
+)  # of the year 9999; more days than remain until then
 # Steps of the usual season, by kind of step, at the begin of months or at their end.
 _CYCLES = {"Second": 60, "Minute": 60, "Hour": 24, "Day": 7, "BusinessDay": 5, "Week": 52}
 _CYCLES |= {"SemiMonth": 24, "Month": 12, "BusinessMonth": 12, "Quarter": 4, "BQuarter": 4}
@@ -56,14 +67,16 @@ class Frequency:
     def season_length(self) -> int:
         """Steps of the usual season, 1 where there is none or the step does not divide it.
 
-        Seconds have a season of a minute, minutes of an hour (a day from five minutes on), hours of a day, days of a
-        week. Weeks, months and quarters have a season of a year.
+        Seconds have a season of a minute, minutes of an hour (a day from five minutes on), hours of
+        a day, days of a week. Weeks, months and quarters have a season of a year.
         """
         if isinstance(self.name, int):
             return 1
-        kind, count = re.sub("(Begin|End)$", "", type(self.offset).__name__), self.offset.n
+        kind = re.sub("(Begin|End)$", "", type(self.offset).__name__)
+        count = self.offset.n
         if kind == "Day" and count % 7 == 0:
-            kind, count = "Week", count // 7
+            kind = "Week"
+            count = count // 7
         cycle = 1440 if kind == "Minute" and count >= 5 else _CYCLES.get(kind, 1)
         return cycle // count if cycle % count == 0 else 1
 
@@ -82,8 +95,8 @@ class Frequency:
         """Return the stamps `steps` steps later, an index of the same length and time zone.
 
         Args:
-            stamps: pandas Index of integers or time stamps. Days and longer steps keep the wall clock's time,
-                shorter ones pass through changes of the clock.
+            stamps: pandas Index of integers or time stamps. Days and longer steps keep the wall
+                clock's time, shorter ones pass through changes of the clock.
             steps: Number of steps.
 
         Raises:
@@ -93,21 +106,31 @@ class Frequency:
 
         try:
             later = self._after(stamps, steps)
-            if (later < stamps).any() or (later.dtype.kind == "M" and seconds(later).max(initial=0) > LAST_SECOND):
+            if (later < stamps).any() or (
+                later.dtype.kind == "M" and seconds(later).max(initial=0) > LAST_SECOND
+            ):
                 raise OverflowError
         # In 2262 pandas wraps around to the year 1677, and it has no zones of years beyond 9999.
-        except (OverflowError, OutOfBoundsDatetime, OutOfBoundsTimedelta, NotImplementedError) as error:
+        except (
+            OverflowError,
+            OutOfBoundsDatetime,
+            OutOfBoundsTimedelta,
+            NotImplementedError,
+        ) as error:
             ends = {"": "2**63 - 1", "ns": "2262-04-11, the last day in nanoseconds"}
             end = ends.get(getattr(stamps, "unit", ""), "9999-12-31")
             received = f"{steps} steps of {self.name!r} after {stamp_text(stamps.max())}"
             hint = "Ask for fewer, check the last stamp, or give times in microseconds: astype('datetime64[us]')."
-            raise DataError(option="horizon", expected=f"steps up to {end}", received=received, hint=hint) from error
+            raise DataError(
+                option="horizon", expected=f"steps up to {end}", received=received, hint=hint
+            ) from error
         return later
 
     def _after(self, stamps: Stamps, steps: int) -> Stamps:
         from utilsforecast.processing import offset_times
 
-        offset, zone = self.offset, getattr(stamps, "tz", None)
+        offset = self.offset
+        zone = getattr(stamps, "tz", None)
         if isinstance(offset, int):
             if len(stamps) and int(stamps.max()) + offset * steps > np.iinfo(np.int64).max:
                 raise OverflowError
@@ -150,7 +173,9 @@ class Frequency:
         offset = self.offset
         if isinstance(offset, int) or type(offset).__name__ in (*CLOCK, "Day"):
             return np.zeros(len(stamps), dtype=bool)
-        return np.array([not offset.is_on_offset(stamp) for stamp in wall_clock(stamps)], dtype=bool)
+        return np.array(
+            [not offset.is_on_offset(stamp) for stamp in wall_clock(stamps)], dtype=bool
+        )
 
 
 def usual_season(frequency: Frequency | None) -> int:
@@ -174,7 +199,8 @@ def resolve(freq: Any, stamps: Stamps) -> Frequency:
         stamps: Some of the stamps.
 
     Returns:
-        The frequency. Polars' months, quarters and years become month starts or ends, as the stamps are.
+        The frequency. Polars' months, quarters and years become month starts or ends, as the stamps
+        are.
 
     Raises:
         SpecError: It is no frequency, or not one for such stamps.
@@ -200,7 +226,9 @@ def resolve(freq: Any, stamps: Stamps) -> Frequency:
 
 
 def _no_alias(freq: Any, reason: str = "") -> SpecError:
-    expected = "a pandas offset alias such as 'h', 'D', 'B', 'W-SAT', 'MS', or Polars' '1h', '1d', '1mo'"
+    expected = (
+        "a pandas offset alias such as 'h', 'D', 'B', 'W-SAT', 'MS', or Polars' '1h', '1d', '1mo'"
+    )
     hint = "Name the step between the time stamps, or leave freq out to have it inferred."
     return SpecError("freq", expected=expected, received=f"{freq!r:.80}{reason}", hint=hint)
 
@@ -216,7 +244,8 @@ def _to_offset(text: str) -> Any:
 def _alias(text: str, stamps: Stamps) -> str:
     polars = re.fullmatch(r"(\d{1,18})(ns|us|ms|s|mo|m|h|d|w|q|y)", text)
     if polars is not None:
-        count, unit = int(polars[1]), polars[2]
+        count = int(polars[1])
+        unit = polars[2]
         text = _months(text, count * _POLARS_MONTHS[unit], stamps) if unit in _POLARS_MONTHS else (
             f"{7 * count}D" if unit == "w" else f"{count}{_POLARS[unit]}"
         )  # fmt: skip
@@ -224,12 +253,16 @@ def _alias(text: str, stamps: Stamps) -> str:
         offset = _to_offset(text)
         is_long = type(offset).__name__ in CLOCK and offset.nanos > np.iinfo(np.int64).max
         if not is_long:
-            stamps[:1] + offset  # a step that no calendar holds fails here rather than in a forecast
+            (
+                stamps[:1] + offset
+            )  # a step that no calendar holds fails here rather than in a forecast
     except (ValueError, OverflowError) as error:
         hint = re.search(r"(Did you mean \w+|use '\w+' instead)", str(error))
         raise _no_alias(text, f" ({hint[1]})" if hint else "") from error
     if is_long or offset.n < 1:
-        raise _no_alias(text, ", which is longer than 292 years" if is_long else ", which does not go forward")
+        raise _no_alias(
+            text, ", which is longer than 292 years" if is_long else ", which does not go forward"
+        )
     return str(offset.freqstr)
 
 
@@ -245,7 +278,12 @@ def _months(text: str, count: int, stamps: Stamps) -> str:
 
 
 def infer(
-    stamps: Stamps, column: str, *, gaps: bool = False, series: object = None, option: str | None = None
+    stamps: Stamps,
+    column: str,
+    *,
+    gaps: bool = False,
+    series: object = None,
+    option: str | None = None,
 ) -> Frequency:
     """Infer the frequency from the increasing stamps of one series.
 
@@ -254,8 +292,8 @@ def infer(
     Args:
         stamps: pandas Index of integers or time stamps.
         column: Name of their column, for the error.
-        gaps: Whether the commonest step is taken where there is no such stretch. At least half of the steps have to
-            equal it, and all have to be multiples of it.
+        gaps: Whether the commonest step is taken where there is no such stretch. At least half of
+            the steps have to equal it, and all have to be multiples of it.
         series: Name of the series, for the error.
         option: The argument that holds their frame, if the error names it.
 
@@ -282,13 +320,23 @@ def infer(
                 alias = infer_freq(stamps[stretch])
             if alias is not None:
                 return Frequency(getattr(alias, "freqstr", alias), inferred=True)
-    commonest = _commonest_step(stamps) if gaps and len(stamps) > 2 and stamps.dtype.kind == "M" else None
+    commonest = (
+        _commonest_step(stamps) if gaps and len(stamps) > 2 and stamps.dtype.kind == "M" else None
+    )
     if commonest is not None:
         return Frequency(_alias(commonest, stamps), inferred=True)
     expected = "time stamps from which the frequency can be read"
     received = ", ".join(str(stamp) for stamp in stamps[:4]) + (", ..." if len(stamps) > 4 else "")
-    hint = Phrase("Name it, e.g. ", Option("freq", "D"), " or ", Option("freq", "MS"), ", or 1 for whole numbers.")
-    raise DataError(option=option, column=column, series=series, expected=expected, received=received, hint=hint)
+    hint = Phrase(
+        "Name it, e.g. ",
+        Option("freq", "D"),
+        " or ",
+        Option("freq", "MS"),
+        ", or 1 for whole numbers.",
+    )
+    raise DataError(
+        option=option, column=column, series=series, expected=expected, received=received, hint=hint
+    )
 
 
 def _stretches(length: int) -> Iterator[slice]:
@@ -314,7 +362,9 @@ def _commonest_step(stamps: Stamps) -> str | None:
         return None
     for alias, size in (("D", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
         if int(step) % size == 0:
-            weekdays = alias == "D" and step == size and len(local) > 9 and bool((local.weekday < 5).all())
+            weekdays = (
+                alias == "D" and step == size and len(local) > 9 and bool((local.weekday < 5).all())
+            )
             return "B" if weekdays else f"{int(step) // size}{alias}"
     return None
 

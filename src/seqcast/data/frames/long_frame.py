@@ -1,7 +1,7 @@
 """Checked series of a long frame, at one frequency, with a row for every step.
 
-Each row keeps its place in the user's frame, so that errors can name it. Frames that are built from it are of the
-user's kind: pandas or Polars.
+Each row keeps its place in the user's frame, so that errors can name it. Frames that are built from
+it are of the user's kind: pandas or Polars.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,8 +33,9 @@ class LongFrame:
     """A checked frame: series at one frequency, sorted by id, with a row for every step; NaN is missing.
 
     Args:
-        source: Targets, past covariates and future covariates, in double precision, `[rows, columns]`; at the end the
-            weights of rows, where the columns name them, NaN for missing rows.
+        source: Targets, past covariates and future covariates, in double precision, `[rows,
+            columns]`; at the end the weights of rows, where the columns name them, NaN for missing
+            rows.
         stamps: Time stamp of each row: a pandas Index.
         frequency: The step between them; `None` for irregular ones.
         schema: Names and types of the user's frame.
@@ -68,7 +69,8 @@ class LongFrame:
         """Return the series of several frames as one, sorted by id.
 
         Args:
-            frames: Frames of the same columns, whose series differ and whose categories are numbered alike.
+            frames: Frames of the same columns, whose series differ and whose categories are
+                numbered alike.
         """
         if len(frames) == 1:
             return frames[0]
@@ -178,7 +180,14 @@ class LongFrame:
         return observed
 
     def error(
-        self, column: str, place: int, *, expected: str, received: str, hint: str, fix: Fix | None = None
+        self,
+        column: str,
+        place: int,
+        *,
+        expected: str,
+        received: str,
+        hint: str,
+        fix: Fix | None = None,
     ) -> DataError:
         """Build the error for a row, which names its number in the user's frame and its series.
 
@@ -190,12 +199,17 @@ class LongFrame:
             hint: How to mend it.
             fix: How to fix it, for code.
         """
-        row, series = int(self.rows[place]), self.source.ids[int(self.owners(np.array([place]))[0])]
+        row = int(self.rows[place])
+        series = self.source.ids[int(self.owners(np.array([place]))[0])]
         given = None if row < 0 else row
         texts = {"expected": expected, "received": received, "hint": hint}
-        return DataError(option=self.option, column=column, row=given, series=series, fix=fix, **texts)
+        return DataError(
+            option=self.option, column=column, row=given, series=series, fix=fix, **texts
+        )
 
-    def first_error(self, places: Array, at: Callable[[int], DataError], *, of_series: bool = False) -> DataError:
+    def first_error(
+        self, places: Array, at: Callable[[int], DataError], *, of_series: bool = False
+    ) -> DataError:
         """Return the error for the first of some rows, which has the first of each series.
 
         Args:
@@ -230,7 +244,9 @@ class LongFrame:
 
         def at(place: int) -> DataError:
             expected, received = texts(place)
-            return self.error(column, place, expected=expected, received=received, hint=hint, fix=fix)
+            return self.error(
+                column, place, expected=expected, received=received, hint=hint, fix=fix
+            )
 
         if len(places):
             raise self.first_error(places, at)
@@ -283,7 +299,9 @@ class LongFrame:
         Args:
             stops: Number of rows of each series.
         """
-        observed = (np.minimum(stops, self.source.lengths) > 0) & (self.count_observed(stops) > 0).all(axis=-1)
+        observed = (np.minimum(stops, self.source.lengths) > 0) & (
+            self.count_observed(stops) > 0
+        ).all(axis=-1)
         return self.between(np.zeros_like(stops), np.where(observed, stops, 0))
 
     def between(self, starts: Array, stops: Array) -> Self:
@@ -294,12 +312,15 @@ class LongFrame:
             stops: The row after the last one of each series.
         """
         places = positions_of(self.source.ends)
-        inside = (places >= np.repeat(starts, self.source.lengths)) & (places < np.repeat(stops, self.source.lengths))
+        inside = (places >= np.repeat(starts, self.source.lengths)) & (
+            places < np.repeat(stops, self.source.lengths)
+        )
         counts = np.minimum(stops, self.source.lengths) - starts
         series = np.flatnonzero(counts > 0)
         ids = tuple(self.source.ids[place] for place in series)
         source = InMemoryStore(ids, np.cumsum(counts[series]), self.source.values[inside])
-        rows, static = self.rows[inside], self.static[series]
+        rows = self.rows[inside]
+        static = self.static[series]
         return replace(self, source=source, stamps=self.stamps[inside], rows=rows, static=static)
 
     def of_series(self, chosen: Array) -> Self:
@@ -329,10 +350,13 @@ class LongFrame:
         series = np.repeat(np.arange(len(self.source)), self.source.lengths)
         rows, targets = np.nonzero(~np.isnan(self.targets))
         order = np.lexsort((rows, targets, series[rows]))
-        rows, targets = rows[order], targets[order]
+        rows = rows[order]
+        targets = targets[order]
         ids = as_ids(self.source.ids)
         values = {columns.value: self.targets[rows, targets]}
-        return self.schema.build(ids[series[rows]], {columns.ds: self.stamps[rows]}, values, targets)
+        return self.schema.build(
+            ids[series[rows]], {columns.ds: self.stamps[rows]}, values, targets
+        )
 
     def check_positive(self, scale: str) -> None:
         """Refuse negative values, which have no logarithm.
@@ -344,13 +368,18 @@ class LongFrame:
             DataError: A target is negative.
         """
         hint = Phrase("Choose another ", Option("scale"), ".")
-        self.refuse_targets(self.targets < 0, expected=Phrase("values >= 0, for ", Option("scale", scale)), hint=hint)
+        self.refuse_targets(
+            self.targets < 0,
+            expected=Phrase("values >= 0, for ", Option("scale", scale)),
+            hint=hint,
+        )
 
     def check_frequency(self) -> None:
         """Refuse a frequency that is too fine for the rows, and warn of one that leaves most steps missing.
 
         Raises:
-            DataError: More than half of the steps are missing, and all gaps are multiples of several steps.
+            DataError: More than half of the steps are missing, and all gaps are multiples of
+                several steps.
         """
         if self.frequency is None or self.frequency.inferred:
             return
@@ -360,19 +389,25 @@ class LongFrame:
             return
         same_series = np.diff(self.owners(given)) == 0
         steps = np.diff(given)[same_series]
-        step, name = int(np.gcd.reduce(steps)), self.frequency.name
+        step = int(np.gcd.reduce(steps))
+        name = self.frequency.name
         missing = f"{fraction:.1%} of the steps missing at freq {name!r}"
         if step > 1 and len(steps) >= LEAST_STEPS:
             expected = f"the step between the rows, {step} steps of {name!r} or a multiple of that"
-            hint = Phrase("Leave ", Option("freq"), " out to have it inferred, or name the longer step.")
+            hint = Phrase(
+                "Leave ", Option("freq"), " out to have it inferred, or name the longer step."
+            )
             raise DataError(option="freq", expected=expected, received=missing, hint=hint)
-        warn_user(f"{missing}. Name the longer step, if there is one; missing steps are read as gaps.")
+        warn_user(
+            f"{missing}. Name the longer step, if there is one; missing steps are read as gaps."
+        )
 
     def check_observed(self) -> None:
         """Refuse series without an observed value of a target, or with one that rounds all others away.
 
         Raises:
-            DataError: All values of a target are missing in a series, or one rounds the usual ones away.
+            DataError: All values of a target are missing in a series, or one rounds the usual ones
+                away.
         """
         self.check_sizes()
         empty = self.count_observed(self.source.lengths) == 0
@@ -380,22 +415,30 @@ class LongFrame:
         def at(series: int) -> DataError:
             place = {"option": self.option, "series": self.source.ids[series]}
             column = self.schema.columns.targets[int(empty[series].argmax())]
-            received, hint = f"none in {self.source.lengths[series]} rows", "Drop the series, or fill it in."
-            return DataError(**place, column=column, expected="at least one number", received=received, hint=hint)
+            received = f"none in {self.source.lengths[series]} rows"
+            hint = "Drop the series, or fill it in."
+            return DataError(
+                **place, column=column, expected="at least one number", received=received, hint=hint
+            )
 
         if empty.any():
             raise self.first_error(np.flatnonzero(empty.any(axis=1)), at, of_series=True)
 
     def check_sizes(self) -> None:
         """Refuse values such as `2**64 - 1` among others near 10; rounding near zero makes no value too large."""
-        sizes, source = np.abs(self.targets), self.source
+        sizes = np.abs(self.targets)
+        source = self.source
         largest = np.fmax.reduceat(sizes, source.starts)
         least = np.fmin.reduceat(np.where(sizes > 0, sizes, np.nan), source.starts)
         excessive = np.zeros(sizes.shape, dtype=bool)
-        for series in np.flatnonzero(((largest > MOST_DIGITS) & (largest > MOST_DIGITS * least)).any(axis=1)):
+        for series in np.flatnonzero(
+            ((largest > MOST_DIGITS) & (largest > MOST_DIGITS * least)).any(axis=1)
+        ):
             rows = slice(int(source.starts[series]), int(source.ends[series]))
             own = np.where(sizes[rows] > 0, sizes[rows], np.nan)
             own[:, np.isnan(own).all(axis=0)] = 1.0  # among zeros alone no size is excessive
             excessive[rows] = (own > MOST_DIGITS) & (own > MOST_DIGITS * np.nanmedian(own, axis=0))
         expected = "a value so small that the usual ones of its series are not rounded away"
-        self.refuse_targets(excessive, expected=expected, hint="Correct it, or write NaN where a value is missing.")
+        self.refuse_targets(
+            excessive, expected=expected, hint="Correct it, or write NaN where a value is missing."
+        )

@@ -17,14 +17,18 @@ DATE = re.compile(
 # Spaces that stand between digits, and a number with any marks.
 SPACES = " \u00a0\u202f\u2009"
 NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
-# More letters than any number in double precision has, with signs and marks. Longer texts would take time to look at.
+# More letters than any number in double precision has, with signs and marks. Longer texts would
+# take time to look at.
 _LONGEST_NUMERAL = 1000
 # Marks that stand between other groups of digits than those of thousands, as in numbers of parts.
 _CODE = re.compile(r"[.,](?:\d?|\d{4,})[.,]|([.,])\d+\1(?!\d{3}(?!\d)|\d\d[.,])")
 # Most letters of a value in an error, and most words.
-_LONGEST, _LONGEST_MARK, _MOST_WORDS = 100, 24, 5
+_LONGEST = 100
+_LONGEST_MARK = 24
+_MOST_WORDS = 5
 # Whole numbers of more digits, or bits, are beyond double precision.
-_MOST_DIGITS, _MOST_BITS = 308, 1023
+_MOST_DIGITS = 308
+_MOST_BITS = 1023
 
 
 def is_text(column: Any) -> bool:
@@ -69,7 +73,9 @@ def without_overflow(column: Any) -> Any:
     """
     if column.dtype.kind != "O" and not is_text(column):
         return column
-    return pd.Series(list(map(or_words, column)), column.index, dtype=column.dtype, name=column.name)
+    return pd.Series(
+        list(map(or_words, column)), column.index, dtype=column.dtype, name=column.name
+    )
 
 
 def or_words(value: Any) -> Any:
@@ -129,8 +135,14 @@ def find_words(column: Any, code: str = "") -> WordsInColumn:
         leave = "Write them as other numbers are written" if numerals.any() else "Leave it out"
         hint = Phrase(leave, ", or name another with ", Option("columns.y", ...), ".")
         return WordsInColumn(words, f"text, such as {counts.index[0]!r}", hint)
-    listed = [f"{name!r} in {counted(count, 'row')}" for name, count in counts.items()][:_MOST_WORDS]
-    more = f" and {counted(len(counts) - _MOST_WORDS, 'other word')}" if len(counts) > _MOST_WORDS else ""
+    listed = [f"{name!r} in {counted(count, 'row')}" for name, count in counts.items()][
+        :_MOST_WORDS
+    ]
+    more = (
+        f" and {counted(len(counts) - _MOST_WORDS, 'other word')}"
+        if len(counts) > _MOST_WORDS
+        else ""
+    )
     marks = tuple(filter(_may_be_missing, counts.index))[:_MOST_WORDS]
     hint = _hint_for(marks, len(counts), code)
     return WordsInColumn(words, f"{', '.join(listed)}{more}", hint, Fix.CORRECT, marks)
@@ -139,8 +151,9 @@ def find_words(column: Any, code: str = "") -> WordsInColumn:
 def _may_be_missing(word: str) -> bool:
     """Return whether a word among numbers may stand for a missing one.
 
-    A long text is a note rather than a mark, and commas stand between several marks. A text with a digit is more likely
-    a number that is written another way, such as 42 %; but spreadsheets write errors in formulas as #DIV/0!.
+    A long text is a note rather than a mark, and commas stand between several marks. A text with a
+    digit is more likely a number that is written another way, such as 42 %; but spreadsheets write
+    errors in formulas as #DIV/0!.
     """
     is_mark = len(word) <= _LONGEST_MARK and "," not in word
     has_digit = any(map(str.isdigit, word))

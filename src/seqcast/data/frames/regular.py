@@ -19,8 +19,9 @@ _UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}  # nanoseco
 class Grid:
     """The stamps of a frequency between the first and the last of some stamps, numbered.
 
-    Steps of a clock are counted in UTC, days and longer steps on the wall clock. A series is on the grid when its
-    numbers differ by multiples of `step` and all rows have one rest (the time of day).
+    Steps of a clock are counted in UTC, days and longer steps on the wall clock. A series is on the
+    grid when its numbers differ by multiples of `step` and all rows have one rest (the time of
+    day).
 
     Args:
         frequency: The step.
@@ -45,13 +46,15 @@ class Grid:
         self.clock = kind in CLOCK
         self.marks: Stamps = None  # the days of a calendar's steps
         if self.is_integer:
-            self.step, self.tick = offset, 1
+            self.step = offset
+            self.tick = 1
             return
         self.unit = stamps.unit
         if self.clock:
             if offset.nanos % _UNITS[self.unit]:
                 self.unit = "ns"
-            self.step, self.tick = offset.nanos // _UNITS[self.unit], 1
+            self.step = offset.nanos // _UNITS[self.unit]
+            self.tick = 1
             return
         self.step = offset.n
         self.tick = 86_400_000_000_000 // _UNITS[self.unit]
@@ -67,8 +70,8 @@ class Grid:
         """Return the number of each stamp, and its rest beyond whole steps.
 
         Args:
-            stamps: An index of the same kind, between the grid's first and last stamp, all of them possible for the
-                frequency (see `Frequency.off_grid`).
+            stamps: An index of the same kind, between the grid's first and last stamp, all of them
+                possible for the frequency (see `Frequency.off_grid`).
         """
         if self.is_integer:
             return stamps.to_numpy().astype(np.int64), np.zeros(len(stamps), dtype=np.int64)
@@ -93,7 +96,9 @@ class Grid:
             index = pd.DatetimeIndex(numbers.view(f"M8[{self.unit}]"))
             return from_utc(index, self.zone)
         places = numbers if self.marks is None else self.marks[numbers]
-        index = pd.DatetimeIndex((places * self.tick + rests).astype(np.int64).view(f"M8[{self.unit}]"))
+        index = pd.DatetimeIndex(
+            (places * self.tick + rests).astype(np.int64).view(f"M8[{self.unit}]")
+        )
         return from_wall_clock(index, self.zone)
 
 
@@ -102,7 +107,8 @@ def steps_between(frequency: Frequency, origins: Stamps, stamps: Stamps) -> Arra
 
     Args:
         frequency: The step.
-        origins: An index of stamps, `[n]`; steps of a calendar are counted from the last of its days up to them.
+        origins: An index of stamps, `[n]`; steps of a calendar are counted from the last of its
+            days up to them.
         stamps: An index of stamps of the same kind and zone, `[n]`.
 
     Example:
@@ -116,7 +122,8 @@ def steps_between(frequency: Frequency, origins: Stamps, stamps: Stamps) -> Arra
     grid = Grid(frequency, unique)
     numbers, rests = grid.numbers(unique)
     numbers = numbers - impossible  # of the last step before a stamp that is none
-    first, last = codes[: len(origins)], codes[len(origins) :]
+    first = codes[: len(origins)]
+    last = codes[len(origins) :]
     distances = numbers[last] - numbers[first]
     differs = _of_another_time(unique[last], grid, numbers[last], rests[last], rests[first])
     fits = (distances % grid.step == 0) & ~impossible[last] & ~differs
@@ -125,9 +132,10 @@ def steps_between(frequency: Frequency, origins: Stamps, stamps: Stamps) -> Arra
 
 _OR_IRREGULAR = ("; for series without a step there is ", Option("irregular", True), ".")
 
-# A series that would grow by more than this factor has another frequency, or a stamp of another century in it. Very
-# short ones may grow to that factor times FEW_ROWS.
-MOST_GROWTH, FEW_ROWS = 200, 50
+# A series that would grow by more than this factor has another frequency, or a stamp of another
+# century in it. Very short ones may grow to that factor times FEW_ROWS.
+MOST_GROWTH = 200
+FEW_ROWS = 50
 
 # Number of series that are tried for the frequency, longest first.
 SERIES_TRIED = 5
@@ -142,17 +150,22 @@ def merge_duplicates(frame: LongFrame, how: str) -> LongFrame:
 
     Args:
         frame: Series whose rows are in the given order.
-        how: `first` or `last` of the rows; `mean` or `sum` of their known targets, with the covariates of the first.
+        how: `first` or `last` of the rows; `mean` or `sum` of their known targets, with the
+            covariates of the first.
     """
     source = frame.source
-    keys = pd.DataFrame({"series": np.repeat(np.arange(len(source)), source.lengths), "stamp": frame.stamps})
+    keys = pd.DataFrame(
+        {"series": np.repeat(np.arange(len(source)), source.lengths), "stamp": frame.stamps}
+    )
     groups = keys.groupby(["series", "stamp"], sort=False).ngroup().to_numpy()
     chosen = np.flatnonzero(~keys.duplicated(keep="last" if how == "last" else "first"))
     chosen = chosen[np.argsort(groups[chosen])]
     values = source.values[chosen]
     if how in ("mean", "sum"):
         targets = pd.DataFrame(frame.targets).groupby(groups)
-        values[:, : frame.targets.shape[1]] = targets.mean() if how == "mean" else targets.sum(min_count=1)
+        values[:, : frame.targets.shape[1]] = (
+            targets.mean() if how == "mean" else targets.sum(min_count=1)
+        )
     ends = np.cumsum(np.bincount(keys["series"][chosen], minlength=len(source)))
     merged = InMemoryStore(source.ids, ends, values)
     return replace(frame, source=merged, stamps=frame.stamps[chosen], rows=frame.rows[chosen])
@@ -167,9 +180,11 @@ def check_increasing(frame: LongFrame) -> None:
     Raises:
         DataError: A row's stamp does not come after the one before it.
     """
-    stamps, later = frame.stamps, _later(frame)
+    stamps = frame.stamps
+    later = _later(frame)
     ticks = stamps.to_numpy() if stamps.dtype.kind in "iu" else stamps.asi8
-    back, same = ticks[later] < ticks[later - 1], ticks[later] == ticks[later - 1]
+    back = ticks[later] < ticks[later - 1]
+    same = ticks[later] == ticks[later - 1]
     wrong = later[back if back.any() else same]
     if len(wrong):
         error = frame.first_error(wrong, lambda place: _not_increasing(frame, place))
@@ -186,24 +201,30 @@ def _later(frame: LongFrame) -> Array:
 
 def _not_increasing(frame: LongFrame, place: int) -> DataError:
     """Build the error for a stamp that is not after the one before it."""
-    columns, stamp = frame.schema.columns, frame.stamps[place]
+    columns = frame.schema.columns
+    stamp = frame.stamps[place]
     start = frame.source.starts[frame.owners(np.array([place]))[0]]
     # Rows that stand twice, further up, are not put in order.
     same = start + np.flatnonzero(frame.stamps[start:place] == stamp)
     earlier = same[-1] if len(same) else place - 1
-    last, before = frame.stamps[earlier], (f"{frame.stamps[earlier]} (", Row(int(frame.rows[earlier])), ")")
+    last = frame.stamps[earlier]
+    before = (f"{frame.stamps[earlier]} (", Row(int(frame.rows[earlier])), ")")
     key = f'["{columns.unique_id}", "{columns.ds}"]'
-    expected, received = Phrase("stamps that increase, after ", *before), str(stamp)
+    expected = Phrase("stamps that increase, after ", *before)
+    received = str(stamp)
     code = f"df.sort_values({key}) in pandas, df.sort({key}) in Polars"
     hint = Phrase("Sort the rows: ", Option("sort", True, code), ".")
     fix: Fix | None = Fix.SORT
     if _may_be_twice(stamp, last):
         received += ", perhaps in the hour that clocks show twice when summer time ends"
         zone = Option("columns.tz", "Europe/Berlin")
-        hint = Phrase("Give the time zone, such as ", zone, ", or write times with their offset from UTC.")
+        hint = Phrase(
+            "Give the time zone, such as ", zone, ", or write times with their offset from UTC."
+        )
         fix = None
     elif stamp == last:
-        expected, received = Phrase("a stamp after ", *before), f"the duplicate {received}"
+        expected = Phrase("a stamp after ", *before)
+        received = f"the duplicate {received}"
         one = Option("on_duplicates", "first")
         hint = Phrase("Take one of the rows, or their sum: ", one, ", last, mean or sum.")
         # Sorted rows show which others stand twice.
@@ -214,7 +235,8 @@ def _not_increasing(frame: LongFrame, place: int) -> DataError:
 def _may_be_twice(stamp: Any, before: Any) -> bool:
     """Return whether a stamp that does not increase is in a night in which summer time may end.
 
-    That is a Sunday before four o'clock in autumn: September to November in the north, March or April in the south.
+    That is a Sunday before four o'clock in autumn: September to November in the north, March or
+    April in the south.
     """
     if getattr(stamp, "tz", "none") is not None:
         return False
@@ -239,7 +261,13 @@ def infer_frequency(frame: LongFrame, *, gaps: bool) -> Frequency:
     for series in longest.tolist():
         stamps = frame.stamps[int(source.starts[series]) : int(source.ends[series])]
         try:
-            return infer(stamps, frame.schema.columns.ds, gaps=gaps, series=source.ids[series], option=frame.option)
+            return infer(
+                stamps,
+                frame.schema.columns.ds,
+                gaps=gaps,
+                series=source.ids[series],
+                option=frame.option,
+            )
         except DataError as error:
             errors.append(error)
     raise errors[0]
@@ -265,10 +293,13 @@ def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
     _check_possible(frame, frame.frequency, frame.frequency.off_grid(unique)[codes])
     grid = Grid(frame.frequency, unique)
     numbers, rests = (values[codes] for values in grid.numbers(unique))
-    source, later = frame.source, _later(frame)
+    source = frame.source
+    later = _later(frame)
     series = np.repeat(np.arange(len(source)), source.lengths)
     steps = numbers[later] - numbers[later - 1]
-    of_another_time = _of_another_time(frame.stamps, grid, numbers, rests, rests[source.starts[series]])
+    of_another_time = _of_another_time(
+        frame.stamps, grid, numbers, rests, rests[source.starts[series]]
+    )
     off_grid = (steps % grid.step != 0) | of_another_time[later]
     gap = steps > grid.step
     _check_steps(frame, frame.frequency, later[off_grid | gap & (not fill)], fill)
@@ -281,12 +312,16 @@ def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
     first = np.repeat(source.starts, counts)
     stamps = grid.stamps(numbers[first] + grid.step * positions_of(ends), rests[first])
     places = starts_of(ends)[series] + since
-    values, rows = np.full((len(stamps), source.width), np.nan), np.full(len(stamps), -1)
-    values[places], rows[places] = source.values, frame.rows
+    values = np.full((len(stamps), source.width), np.nan)
+    rows = np.full(len(stamps), -1)
+    values[places] = source.values
+    rows[places] = frame.rows
     return replace(frame, source=InMemoryStore(source.ids, ends, values), stamps=stamps, rows=rows)
 
 
-def _of_another_time(stamps: Stamps, grid: Grid, numbers: Array, rests: Array, usual: Array) -> Array:
+def _of_another_time(
+    stamps: Stamps, grid: Grid, numbers: Array, rests: Array, usual: Array
+) -> Array:
     """Return which stamps are off the usual time of day of each, except where the clock is put forward."""
     differs = np.asarray(rests != usual)
     changed = np.flatnonzero(differs)
@@ -296,12 +331,16 @@ def _of_another_time(stamps: Stamps, grid: Grid, numbers: Array, rests: Array, u
 
 def _check_possible(frame: LongFrame, frequency: Frequency, off: Array) -> None:
     hint = Phrase("Give the series' own ", Option("freq"), ", or move the stamps.")
-    column, places, expected = frame.schema.columns.ds, np.flatnonzero(off), f"a stamp of {_frequency_text(frequency)}"
+    column = frame.schema.columns.ds
+    places = np.flatnonzero(off)
+    expected = f"a stamp of {_frequency_text(frequency)}"
     frame.refuse(column, places, lambda place: (expected, str(frame.stamps[place])), hint)
 
 
 def _check_steps(frame: LongFrame, frequency: Frequency, wrong: Array, fill: bool) -> None:
-    stamps, freq, later = frame.stamps, _frequency_text(frequency), ", or whole steps later" if fill else ""
+    stamps = frame.stamps
+    freq = _frequency_text(frequency)
+    later = ", or whole steps later" if fill else ""
 
     def texts(place: int) -> tuple[str, str]:
         following = frequency.after(stamps[place - 1 : place], 1)[0]
@@ -313,7 +352,9 @@ def _check_steps(frame: LongFrame, frequency: Frequency, wrong: Array, fill: boo
 
 def _step_hint(frame: LongFrame, fill: bool) -> Phrase:
     if fill:
-        return Phrase("Move the stamp or give ", Option("freq"), ", if the step is another", *_OR_IRREGULAR)
+        return Phrase(
+            "Move the stamp or give ", Option("freq"), ", if the step is another", *_OR_IRREGULAR
+        )
     targets = ", ".join(frame.schema.columns.targets)
     filling = f"Fill the gap (utilsforecast.preprocessing.fill_gaps adds the rows, then interpolate {targets})"
     others = (Option("missing", "fill"), "; or give ", Option("freq"), ", if the step is another.")
@@ -327,14 +368,22 @@ def _check_growth(frame: LongFrame, frequency: Frequency, counts: Array) -> None
     hint = Phrase("Give the series' own ", Option("freq"), ", or check the stamps", *_OR_IRREGULAR)
 
     def at(series: int) -> DataError:
-        place = {"option": frame.option, "column": frame.schema.columns.ds, "series": frame.source.ids[series]}
+        place = {
+            "option": frame.option,
+            "column": frame.schema.columns.ds,
+            "series": frame.source.ids[series],
+        }
         expected = f"at most {most[series]} steps from its first row to its last"
-        received = f"{rows[series]} rows over {counts[series]} steps at {_frequency_text(frequency)}"
+        received = (
+            f"{rows[series]} rows over {counts[series]} steps at {_frequency_text(frequency)}"
+        )
         return DataError(**place, expected=expected, received=received, hint=hint)
 
     if (counts > most).any():
         excess = np.flatnonzero(counts > most)
-        raise frame.first_error(excess[np.argsort(-(counts / most)[excess], kind="stable")], at, of_series=True)
+        raise frame.first_error(
+            excess[np.argsort(-(counts / most)[excess], kind="stable")], at, of_series=True
+        )
 
 
 def _frequency_text(frequency: Frequency) -> str:

@@ -19,7 +19,8 @@ from seqcast.specs import Columns
 # Stamps that a message lists.
 SHOWN = 3
 # Columns that a frame of anomalies has besides ids and stamps.
-MARK, TARGET = "anomaly", "target"
+MARK = "anomaly"
+TARGET = "target"
 
 
 def find_rows(owner: Array, stamps: Stamps, wanted_owner: Array, wanted: Stamps) -> Array:
@@ -42,7 +43,12 @@ def find_rows(owner: Array, stamps: Stamps, wanted_owner: Array, wanted: Stamps)
 
 
 def _read_related(
-    df: Any, columns: Columns, ids: tuple[Any, ...], like: Stamps, option: str, covariates: tuple[str, ...] = ()
+    df: Any,
+    columns: Columns,
+    ids: tuple[Any, ...],
+    like: Stamps,
+    option: str,
+    covariates: tuple[str, ...] = (),
 ) -> tuple[KeyedFrame, Stamps, Array]:
     """Read ids and stamps of a frame that belongs to series.
 
@@ -63,15 +69,21 @@ def _read_related(
     long = to_long(df, columns, form_of(df, columns), ids[0] if len(ids) == 1 else None)
     needed = [("future_covariates", name) for name in covariates]
     table = read_keys(open_frame(long, option), columns, needed, option)
-    is_integer, where = table.ids.dtype.kind in "iu", "as in df" if option == "mask" else "as at fit"
+    is_integer = table.ids.dtype.kind in "iu"
+    where = "as in df" if option == "mask" else "as at fit"
     if is_integer != isinstance(ids[0], int):
         expected, received = ("text", "whole numbers") if is_integer else ("whole numbers", "text")
         expected = f"{expected}, {where}"
         column = table.column(columns.unique_id)
-        raise column.error(expected=expected, received=received, hint="Convert it.", fix=Fix.CONVERT)
+        raise column.error(
+            expected=expected, received=received, hint="Convert it.", fix=Fix.CONVERT
+        )
     if stamp_kind(table.stamps) != stamp_kind(like):
-        expected, received = f"stamps such as {like[0]}", f"stamps such as {table.stamps[0]}"
-        raise table.column(columns.ds).error(expected=expected, received=received, hint="Convert the column.")
+        expected = f"stamps such as {like[0]}"
+        received = f"stamps such as {table.stamps[0]}"
+        raise table.column(columns.ds).error(
+            expected=expected, received=received, hint="Convert the column."
+        )
     return table, in_zone_of(table.stamps, like), pd.Index(ids).get_indexer(pd.Index(table.ids))
 
 
@@ -103,7 +115,8 @@ class FutureRows:
 
         Args:
             stamps: `H` stamps of each series, series after series.
-            closed: The gaps of the past, which steps without a row may continue; `None` where each step has a row.
+            closed: The gaps of the past, which steps without a row may continue; `None` where each
+                step has a row.
 
         Raises:
             DataError: Some are not in the frame.
@@ -129,7 +142,9 @@ class FutureRows:
         horizon = len(stamps) // count
         after = np.ones((count, horizon), dtype=bool)
         last = self.stamps[ends[has_rows] - 1].repeat(horizon)
-        after[has_rows] = np.asarray(stamps[np.repeat(has_rows, horizon)] > last).reshape(-1, horizon)
+        after[has_rows] = np.asarray(stamps[np.repeat(has_rows, horizon)] > last).reshape(
+            -1, horizon
+        )
         return after
 
     def after(self, last_stamps: Stamps, horizon: int | None) -> tuple[Stamps, Array, Array]:
@@ -140,8 +155,8 @@ class FutureRows:
             horizon: Number of steps; `None` takes all.
 
         Returns:
-            The stamps, `H` of each series (a shorter one's last repeated), the covariates, `[series, H, columns]`, and
-            which of them are steps, `[series, H]`.
+            The stamps, `H` of each series (a shorter one's last repeated), the covariates,
+            `[series, H, columns]`, and which of them are steps, `[series, H]`.
 
         Raises:
             DataError: A series has no such rows, or too few.
@@ -152,9 +167,16 @@ class FutureRows:
         least = 1 if horizon is None else horizon
         if (counts < least).any():
             series = first(counts < least)
-            expected, received = f"at least {least} rows after {last_stamps[series]}", str(counts[series])
+            expected = f"at least {least} rows after {last_stamps[series]}"
+            received = str(counts[series])
             hint = "Name the stamps to forecast, one row each."
-            raise DataError(option="future", series=self.ids[series], expected=expected, received=received, hint=hint)
+            raise DataError(
+                option="future",
+                series=self.ids[series],
+                expected=expected,
+                received=received,
+                hint=hint,
+            )
         steps = int(counts.max()) if horizon is None else horizon
         starts = np.cumsum(counts) - counts
         within = np.minimum(np.arange(steps), counts[:, None] - 1)
@@ -163,24 +185,40 @@ class FutureRows:
 
     def _missing_steps(self, stamps: Stamps, missing: Array) -> DataError:
         """Build the error for steps of a horizon that are not in the frame, `[series, H]`."""
-        lacks, horizon = np.asarray(missing.any(axis=1)), missing.shape[1]
-        series, others = first(lacks), int(lacks.sum()) - 1
+        lacks = np.asarray(missing.any(axis=1))
+        horizon = missing.shape[1]
+        series = first(lacks)
+        others = int(lacks.sum()) - 1
         lacking = np.flatnonzero(missing[series]) + series * horizon
         listed = ", ".join(str(stamp) for stamp in stamps[lacking[:SHOWN]])
         listed += f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
         listed += f"; {others} other series lack{'s' * (others == 1)} some too" if others else ""
-        expected, received = f"a row for each of the {horizon} steps ahead", f"none for {listed}"
+        expected = f"a row for each of the {horizon} steps ahead"
+        received = f"none for {listed}"
         hint = f"Add the rows, with {self.columns.unique_id}, {self.columns.ds} and the future covariates."
-        return DataError(option="future", series=self.ids[series], expected=expected, received=received, hint=hint)
+        return DataError(
+            option="future",
+            series=self.ids[series],
+            expected=expected,
+            received=received,
+            hint=hint,
+        )
 
 
 def read_future(
-    future: Any, columns: Columns, names: tuple[str, ...], ids: tuple[Any, ...], like: Stamps, *, gaps: bool
+    future: Any,
+    columns: Columns,
+    names: tuple[str, ...],
+    ids: tuple[Any, ...],
+    like: Stamps,
+    *,
+    gaps: bool,
 ) -> FutureRows:
     """Read a future frame.
 
     Args:
-        future: A frame with ids, stamps and future covariates, in any order; rows of other series are ignored.
+        future: A frame with ids, stamps and future covariates, in any order; rows of other series
+            are ignored.
         columns: Names of its columns.
         names: Names of the future covariates.
         ids: Names of the series that are forecast, sorted.
@@ -192,12 +230,18 @@ def read_future(
     """
     table, stamps, owner = _read_related(future, columns, ids, like, "future", names)
     read = [read_covariate(table.column(name), gaps=gaps) for name in names]
-    values = np.column_stack([values for values, _ in read]) if read else np.zeros((len(table.ids), 0))
-    keys = pd.DataFrame({"owner": owner, "stamp": stamps}).sort_values(["owner", "stamp"], kind="stable")
+    values = (
+        np.column_stack([values for values, _ in read]) if read else np.zeros((len(table.ids), 0))
+    )
+    keys = pd.DataFrame({"owner": owner, "stamp": stamps}).sort_values(
+        ["owner", "stamp"], kind="stable"
+    )
     keys = keys[keys["owner"] >= 0]
-    order, twice = keys.index.to_numpy(), np.zeros(len(owner), dtype=bool)
+    order = keys.index.to_numpy()
+    twice = np.zeros(len(owner), dtype=bool)
     twice[order[keys.duplicated()]] = True
-    once, hint = "each stamp of a series once", "Drop one of the rows."
+    once = "each stamp of a series once"
+    hint = "Drop one of the rows."
     table.column(columns.ds).refuse(twice, lambda row: (once, f"the duplicate {stamps[row]}"), hint)
     kinds = tuple(kind for _, kind in read)
     return FutureRows(ids, owner[order], stamps[order], values[order], kinds=kinds, columns=columns)
@@ -211,13 +255,15 @@ def masked(frame: LongFrame, mask: Any) -> LongFrame:
 
     Args:
         frame: The series.
-        mask: A frame with ids and stamps. If it has a column `anomaly`, only rows where it is true count; if it has a
-            column `target`, only that target is left out. Rows of other series and stamps are ignored.
+        mask: A frame with ids and stamps. If it has a column `anomaly`, only rows where it is true
+            count; if it has a column `target`, only that target is left out. Rows of other series
+            and stamps are ignored.
 
     Raises:
         DataError: The mask is invalid, or none of its rows is in the frame.
     """
-    ids, columns = frame.source.ids, frame.schema.columns
+    ids = frame.source.ids
+    columns = frame.schema.columns
     table, stamps, wanted_owner = _read_related(mask, columns, ids, frame.stamps, "mask")
     owner = np.repeat(np.arange(len(ids)), frame.source.lengths)
     places = find_rows(owner, frame.stamps, wanted_owner, stamps)

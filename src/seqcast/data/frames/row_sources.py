@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from seqcast.errors import DataError, MissingFileError, Option, Phrase, Row, ask_for, compose_place, nearest_name
+from seqcast.errors import (
+    DataError,
+    MissingFileError,
+    Option,
+    Phrase,
+    Row,
+    ask_for,
+    compose_place,
+    nearest_name,
+)
 from seqcast.runtime import check_source
 
 # Names of columns that an error lists.
@@ -16,7 +25,8 @@ _MOST_NAMES = 30
 def files_at(path: Path, is_wanted: Callable[[Path], bool], expected: str) -> list[Path]:
     """Return the files that a path stands for, sorted: those of a folder, those of a pattern, or itself.
 
-    Files in subfolders count too, but not hidden ones, nor those that another program marks as its own by `_`.
+    Files in subfolders count too, but not hidden ones, nor those that another program marks as its
+    own by `_`.
 
     Args:
         path: A file, a folder, or a pattern such as `sales/*.parquet`.
@@ -28,17 +38,25 @@ def files_at(path: Path, is_wanted: Callable[[Path], bool], expected: str) -> li
     """
     if path.is_dir():
         inside = [file.relative_to(path) for file in sorted(path.rglob("*")) if file.is_file()]
-        shown = [file for file in inside if not any(name.startswith((".", "_")) for name in file.parts)]
+        shown = [
+            file for file in inside if not any(name.startswith((".", "_")) for name in file.parts)
+        ]
         files = [path / file for file in shown if is_wanted(file)]
         received = "a folder without any"
     elif glob.has_magic(str(path)) and not path.exists():
-        files = [file for file in map(Path, sorted(glob.glob(str(path), recursive=True))) if file.is_file()]
+        files = [
+            file
+            for file in map(Path, sorted(glob.glob(str(path), recursive=True)))
+            if file.is_file()
+        ]
         received = "none that match"
     else:
         check_source(path, expected=f"{expected}, a folder of them, or a pattern")
         return [path]
     if not files:
-        raise MissingFileError(str(path), expected=expected, received=received, hint="Check the path.")
+        raise MissingFileError(
+            str(path), expected=expected, received=received, hint="Check the path."
+        )
     return files
 
 
@@ -69,13 +87,20 @@ def in_source(error: DataError, spans: Sequence[Span]) -> DataError:
         if single.row is None:
             return single
         path, row = _place(spans, single.row)
-        place = partial(place_in_file, path, row=row + 1) if path else partial(compose_place, row=row)
+        place = (
+            partial(place_in_file, path, row=row + 1) if path else partial(compose_place, row=row)
+        )
         where = place(column=single.column, series=single.series)
-        texts = {name: _rows_named(getattr(single, name), spans, path) for name in ("expected", "received", "hint")}
+        texts = {
+            name: _rows_named(getattr(single, name), spans, path)
+            for name in ("expected", "received", "hint")
+        }
         return single.changed(where, path=path, row=row, option=None, **texts)
 
     located = locate(error)
-    located.by_series = {name: located if own is error else locate(own) for name, own in error.by_series.items()}
+    located.by_series = {
+        name: located if own is error else locate(own) for name, own in error.by_series.items()
+    }
     return located
 
 
@@ -99,7 +124,9 @@ def _place(spans: Sequence[Span], row: int) -> tuple[str | None, int]:
     raise IndexError(row)
 
 
-def place_in_file(path: Path | str, *, column: str | None = None, row: int | None = None, series: object = None) -> str:
+def place_in_file(
+    path: Path | str, *, column: str | None = None, row: int | None = None, series: object = None
+) -> str:
     """Return the name of a place in a file, counted as in a spreadsheet.
 
     Args:
@@ -117,7 +144,12 @@ def place_in_file(path: Path | str, *, column: str | None = None, row: int | Non
 
 
 def file_error(
-    path: Path | str, expected: str, received: str, hint: str = "Check the file.", *, column: str | None = None
+    path: Path | str,
+    expected: str,
+    received: str,
+    hint: str = "Check the file.",
+    *,
+    column: str | None = None,
 ) -> DataError:
     """Return the error about a file, or about a column in it.
 
@@ -129,7 +161,9 @@ def file_error(
         column: Name of the column that is at fault, if it is one.
     """
     where = place_in_file(path, column=column)
-    return DataError(where, path=str(path), column=column, expected=expected, received=received, hint=hint)
+    return DataError(
+        where, path=str(path), column=column, expected=expected, received=received, hint=hint
+    )
 
 
 def unknown_column(path: Path, field: str, name: str, known: list[str]) -> DataError:
@@ -142,7 +176,8 @@ def unknown_column(path: Path, field: str, name: str, known: list[str]) -> DataE
         known: Names of the file's columns.
     """
     nearest = nearest_name(name, known)
-    suggestion, own = ask_for(nearest), Option(f"columns.{field}", nearest or ...)
+    suggestion = ask_for(nearest)
+    own = Option(f"columns.{field}", nearest or ...)
     names = ", ".join(map(repr, known[:_MOST_NAMES]))
     names += f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
     hint = Phrase(f"{suggestion} " if suggestion else "", "Name yours with ", own, ".")

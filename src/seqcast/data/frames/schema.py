@@ -1,6 +1,7 @@
 """The schema of a long frame, from which frames of forecasts are built.
 
-It has only names of types, so that a model that is loaded from a file returns the same frames as before.
+It has only names of types, so that a model that is loaded from a file returns the same frames as
+before.
 """
 
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ class FrameSchema:
         zone: Time zone of the stamps.
         id_categories: The names that a Polars `Enum` of ids may hold.
         form: Its form, see `seqcast.data.frames.forms.form_of`.
-        missing_values: What stood for missing values in the file of the frame, see `Dialect`; later files are read so.
+        missing_values: What stood for missing values in the file of the frame, see `Dialect`; later
+            files are read so.
 
     Example:
         >>> schema = FrameSchema("pandas", Columns(), id_dtype="str", ds_dtype="int64")
@@ -49,7 +51,9 @@ class FrameSchema:
     missing_values: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, kind: str, columns: Columns, ids: IdColumn, stamps: StampColumn, form: str = LONG) -> Self:
+    def of(
+        cls, kind: str, columns: Columns, ids: IdColumn, stamps: StampColumn, form: str = LONG
+    ) -> Self:
         """Return the schema of a frame whose ids and stamps have been read.
 
         Args:
@@ -61,7 +65,15 @@ class FrameSchema:
         """
         zone = getattr(stamps.stamps, "tz", None)
         name = None if zone is None else str(zone)
-        return cls(kind, columns, ids.dtype, stamps.dtype, zone=name, id_categories=ids.categories, form=form)
+        return cls(
+            kind,
+            columns,
+            ids.dtype,
+            stamps.dtype,
+            zone=name,
+            id_categories=ids.categories,
+            form=form,
+        )
 
     def stamps(self, values: Array) -> Stamps:
         """Return an index of whole numbers, or of UTC times moved into the schema's time zone.
@@ -73,7 +85,13 @@ class FrameSchema:
             return pd.Index(values)
         return from_utc(pd.DatetimeIndex(values), self.zone)
 
-    def to_long(self, ids: Any, times: dict[str, Stamps], values: dict[str, Array], mask: Array | None = None) -> Any:
+    def to_long(
+        self,
+        ids: Any,
+        times: dict[str, Stamps],
+        values: dict[str, Array],
+        mask: Array | None = None,
+    ) -> Any:
         """Return a long frame of arrays whose first axis is the series and whose last is the targets.
 
         Args:
@@ -83,8 +101,8 @@ class FrameSchema:
             mask: Which of them become rows; `None` takes all.
 
         Returns:
-            A frame of the schema's kind: the ids, the target's name where there are several, the stamps, the numbers;
-            sorted by series, target, and the axes between them.
+            A frame of the schema's kind: the ids, the target's name where there are several, the
+            stamps, the numbers; sorted by series, target, and the axes between them.
         """
         cubes = {name: np.moveaxis(cube, -1, 1) for name, cube in values.items()}
         shape = next(iter(cubes.values())).shape
@@ -112,18 +130,24 @@ class FrameSchema:
             mask: Which steps become rows, `[series, H, D]`.
 
         Returns:
-            A frame of the schema's kind, sorted by series, target, path and step: as `to_long` gives it, and the
-            number of the path, `sample`, from 1.
+            A frame of the schema's kind, sorted by series, target, path and step: as `to_long`
+            gives it, and the number of the path, `sample`, from 1.
         """
         count, samples, horizon, _ = paths.shape
-        places = np.broadcast_to(np.arange(count * horizon).reshape(count, 1, horizon), (count, samples, horizon))
+        places = np.broadcast_to(
+            np.arange(count * horizon).reshape(count, 1, horizon), (count, samples, horizon)
+        )
         numbers = np.broadcast_to(np.arange(1, samples + 1).reshape(1, -1, 1, 1), paths.shape)
         values = {"sample": numbers, name: paths}
         times = {self.columns.ds: stamps[places.ravel()]}
         return self.to_long(ids, times, values, np.broadcast_to(mask[:, None], paths.shape))
 
     def build(
-        self, ids: Array, times: dict[str, Stamps], values: dict[str, Array], targets: Array | None = None
+        self,
+        ids: Array,
+        times: dict[str, Stamps],
+        values: dict[str, Array],
+        targets: Array | None = None,
     ) -> Any:
         """Return a frame of this schema.
 
@@ -131,7 +155,8 @@ class FrameSchema:
             ids: Name of each row's series.
             times: Columns of time stamps, by name.
             values: Columns of numbers, by name.
-            targets: Number of each row's target, whose name is in a column `target` where there are several.
+            targets: Number of each row's target, whose name is in a column `target` where there are
+                several.
 
         Returns:
             A frame of the schema's kind: the ids, the targets, the stamps, the numbers.
@@ -144,7 +169,11 @@ class FrameSchema:
         library: Any = pd
         if self.kind == "polars":
             library = require("polars", extra="polars")
-            columns = [self._polars_ids(ids), *target_column.values(), *map(self._polars_stamps, times.values())]
+            columns = [
+                self._polars_ids(ids),
+                *target_column.values(),
+                *map(self._polars_stamps, times.values()),
+            ]
         else:
             columns = [library.Series(ids.tolist()).astype(self.id_dtype), *target_column.values()]
             columns += map(self._pandas_stamps, times.values())

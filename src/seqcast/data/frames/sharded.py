@@ -49,7 +49,9 @@ class Scratch:
         except OSError as error:
             expected = "room for the rows of a fit, eight bytes a number"
             hint = "Set TMPDIR to a folder with more room."
-            raise SaveError(str(path), expected=expected, received=error.strerror or str(error), hint=hint) from error
+            raise SaveError(
+                str(path), expected=expected, received=error.strerror or str(error), hint=hint
+            ) from error
         return path
 
 
@@ -133,7 +135,8 @@ def _load(path: Path) -> Array:
 class ShardedFrame:
     """A checked frame in shards, each of which is a `LongFrame` of some whole series.
 
-    A plan uses it as it does a `LongFrame`. Series are in the order of the shards, within each sorted by id.
+    A plan uses it as it does a `LongFrame`. Series are in the order of the shards, within each
+    sorted by id.
 
     Args:
         scratch: The folder of the shards.
@@ -167,7 +170,9 @@ class ShardedFrame:
             shards.append(_Shard.of(frame, spans, scratch))
             skipped |= frame.skipped
         frequency, schema, covariates = headers[0]
-        return cls(scratch, tuple(shards), frequency, schema, covariates=covariates, skipped=skipped)
+        return cls(
+            scratch, tuple(shards), frequency, schema, covariates=covariates, skipped=skipped
+        )
 
     # ------------------------------------------------------------ facts
 
@@ -175,7 +180,9 @@ class ShardedFrame:
     def source(self) -> SeriesLayout:
         """Names and lengths of the series."""
         ids = tuple(name for shard in self.shards for name in shard.sizes.ids)
-        return SeriesLayout(ids, np.cumsum(np.concatenate([shard.sizes.lengths for shard in self.shards])))
+        return SeriesLayout(
+            ids, np.cumsum(np.concatenate([shard.sizes.lengths for shard in self.shards]))
+        )
 
     @cached_property
     def first_stamps(self) -> Stamps:
@@ -215,7 +222,8 @@ class ShardedFrame:
             check: Raises an error where something is wrong.
 
         Raises:
-            DataError: The first error, which names file and row, and has the error of each series with one.
+            DataError: The first error, which names file and row, and has the error of each series
+                with one.
         """
         first: DataError | None = None
         for shard in self.shards:
@@ -252,17 +260,23 @@ class ShardedFrame:
         Args:
             values: Returns those of a shard's frame, `[rows, C]`.
         """
-        paths, complete, width = [], True, 0
+        paths = []
+        complete = True
+        width = 0
         for _, frame in self.in_shards():
             computed = values(frame)
             paths.append(self.scratch.save(computed))
-            complete, width = complete and not np.isnan(computed).any(), computed.shape[1]
+            complete = complete and not np.isnan(computed).any()
+            width = computed.shape[1]
         return self._store(tuple(paths), width, complete=complete)
 
     def _store(self, paths: tuple[Path, ...], width: int, *, complete: bool) -> ShardedStore:
-        sizes, cache = self.source, self.scratch.cache
+        sizes = self.source
+        cache = self.scratch.cache
         shard_ends = np.cumsum([int(shard.sizes.lengths.sum()) for shard in self.shards])
-        return ShardedStore(sizes.ids, sizes.ends, paths, shard_ends, sizes.starts, width, cache, complete=complete)
+        return ShardedStore(
+            sizes.ids, sizes.ends, paths, shard_ends, sizes.starts, width, cache, complete=complete
+        )
 
     @cached_property
     def target_store(self) -> ShardedStore:
@@ -279,7 +293,9 @@ class ShardedFrame:
         Args:
             stops: Number of rows of each series.
         """
-        return np.concatenate([frame.count_observed(stops[series]) for series, frame in self.in_shards()])
+        return np.concatenate(
+            [frame.count_observed(stops[series]) for series, frame in self.in_shards()]
+        )
 
     def until(self, stops: Array) -> Self:
         """Return the frame with each series cut off after `stops` rows, see `LongFrame.until`.

@@ -33,7 +33,8 @@ class TableSource:
     Args:
         name: Its name in messages.
         columns: Names of its columns.
-        read: Reads some columns: yields the file of each record batch, `None` where it is from no file, and the batch.
+        read: Reads some columns: yields the file of each record batch, `None` where it is from no
+            file, and the batch.
         kind: Kind of its frames, `pandas` or `polars`.
         version: A text that differs when the files do; empty where there are none.
         files: The files that it reads, in order; none for other sources than paths.
@@ -61,8 +62,8 @@ def is_source(df: Any) -> bool:
     """Return whether a user's data are read piece by piece, and are no frame in memory.
 
     Args:
-        df: The data: a path, several, a glob pattern or a folder of Parquet files, a `pyarrow.dataset`, a Polars
-            `LazyFrame`, or a DuckDB relation.
+        df: The data: a path, several, a glob pattern or a folder of Parquet files, a
+            `pyarrow.dataset`, a Polars `LazyFrame`, or a DuckDB relation.
 
     Example:
         >>> is_source("sales/*.parquet"), is_source([1.0])
@@ -75,7 +76,9 @@ def is_source(df: Any) -> bool:
 
 def _type_of(df: Any) -> str:
     """Return the name of the type of a source; empty for other types."""
-    names = (f"{kind.__module__.split('.')[0].lstrip('_')}.{kind.__name__}" for kind in type(df).__mro__)
+    names = (
+        f"{kind.__module__.split('.')[0].lstrip('_')}.{kind.__name__}" for kind in type(df).__mro__
+    )
     return next((name for name in names if name in _OPENERS), "")
 
 
@@ -98,17 +101,27 @@ def open_source(df: Any) -> TableSource:
 def _open_files(given: Sequence[str | os.PathLike[str]]) -> TableSource:
     pyarrow: Any = require("pyarrow", extra="parquet")
     datasets: Any = require("pyarrow.dataset", extra="parquet")
-    found = [files_at(Path(one), lambda file: file.suffix in _PARQUET, "Parquet files") for one in given]
+    found = [
+        files_at(Path(one), lambda file: file.suffix in _PARQUET, "Parquet files") for one in given
+    ]
     files = list(map(str, itertools.chain.from_iterable(found)))
     name = os.fspath(given[0]) if len(given) == 1 else f"{len(given)} paths"
     keys = [folder.split("=", 1)[0] for folder in Path(files[0]).parts[:-1] if "=" in folder]
     # The names of folders are text: 007 is not 7.
-    partitioning = datasets.partitioning(pyarrow.schema([(key, pyarrow.string()) for key in keys]), flavor="hive")
+    partitioning = datasets.partitioning(
+        pyarrow.schema([(key, pyarrow.string()) for key in keys]), flavor="hive"
+    )
     try:
-        dataset = datasets.dataset(files, format="parquet", partitioning=partitioning if keys else None)
+        dataset = datasets.dataset(
+            files, format="parquet", partitioning=partitioning if keys else None
+        )
     except (pyarrow.ArrowException, OSError) as error:
-        raise file_error(name, "Parquet files", str(error).splitlines()[0], "Check the files.") from error
-    return replace(_open_dataset(dataset, name), files=tuple(os.path.abspath(file) for file in files))
+        raise file_error(
+            name, "Parquet files", str(error).splitlines()[0], "Check the files."
+        ) from error
+    return replace(
+        _open_dataset(dataset, name), files=tuple(os.path.abspath(file) for file in files)
+    )
 
 
 def _open_dataset(dataset: Any, name: str = "the data set") -> TableSource:
@@ -124,7 +137,9 @@ def _open_dataset(dataset: Any, name: str = "the data set") -> TableSource:
                     if batch.num_rows:
                         yield path, batch
             except pyarrow.ArrowException as error:
-                expected = f"a table with the columns of the others: {', '.join(dataset.schema.names)}"
+                expected = (
+                    f"a table with the columns of the others: {', '.join(dataset.schema.names)}"
+                )
                 raise file_error(path or name, expected, str(error).splitlines()[0]) from error
 
     digest = hashlib.blake2b(digest_size=8)
@@ -132,7 +147,9 @@ def _open_dataset(dataset: Any, name: str = "the data set") -> TableSource:
     for path in files:
         status = os.stat(path) if os.path.exists(path) else None
         digest.update(f"{path} {status and (status.st_size, status.st_mtime_ns)}\n".encode())
-    return TableSource(name, tuple(dataset.schema.names), read, version=digest.hexdigest() if files else "")
+    return TableSource(
+        name, tuple(dataset.schema.names), read, version=digest.hexdigest() if files else ""
+    )
 
 
 def _open_lazy_frame(lazy: Any) -> TableSource:
@@ -153,7 +170,9 @@ def _check_widths(lazy: Any, columns: list[str]) -> None:
     for name, kind in lazy.select(columns).collect_schema().items():
         if str(kind) in ("Int128", "UInt128"):
             hint = "Cast it: cast(pl.Int64), or cast(pl.String)."
-            raise DataError(option="df", column=name, expected="at most 64 bits", received=str(kind), hint=hint)
+            raise DataError(
+                option="df", column=name, expected="at most 64 bits", received=str(kind), hint=hint
+            )
 
 
 def _open_relation(relation: Any) -> TableSource:
@@ -182,7 +201,8 @@ _OPENERS: dict[str, Callable[[Any], TableSource]] = {
 def file_groups(source: TableSource | None, id_column: str) -> list[list[str]]:
     """Return the files of a source in groups of whole series: files that share a series are in one group.
 
-    Only the first and the last id of each file are compared; the pieces of a group are checked as they are read.
+    Only the first and the last id of each file are compared; the pieces of a group are checked as
+    they are read.
 
     Args:
         source: The source; `None` where rows are in memory.
@@ -194,7 +214,12 @@ def file_groups(source: TableSource | None, id_column: str) -> list[list[str]]:
     if source is None or not source.files or id_column not in source.columns:
         expected = "Parquet files with a column of ids, which workers can share out"
         received = "rows in memory" if source is None else source.name
-        raise SpecError("on", expected=expected, received=received, hint="Write the rows to files, or leave it out.")
+        raise SpecError(
+            "on",
+            expected=expected,
+            received=received,
+            hint="Write the rows to files, or leave it out.",
+        )
     groups: list[list[str]] = []
     before: Any = None
     for path in source.files:
@@ -215,7 +240,10 @@ def _ends_of(path: str, id_column: str) -> list[Any]:
             return [Path(path).parent.name]  # the folder is named after it
         if not file.metadata.num_rows:
             return []
-        first, last = (file.read_row_group(number, [id_column]).column(0) for number in (0, file.num_row_groups - 1))
+        first, last = (
+            file.read_row_group(number, [id_column]).column(0)
+            for number in (0, file.num_row_groups - 1)
+        )
         return [first[0].as_py(), last[-1].as_py()]
 
 
@@ -251,7 +279,8 @@ def pieces(
         DataError: The rows of a series are not contiguous, or are too many.
     """
     pyarrow: Any = require("pyarrow", extra="parquet")
-    named, seen = keys[0] in source.columns, _SeenSeries(source, keys)
+    named = keys[0] in source.columns
+    seen = _SeenSeries(source, keys)
     batches: list[Any] = []
     spans: list[Span] = []
     counts: dict[str | None, int] = {}
@@ -271,14 +300,28 @@ def pieces(
             seen.add(table.column(keys[0]), begins, ready)
             yield Piece(table.slice(0, whole).combine_chunks(), tuple(ready))
             # A copy, so that the piece can be freed.
-            batches = table.take(pyarrow.array(range(whole, len(table)), pyarrow.int64())).combine_chunks().to_batches()
+            batches = (
+                table.take(pyarrow.array(range(whole, len(table)), pyarrow.int64()))
+                .combine_chunks()
+                .to_batches()
+            )
             waiting -= whole
         if waiting > most_rows:
             expected = f"room for the longest series; it has room for {most_rows:,} rows of one"
             received = f"a series of {waiting:,} rows and more"
-            raise SpecError("memory_limit", expected=expected, received=received, hint="Choose a larger memory_limit.")
+            raise SpecError(
+                "memory_limit",
+                expected=expected,
+                received=received,
+                hint="Choose a larger memory_limit.",
+            )
     if not batches:
-        raise DataError(option="df", expected="at least one row", received=f"none in {source.name}", hint="Give some.")
+        raise DataError(
+            option="df",
+            expected="at least one row",
+            received=f"none in {source.name}",
+            hint="Give some.",
+        )
     table = pyarrow.Table.from_batches(batches)
     if named:
         seen.add(table.column(keys[0]), first_rows(table.column(keys[0])), spans)
@@ -303,7 +346,8 @@ def first_rows(ids: Any) -> list[int]:
 
 def _divided(spans: Sequence[Span], rows: int) -> tuple[list[Span], list[Span]]:
     """Return the spans of the first rows, and those of the others."""
-    first, rest = [], []
+    first = []
+    rest = []
     for span in spans:
         count = min(rows, span.rows)
         rows -= count
@@ -321,7 +365,8 @@ class _SeenSeries:
     """
 
     def __init__(self, source: TableSource, keys: tuple[str, str]) -> None:
-        self._source, self._keys = source, keys
+        self._source = source
+        self._keys = keys
         # An array a piece: one that grows would be copied repeatedly, and fragment the memory.
         self._hashes: list[npt.NDArray[np.uint64]] = []
         self._largest: Any = None
@@ -342,13 +387,19 @@ class _SeenSeries:
         if names.empty:
             return
         hashes = pd.util.hash_array(names.to_numpy())
-        if not names.is_monotonic_increasing or (self._largest is not None and names.iloc[0] <= self._largest):
+        if not names.is_monotonic_increasing or (
+            self._largest is not None and names.iloc[0] <= self._largest
+        ):
             again = names.duplicated().to_numpy()
             for before in self._hashes:
-                again = again | np.isin(hashes, before, kind="sort")  # a table of so large numbers fails in NumPy 2.0
+                again = again | np.isin(
+                    hashes, before, kind="sort"
+                )  # a table of so large numbers fails in NumPy 2.0
             if again.any():
                 place = int(again.argmax())
-                raise in_source(self._interrupted(names.index[place], names.iloc[place], spans[0].path), spans)
+                raise in_source(
+                    self._interrupted(names.index[place], names.iloc[place], spans[0].path), spans
+                )
         self._hashes.append(hashes)
         self._largest = max(names) if self._largest is None else max(self._largest, *names)
 
@@ -360,4 +411,6 @@ class _SeenSeries:
         expected = "the rows of each series together, one series after another"
         received = "rows of a series that had others after it"
         hint = f"Bring them together: seqcast partition {data} -o FOLDER {named}"
-        return DataError(column=column, row=row, series=name, expected=expected, received=received, hint=hint)
+        return DataError(
+            column=column, row=row, series=name, expected=expected, received=received, hint=hint
+        )

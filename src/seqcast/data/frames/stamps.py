@@ -1,7 +1,7 @@
 """Time stamps as pandas indexes: their kinds, time zones and numbers, and the formats in which they are written.
 
-A format is one of `strptime`'s, such as `%Y%m%d`; or a count of units since 1970, such as `unix_s`; or `integer`, whole
-numbers that are no dates.
+A format is one of `strptime`'s, such as `%Y%m%d`; or a count of units since 1970, such as `unix_s`;
+or `integer`, whole numbers that are no dates.
 """
 
 import datetime
@@ -91,7 +91,11 @@ def is_zone(name: str) -> bool:
         return False
     try:
         pd.DatetimeIndex([]).tz_localize(name)
-    except (OSError, ValueError, LookupError):  # names are those of files: too long, a folder, or not there
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+    ):  # names are those of files: too long, a folder, or not there
         return False
     return True
 
@@ -99,7 +103,8 @@ def is_zone(name: str) -> bool:
 def named_zone(zone: datetime.tzinfo) -> datetime.tzinfo | None:
     """Return a time zone that its text names, and that is the same as a given one; `None` where there is none.
 
-    A file keeps the text of a zone. Those of dateutil and fixed distances of pytz have texts that name nothing.
+    A file keeps the text of a zone. Those of dateutil and fixed distances of pytz have texts that
+    name nothing.
 
     Args:
         zone: The zone.
@@ -134,7 +139,8 @@ def wall_clock(stamps: Stamps) -> Stamps:
 def from_wall_clock(local: Stamps, zone: Any) -> Stamps:
     """Return times of a zone's clock as time stamps of the zone; unchanged for `None`.
 
-    A time that the clock skips becomes the next one that it shows; a repeated time is the first of both.
+    A time that the clock skips becomes the next one that it shows; a repeated time is the first of
+    both.
 
     Args:
         local: Times of the clock, without a zone.
@@ -176,7 +182,8 @@ def by_series(steps: Sequence[Stamps]) -> Stamps:
 
 # ---------------------------------------------------------------- formats
 
-# Counts since 1970: the unit, the units of a second, and the shortest step of times rather than mere counts.
+# Counts since 1970: the unit, the units of a second, and the shortest step of times rather than
+# mere counts.
 _UNIX = {
     "unix_s": ("s", 1, 60),
     "unix_ms": ("ms", 10**3, 1_000),
@@ -200,16 +207,16 @@ _FIRST, _LAST = 631_152_000, 4_102_444_800  # 1990 and 2100
 def likely_format(numbers: Array) -> tuple[str | None, Array | None]:
     """Return the format that whole numbers probably have, and which of them do not have it.
 
-    Numbers are dates where most can be read as such, as 20240131. They are counts of seconds, or of smaller units,
-    where they lie between 1990 and 2100 and their steps are coarse: multiples of a minute, or of a thousand smaller
-    units.
+    Numbers are dates where most can be read as such, as 20240131. They are counts of seconds, or of
+    smaller units, where they lie between 1990 and 2100 and their steps are coarse: multiples of a
+    minute, or of a thousand smaller units.
 
     Args:
         numbers: Distinct whole numbers, `[n]`.
 
     Returns:
-        The format, `None` where they are probably no times; and which numbers do not fit it, `[n]`, `None` where their
-        steps are too small to distinguish times from counts.
+        The format, `None` where they are probably no times; and which numbers do not fit it, `[n]`,
+        `None` where their steps are too small to distinguish times from counts.
 
     Example:
         >>> likely_format(np.array([20240131, 20240201, 20240202]))
@@ -219,7 +226,8 @@ def likely_format(numbers: Array) -> tuple[str | None, Array | None]:
     """
     if not len(numbers):
         return None, None
-    low, high = int(numbers.min()), int(numbers.max())
+    low = int(numbers.min())
+    high = int(numbers.max())
     for format_, (least, most) in _DIGITS.items():
         if least <= low and high <= most:
             wrong = np.asarray(parse_stamps(numbers, format_).isna())
@@ -249,7 +257,9 @@ def formats_of(texts: Any) -> list[str]:
     if known.empty or known.str.len().max() > _LONGEST_TIME:
         return []
     with filtering_warnings("ignore"):  # pandas warns where the day comes first
-        guesses = [guess_datetime_format(known.iloc[0], dayfirst=day_first) for day_first in (False, True)]
+        guesses = [
+            guess_datetime_format(known.iloc[0], dayfirst=day_first) for day_first in (False, True)
+        ]
         fitting = [
             style
             for style in dict.fromkeys(["ISO8601", *filter(None, guesses)])
@@ -276,7 +286,13 @@ def parse_stamps(values: Any, format_: str) -> Stamps:
     if format_ in _UNIX:
         numbers = pd.to_numeric(pd.Series(values), errors="coerce")
         whole = numbers.notna() & (numbers % 1 == 0)
-        stamps = numbers.where(whole, 0).astype("int64").to_numpy().view(f"M8[{_UNIX[format_][0]}]").copy()
+        stamps = (
+            numbers.where(whole, 0)
+            .astype("int64")
+            .to_numpy()
+            .view(f"M8[{_UNIX[format_][0]}]")
+            .copy()
+        )
         stamps[~whole.to_numpy()] = np.datetime64("NaT", "s")
         return pd.DatetimeIndex(stamps)
     codes, unique = pd.factorize(pd.Series(values), use_na_sentinel=False)

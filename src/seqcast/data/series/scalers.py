@@ -46,8 +46,8 @@ class Scaler:
             method: `standard`, or `none` for the identity.
 
         Returns:
-            The scaler, with `loc` and `scale` of shape `[F]`. A feature that is constant up to rounding has scale 1, so
-            that its noise is not amplified.
+            The scaler, with `loc` and `scale` of shape `[F]`. A feature that is constant up to
+            rounding has scale 1, so that its noise is not amplified.
 
         Raises:
             SpecError: The scale's name is unknown.
@@ -99,17 +99,18 @@ class Scaler:
 LARGEST = 1e15
 
 
-# A deviation below this fraction of the magnitude is rounding: a few units in the last place of a double, so that a
-# variation of 10 at a level of 1e15 still is signal.
+# A deviation below this fraction of the magnitude is rounding: a few units in the last place of a
+# double, so that a variation of 10 at a level of 1e15 still is signal.
 ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
 
-# Scale of a constant series, as a fraction of its level: its forecasts stay near the level, and a network can
-# still read a later change of level.
+# Scale of a constant series, as a fraction of its level: its forecasts stay near the level, and a
+# network can still read a later change of level.
 CONSTANT_SCALE = 0.01
 
 
-# The unit of `log`, as a fraction of a series' mean magnitude: logarithms of smaller values would be mostly noise.
+# The unit of `log`, as a fraction of a series' mean magnitude: logarithms of smaller values would
+# be mostly noise.
 LEAST_SHARE = 0.01
 
 
@@ -150,13 +151,14 @@ class SeriesScaler:
             values: Series laid end to end, `[rows, D]`.
             ends: End of each series, `[N]`; none is empty.
             stops: Number of rows of each series to learn from, `[N]`.
-            method: `standard`: mean and deviation; `robust`: median and interquartile range; `minmax`: least value and
-                range; `mean`: zero and mean magnitude; `log1p`: `standard` after `log(1 + x)`; `log`: the same with a
-                hundredth of the mean magnitude in place of the 1; or `none`.
+            method: `standard`: mean and deviation; `robust`: median and interquartile range;
+                `minmax`: least value and range; `mean`: zero and mean magnitude; `log1p`:
+                `standard` after `log(1 + x)`; `log`: the same with a hundredth of the mean
+                magnitude in place of the 1; or `none`.
 
         Returns:
-            The scaler. A constant series has its level as loc and a hundredth of it as scale (1 at zero); one without
-            values stays unscaled.
+            The scaler. A constant series has its level as loc and a hundredth of it as scale (1 at
+            zero); one without values stays unscaled.
 
         Raises:
             SpecError: The scale's name is unknown.
@@ -220,7 +222,8 @@ class SeriesScaler:
             other: The other scaler.
         """
         pairs = zip(self._arrays, other._arrays, strict=True)
-        return type(self)(*(None if a is None else np.where(chosen[:, None], a, b) for a, b in pairs))  # type: ignore
+        arrays = (None if a is None else np.where(chosen[:, None], a, b) for a, b in pairs)  # type: ignore
+        return type(self)(*arrays)  # type: ignore
 
     @property
     def _arrays(self) -> tuple[Array, Array, Array | None]:
@@ -263,7 +266,8 @@ def _namespace(values: Any) -> Any:
 
 
 def _logarithm(values: Any, unit: Any) -> Any:
-    # A negative value, of which training rows had none, becomes minus the logarithm of its magnitude.
+    # A negative value, of which training rows had none, becomes minus the logarithm of its
+    # magnitude.
     xp = _namespace(values)
     return xp.sign(values) * _log1p(xp.abs(values) / unit)
 
@@ -272,11 +276,15 @@ def _logarithm(values: Any, unit: Any) -> Any:
 
 
 def _log1p(values: Any) -> Any:
-    return np.log1p(values) if isinstance(values, np.ndarray) else _namespace(values).log(values + 1.0)
+    return (
+        np.log1p(values) if isinstance(values, np.ndarray) else _namespace(values).log(values + 1.0)
+    )
 
 
 def _expm1(values: Any) -> Any:
-    return np.expm1(values) if isinstance(values, np.ndarray) else _namespace(values).exp(values) - 1.0
+    return (
+        np.expm1(values) if isinstance(values, np.ndarray) else _namespace(values).exp(values) - 1.0
+    )
 
 
 def _as_cube(statistic: Any, values: Any) -> Any:
@@ -364,14 +372,18 @@ class Rows:
 
 
 def _standard(rows: Rows) -> tuple[Any, Any]:
-    power, xp = rows.power, _namespace(rows.values)
+    power = rows.power
+    xp = _namespace(rows.values)
     values = rows.values if power is None else rows.values / rows.each(power)
     rough = rows.mean(values)
     rest = values - rows.each(rough)
     # The rounding of a sum of large values shows in the sum of the small rests.
     shift = rows.mean(rest)
-    loc, scale = rough + shift, xp.sqrt(rows.mean(xp.square(rest - rows.each(shift))))
-    return _unless_constant(rows, *((loc, scale) if power is None else (loc * power, scale * power)))
+    loc = rough + shift
+    scale = xp.sqrt(rows.mean(xp.square(rest - rows.each(shift))))
+    return _unless_constant(
+        rows, *((loc, scale) if power is None else (loc * power, scale * power))
+    )
 
 
 def _robust(rows: Rows) -> tuple[Any, Any]:
@@ -386,7 +398,8 @@ def _robust(rows: Rows) -> tuple[Any, Any]:
 
 
 def _minmax(rows: Rows) -> tuple[Any, Any]:
-    high, low = rows.largest(rows.values), -rows.largest(-rows.values)
+    high = rows.largest(rows.values)
+    low = -rows.largest(-rows.values)
     loc, scale = (_namespace(high).where(rows.count > 0, each, 0.0) for each in (low, high - low))
     return _unless_constant(rows, loc, scale)
 

@@ -22,15 +22,17 @@ LEAST_SEASONS = 3
 class Moments:
     """Count, mean and squared deviations of each feature, in units of its largest magnitude.
 
-    Dividing by the largest magnitude first keeps squares inside the range of floats for huge and tiny values; by a
-    power of two it loses no digit.
+    Dividing by the largest magnitude first keeps squares inside the range of floats for huge and
+    tiny values; by a power of two it loses no digit.
 
     Args:
         count: Number of observed values, `[F]`.
-        magnitude: The power of two at or below the largest magnitude, `[F]`; 1 where all values are zero.
+        magnitude: The power of two at or below the largest magnitude, `[F]`; 1 where all values are
+            zero.
         mean: Mean, `[F]`.
         squares: Sum of squared deviations from the mean, `[F]`.
-        rounding: Fraction of the mean below which a deviation is rounding of the values' own precision.
+        rounding: Fraction of the mean below which a deviation is rounding of the values' own
+            precision.
 
     Example:
         >>> whole = Moments.of(np.array([[1.0], [3.0], [5.0]]))
@@ -55,7 +57,9 @@ class Moments:
         flat = np.asarray(values).reshape(math.prod(values.shape[:-1]), values.shape[-1])
         rounding = 4 * float(np.finfo(flat.dtype).eps) if flat.dtype.kind == "f" else 0.0
         count = _sum(lambda block: ~np.isnan(block), flat)
-        magnitude = np.max([np.fmax.reduce(np.abs(block), initial=0.0) for block in _blocks(flat)], axis=0)
+        magnitude = np.max(
+            [np.fmax.reduce(np.abs(block), initial=0.0) for block in _blocks(flat)], axis=0
+        )
         magnitude = power_of_two(np.where(magnitude > 0, magnitude, 1.0))
         least = np.maximum(count, 1.0)
         rough = _sum(lambda block: block / magnitude, flat) / least
@@ -70,10 +74,12 @@ class Moments:
         Args:
             other: The other ones.
 
-        Source: Chan, Golub and LeVeque 1979, Updating formulae and a pairwise algorithm for computing sample variances.
+        Source: Chan, Golub and LeVeque 1979, Updating formulae and a pairwise algorithm for
+            computing sample variances.
         """
         magnitude = np.maximum(self.magnitude, other.magnitude)
-        mine, theirs = self.magnitude / magnitude, other.magnitude / magnitude
+        mine = self.magnitude / magnitude
+        theirs = other.magnitude / magnitude
         count = self.count + other.count
         least = np.maximum(count, 1.0)
         difference = other.mean * theirs - self.mean * mine
@@ -91,11 +97,12 @@ class Moments:
 def swings_grow_with_level(store: SeriesStore, stops: Array, season_length: int) -> bool:
     """Return whether the swings of series grow with their level: a regression within series, over all of them.
 
-    Each series is cut into seasons (of ten steps where there is none). The logarithm of a season's deviation is
-    regressed on that of its mean, both less their mean over the series. At a slope of 0 deviations are the same at
-    every level, at 1 they are proportional to it, which logarithms make constant. They grow at a slope of a half or
-    more. Where more than a tenth of the values are zero, as in intermittent demand, logarithms are no scale: they would
-    make the step from 0 to 1 the largest of all.
+    Each series is cut into seasons (of ten steps where there is none). The logarithm of a season's
+    deviation is regressed on that of its mean, both less their mean over the series. At a slope of
+    0 deviations are the same at every level, at 1 they are proportional to it, which logarithms
+    make constant. They grow at a slope of a half or more. Where more than a tenth of the values are
+    zero, as in intermittent demand, logarithms are no scale: they would make the step from 0 to 1
+    the largest of all.
 
     Args:
         store: Values >= 0 of each series; NaN is missing.
@@ -104,7 +111,8 @@ def swings_grow_with_level(store: SeriesStore, stops: Array, season_length: int)
 
     Source: Box and Cox 1964, with their power `1 - slope`; the slope as in Guerrero 1993.
     """
-    steps, totals = season_length if season_length > 1 else 10, np.zeros(4)
+    steps = season_length if season_length > 1 else 10
+    totals = np.zeros(4)
     for series, values in store.batches():
         totals += _swings(values, np.cumsum(store.lengths[series]), stops[series], steps)
     products, squares, zeros, known = totals
@@ -116,7 +124,8 @@ def _swings(values: Array, ends: Array, stops: Array, steps: int) -> tuple[float
     lengths = np.diff(ends, prepend=0)
     seasons = stops // steps
     position = positions_of(ends)
-    first, last = np.repeat(stops - seasons * steps, lengths), np.repeat(stops, lengths)
+    first = np.repeat(stops - seasons * steps, lengths)
+    last = np.repeat(stops, lengths)
     blocks = values[(position >= first) & (position < last)].reshape(-1, steps, values.shape[1])
     observed = np.maximum((~np.isnan(blocks)).sum(axis=1), 1)
     mean = np.nansum(blocks, axis=1) / observed
@@ -125,11 +134,17 @@ def _swings(values: Array, ends: Array, stops: Array, steps: int) -> tuple[float
     products = squares = 0.0
     for level, swing in zip(mean.T, deviation.T, strict=True):
         usable = (level > 0) & (swing > ROUNDING * level)
-        x, y, series = np.log(level[usable]), np.log(swing[usable]), owner[usable]
+        x = np.log(level[usable])
+        y = np.log(swing[usable])
+        series = owner[usable]
         count = np.bincount(series, minlength=len(ends))
         several = count[series] >= LEAST_SEASONS
-        x, y = (each - (np.bincount(series, each, len(ends)) / np.maximum(count, 1))[series] for each in (x, y))
-        products, squares = products + float((x * y)[several].sum()), squares + float((x * x)[several].sum())
+        x, y = (
+            each - (np.bincount(series, each, len(ends)) / np.maximum(count, 1))[series]
+            for each in (x, y)
+        )
+        products = products + float((x * y)[several].sum())
+        squares = squares + float((x * x)[several].sum())
     return products, squares, int((blocks == 0).sum()), int((~np.isnan(blocks)).sum())
 
 
@@ -155,4 +170,6 @@ def _blocks(flat: Array) -> Iterator[Array]:
 
 def _sum(f: Callable[[Array], Array], flat: Array) -> Array:
     """Sum a function of all values, feature by feature; NaN is left out."""
-    return np.asarray(np.sum([np.nansum(f(block), axis=0, dtype=np.float64) for block in _blocks(flat)], axis=0))
+    return np.asarray(
+        np.sum([np.nansum(f(block), axis=0, dtype=np.float64) for block in _blocks(flat)], axis=0)
+    )

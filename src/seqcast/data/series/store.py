@@ -16,8 +16,8 @@ from seqcast.runtime import Array
 class SeriesStore(Protocol):
     """Rows of many series, numbered from the first row of the first series to the last row of the last one.
 
-    Windows are cut by `read`, which returns any rows. Statistics are learnt from whole series, which `batches` yields
-    some at a time, so that a store need not hold all of them at once.
+    Windows are cut by `read`, which returns any rows. Statistics are learnt from whole series,
+    which `batches` yields some at a time, so that a store need not hold all of them at once.
     """
 
     @property
@@ -155,7 +155,9 @@ class InMemoryStore(SeriesLayout):
         """
         lengths = self.lengths[series]
         ends = np.cumsum(lengths)
-        rows = np.arange(int(lengths.sum())) + np.repeat(self.starts[series] - starts_of(ends), lengths)
+        rows = np.arange(int(lengths.sum())) + np.repeat(
+            self.starts[series] - starts_of(ends), lengths
+        )
         return type(self)(tuple(self.ids[place] for place in series), ends, self.values[rows])
 
 
@@ -238,11 +240,13 @@ class ArrayCache:
 class ShardedStore(SeriesLayout):
     """Many series in files, the shards, in which they lie end to end: a `SeriesStore`.
 
-    A series lies wholly in one shard. Shards that were read stay in memory as long as the cache has room.
+    A series lies wholly in one shard. Shards that were read stay in memory as long as the cache has
+    room.
 
     Args:
         ids: One name a series.
-        ends: Position after each series' last row among the rows of all series of this store, `[N]`.
+        ends: Position after each series' last row among the rows of all series of this store,
+            `[N]`.
         paths: The shards, arrays that `numpy.save` wrote, `[rows, C]`.
         shard_ends: Number of rows of each shard and of all before it.
         first_rows: First row of each series among those of all shards, `[N]`.
@@ -280,17 +284,22 @@ class ShardedStore(SeriesLayout):
         Args:
             rows: Numbers of the rows.
         """
-        lines = rows.reshape(-1, rows.shape[-1]) if rows.ndim > 1 and rows.size else rows.reshape(-1, 1)
+        lines = (
+            rows.reshape(-1, rows.shape[-1]) if rows.ndim > 1 and rows.size else rows.reshape(-1, 1)
+        )
         if not self._is_whole:
             series = np.searchsorted(self.ends, lines, side="right")
             lines = lines + (self.first_rows - self.starts)[series]
         owner = self._owner(lines.min(axis=1, initial=np.iinfo(np.int64).max))
         if lines.shape[1] > 1 and (owner != self._owner(lines.max(axis=1))).any():
-            return self.read(rows.reshape(-1)).reshape(*rows.shape, self.width)  # no window of one series
+            return self.read(rows.reshape(-1)).reshape(
+                *rows.shape, self.width
+            )  # no window of one series
         values = np.empty((*lines.shape, self.width), dtype=self._dtype)
         first = starts_of(self.shard_ends)
         for shard in np.flatnonzero(np.bincount(owner)).tolist():
-            places, path = np.flatnonzero(owner == shard), self.paths[shard]
+            places = np.flatnonzero(owner == shard)
+            path = self.paths[shard]
             rows_of_shard = self.cache.get(path, partial(np.load, path, allow_pickle=False))
             values[places] = np.take(rows_of_shard, lines[places] - first[shard], axis=0)
         return values.reshape(*rows.shape, self.width)
@@ -302,7 +311,10 @@ class ShardedStore(SeriesLayout):
     def batches(self) -> Iterator[tuple[Array, Array]]:
         """Yield the series shard by shard."""
         for first, last in zip(self.runs[:-1].tolist(), self.runs[1:].tolist(), strict=True):
-            yield np.arange(first, last), self.read(np.arange(self.starts[first], self.ends[last - 1]))
+            yield (
+                np.arange(first, last),
+                self.read(np.arange(self.starts[first], self.ends[last - 1])),
+            )
 
     def take(self, series: Array) -> Self:
         """Return a store of some of the series, in this order.
@@ -310,7 +322,8 @@ class ShardedStore(SeriesLayout):
         Args:
             series: Numbers of the series.
         """
-        ids, ends = tuple(self.ids[place] for place in series), np.cumsum(self.lengths[series])
+        ids = tuple(self.ids[place] for place in series)
+        ends = np.cumsum(self.lengths[series])
         return replace(self, ids=ids, ends=ends, first_rows=self.first_rows[series])
 
     @cached_property

@@ -18,7 +18,8 @@ def mixed(draws: Draws, values: Array, share: float) -> Array:
 
     Source: TSMixup, Ansari et al. 2024, "Chronos", arXiv:2403.07815, section 4.1.
     """
-    rng, chosen = draws.rng, np.flatnonzero(draws.chance(share))
+    rng = draws.rng
+    chosen = np.flatnonzero(draws.chance(share))
     others = rng.integers(0, draws.n, (len(chosen), 3))
     weights = rng.dirichlet(np.full(3, 1.5), len(chosen)) if len(chosen) else np.zeros((0, 3))
     weights[rng.random(len(chosen)) < 0.5, 2] = 0.0
@@ -37,7 +38,9 @@ def modulated(draws: Draws, values: Array, share: float) -> Array:
         values: Series, `[N, L]`.
         share: Fraction of the series that are changed.
     """
-    waves = np.arange(draws.length) / draws.length * draws.uniform(0.2, 3.0) + draws.uniform(0.0, 1.0)
+    waves = np.arange(draws.length) / draws.length * draws.uniform(0.2, 3.0) + draws.uniform(
+        0.0, 1.0
+    )
     envelope = np.exp(draws.uniform(0.1, 0.7) * np.sin(2 * np.pi * waves))
     middle = values.mean(axis=1, keepdims=True)
     return np.where(draws.chance(share), middle + (values - middle) * envelope, values)
@@ -55,7 +58,9 @@ def wandering(draws: Draws, values: Array, share: float) -> Array:
         values: Series, `[N, L]`.
         share: Fraction of the series that are changed.
     """
-    level = _standardised(autoregressed(draws.normal(draws.length), 1.0 - draws.amounts(0.002, 0.5)))
+    level = _standardised(
+        autoregressed(draws.normal(draws.length), 1.0 - draws.amounts(0.002, 0.5))
+    )
     added = level * draws.amounts(0.1, 2.0) * np.maximum(values.std(axis=1, keepdims=True), 1e-9)
     return np.where(draws.chance(share), values + added, values)
 
@@ -76,7 +81,9 @@ def rising(draws: Draws, values: Array, share: float) -> Array:
         [[-4.0, -2.0, -1.0, -0.0], [0.0, 1.0, 2.0, 4.0]]
     """
     quarter = max(1, values.shape[1] // 4)
-    falls = values[:, -quarter:].mean(axis=1, keepdims=True) < values[:, :quarter].mean(axis=1, keepdims=True)
+    falls = values[:, -quarter:].mean(axis=1, keepdims=True) < values[:, :quarter].mean(
+        axis=1, keepdims=True
+    )
     return np.where(falls & draws.chance(share), -values, values)
 
 
@@ -106,7 +113,8 @@ def with_longer_season(draws: Draws, values: Array, share: float) -> Array:
     Returns:
         The series.
     """
-    inner, longest = draws.season.length, draws.season.longer
+    inner = draws.season.length
+    longest = draws.season.longer
     if longest is None:
         return values
     steps = np.repeat(draws.pattern(longest // inner), inner, axis=1)
@@ -144,7 +152,8 @@ def censored(draws: Draws, values: Array, share: float) -> Array:
         places = (draws.uniform(low, high) * values.shape[1]).astype(int)
         return np.take_along_axis(ranked, places, axis=1)
 
-    level, floor = quantile(0.6, 0.95), quantile(0.05, 0.5)
+    level = quantile(0.6, 0.95)
+    floor = quantile(0.05, 0.5)
     above = draws.chance(0.5)
     cut = np.where(above, np.minimum(values, level), np.maximum(values, floor))
     return np.where(draws.chance(share), cut, values)
@@ -191,8 +200,8 @@ def with_outliers(draws: Draws, values: Array, share: float) -> Array:
 def with_gaps(draws: Draws, values: Array, share: float) -> Array:
     """Leave out values of some series; NaN is missing.
 
-    Two thirds miss single values and a stretch. The others miss the same steps of every 5 to 24, as shops do at night
-    or on Sundays. At least half of each series stays.
+    Two thirds miss single values and a stretch. The others miss the same steps of every 5 to 24, as
+    shops do at night or on Sundays. At least half of each series stays.
 
     Args:
         draws: What changes are drawn from.
@@ -200,7 +209,8 @@ def with_gaps(draws: Draws, values: Array, share: float) -> Array:
         share: Fraction of the series that are changed.
     """
     single = draws.random() < draws.uniform(0.0, 0.25)
-    first, steps = draws.integers(0, draws.length), draws.integers(0, max(2, draws.length // 4))
+    first = draws.integers(0, draws.length)
+    steps = draws.integers(0, max(2, draws.length // 4))
     places = np.arange(draws.length)
     stretch = (places >= first) & (places < first + steps) & draws.chance(0.5)
     period = draws.integers(5, 25)

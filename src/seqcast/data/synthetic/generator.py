@@ -21,7 +21,8 @@ class Family:
     Args:
         draw: Returns series that are drawn from a generator, for their number, length and season.
         clean: Whether it has no noise of its own, so that some is added.
-        signed: Whether values may be negative and take any transformation; counts, for one, stay counts.
+        signed: Whether values may be negative and take any transformation; counts, for one, stay
+            counts.
     """
 
     draw: Callable[[Draws], Array]
@@ -54,16 +55,27 @@ FAMILIES: Mapping[str, Family] = {
 }
 """The families by name."""
 
-# Season lengths and their frequency among batches: none, quarters, a week of work, weeks, months, days, half-hours,
-# years of weeks, quarter-hours; and any others, 0.
-SEASONS = {1: 0.2, 4: 0.1, 5: 0.03, 7: 0.12, 12: 0.16, 24: 0.14, 48: 0.04, 52: 0.04, 96: 0.05, 0: 0.12}
+# Season lengths and their frequency among batches: none, quarters, a week of work, weeks, months,
+# days, half-hours, years of weeks, quarter-hours; and any others, 0.
+SEASONS = {
+    1: 0.2,
+    4: 0.1,
+    5: 0.03,
+    7: 0.12,
+    12: 0.16,
+    24: 0.14,
+    48: 0.04,
+    52: 0.04,
+    96: 0.05,
+    0: 0.12,
+}
 
 
 LONGEST_SEASON = 672
 
 
-# Frequency of batches at a finer step, of which every second, third or fourth value is taken; never with slow seasons,
-# nor with seasons that would be longer than the longest.
+# Frequency of batches at a finer step, of which every second, third or fourth value is taken; never
+# with slow seasons, nor with seasons that would be longer than the longest.
 THINNED = {1: 0.88, 2: 0.06, 3: 0.03, 4: 0.03}
 
 
@@ -72,7 +84,13 @@ SLOW = (1, 4, 12, 52)
 
 
 def synthetic_series(
-    family: str, n: int, length: int, *, season_length: int = 1, seed: int | None = None, clean: bool = False
+    family: str,
+    n: int,
+    length: int,
+    *,
+    season_length: int = 1,
+    seed: int | None = None,
+    clean: bool = False,
 ) -> Array:
     """Draw series of one family.
 
@@ -104,7 +122,9 @@ def synthetic_series(
 def _drawn(draws: Draws, family: str, *, step: int = 1, noise: bool = True) -> Array:
     """Draw series at a finer step, take every `step`-th value, and add noise to families without any."""
     season = Season(*(step * each for each in draws.season.lengths))
-    values = FAMILIES[family].draw(replace(draws, length=draws.length * step, season=season))[:, ::step]
+    values = FAMILIES[family].draw(replace(draws, length=draws.length * step, season=season))[
+        :, ::step
+    ]
     if FAMILIES[family].clean and noise:
         values = change.with_noise(draws, values, draws.persistent_noise())
     return values
@@ -117,7 +137,8 @@ class SyntheticBatch:
     Args:
         values: The series, `[N, L]`; NaN is missing.
         season: Their season.
-        families: Name of the family of each, `[N]`; of a mixture, that of the series that it replaced.
+        families: Name of the family of each, `[N]`; of a mixture, that of the series that it
+            replaced.
     """
 
     values: Array
@@ -132,8 +153,10 @@ class SyntheticSeries:
     Args:
         seed: The seed.
         length: Steps of each series, `L`.
-        weights: Weight of each family in every batch, by name; by default that of all `FAMILIES` is the same.
-        seasons: Frequency of each season length among batches; the length 0 stands for one that is drawn from 2 to 672.
+        weights: Weight of each family in every batch, by name; by default that of all `FAMILIES` is
+            the same.
+        seasons: Frequency of each season length among batches; the length 0 stands for one that is
+            drawn from 2 to 672.
         gaps: Fraction of the series with missing values.
 
     Raises:
@@ -160,7 +183,9 @@ class SyntheticSeries:
         for argument, weights in (("weights", self.weights), ("seasons", self.seasons)):
             if min(weights.values(), default=-1) < 0 or not sum(weights.values()) > 0:
                 expected = "weights of 0 or more, one above 0"
-                raise SpecError(argument, expected=expected, received=repr(weights), hint="Raise one.")
+                raise SpecError(
+                    argument, expected=expected, received=repr(weights), hint="Raise one."
+                )
 
     def batch(self, number: int, *, n: int) -> SyntheticBatch:
         """Return a batch.
@@ -179,14 +204,18 @@ class SyntheticSeries:
         for name in np.unique(families):
             places = np.flatnonzero(families == name)
             values[places] = _drawn(Draws(rng, len(places), self.length, season), name, step=step)
-        return SyntheticBatch(self._changed(Draws(rng, n, self.length, season), values, families), season, families)
+        return SyntheticBatch(
+            self._changed(Draws(rng, n, self.length, season), values, families), season, families
+        )
 
     def _season(self, rng: np.random.Generator) -> Season:
         length = int(rng.choice(list(self.seasons), p=_probabilities(self.seasons)))
         if length == 0:
             length = int(np.exp(rng.uniform(np.log(2.0), np.log(LONGEST_SEASON + 1.0))))
             several = length * int(rng.integers(2, 13))
-            return Season(length, several if several <= LONGEST_SEASON and rng.random() < 0.5 else None)
+            return Season(
+                length, several if several <= LONGEST_SEASON and rng.random() < 0.5 else None
+            )
         # Most series get the usual longer season, where there is one.
         return Season.of(length) if rng.random() < 0.7 else Season(length)
 

@@ -13,7 +13,8 @@ from seqcast.specs import check_int
 Array = npt.NDArray[np.float64]
 
 
-# The season that contains another one: the week of hours, half-hours and quarter-hours, the year of days.
+# The season that contains another one: the week of hours, half-hours and quarter-hours, the year of
+# days.
 LONGER = {24: 168, 48: 336, 96: 672, 7: 364}
 
 
@@ -38,7 +39,9 @@ class Season:
 
     def __post_init__(self) -> None:
         check_int("season_length", self.length)
-        if self.longer is not None and (check_int("longer", self.longer) <= self.length or self.longer % self.length):
+        if self.longer is not None and (
+            check_int("longer", self.longer) <= self.length or self.longer % self.length
+        ):
             expected = f"a multiple of the season, {self.length}"
             hint = "Give the steps of a season that contains the other, such as 168 for 24."
             raise SpecError("longer", expected=expected, received=str(self.longer), hint=hint)
@@ -170,8 +173,8 @@ class Draws:
     def pattern(self, steps: int) -> Array:
         """Return patterns of a season, `[n, steps]`, of mean 0 and deviation 1; zeros where it has one step.
 
-        Most are sums of harmonics, whose amplitudes fall with the frequency; some have spikes, some two levels, such as
-        that of days at work and days off.
+        Most are sums of harmonics, whose amplitudes fall with the frequency; some have spikes, some
+        two levels, such as that of days at work and days off.
 
         Args:
             steps: Steps of the season.
@@ -184,7 +187,8 @@ class Draws:
         cosines, sines = (self.normal(len(harmonics)) * fall for _ in range(2))
         values = cosines @ np.cos(turns) + sines @ np.sin(turns)
         values /= np.maximum(values.std(axis=1, keepdims=True), 1e-9)
-        spiky, levels = self.chance(0.25), self.chance(0.15)
+        spiky = self.chance(0.25)
+        levels = self.chance(0.15)
         spikes = self.normal(steps) * (self.uniform(0.0, 1.0, steps) < 0.3)
         values += 3.0 * spiky * spikes
         first = self.integers(1, steps)

@@ -42,8 +42,8 @@ def sines(draws: Draws) -> Array:
 def several_seasons(draws: Draws) -> Array:
     """Draw a season within a longer one, and a slow change of the first one's size.
 
-    The day within the week is either another level of whole days, or another pattern on some of them. Where the season
-    has no longer one, one of two to twelve times its length is drawn.
+    The day within the week is either another level of whole days, or another pattern on some of
+    them. Where the season has no longer one, one of two to twelve times its length is drawn.
 
     Args:
         draws: What the series are drawn from.
@@ -51,7 +51,8 @@ def several_seasons(draws: Draws) -> Array:
     Returns:
         The series, `[n, length]`.
 
-    Source: double seasons as in Taylor 2003, "Short-term electricity demand forecasting using double seasonal
+    Source: double seasons as in Taylor 2003, "Short-term electricity demand forecasting using
+        double seasonal
     exponential smoothing".
     """
     steps = draws.season.length
@@ -62,10 +63,13 @@ def several_seasons(draws: Draws) -> Array:
     other = np.where(draws.chance(0.5), day, draws.pattern(inner))
     off = np.arange(rounds) >= rounds - draws.integers(1, max(2, rounds // 3 + 1))
     levels = np.repeat(draws.pattern(rounds) * draws.amounts(0.05, 2.0), inner, axis=1)
-    smooth = np.sin(2 * np.pi * (np.arange(longer) / longer + draws.uniform(0.0, 1.0))) * draws.amounts(0.05, 3.0)
+    smooth = np.sin(
+        2 * np.pi * (np.arange(longer) / longer + draws.uniform(0.0, 1.0))
+    ) * draws.amounts(0.05, 3.0)
     days = np.where(np.repeat(off, inner, axis=1), np.tile(other, rounds), np.tile(day, rounds))
     whole = days + np.where(draws.chance(0.5), levels, smooth)
-    size, turns = draws.uniform(0, 0.5), np.arange(draws.length) / (draws.length * draws.uniform(0.5, 3.0))
+    size = draws.uniform(0, 0.5)
+    turns = np.arange(draws.length) / (draws.length * draws.uniform(0.5, 3.0))
     swell = 1 + size * np.sin(2 * np.pi * (turns + draws.uniform(0.0, 1.0)))
     return draws.repeat(whole) * swell
 
@@ -100,7 +104,8 @@ def level_shifts(draws: Draws) -> Array:
     Returns:
         The series, `[n, length]`.
 
-    Source: Chen and Liu 1993, "Joint Estimation of Model Parameters and Outlier Effects in Time Series".
+    Source: Chen and Liu 1993, "Joint Estimation of Model Parameters and Outlier Effects in Time
+        Series".
     """
     shifts = draws.normal(4) * 2 * (np.arange(4) < draws.integers(1, 5))
     moments = draws.rng.integers(1, max(2, draws.length), (draws.n, 4, 1))
@@ -134,9 +139,9 @@ def saturating_growth(draws: Draws) -> Array:
 def calendar_effects(draws: Draws) -> Array:
     """Draw calendar effects: months of 28 to 31 days, days of the week that fall into them, holidays that move.
 
-    Where the season has 12 steps (or 4), steps are months (or quarters) from a random year on and sum a week of days;
-    otherwise steps are days with a week, an end of the month and holidays once a year. With another season, it is
-    added.
+    Where the season has 12 steps (or 4), steps are months (or quarters) from a random year on and
+    sum a week of days; otherwise steps are days with a week, an end of the month and holidays once
+    a year. With another season, it is added.
 
     Args:
         draws: What the series are drawn from.
@@ -144,7 +149,8 @@ def calendar_effects(draws: Draws) -> Array:
     Returns:
         The series, `[n, length]`.
 
-    Source: trading days as in Bell and Hillmer 1983, "Modeling Time Series with Calendar Variation".
+    Source: trading days as in Bell and Hillmer 1983, "Modeling Time Series with Calendar
+        Variation".
     """
     start = np.datetime64("1980-01-01") + np.timedelta64(7 * int(draws.rng.integers(0, 1000)), "D")
     week = np.abs(1 + 0.4 * draws.pattern(7))
@@ -161,9 +167,13 @@ def calendar_effects(draws: Draws) -> Array:
     values = week[:, _weekdays(days)] * (1 + month[:, _months(days)]) + draws.normal() * 0.3 * end
     year = (days - days.astype("datetime64[Y]")).astype(int)
     for _ in range(3):
-        # Most holidays keep to a day of the year, a third to a day of a week, which moves by a few days.
-        day, drift = draws.integers(0, 360), np.where(draws.chance(0.3), 7, 1)
-        holiday = ((year[None] - day) // drift == 0) & ((drift == 1) | (_weekdays(days)[None] == day % 7))
+        # Most holidays keep to a day of the year, a third to a day of a week, which moves by a few
+        # days.
+        day = draws.integers(0, 360)
+        drift = np.where(draws.chance(0.3), 7, 1)
+        holiday = ((year[None] - day) // drift == 0) & (
+            (drift == 1) | (_weekdays(days)[None] == day % 7)
+        )
         values = values + holiday * draws.normal() * 1.5
     return np.asarray(values + (_some_season(draws) if draws.season.length not in (1, 7) else 0.0))
 
@@ -198,7 +208,9 @@ def bounded(draws: Draws) -> Array:
     persistence = 1 - draws.amounts(0.005, 0.5)
     values = of_unit_deviation(autoregressed(draws.noise(BURN_IN), persistence)[:, BURN_IN:])
     values = values + draws.seasonal() * draws.amounts(0.1, 3.0)
-    return np.asarray(1 / (1 + np.exp(-np.clip(draws.uniform(0.5, 3.0) * (values + draws.normal()), -30, 30))))
+    return np.asarray(
+        1 / (1 + np.exp(-np.clip(draws.uniform(0.5, 3.0) * (values + draws.normal()), -30, 30)))
+    )
 
 
 def clipped_season(draws: Draws) -> Array:
@@ -210,7 +222,8 @@ def clipped_season(draws: Draws) -> Array:
     Returns:
         The series, `[n, length]`, zero or above.
 
-    Source: clear-sky models of radiation, as in Boland 2008, "Time series modelling of solar radiation".
+    Source: clear-sky models of radiation, as in Boland 2008, "Time series modelling of solar
+        radiation".
     """
     steps = draws.season.length if draws.season.length > 3 else int(draws.rng.integers(12, 49))
     turns = 2 * np.pi * np.arange(steps) / steps
@@ -232,17 +245,21 @@ def pulses(draws: Draws) -> Array:
     Returns:
         The series, `[n, length]`.
 
-    Source: load profiles of appliances, as in Kolter and Johnson 2011, "REDD: A Public Data Set for Energy
+    Source: load profiles of appliances, as in Kolter and Johnson 2011, "REDD: A Public Data Set for
+        Energy
     Disaggregation Research"; steps and spikes as in Moroshan et al. 2025, arXiv:2510.25502.
     """
     own = draws.amounts(4.0, 256.0)
-    period = np.where(draws.chance(0.6) & (draws.season.length > 3), max(draws.season.length, 4), own)
+    period = np.where(
+        draws.chance(0.6) & (draws.season.length > 3), max(draws.season.length, 4), own
+    )
     # In half of the series cycles begin a little early or late.
     late = draws.walk() * draws.amounts(0.001, 0.1) * draws.chance(0.5)
     turns = np.arange(draws.length) / period + late / np.sqrt(period) + draws.uniform(0.0, 1.0)
     turns = np.maximum.accumulate(turns, axis=1)
     place = turns % 1.0
-    on, ramp = draws.uniform(0.05, 0.8), draws.uniform(0.0, 0.5) + 1e-3
+    on = draws.uniform(0.05, 0.8)
+    ramp = draws.uniform(0.0, 0.5) + 1e-3
     shape = np.clip(np.minimum(place, on - place) / (ramp * on), 0.0, 1.0)
     saw = np.where(place < on, place / on, 0.0)
     values = np.where(draws.chance(0.25), saw, shape)
@@ -251,7 +268,9 @@ def pulses(draws: Draws) -> Array:
     heights = 1 + draws.uniform(0, 0.5) * draws.normal(draws.length)
     heights = heights * (draws.random() > draws.uniform(0.0, 0.4) * draws.chance(0.4))
     values = values * np.take_along_axis(heights, cycle, axis=1)
-    spikes = (draws.random() < 1 / draws.amounts(10.0, 200.0)) * draws.rng.exponential(size=place.shape)
+    spikes = (draws.random() < 1 / draws.amounts(10.0, 200.0)) * draws.rng.exponential(
+        size=place.shape
+    )
     return values + spikes * draws.amounts(0.2, 3.0) * draws.chance(0.4)
 
 
@@ -266,7 +285,8 @@ def waves(draws: Draws) -> Array:
     Returns:
         The series, `[n, length]`.
 
-    Source: Kermack and McKendrick 1927, "A Contribution to the Mathematical Theory of Epidemics", whose approximate
+    Source: Kermack and McKendrick 1927, "A Contribution to the Mathematical Theory of Epidemics",
+        whose approximate
     solution has this form.
     """
     centres = draws.uniform(-0.1, 1.2, 5, 1) * draws.length
@@ -289,10 +309,12 @@ def gaussian_process(draws: Draws) -> Array:
     Returns:
         The series, `[n, length]`, of about unit variance.
 
-    Source: KernelSynth, Ansari et al. 2024, "Chronos: Learning the Language of Time Series", arXiv:2403.07815, section
+    Source: KernelSynth, Ansari et al. 2024, "Chronos: Learning the Language of Time Series",
+        arXiv:2403.07815, section
     4.2; kernels as in Duvenaud et al. 2013, arXiv:1302.4922.
     """
-    n, length = draws.n, draws.length
+    n = draws.n
+    length = draws.length
     values = np.empty((n, length))
     with one_blas_thread():
         for first in range(0, n, SERIES_A_KERNEL):
@@ -346,8 +368,15 @@ def _covariance(draws: Draws, name: str, distance: Array) -> Array:
     if name == "season":
         known = [steps for steps in draws.season.lengths if steps > 1]
         is_known = bool(known) and draws.rng.random() < 0.8
-        period = float(draws.rng.choice(known) if is_known else np.exp(draws.rng.uniform(np.log(2.0), np.log(512.0))))
-        return np.exp(-2 * (np.sin(np.pi * distance * len(distance) / period) / draws.rng.uniform(0.4, 2.0)) ** 2)
+        period = float(
+            draws.rng.choice(known)
+            if is_known
+            else np.exp(draws.rng.uniform(np.log(2.0), np.log(512.0)))
+        )
+        return np.exp(
+            -2
+            * (np.sin(np.pi * distance * len(distance) / period) / draws.rng.uniform(0.4, 2.0)) ** 2
+        )
     scale = float(np.exp(draws.rng.uniform(np.log(0.02), np.log(1.0))))
     if name == "smooth":
         return np.exp(-0.5 * (distance / scale) ** 2)

@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from seqcast.data.synthetic.patterns import BURN_IN, Array, Draws, autoregressed, of_unit_deviation, smoothed
+from seqcast.data.synthetic.patterns import (
+    BURN_IN,
+    Array,
+    Draws,
+    autoregressed,
+    of_unit_deviation,
+    smoothed,
+)
 
 # Relative errors beyond this would change the sign of a multiplicative series.
 LARGEST_RELATIVE = 0.6
@@ -23,9 +30,10 @@ def exponential_smoothing(draws: Draws) -> Array:
 
     .. math:: y_t = l + φ b + s + ε, \quad l' = l + φ b + α ε, \quad b' = φ b + β ε, \quad s' = s + γ ε,
 
-    and with multiplicative ones sums become products: `y = l b^φ s (1 + ε)`, `l' = l b^φ (1 + α ε)` and so on. Gains
-    are zero, small or near one, as fitted ones of real series are; half of the trends are damped, `φ < 1`. Series
-    without a season have steeper trends: yearly values are among them.
+    and with multiplicative ones sums become products: `y = l b^φ s (1 + ε)`, `l' = l b^φ (1 + α ε)`
+    and so on. Gains are zero, small or near one, as fitted ones of real series are; half of the
+    trends are damped, `φ < 1`. Series without a season have steeper trends: yearly values are among
+    them.
 
     Args:
         draws: What the series are drawn from.
@@ -33,14 +41,17 @@ def exponential_smoothing(draws: Draws) -> Array:
     Returns:
         The series, `[n, length]`.
 
-    Source: Hyndman, Koehler, Ord and Snyder 2008, "Forecasting with Exponential Smoothing", chapter 2.
+    Source: Hyndman, Koehler, Ord and Snyder 2008, "Forecasting with Exponential Smoothing", chapter
+        2.
     """
     multiplicative = draws.chance(0.4)
     deviation = np.where(multiplicative, draws.amounts(0.003, 0.25), draws.amounts(0.02, 2.5))
     errors = draws.noise() * deviation
     relative_errors = np.clip(errors, -LARGEST_RELATIVE, LARGEST_RELATIVE) * multiplicative
     kind = draws.uniform(0.0, 1.0)
-    alpha = np.where(kind < 0.25, 0.0, np.where(kind < 0.7, draws.beta(1, 2), 1 - 0.5 * draws.beta(1, 12)))
+    alpha = np.where(
+        kind < 0.25, 0.0, np.where(kind < 0.7, draws.beta(1, 2), 1 - 0.5 * draws.beta(1, 12))
+    )
     beta = np.where(draws.chance(0.5), 0.0, alpha * draws.beta(1, 8))
     gamma = np.where(draws.chance(0.6), 0.0, (1 - alpha) * draws.beta(1, 6))
     damping = np.where(draws.chance(0.5), 1.0, draws.uniform(0.8, 1.0))
@@ -58,7 +69,8 @@ def exponential_smoothing(draws: Draws) -> Array:
     values = np.empty_like(errors)
     for step in range(draws.length):
         at = [(step + place) % season]
-        error, factor = errors[:, [step]], relative_errors[:, [step]]
+        error = errors[:, [step]]
+        factor = relative_errors[:, [step]]
         ahead = level + damping * trend
         values[:, [step]] = ahead + seasonal[:, at] + np.where(additive, error, np.log1p(factor))
         level = ahead + np.where(additive, alpha * error, np.log1p(alpha * factor))
@@ -73,8 +85,8 @@ def autoregression(draws: Draws) -> Array:
 
     .. math:: x_t = φ_1 x_{t-1} + φ_2 x_{t-2} + ε_t
 
-    The roots of the polynomial are drawn within the unit circle, real or a pair that turns, so the series are
-    stationary; pseudo-cycles, such as those of sunspots, are among them.
+    The roots of the polynomial are drawn within the unit circle, real or a pair that turns, so the
+    series are stationary; pseudo-cycles, such as those of sunspots, are among them.
 
     Args:
         draws: What the series are drawn from.
@@ -85,8 +97,10 @@ def autoregression(draws: Draws) -> Array:
     Source: Yule 1927, "On a Method of Investigating Periodicities in Disturbed Series".
     """
     turning = draws.chance(0.4)
-    radius, angle = draws.uniform(0.6, 0.99), 2 * np.pi / draws.amounts(4, 60)
-    first, second = draws.uniform(-0.3, 0.99), np.where(draws.chance(0.5), 0.0, draws.uniform(-0.5, 0.8))
+    radius = draws.uniform(0.6, 0.99)
+    angle = 2 * np.pi / draws.amounts(4, 60)
+    first = draws.uniform(-0.3, 0.99)
+    second = np.where(draws.chance(0.5), 0.0, draws.uniform(-0.5, 0.8))
     one = np.where(turning, 2 * radius * np.cos(angle), first + second)
     two = np.where(turning, -(radius**2), -first * second)
     values = of_unit_deviation(autoregressed(draws.noise(BURN_IN), one, two)[:, BURN_IN:])
@@ -98,8 +112,9 @@ def arima(draws: Draws) -> Array:
 
     .. math:: x_t = ρ x_{t-1} + μ + d_t, \qquad d_t = φ d_{t-1} + ε_t + θ ε_{t-1}
 
-    Most have a positive `φ`: a rise continues for a while. Of years, quarters and months, `ρ` is 1; of others, such as
-    days and hours, it is less for six series of ten, which return to a level and have no drift.
+    Most have a positive `φ`: a rise continues for a while. Of years, quarters and months, `ρ` is 1;
+    of others, such as days and hours, it is less for six series of ten, which return to a level and
+    have no drift.
 
     Args:
         draws: What the series are drawn from.
@@ -129,8 +144,9 @@ def seasonal_arima(draws: Draws) -> Array:
     .. math:: (1 - φ B)(1 - Φ B^m)\, x_t = (1 + θ B)(1 + Θ B^m)\, ε_t, \qquad
         y_t = x_t + a\, s_t \quad \text{or} \quad y_t = x_t (1 + a\, s_t)
 
-    `s` repeats with the longer season, or with two to twelve times the season where there is none. A third of the
-    series are integrated, `(1 - B)`; a third have the result as the logarithm of the rate of gamma noise.
+    `s` repeats with the longer season, or with two to twelve times the season where there is none.
+    A third of the series are integrated, `(1 - B)`; a third have the result as the logarithm of the
+    rate of gamma noise.
 
     Args:
         draws: What the series are drawn from.
@@ -138,26 +154,36 @@ def seasonal_arima(draws: Draws) -> Array:
     Returns:
         The series, `[n, length]`.
 
-    Source: Oreshkin et al. 2026, "Zero-shot Forecasting by Simulation Alone", arXiv:2601.00970, section 3.
+    Source: Oreshkin et al. 2026, "Zero-shot Forecasting by Simulation Alone", arXiv:2601.00970,
+        section 3.
     """
-    season, steps = draws.season, max(draws.season.length, 2)
+    season = draws.season
+    steps = max(draws.season.length, 2)
     before = BURN_IN + steps
     shocks = draws.noise(before)
     gains = draws.uniform(-0.7, 0.95), np.where(draws.chance(0.5), 0.0, draws.uniform(-0.6, 0.6))
-    seasonal = 1 - draws.amounts(0.02, 1.0), np.where(draws.chance(0.5), 0.0, draws.uniform(-0.8, 0.3))
+    seasonal = (
+        1 - draws.amounts(0.02, 1.0),
+        np.where(draws.chance(0.5), 0.0, draws.uniform(-0.8, 0.3)),
+    )
     values = shocks.copy()
     values[:, 1:] += gains[1] * shocks[:, :-1]
     values[:, steps:] += seasonal[1] * values[:, :-steps].copy()
     values = autoregressed(values, gains[0])
-    # The first season is given the variance of all others, since a long run-in of seasons would take long to draw.
+    # The first season is given the variance of all others, since a long run-in of seasons would
+    # take long to draw.
     values[:, :steps] /= np.sqrt(1 - seasonal[0] ** 2)
     for step in range(steps, before + draws.length):
         values[:, [step]] += seasonal[0] * values[:, [step - steps]]
     values = of_unit_deviation(values[:, before:])
     trending = draws.chance(1 / 3)
-    values = np.where(trending, of_unit_deviation(values.cumsum(axis=1)) * draws.amounts(0.5, 3.0), values)
+    values = np.where(
+        trending, of_unit_deviation(values.cumsum(axis=1)) * draws.amounts(0.5, 3.0), values
+    )
     values = values + draws.seasonal() * draws.amounts(0.1, 3.0)
-    seasons = int(draws.rng.integers(2, 13)) if season.longer is None else season.longer // season.length
+    seasons = (
+        int(draws.rng.integers(2, 13)) if season.longer is None else season.longer // season.length
+    )
     slow = draws.repeat(smoothed(np.repeat(draws.pattern(seasons), steps, axis=1), steps))
     slow = slow / np.maximum(np.abs(slow).max(axis=1, keepdims=True), 1e-9)
     size = draws.uniform(0.2, 1.0)
@@ -189,7 +215,8 @@ def random_walk(draws: Draws) -> Array:
 def random_poles(draws: Draws) -> Array:
     """Draw autoregressions of order 2 to 6, whose poles are drawn near the unit circle at any frequency.
 
-    Resonances of machines, of weather and of heart beats have such poles; several at once make beats.
+    Resonances of machines, of weather and of heart beats have such poles; several at once make
+    beats.
 
     Args:
         draws: What the series are drawn from.
@@ -197,7 +224,8 @@ def random_poles(draws: Draws) -> Array:
     Returns:
         The series, `[n, length]`.
 
-    Source: Oreshkin et al. 2026, arXiv:2601.00970, section 3, which draws models by the roots of their polynomials.
+    Source: Oreshkin et al. 2026, arXiv:2601.00970, section 3, which draws models by the roots of
+        their polynomials.
     """
     # The steps in which the slowest of them forgets its start from zeros.
     before = 3 * BURN_IN
@@ -217,8 +245,8 @@ def switching(draws: Draws) -> Array:
 
     .. math:: x_t = x_{t-1} + θ_r (μ_r - x_{t-1}) + σ_r ε_t
 
-    Regimes last for 30 to 1,000 steps in the mean, and another one follows. A third of the series have no pull, half
-    have a season.
+    Regimes last for 30 to 1,000 steps in the mean, and another one follows. A third of the series
+    have no pull, half have a season.
 
     Args:
         draws: What the series are drawn from.
@@ -226,14 +254,18 @@ def switching(draws: Draws) -> Array:
     Returns:
         The series, `[n, length]`.
 
-    Source: Hamilton 1989, "A New Approach to the Economic Analysis of Nonstationary Time Series"; as synthetic series
+    Source: Hamilton 1989, "A New Approach to the Economic Analysis of Nonstationary Time Series";
+        as synthetic series
     in Moroshan et al. 2025, "TempoPFN", arXiv:2510.25502.
     """
-    regimes, rows = 3, np.arange(draws.n)
-    level, deviation = 2 * draws.normal(regimes), np.exp(draws.uniform(-3.5, 0.5, regimes))
+    regimes = 3
+    rows = np.arange(draws.n)
+    level = 2 * draws.normal(regimes)
+    deviation = np.exp(draws.uniform(-3.5, 0.5, regimes))
     pull = np.exp(draws.uniform(-5.5, -0.5, regimes)) * ~draws.chance(1 / 3)
     leaves = draws.random() < 1 / draws.amounts(30.0, 1000.0)
-    onward, errors = draws.rng.integers(1, regimes, leaves.shape), draws.noise()
+    onward = draws.rng.integers(1, regimes, leaves.shape)
+    errors = draws.noise()
     regime = draws.rng.integers(0, regimes, draws.n)
     state = level[rows, regime]
     values = np.empty_like(errors)
@@ -258,17 +290,21 @@ def heteroscedastic(draws: Draws) -> Array:
 
     Source: Bollerslev 1986, "Generalized Autoregressive Conditional Heteroskedasticity".
     """
-    steps, seasonal = np.linspace(0.0, 1.0, draws.length), draws.seasonal()
+    steps = np.linspace(0.0, 1.0, draws.length)
+    seasonal = draws.seasonal()
     middle = draws.normal() * 2 * steps + seasonal * draws.amounts(0.2, 3.0)
     errors = draws.noise()
     kind = draws.rng.integers(0, 3, (draws.n, 1))
     growing = np.exp(draws.normal() * 2 * steps)
     seasonal_deviation = np.exp(0.7 * draws.seasonal())
-    a, b = draws.uniform(0.05, 0.3), draws.uniform(0.4, 0.69)
+    a = draws.uniform(0.05, 0.3)
+    b = draws.uniform(0.4, 0.69)
     variance = np.ones_like(errors)
     for step in range(1, draws.length):
         before = [step - 1]
-        variance[:, [step]] = 1 - a - b + variance[:, before] * (a * np.minimum(errors[:, before] ** 2, 25.0) + b)
+        variance[:, [step]] = (
+            1 - a - b + variance[:, before] * (a * np.minimum(errors[:, before] ** 2, 25.0) + b)
+        )
     deviation = np.choose(kind, [growing, seasonal_deviation, np.sqrt(variance)])
     return np.asarray(middle + errors * deviation * draws.amounts(0.05, 1.0))
 
@@ -284,7 +320,8 @@ def intermittent_counts(draws: Draws) -> Array:
     Returns:
         The series, `[n, length]`, whole numbers from 0 on.
 
-    Source: Croston 1972, "Forecasting and Stock Control for Intermittent Demands"; Snyder, Ord and Beaumont 2012.
+    Source: Croston 1972, "Forecasting and Stock Control for Intermittent Demands"; Snyder, Ord and
+        Beaumont 2012.
     """
     seasonal = draws.seasonal() * draws.of_half(1.0)
     wander = draws.walk() * draws.amounts(0.002, 0.06)
@@ -292,7 +329,9 @@ def intermittent_counts(draws: Draws) -> Array:
     demanded = draws.random() < 1 / (1 + np.exp(-odds))
     mean = np.clip(draws.amounts(0.1, 30.0) * np.exp(0.5 * (seasonal + wander)), 1e-3, 1e4)
     shape = draws.amounts(0.5, 20.0)
-    return demanded * (1.0 + draws.rng.poisson(draws.rng.gamma(np.broadcast_to(shape, mean.shape), mean / shape)))
+    return demanded * (
+        1.0 + draws.rng.poisson(draws.rng.gamma(np.broadcast_to(shape, mean.shape), mean / shape))
+    )
 
 
 def demand(draws: Draws) -> Array:
@@ -309,11 +348,14 @@ def demand(draws: Draws) -> Array:
     Returns:
         The series, `[n, length]`, from 0 on.
 
-    Source: Willemain, Smart and Schwarz 2004, "A new approach to forecasting intermittent demand for service parts
+    Source: Willemain, Smart and Schwarz 2004, "A new approach to forecasting intermittent demand
+        for service parts
     inventories", for the chain of zeros; Snyder, Ord and Beaumont 2012 for the distributions.
     """
-    begins, ends = 1 / draws.amounts(1.0, 30.0), 1 / draws.amounts(1.0, 100.0)
-    changes, state = draws.random(), draws.chance(0.5)
+    begins = 1 / draws.amounts(1.0, 30.0)
+    ends = 1 / draws.amounts(1.0, 100.0)
+    changes = draws.random()
+    state = draws.chance(0.5)
     on = np.empty_like(changes, dtype=bool)
     for step in range(draws.length):
         change = changes[:, [step]]

@@ -1,7 +1,8 @@
 """Batches of windows for Keras, of arrays or in any seeded order.
 
-A batch is `(inputs, y, sample_weight)`; `inputs` is a dict with `past` `[B, T, F]` and, where there are any,
-`observed` `[B, T, F]`, `static` `[B, S]`, `future` `[B, H, F']` and, for teacher forcing, `target` `[B, H, D]`.
+A batch is `(inputs, y, sample_weight)`; `inputs` is a dict with `past` `[B, T, F]` and, where there
+are any, `observed` `[B, T, F]`, `static` `[B, S]`, `future` `[B, H, F']` and, for teacher forcing,
+`target` `[B, H, D]`.
 """
 
 from collections.abc import Mapping
@@ -50,9 +51,19 @@ class NamedWindows(keras.utils.PyDataset):
             inputs: The inputs of a batch.
             y: Its targets.
         """
-        arrays = {"past": "X", "static": "static_covariates", "future": "future_covariates", "y": "y"}
-        widths = {name: values.shape[-1] for name, values in {**inputs, "y": y}.items() if name in arrays}
-        return {name: tuple(f"{arrays[name]}[..., {k}]" for k in range(width)) for name, width in widths.items()}
+        arrays = {
+            "past": "X",
+            "static": "static_covariates",
+            "future": "future_covariates",
+            "y": "y",
+        }
+        widths = {
+            name: values.shape[-1] for name, values in {**inputs, "y": y}.items() if name in arrays
+        }
+        return {
+            name: tuple(f"{arrays[name]}[..., {k}]" for k in range(width))
+            for name, width in widths.items()
+        }
 
 
 class NumberedBatches(NamedWindows):
@@ -97,7 +108,8 @@ class Windows(NumberedBatches):
 
     def __init__(self, order: BatchOrder | ShardOrder, *, teacher_forcing: bool = False) -> None:
         super().__init__(order.steps)
-        self.order, self.teacher_forcing = order, teacher_forcing
+        self.order = order
+        self.teacher_forcing = teacher_forcing
 
     @property
     def count(self) -> int:
@@ -156,8 +168,9 @@ class ArrayWindows(Windows):
         y: Targets, `[N, H, D]`; NaN is missing.
         sample_weight: Weights, `[N]`; their mean is taken to be 1.
         teacher_forcing: As for `Windows`.
-        scalers: Scalers of the inputs and, under `y`, of the targets; they scale batch by batch, since scaling all at
-            once would take as much memory again. `None` for arrays that are scaled already.
+        scalers: Scalers of the inputs and, under `y`, of the targets; they scale batch by batch,
+            since scaling all at once would take as much memory again. `None` for arrays that are
+            scaled already.
         **order: As for `BatchOrder`.
 
     Example:
@@ -178,8 +191,12 @@ class ArrayWindows(Windows):
         **order: Any,
     ) -> None:
         super().__init__(BatchOrder(len(y), **order), teacher_forcing=teacher_forcing)
-        self.inputs, self.y, self.scalers = inputs, y, scalers or {}
-        self.sample_weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        self.inputs = inputs
+        self.y = y
+        self.scalers = scalers or {}
+        self.sample_weight = (
+            np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        )
 
     def gather(self, windows: Array) -> Batch:
         """Return the windows with these numbers as one batch.

@@ -28,8 +28,8 @@ def fill_gaps(past: Array) -> tuple[Array, Array]:
         past: Values, `[B, T, F]`; NaN is missing.
 
     Returns:
-        The values, with zeros before the first observed one, and the indicator, 1 where a value was observed; both
-        `[B, T, F]`.
+        The values, with zeros before the first observed one, and the indicator, 1 where a value was
+        observed; both `[B, T, F]`.
 
     Example:
         >>> filled, observed = fill_gaps(np.array([[[np.nan], [2.0], [np.nan]]]))
@@ -68,11 +68,13 @@ def repeat_newest_season(past: Array, *, season_length: int, horizon: int) -> Ar
 
     Args:
         past: Values, `[B, T, D]`; NaN is missing.
-        season_length: Steps of a season, `m`; one that is longer than the past, and 1, repeat the last observed value.
+        season_length: Steps of a season, `m`; one that is longer than the past, and 1, repeat the
+            last observed value.
         horizon: Steps to forecast, `H`.
 
     Returns:
-        The forecast. A step of the season that was never observed takes the last observed value, zero if there is none.
+        The forecast. A step of the season that was never observed takes the last observed value,
+        zero if there is none.
 
     Example:
         >>> past = np.array([1.0, 2.0, 3.0, np.nan])[None, :, None]
@@ -89,13 +91,16 @@ def repeat_newest_season(past: Array, *, season_length: int, horizon: int) -> Ar
     return np.asarray(newest[:, np.arange(horizon) % season])
 
 
-def repeat_season(values: Array, starts: Array, stops: Array, *, season_length: int, horizon: int) -> Array:
+def repeat_season(
+    values: Array, starts: Array, stops: Array, *, season_length: int, horizon: int
+) -> Array:
     """Return the forecast that repeats each series' last season; season length 1 repeats the last value.
 
     Args:
         values: Series laid end to end, `[rows]` or `[rows, D]`.
         starts: Place of the series' first value in `values`, `[N]`.
-        stops: Number of values known, `[N]`; where they are fewer than a season, the last value is repeated.
+        stops: Number of values known, `[N]`; where they are fewer than a season, the last value is
+            repeated.
         season_length: Steps of a season.
         horizon: Steps to forecast, `H`.
 
@@ -118,7 +123,8 @@ def filled_by_season(frame: LongFrame, season_length: int) -> Array:
         frame: The series.
         season_length: Steps of a season.
     """
-    targets, source = frame.targets, frame.source
+    targets = frame.targets
+    source = frame.source
     if not np.isnan(targets).any():
         return targets
     phase = positions_of(source.ends) % season_length

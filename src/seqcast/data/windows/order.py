@@ -23,7 +23,8 @@ class WindowIndex:
     Args:
         first: Number of known rows of each series at its first window, `[N]`.
         ends: Number of windows of this and all series before it, `[N]`.
-        without_target: Numbers of windows that are left out, since they have no known target, ascending.
+        without_target: Numbers of windows that are left out, since they have no known target,
+            ascending.
 
     Example:
         >>> index = WindowIndex(first=np.array([2, 2]), ends=np.array([4, 6]))
@@ -87,18 +88,19 @@ class WindowIndex:
 class BatchOrder:
     """The order of windows: the windows of batch `k` of a training, counted from its first batch on.
 
-    One pass goes over all windows in an order that depends only on the seed and the number of the pass; passes follow
-    one another, for any number of batches an epoch. So the position of a training is one number, `k`. Batches of a pass
-    differ by at most one window and are padded with copies that do not count: one shape, hence one compilation. Sizes
-    are rounded up, so that data of nearly the same size, such as those of the next cutoff, share it.
+    One pass goes over all windows in an order that depends only on the seed and the number of the
+    pass; passes follow one another, for any number of batches an epoch. So the position of a
+    training is one number, `k`. Batches of a pass differ by at most one window and are padded with
+    copies that do not count: one shape, hence one compilation. Sizes are rounded up, so that data
+    of nearly the same size, such as those of the next cutoff, share it.
 
     Args:
         count: Number of windows.
         batch_size: Largest number of windows in a batch.
         seed: Seed of the order; `None` keeps the windows in order.
         steps: Batches an epoch; `None` is one pass.
-        processes: The processes that share each batch equally. With the same number of micro-batches, batches are the
-            same for any number of processes.
+        processes: The processes that share each batch equally. With the same number of
+            micro-batches, batches are the same for any number of processes.
 
     Example:
         >>> order = BatchOrder(5, batch_size=2)
@@ -118,11 +120,15 @@ class BatchOrder:
         steps: int | None = None,
         processes: Processes = ALONE,
     ) -> None:
-        self.count, self.seed, self.processes = count, seed, processes
+        self.count = count
+        self.seed = seed
+        self.processes = processes
         self.batches_per_pass = max(1, math.ceil(count / batch_size))
         self.steps = steps or self.batches_per_pass
         micro_batches = processes.micro_batches
-        micro_batch_size = math.ceil(rounded_size(math.ceil(count / self.batches_per_pass)) / micro_batches)
+        micro_batch_size = math.ceil(
+            rounded_size(math.ceil(count / self.batches_per_pass)) / micro_batches
+        )
         # Windows of a batch that this process reads.
         self.batch_size = micro_batches // processes.count * micro_batch_size
         self._last_pass: tuple[int, Array] | None = None
@@ -137,7 +143,9 @@ class BatchOrder:
             Numbers of the windows, `[batch_size]`, and which of them count; the others are padding.
         """
         windows, counts = self.whole_batch(number)
-        own = slice(self.processes.rank * self.batch_size, (self.processes.rank + 1) * self.batch_size)
+        own = slice(
+            self.processes.rank * self.batch_size, (self.processes.rank + 1) * self.batch_size
+        )
         return windows[own], counts[own]
 
     def whole_batch(self, number: int) -> tuple[Array, Array]:
@@ -149,7 +157,8 @@ class BatchOrder:
         pass_number, place = divmod(number, self.batches_per_pass)
         low = place * self.count // self.batches_per_pass
         high = (place + 1) * self.count // self.batches_per_pass
-        windows, size = self._pass_order(pass_number)[low:high], self.batch_size * self.processes.count
+        windows = self._pass_order(pass_number)[low:high]
+        size = self.batch_size * self.processes.count
         counts = np.arange(size) < len(windows)
         if len(windows) < size:
             windows = np.resize(windows, size)
@@ -181,8 +190,8 @@ def rounded_size(size: int) -> int:
 
 # ---------------------------------------------------------------- series in shards
 
-# Batches that are drawn from the shards in memory before others are read. So reading takes little of the time, and an
-# epoch that ends early has seen windows of many shards.
+# Batches that are drawn from the shards in memory before others are read. So reading takes little
+# of the time, and an epoch that ends early has seen windows of many shards.
 BATCHES_A_VISIT = 32
 
 
@@ -202,14 +211,15 @@ class Shards:
 class ShardOrder:
     """The order of windows in shards: the windows of batch `k` of a training, counted from its first batch on.
 
-    It is shuffled on two levels. A pass over all windows goes in rounds. In each round the shards, in a seeded order,
-    come into memory some at a time, and give an equal fraction of their windows. These are drawn without replacement
-    and mixed with those of the other shards in memory. So the position of a training is one number, `k`. The windows of
-    a batch depend on the seed, on `k` and on the list of shards alone.
+    It is shuffled on two levels. A pass over all windows goes in rounds. In each round the shards,
+    in a seeded order, come into memory some at a time, and give an equal fraction of their windows.
+    These are drawn without replacement and mixed with those of the other shards in memory. So the
+    position of a training is one number, `k`. The windows of a batch depend on the seed, on `k` and
+    on the list of shards alone.
 
-    A batch consists of `micro_batches`, each of which draws from shards of its own, or where there are fewer shards
-    from a stretch of one. Processes that share a batch take whole micro-batches, so each reads its own shards, and
-    batches are the same for any number of processes.
+    A batch consists of `micro_batches`, each of which draws from shards of its own, or where there
+    are fewer shards from a stretch of one. Processes that share a batch take whole micro-batches,
+    so each reads its own shards, and batches are the same for any number of processes.
 
     Args:
         shards: The windows in shards.
@@ -226,12 +236,19 @@ class ShardOrder:
     """
 
     def __init__(
-        self, shards: Shards, *, batch_size: int, seed: int, steps: int | None = None, processes: Processes = ALONE
+        self,
+        shards: Shards,
+        *,
+        batch_size: int,
+        seed: int,
+        steps: int | None = None,
+        processes: Processes = ALONE,
     ) -> None:
         micro_batches = processes.micro_batches
         counts = _stretches(np.asarray(shards.counts, dtype=np.int64), micro_batches)
         self.count = int(counts.sum())
-        first, size = starts_of(np.cumsum(counts)), math.ceil(batch_size / micro_batches)
+        first = starts_of(np.cumsum(counts))
+        size = math.ceil(batch_size / micro_batches)
         # The same for any number of processes, since the order depends on it.
         at_once = max(1, shards.at_once // micro_batches)
         owned = [np.arange(number, len(counts), micro_batches) for number in range(micro_batches)]
@@ -240,7 +257,8 @@ class ShardOrder:
         self.batches_per_pass = max(1, math.ceil(largest / size))
         self.steps = steps or self.batches_per_pass
         self._micro_batches = [
-            _MicroBatch(counts[own], first[own], at_once, size, [seed, number]) for number, own in enumerate(owned)
+            _MicroBatch(counts[own], first[own], at_once, size, [seed, number])
+            for number, own in enumerate(owned)
         ]
         own_count = micro_batches // processes.count
         self._own = slice(processes.rank * own_count, (processes.rank + 1) * own_count)
@@ -267,12 +285,16 @@ class ShardOrder:
         """
         return self._of_micro_batches(number, self._micro_batches)
 
-    def _of_micro_batches(self, number: int, micro_batches: Sequence[_MicroBatch]) -> tuple[Array, Array]:
+    def _of_micro_batches(
+        self, number: int, micro_batches: Sequence[_MicroBatch]
+    ) -> tuple[Array, Array]:
         pass_number, place = divmod(number, self.batches_per_pass)
         pieces = [each.windows(pass_number, place, self.batches_per_pass) for each in micro_batches]
         # Copies fill a micro-batch, or copies of another one's window where it has none.
         spare = next((piece for piece in pieces if len(piece)), np.zeros(1, dtype=np.int64))
-        filled = [np.resize(piece if len(piece) else spare, self._micro_batch_size) for piece in pieces]
+        filled = [
+            np.resize(piece if len(piece) else spare, self._micro_batch_size) for piece in pieces
+        ]
         counts = [np.arange(self._micro_batch_size) < len(piece) for piece in pieces]
         return np.concatenate(filled), np.concatenate(counts)
 
@@ -296,8 +318,12 @@ class _MicroBatch:
         seed: Seed of the order.
     """
 
-    def __init__(self, counts: Array, first: Array, at_once: int, batch_size: int, seed: list[int]) -> None:
-        self.counts, self.first, self.seed = counts, first, seed
+    def __init__(
+        self, counts: Array, first: Array, at_once: int, batch_size: int, seed: list[int]
+    ) -> None:
+        self.counts = counts
+        self.first = first
+        self.seed = seed
         self.count = int(counts.sum())
         self.at_once = min(at_once, len(counts))
         groups = math.ceil(len(counts) / self.at_once)
@@ -307,7 +333,8 @@ class _MicroBatch:
 
     def windows(self, number: int, place: int, batches: int) -> Array:
         """Return the windows of one of the batches of a pass."""
-        low, high = place * self.count // batches, (place + 1) * self.count // batches
+        low = place * self.count // batches
+        high = (place + 1) * self.count // batches
         visits, ends = self._visits(number)
         pieces = []
         while low < high:
@@ -321,9 +348,12 @@ class _MicroBatch:
     def _visits(self, number: int) -> tuple[list[tuple[int, Array]], Array]:
         """Return the round and the shards of each visit of a pass, and the number of windows up to its end."""
         if self._pass is None or self._pass[0] != number:
-            visits, sizes = [], []
+            visits = []
+            sizes = []
             for turn in range(self.rounds):
-                order = np.random.default_rng([*self.seed, number, turn]).permutation(len(self.counts))
+                order = np.random.default_rng([*self.seed, number, turn]).permutation(
+                    len(self.counts)
+                )
                 for begin in range(0, len(order), self.at_once):
                     shards = np.sort(order[begin : begin + self.at_once])
                     low, high = self._bounds(shards, turn)
@@ -343,9 +373,13 @@ class _MicroBatch:
             pieces = []
             for shard, low, high in zip(shards.tolist(), *self._bounds(shards, turn), strict=True):
                 random = np.random.default_rng([*self.seed, number, self.rounds, shard])
-                pieces.append(self.first[shard] + _spread(int(self.counts[shard]), low, high, random))
+                pieces.append(
+                    self.first[shard] + _spread(int(self.counts[shard]), low, high, random)
+                )
             drawn = np.concatenate(pieces)
-            mixed = np.random.default_rng([*self.seed, number, self.rounds + 1, visit]).permutation(len(drawn))
+            mixed = np.random.default_rng([*self.seed, number, self.rounds + 1, visit]).permutation(
+                len(drawn)
+            )
             self._visit = (number, visit), drawn[mixed]
         return self._visit[1]
 
@@ -357,7 +391,8 @@ def _spread(count: int, low: int, high: int, random: np.random.Generator) -> Arr
 
     Neighbours in it differ by about the golden section of `count`.
 
-    Source: Knuth 1997, The Art of Computer Programming, volume 2, section 3.3.3, on multiples of the golden ratio.
+    Source: Knuth 1997, The Art of Computer Programming, volume 2, section 3.3.3, on multiples of
+        the golden ratio.
     """
     if count < 2:
         return np.arange(low, high)

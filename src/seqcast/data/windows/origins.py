@@ -40,9 +40,10 @@ def known_at_cutoffs(
         horizon: Steps of each forecast, `H`.
         n_windows: Number of cutoffs.
         step_size: Steps from one cutoff to the next; `None` is the horizon.
-        align: `time` cuts all series at the same stamps, counted from the latest one, so that no series reveals the
-            future of another; `series` counts from each series' own end.
-        complete: Whether each series has to have rows before the first cutoff; otherwise it has no forecast there.
+        align: `time` cuts all series at the same stamps, counted from the latest one, so that no
+            series reveals the future of another; `series` counts from each series' own end.
+        complete: Whether each series has to have rows before the first cutoff; otherwise it has no
+            forecast there.
 
     Raises:
         DataError: A cutoff comes before the first row of a series, if `complete`, or of all series.
@@ -56,14 +57,24 @@ def known_at_cutoffs(
         known = _known_in_time(frame, horizon, n_windows, step_size)
     late = np.flatnonzero(known[0] < 1)
     if len(late) and (complete or len(late) == len(lengths)):
-        expected, received = "rows up to the first cutoff", f"a first row at {frame.first_stamps[late[0]]}"
-        hint = Phrase("Leave the series out, or choose fewer windows or a smaller ", Option("step_size"), ".")
-        raise DataError(option="df", series=frame.source.ids[late[0]], expected=expected, received=received, hint=hint)
+        expected = "rows up to the first cutoff"
+        received = f"a first row at {frame.first_stamps[late[0]]}"
+        hint = Phrase(
+            "Leave the series out, or choose fewer windows or a smaller ", Option("step_size"), "."
+        )
+        raise DataError(
+            option="df",
+            series=frame.source.ids[late[0]],
+            expected=expected,
+            received=received,
+            hint=hint,
+        )
     return np.asarray(known)
 
 
 def _known_in_time(frame: AnyFrame, horizon: int, n_windows: int, step_size: int | None) -> Array:
-    source, stamps = frame.source, frame.last_stamps
+    source = frame.source
+    stamps = frame.last_stamps
     # The stamps of the cutoffs are those of the longest series that ends last.
     last = np.flatnonzero(stamps == stamps.max())
     clock = int(last[np.argmax(source.lengths[last])])
@@ -76,7 +87,10 @@ def _known_in_time(frame: AnyFrame, horizon: int, n_windows: int, step_size: int
 def _rows_until(frame: LongFrame, marks: Stamps) -> Array:
     """Return the number of rows of each series up to each of some stamps, `[marks, N]`."""
     series = np.repeat(np.arange(len(frame.source)), frame.source.lengths)
-    counts = [np.bincount(series[np.asarray(frame.stamps <= mark)], minlength=len(frame.source)) for mark in marks]
+    counts = [
+        np.bincount(series[np.asarray(frame.stamps <= mark)], minlength=len(frame.source))
+        for mark in marks
+    ]
     return np.stack(counts)
 
 
@@ -107,7 +121,8 @@ def cutoffs(length: int, horizon: int, n_windows: int = 1, step_size: int | None
         length: Rows of the series.
         horizon: Steps of each forecast.
         n_windows: Number of cutoffs.
-        step_size: Steps from one cutoff to the next; `None` is the horizon, so that forecasts do not overlap.
+        step_size: Steps from one cutoff to the next; `None` is the horizon, so that forecasts do
+            not overlap.
 
     Returns:
         Number of rows known at each cutoff, increasing, `[n_windows]`.
@@ -127,7 +142,13 @@ def cutoffs(length: int, horizon: int, n_windows: int = 1, step_size: int | None
     if known[0] < 1:
         expected = f"cutoffs inside the longest series, which has {length} rows"
         received = f"{n_windows} windows of {horizon} steps, one every {step} steps"
-        hint = Phrase("Choose fewer windows, a smaller ", Option("step_size"), " or a shorter ", Option("horizon"), ".")
+        hint = Phrase(
+            "Choose fewer windows, a smaller ",
+            Option("step_size"),
+            " or a shorter ",
+            Option("horizon"),
+            ".",
+        )
         raise DataError("n_windows", expected=expected, received=received, hint=hint)
     return known
 
@@ -142,7 +163,8 @@ class Origins:
         horizon: Steps of each forecast, `H`.
         cutoff: Number of the cutoff of each forecast, by which those of a series are sorted, `[B]`.
         scaler: Scaling of each forecast; `None` is that of its series.
-        future: Features of the known future, `[B, H, F']`; `None` takes them from the frame's own rows.
+        future: Features of the known future, `[B, H, F']`; `None` takes them from the frame's own
+            rows.
 
     Example:
         >>> import pandas as pd
@@ -195,7 +217,8 @@ class Origins:
         Args:
             frame: The series.
             horizon: Steps of each forecast, `H`.
-            context_length: Rows before the first origin of a series; one in series without a whole window.
+            context_length: Rows before the first origin of a series; one in series without a whole
+                window.
             step_size: Rows from one origin to the next, counted from the last.
 
         Raises:
@@ -206,7 +229,9 @@ class Origins:
         counts = np.maximum((lengths - horizon - least) // step_size + 1, 0)
         if not counts.any():
             expected = f"a series with at least 1 + {horizon} rows, one to read and the horizon"
-            raise DataError("df", expected=expected, received=f"at most {lengths.max()}", hint="Give more rows.")
+            raise DataError(
+                "df", expected=expected, received=f"at most {lengths.max()}", hint="Give more rows."
+            )
         return cls.at_rows(*counted_back(lengths - horizon, counts, step_size), horizon)
 
     @classmethod
@@ -256,7 +281,9 @@ class Origins:
         Args:
             reader: The window reader.
         """
-        return reader.inputs(self.series, self.stops, self.horizon, scaler=self.scaler, future=self.future)
+        return reader.inputs(
+            self.series, self.stops, self.horizon, scaler=self.scaler, future=self.future
+        )
 
     def truth(self, reader: WindowReader) -> Array:
         """Return the truth after these origins in scaled units, `[B, H, D]`; NaN is missing.
@@ -280,7 +307,9 @@ class Origins:
         Args:
             frame: The series.
         """
-        return np.asarray((frame.source.starts[self.series] + self.stops)[:, None] + np.arange(self.horizon))
+        return np.asarray(
+            (frame.source.starts[self.series] + self.stops)[:, None] + np.arange(self.horizon)
+        )
 
     def check_after(self, frame: LongFrame, stamp: Stamps) -> None:
         """Refuse forecasts of steps at or before a stamp, an index of one.
@@ -298,8 +327,12 @@ class Origins:
             name = frame.source.ids[int(self.series[early[0]])]
             expected = f"cutoffs at or after {stamp[0]}, the last stamp that fit saw"
             received = f"one before {after[early[0]]}"
-            hint = Phrase("Choose fewer windows, give newer rows, or leave out ", Option("refit"), ".")
-            raise DataError(option="n_windows", series=name, expected=expected, received=received, hint=hint)
+            hint = Phrase(
+                "Choose fewer windows, give newer rows, or leave out ", Option("refit"), "."
+            )
+            raise DataError(
+                option="n_windows", series=name, expected=expected, received=received, hint=hint
+            )
 
     def naive(self, frame: LongFrame, seasons: Sequence[int]) -> Array:
         """Return the seasonal naive forecast, `[B, H, D]`, of the season that erred least in the rows before each one.
@@ -310,7 +343,8 @@ class Origins:
             frame: The series.
             seasons: Steps of each season that is tried; 1 repeats the last value.
         """
-        forecast, least = self._repeated(frame, seasons[0]), np.array(np.inf)
+        forecast = self._repeated(frame, seasons[0])
+        least = np.array(np.inf)
         for season_length in seasons if len(seasons) > 1 else ():
             errors = self._errors_before(frame, season_length)
             better = errors < least
@@ -320,12 +354,18 @@ class Origins:
 
     def _errors_before(self, frame: LongFrame, season_length: int) -> Array:
         """Return the mean error of seasonal naive forecasts before each origin, `[B, D]`; infinite if unknown."""
-        targets, places = frame.targets, positions_of(frame.source.ends)[:, None]
+        targets = frame.targets
+        places = positions_of(frame.source.ends)[:, None]
         first = frame.source.starts[self.series]
-        stretches, total = np.stack([first, first + self.stops]), np.zeros((len(self), targets.shape[1]))
-        distances = np.unique(np.linspace(1, -(-self.horizon // season_length), MOST_DISTANCES).astype(int))
+        stretches = np.stack([first, first + self.stops])
+        total = np.zeros((len(self), targets.shape[1]))
+        distances = np.unique(
+            np.linspace(1, -(-self.horizon // season_length), MOST_DISTANCES).astype(int)
+        )
         for back in (distances * season_length).tolist():
-            errors = np.where(places >= back, np.abs(targets - np.roll(targets, back, axis=0)), np.nan)
+            errors = np.where(
+                places >= back, np.abs(targets - np.roll(targets, back, axis=0)), np.nan
+            )
             known = np.nan_to_num(errors), ~np.isnan(errors)
             sums = (np.pad(np.cumsum(each, axis=0), ((1, 0), (0, 0))) for each in known)
             error, count = (each[stretches[1]] - each[stretches[0]] for each in sums)
@@ -333,8 +373,11 @@ class Origins:
         return total
 
     def _repeated(self, frame: LongFrame, season_length: int) -> Array:
-        values, starts = filled_by_season(frame, season_length), frame.source.starts[self.series]
-        return repeat_season(values, starts, self.stops, season_length=season_length, horizon=self.horizon)
+        values = filled_by_season(frame, season_length)
+        starts = frame.source.starts[self.series]
+        return repeat_season(
+            values, starts, self.stops, season_length=season_length, horizon=self.horizon
+        )
 
     def table(self, frame: LongFrame, forecasts: dict[str, Array]) -> Any:
         """Return a frame of forecasts and the truth.
@@ -344,18 +387,22 @@ class Origins:
             forecasts: Forecasts by column name, `[B, H, D]` each.
 
         Returns:
-            A frame of the kind that came in, sorted by id, target, cutoff and stamp: `unique_id`, `ds`, `cutoff` (the
-            last known stamp), `step` (1 is the first after the cutoff), `y` and the forecasts; a row for each step
-            whose truth is known.
+            A frame of the kind that came in, sorted by id, target, cutoff and stamp: `unique_id`,
+            `ds`, `cutoff` (the last known stamp), `step` (1 is the first after the cutoff), `y` and
+            the forecasts; a row for each step whose truth is known.
         """
-        source, columns = frame.source, frame.schema.columns
+        source = frame.source
+        columns = frame.schema.columns
         places = self.rows(frame)
         inside = places < source.ends[self.series][:, None]
         truth = frame.targets[np.where(inside, places, 0)]
         origin, step, target = np.nonzero(inside[:, :, None] & ~np.isnan(truth))
         order = np.lexsort((step, self.cutoff[origin], target, self.series[origin]))
         rows = origin, step, target = origin[order], step[order], target[order]
-        times = {columns.ds: frame.stamps[places[origin, step]], "cutoff": frame.stamps[places[origin, 0] - 1]}
+        times = {
+            columns.ds: frame.stamps[places[origin, step]],
+            "cutoff": frame.stamps[places[origin, 0] - 1],
+        }
         values = {"step": step + 1, columns.value: truth[rows]}
         values |= {name: forecast[rows] for name, forecast in forecasts.items()}
         return frame.schema.build(as_ids(source.ids)[self.series[origin]], times, values, target)
@@ -371,8 +418,14 @@ def check_first_cutoff(origins: Sequence[Origins]) -> None:
         DataError: There are none.
     """
     if not any((each.cutoff == 0).any() for each in origins):
-        expected, received = "a known value before the first cutoff and rows after it", "none in any series"
-        raise DataError("df", expected=expected, received=received, hint="Choose fewer windows or a smaller step.")
+        expected = "a known value before the first cutoff and rows after it"
+        received = "none in any series"
+        raise DataError(
+            "df",
+            expected=expected,
+            received=received,
+            hint="Choose fewer windows or a smaller step.",
+        )
 
 
 # ---------------------------------------------------------------- training and validation
@@ -381,11 +434,13 @@ def check_first_cutoff(origins: Sequence[Origins]) -> None:
 MOST_VALIDATION_WINDOWS = 20_000
 
 
-def validation_starts(lengths: Array, *, context_length: int, horizon: int, fraction: float) -> Array:
+def validation_starts(
+    lengths: Array, *, context_length: int, horizon: int, fraction: float
+) -> Array:
     """Return where each series is split in time: training targets end where validation targets start.
 
-    The validation tail has `max(horizon, fraction · length)` rows. A series that would be left without a
-    training window keeps all of its rows for training.
+    The validation tail has `max(horizon, fraction · length)` rows. A series that would be left
+    without a training window keeps all of its rows for training.
 
     Args:
         lengths: Rows of each series.
@@ -417,7 +472,8 @@ def check_lengths(frame: AnyFrame, *, context_length: int, horizon: int) -> None
     Raises:
         DataError: A series has fewer rows than `context_length + horizon`.
     """
-    ids, lengths = frame.source.ids, frame.source.lengths
+    ids = frame.source.ids
+    lengths = frame.source.lengths
     short = np.flatnonzero(lengths < context_length + horizon).tolist()
     more = f" ({len(short)} such series)" if len(short) > 1 else ""
     expected = f"at least {context_length} + {horizon} rows, context_length and horizon"
@@ -426,7 +482,9 @@ def check_lengths(frame: AnyFrame, *, context_length: int, horizon: int) -> None
 
     def at(series: int) -> DataError:
         received = f"{lengths[series]} rows up to {frame.last_stamps[series]}{more}"
-        return DataError(option="df", series=ids[series], expected=expected, received=received, hint=hint)
+        return DataError(
+            option="df", series=ids[series], expected=expected, received=received, hint=hint
+        )
 
     if short:
         raise DataError.first_of(short, [ids[series] for series in short], at)
@@ -458,8 +516,9 @@ def training_windows(
         **options: Further options of the training windows.
 
     Returns:
-        Both; no validation windows where no series has any. If there are more than `most_validation`, the last windows
-        of each series' tail are taken, and of more series than that only some.
+        Both; no validation windows where no series has any. If there are more than
+        `most_validation`, the last windows of each series' tail are taken, and of more series than
+        that only some.
     """
     both = {"weighting": weighting, "processes": processes}
     train = windows(reader, horizon, stops=starts, batch_size=batch_size, **both, **options)
@@ -468,7 +527,11 @@ def training_windows(
     each = max(1, most_validation // max(1, count))
     first = np.where(divided, np.maximum(starts, reader.lengths - horizon - each + 1), starts)
     if count > most_validation:
-        left_out = np.delete(np.flatnonzero(divided), slice(None, None, -(-count // most_validation)))
+        left_out = np.delete(
+            np.flatnonzero(divided), slice(None, None, -(-count // most_validation))
+        )
         first[left_out] = reader.lengths[left_out]
-    validation = windows(reader, horizon, first_target=first, batch_size=max(batch_size, 1024), **both)
+    validation = windows(
+        reader, horizon, first_target=first, batch_size=max(batch_size, 1024), **both
+    )
     return train, validation if validation.count else None

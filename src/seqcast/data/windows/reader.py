@@ -22,20 +22,22 @@ WEIGHTINGS = ("windows", "series")
 class WindowReader:
     """Cuts windows out of series, scales their targets and adds their features.
 
-    It knows arrays and scalers, not their origin. A window is identified by its series and the number of known rows,
-    `stops`; its past are the `T` rows before, NaN where the series has none.
+    It knows arrays and scalers, not their origin. A window is identified by its series and the
+    number of known rows, `stops`; its past are the `T` rows before, NaN where the series has none.
 
     Args:
         targets: Targets in the data's units, `D` columns; NaN is missing.
-        features: Features other than the targets, `F - D` columns in single precision, those of the known future last;
-            `None` for none.
+        features: Features other than the targets, `F - D` columns in single precision, those of the
+            known future last; `None` for none.
         scaler: Scaling of each series.
         context_length: Steps of past, `T`.
         future: Number of trailing features that are known for the future too, `F'`.
         static: Static features of each series, `[N, S]`.
         observed: Whether the network has an observed channel, so that gaps stay NaN in its inputs.
-        names: Names of the columns of each array of inputs and, under `y`, of the targets; empty where they have none.
-        weight: Weight of each row, one column, NaN for missing rows; `None` where all weigh the same.
+        names: Names of the columns of each array of inputs and, under `y`, of the targets; empty
+            where they have none.
+        weight: Weight of each row, one column, NaN for missing rows; `None` where all weigh the
+            same.
 
     Example:
         >>> from seqcast.data.series.store import InMemoryStore
@@ -59,7 +61,13 @@ class WindowReader:
 
     @classmethod
     def of_frame(
-        cls, frame: AnyFrame, builder: FeatureBuilder, scaler: SeriesScaler, *, context_length: int, observed: bool
+        cls,
+        frame: AnyFrame,
+        builder: FeatureBuilder,
+        scaler: SeriesScaler,
+        *,
+        context_length: int,
+        observed: bool,
     ) -> Self:
         """Return the reader of a frame whose categories are numbered as the builder's.
 
@@ -70,9 +78,15 @@ class WindowReader:
             context_length: Steps of past, `T`.
             observed: Whether the network has an observed channel.
         """
-        features = frame.mapped(builder.row_features) if builder.features > builder.targets else None
+        features = (
+            frame.mapped(builder.row_features) if builder.features > builder.targets else None
+        )
         by_shard = [builder.static_features(shard) for _, shard in frame.in_shards()]
-        static = np.concatenate([rows for rows in by_shard if rows is not None]) if by_shard[0] is not None else None
+        static = (
+            np.concatenate([rows for rows in by_shard if rows is not None])
+            if by_shard[0] is not None
+            else None
+        )
         return cls(
             frame.target_store,
             features,
@@ -101,9 +115,12 @@ class WindowReader:
         """
         features = None if self.features is None else self.features.take(series)
         static = None if self.static is None else self.static[series]
-        scaler, weight = self.scaler.take(series), None if self.weight is None else self.weight.take(series)
+        scaler = self.scaler.take(series)
+        weight = None if self.weight is None else self.weight.take(series)
         targets = self.targets.take(series)
-        return replace(self, targets=targets, features=features, scaler=scaler, static=static, weight=weight)
+        return replace(
+            self, targets=targets, features=features, scaler=scaler, static=static, weight=weight
+        )
 
     @property
     def width(self) -> int:
@@ -115,13 +132,15 @@ class WindowReader:
         """Number of rows of each series."""
         return self.targets.lengths
 
-    def index(self, horizon: int, *, first_target: Array | None = None, stops: Array | None = None) -> WindowIndex:
+    def index(
+        self, horizon: int, *, first_target: Array | None = None, stops: Array | None = None
+    ) -> WindowIndex:
         """Number the windows of these series that have a known target.
 
         Args:
             horizon: Steps of future, `H`.
-            first_target: The earliest position that a target may have in each series; windows whose targets begin
-                before it are left out. `None` leaves none out.
+            first_target: The earliest position that a target may have in each series; windows whose
+                targets begin before it are left out. `None` leaves none out.
             stops: Number of usable rows of each series; `None` is all.
         """
         usable = self.lengths if stops is None else np.minimum(stops, self.lengths)
@@ -139,7 +158,9 @@ class WindowReader:
         Args:
             per_series: Number of windows of each series, `[N]`.
         """
-        stores = [store for store in (self.targets, self.features) if isinstance(store, ShardedStore)]
+        stores = [
+            store for store in (self.targets, self.features) if isinstance(store, ShardedStore)
+        ]
         if not stores:
             return None
         largest = [max(path.stat().st_size for path in store.paths) for store in stores]
@@ -147,7 +168,12 @@ class WindowReader:
         return Shards(np.add.reduceat(per_series, stores[0].runs[:-1]), max(1, int(room)))
 
     def inputs(
-        self, series: Array, stops: Array, horizon: int, scaler: SeriesScaler | None = None, future: Array | None = None
+        self,
+        series: Array,
+        stops: Array,
+        horizon: int,
+        scaler: SeriesScaler | None = None,
+        future: Array | None = None,
     ) -> dict[str, Array]:
         """Return the inputs of a network for some windows.
 
@@ -156,13 +182,16 @@ class WindowReader:
             stops: Number of its known rows, `[B]`.
             horizon: Number of steps, `H`.
             scaler: Scaling of each window; `None` is that of its series.
-            future: Features of the known future, `[B, H, F']`; `None` reads them from the series' own rows.
+            future: Features of the known future, `[B, H, F']`; `None` reads them from the series'
+                own rows.
 
         Returns:
-            `past` `[B, T, F]`, NaN in gaps where the network has an observed channel; `static` `[B, S]` and `future`
-            `[B, H, F']` where there are any.
+            `past` `[B, T, F]`, NaN in gaps where the network has an observed channel; `static` `[B,
+            S]` and `future` `[B, H, F']` where there are any.
         """
-        return self._read(series, stops, horizon, 0, self.scaler_of(series, scaler), future=future)[0]
+        return self._read(series, stops, horizon, 0, self.scaler_of(series, scaler), future=future)[
+            0
+        ]
 
     def windows(self, series: Array, stops: Array, horizon: int) -> tuple[dict[str, Array], Array]:
         """Return the inputs of a network, see `inputs`, and the scaled targets of the horizon, `[B, H, D]`.
@@ -174,7 +203,9 @@ class WindowReader:
         """
         return self._read(series, stops, horizon, horizon, self.scaler.take(series), future=None)
 
-    def truth(self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None) -> Array:
+    def truth(
+        self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None
+    ) -> Array:
         """Return the scaled targets of the horizon, `[B, H, D]`, NaN where there are none; see `inputs`.
 
         Args:
@@ -183,12 +214,15 @@ class WindowReader:
             horizon: Number of steps, `H`.
             scaler: Scaling of each window; `None` is that of its series.
         """
-        return self.scaler_of(series, scaler).transform(self._cut(self.targets, series, stops, stops + horizon))
+        return self.scaler_of(series, scaler).transform(
+            self._cut(self.targets, series, stops, stops + horizon)
+        )
 
     def values(self, series: Array, stops: Array, steps: int = 0) -> Array:
         """Return the targets of contexts and of steps after them as they are, `[B, T + steps, D]`; NaN is missing.
 
-        Scaling in single precision and back moves zeros off zero, and whole numbers off whole numbers.
+        Scaling in single precision and back moves zeros off zero, and whole numbers off whole
+        numbers.
 
         Args:
             series: The series of each window, `[B]`.
@@ -208,7 +242,9 @@ class WindowReader:
         Returns:
             The weights; `None` where all weigh the same.
         """
-        return None if self.weight is None else self._cut(self.weight, series, stops, stops + horizon)
+        return (
+            None if self.weight is None else self._cut(self.weight, series, stops, stops + horizon)
+        )
 
     def last_future(self, series: Array, stops: Array) -> Array:
         """Return the last observed future features of each window, `[B, F']`; zero where there are none.
@@ -232,10 +268,17 @@ class WindowReader:
         return self.scaler.take(series) if scaler is None else scaler
 
     def _read(
-        self, series: Array, stops: Array, horizon: int, truth_steps: int, scaler: SeriesScaler, future: Array | None
+        self,
+        series: Array,
+        stops: Array,
+        horizon: int,
+        truth_steps: int,
+        scaler: SeriesScaler,
+        future: Array | None,
     ) -> tuple[dict[str, Array], Array]:
         """Read windows, and the scaled targets of `truth_steps` steps after them."""
-        steps, starts = self.context_length, stops - self.context_length
+        steps = self.context_length
+        starts = stops - self.context_length
         targets = scaler.transform(self._cut(self.targets, series, starts, stops + truth_steps))
         past = targets[:, :steps].astype(np.float32)
         future_steps = horizon if self.future and future is None else 0
@@ -257,7 +300,8 @@ class WindowReader:
 
     def _cut(self, store: SeriesStore, series: Array, starts: Array, stops: Array) -> Array:
         """Cut stretches of equal length out of series, `[B, steps, C]`; NaN stands for rows that a series lacks."""
-        low, last = self._first_rows[series][:, None], self.lengths[series][:, None] - 1
+        low = self._first_rows[series][:, None]
+        last = self.lengths[series][:, None] - 1
         within = starts[:, None] + np.arange(int(stops[0] - starts[0]) if len(starts) else 0)
         outside = (within < 0) | (within > last)
         if not outside.any():
@@ -269,7 +313,12 @@ class WindowReader:
 
 def _scaled_weights(frame: AnyFrame) -> SeriesStore:
     """Return the weights of rows, of which the largest is 1."""
-    largest = max(float(np.nan_to_num(shard.source.values[:, -1]).max()) for _, shard in frame.in_shards()) or 1.0
+    largest = (
+        max(
+            float(np.nan_to_num(shard.source.values[:, -1]).max()) for _, shard in frame.in_shards()
+        )
+        or 1.0
+    )
     return frame.mapped(lambda shard: shard.source.values[:, -1:] / largest)
 
 
@@ -284,7 +333,8 @@ class SeriesWindows(Windows):
         weighting: `windows` gives each window the same weight, `series` each series.
         each: Number of windows at each place.
         teacher_forcing: As for `Windows`.
-        **order: As for `BatchOrder`, or for `ShardOrder` where there is a seed and series are in shards.
+        **order: As for `BatchOrder`, or for `ShardOrder` where there is a seed and series are in
+            shards.
 
     Example:
         >>> from seqcast.data.series.store import InMemoryStore
@@ -308,11 +358,17 @@ class SeriesWindows(Windows):
         teacher_forcing: bool = False,
         **order: Any,
     ) -> None:
-        self.reader, self.horizon, self.each = reader, horizon, each
+        self.reader = reader
+        self.horizon = horizon
+        self.each = each
         self.index = reader.index(horizon, first_target=first_target, stops=stops)
         self._weight = _series_weights(self.index.per_series) if weighting == "series" else None
         shards = None if order.get("seed") is None else reader.shards(self.index.per_series * each)
-        batch_order = BatchOrder(self.index.count * each, **order) if shards is None else ShardOrder(shards, **order)
+        batch_order = (
+            BatchOrder(self.index.count * each, **order)
+            if shards is None
+            else ShardOrder(shards, **order)
+        )
         super().__init__(batch_order, teacher_forcing=teacher_forcing)
 
     def locate(self, windows: Array) -> tuple[Array, Array]:
@@ -353,8 +409,11 @@ class SeriesWindows(Windows):
             window: Number of the window.
         """
         series, stops = self.locate(np.array([window]))
-        first, last = stops[0] - self.reader.context_length, stops[0] + self.horizon - 1
-        return f"series {self.reader.targets.ids[series[0]]!r}, rows {max(first, 0)} to {last} of it"
+        first = stops[0] - self.reader.context_length
+        last = stops[0] + self.horizon - 1
+        return (
+            f"series {self.reader.targets.ids[series[0]]!r}, rows {max(first, 0)} to {last} of it"
+        )
 
     def series(self, windows: Array) -> list[Any]:
         """Return the name of the series of each window.

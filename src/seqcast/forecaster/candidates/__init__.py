@@ -1,6 +1,7 @@
 """The candidates: the last season, a zero-shot model, networks that are trained on the data; and their table.
 
-In reading order: `candidate` (the form of a candidate, before and after a fit), `last_season`, `zero_shot`, `trained`.
+In reading order: `candidate` (the form of a candidate, before and after a fit), `last_season`,
+`zero_shot`, `trained`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,9 @@ from seqcast.forecaster.candidates.trained import Trained
 from seqcast.forecaster.candidates.zero_shot import ZeroShot
 from seqcast.forecaster.options import FitOptions
 
-CANDIDATES: dict[str, type[Candidate]] = {each.key: each for each in (LastSeason, ZeroShot, Trained)}
+CANDIDATES: dict[str, type[Candidate]] = {
+    each.key: each for each in (LastSeason, ZeroShot, Trained)
+}
 """The class of each candidate, from the simplest to the one that learns most; CONTRIBUTING has the recipe."""
 
 

@@ -1,7 +1,8 @@
 """The form of a candidate, before a fit and after it.
 
-A `Candidate` says whether it applies, which rows it reads and which networks it trains. A `FittedCandidate` forecasts
-windows of series in scaled units. Callers loop over all candidates; no other module knows their names.
+A `Candidate` says whether it applies, which rows it reads and which networks it trains. A
+`FittedCandidate` forecasts windows of series in scaled units. Callers loop over all candidates; no
+other module knows their names.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from seqcast.runtime import Array
 from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
 
-# The dependence of the steps of sample paths before any is learnt, as in `benchmarks/totals.py` on held-back rows.
+# The dependence of the steps of sample paths before any is learnt, as in `benchmarks/totals.py` on
+# held-back rows.
 USUAL_DEPENDENCE = Dependence(shared=0.1, persistence=0.3)
 
 
@@ -35,7 +37,8 @@ class FittedCandidate(ABC):
         has_mean: Whether its point is the mean in scaled units, where a mean is requested.
         intervals: The calibration of each target, where intervals are laid around a point.
         histories: The training history of each of its networks.
-        trainings: The training of each network that learnt from the rows of the fit alone; it reads all features.
+        trainings: The training of each network that learnt from the rows of the fit alone; it reads
+            all features.
     """
 
     key: ClassVar[str]
@@ -67,7 +70,9 @@ class FittedCandidate(ABC):
         """
         return self.quantiles(reader, origins, request.probabilities_with_point)
 
-    def quantiles(self, reader: WindowReader, origins: Origins, probabilities: Sequence[float]) -> Array:
+    def quantiles(
+        self, reader: WindowReader, origins: Origins, probabilities: Sequence[float]
+    ) -> Array:
         """Return quantiles in scaled units, `[B, H, D, Q]`.
 
         Args:
@@ -98,7 +103,9 @@ class FittedCandidate(ABC):
         """
         expected = "forecasts to which each covariate adds an effect"
         hint = Phrase("See covariate_importance, or take ", Option("preset", "pretrained"), ".")
-        raise SpecError("explain", expected=expected, received=f"a share of {self.name!r}, a network", hint=hint)
+        raise SpecError(
+            "explain", expected=expected, received=f"a share of {self.name!r}, a network", hint=hint
+        )
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the attention's weights over the steps of the past, `[B, H, T]`.
@@ -110,7 +117,13 @@ class FittedCandidate(ABC):
         refuse_without_network("attention")
 
     def model_inputs(
-        self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None
+        self,
+        member: int,
+        reader: WindowReader,
+        origins: Origins,
+        labels: SeriesLabels,
+        *,
+        truth: Array | None,
     ) -> ModelInputs:
         """Return the inputs of one of its networks for some windows.
 
@@ -191,12 +204,15 @@ class FittedCandidate(ABC):
             options: The resolved options of the forecaster.
         """
 
-    def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> Candidate:
+    def for_finetuning(
+        self, options: FitOptions, training: Any, freeze: Sequence[str]
+    ) -> Candidate:
         """Return the candidate that trains its networks from their present weights, or learns again if it has none.
 
         Args:
             options: The resolved options of the forecaster.
-            training: A spec, or the fields that differ from the training of the fit; `None` for the usual.
+            training: A spec, or the fields that differ from the training of the fit; `None` for the
+                usual.
             freeze: Submodules of the networks that stay as they are.
         """
         return self.for_refit(options)
@@ -209,7 +225,12 @@ class FittedCandidate(ABC):
         """
         received = f"a share of {self.name!r}, which has no operators in ONNX"
         hint = "Fit with a preset that trains a network, such as preset='classic', and export that."
-        raise SpecError("export", expected="networks that were trained on the data alone", received=received, hint=hint)
+        raise SpecError(
+            "export",
+            expected="networks that were trained on the data alone",
+            received=received,
+            hint=hint,
+        )
 
 
 class Candidate(ABC):
@@ -219,7 +240,8 @@ class Candidate(ABC):
         key: Its key in the table of candidates and in files.
         words: Its wording in texts, by each name that it may have in `Choice.shares`.
         prior: Its weight against another candidate with the same hold-out loss.
-        learns_alone: Whether it trains networks on the rows alone, so that callbacks that are no observers see them.
+        learns_alone: Whether it trains networks on the rows alone, so that callbacks that are no
+            observers see them.
     """
 
     key: ClassVar[str]
@@ -299,7 +321,9 @@ class Candidate(ABC):
         return [range(count)]
 
     @abstractmethod
-    def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> Sequence[FittedCandidate]:
+    def fitted(
+        self, rows: PlannedRows, outcomes: Mapping[int, Outcome]
+    ) -> Sequence[FittedCandidate]:
         """Return its fitted versions, which are compared on the hold-out windows, the simplest first.
 
         Args:
@@ -330,5 +354,7 @@ def refuse_without_network(method: str) -> NoReturn:
         SpecError: Always.
     """
     received = "one that repeats the last season, because no network was better"
-    hint = Phrase("Fit with a preset by name, such as ", Option("preset", "classic"), ", to have its network.")
+    hint = Phrase(
+        "Fit with a preset by name, such as ", Option("preset", "classic"), ", to have its network."
+    )
     raise SpecError(method, expected="a forecaster with a network", received=received, hint=hint)

@@ -66,8 +66,14 @@ class FittedLastSeason(FittedCandidate):
         targets = reader.scaler.loc.shape[1]
         # Gaps stay gaps: the newest value of the same phase is repeated, not the step before.
         past = origins.inputs(replace(reader, observed=True))["past"][:, :, :targets]
-        point = repeat_newest_season(past, season_length=self.season_length, horizon=origins.horizon)[..., None]
-        return calibrated(point, request, self.intervals) if self.intervals and request.level else point
+        point = repeat_newest_season(
+            past, season_length=self.season_length, horizon=origins.horizon
+        )[..., None]
+        return (
+            calibrated(point, request, self.intervals)
+            if self.intervals and request.level
+            else point
+        )
 
     def contributions(self, reader: WindowReader, origins: Origins) -> Array:
         """Return zeros: it reads no covariates.
@@ -96,7 +102,11 @@ class FittedLastSeason(FittedCandidate):
             reason: Why nothing else forecasts.
             context_length: Steps of past that a forecast reads.
         """
-        repeated = f"season of {self.season_length}" if 1 < self.season_length <= context_length else "value"
+        repeated = (
+            f"season of {self.season_length}"
+            if 1 < self.season_length <= context_length
+            else "value"
+        )
         why = f"forecasts repeat the last {repeated}, because {reason}"
         warn_user(f"{why}. Name a preset to have its network in any case.", FallbackWarning)
 
@@ -110,7 +120,9 @@ class FittedLastSeason(FittedCandidate):
         targets = len(series.schema.columns.targets)
         own = Season.of(season_length).longer if self.is_longer else season_length
         if len(self.intervals) not in (0, targets) or self.season_length != own:
-            raise ValueError(f"{len(self.intervals)} intervals of {targets} targets, a season of {self.season_length}")
+            raise ValueError(
+                f"{len(self.intervals)} intervals of {targets} targets, a season of {self.season_length}"
+            )
 
     def for_refit(self, options: FitOptions) -> LastSeason:
         """Return the candidate that repeats the same season.
@@ -132,11 +144,15 @@ class LastSeason(Candidate):
     """The last season or the last longer season, which learns the size of its errors.
 
     Args:
-        longer: For each version whether it repeats the longer season; the better one on the hold-out windows is taken.
+        longer: For each version whether it repeats the longer season; the better one on the
+            hold-out windows is taken.
     """
 
     key: ClassVar[str] = "seasonal_naive"
-    words: ClassVar[Mapping[str, str]] = {"seasonal_naive": "the last season", LONGER: "the last longer season"}
+    words: ClassVar[Mapping[str, str]] = {
+        "seasonal_naive": "the last season",
+        LONGER: "the last longer season",
+    }
     # It cannot learn what windows do not show, so a network that is as good counts for more.
     prior: ClassVar[float] = 0.1
     fitted_type: ClassVar[type[FittedCandidate]] = FittedLastSeason
@@ -149,7 +165,8 @@ class LastSeason(Candidate):
         Args:
             rows: The rows of the fit.
         """
-        longer, options = Season.of(rows.season_length).longer or 1, rows.options
+        longer = Season.of(rows.season_length).longer or 1
+        options = rows.options
         fits = longer < min(rows.lengths.max(), options.most_rows_read or np.inf)
         return longer if True in self.longer and options.rows.fill and fits else 1
 
@@ -163,8 +180,11 @@ class LastSeason(Candidate):
         Raises:
             DataError: No value has another one a season before it.
         """
-        season, read, output = Season.of(rows.season_length), rows.series.context_length, rows.options.output
-        is_known, versions = (season.longer or np.inf) < min(read + 1, rows.lengths.max()), list[FittedCandidate]()
+        season = Season.of(rows.season_length)
+        read = rows.series.context_length
+        output = rows.options.output
+        is_known = (season.longer or np.inf) < min(read + 1, rows.lengths.max())
+        versions = list[FittedCandidate]()
         level = tuple(sorted({*WHOLE_LEVELS, *output.level}))
         for is_longer in self.longer if is_known else self.longer[:1]:
             length = season.lengths[is_longer]
@@ -186,8 +206,8 @@ def naive_calibrations(
 
     .. math:: w_h = Q_{level}\big(|y_t - y_{t-m}|\big) \sqrt{k + 1}, \quad k = \lfloor (h - 1) / m \rfloor
 
-    The quantile is that of the differences of one season over all series; `k` is the number of whole seasons before
-    step `h`.
+    The quantile is that of the differences of one season over all series; `k` is the number of
+    whole seasons before step `h`.
 
     Args:
         reader: The series and their scaling.
@@ -210,25 +230,36 @@ def naive_calibrations(
         >>> calibration.widths.ravel()
         array([2.        , 2.82842712, 3.46410162, 4.        ])
 
-    Source: Hyndman and Athanasopoulos 2021, Forecasting: principles and practice, section 5.5, with quantiles in place
+    Source: Hyndman and Athanasopoulos 2021, Forecasting: principles and practice, section 5.5, with
+        quantiles in place
     of a normal distribution's.
     """
     every = -(-int(reader.lengths.sum()) // MOST_DIFFERENCES)
-    by_batch = [_seasonal_differences(reader, *batch, season_length)[::every] for batch in reader.targets.batches()]
+    by_batch = [
+        _seasonal_differences(reader, *batch, season_length)[::every]
+        for batch in reader.targets.batches()
+    ]
     differences = np.concatenate(by_batch)
     growth = np.sqrt(np.arange(horizon) // season_length + 1.0)[:, None]
     counts = (~np.isnan(differences)).sum(axis=0)
     if not counts.all():
         expected = f"a value and another one {season_length} steps before it, to measure errors of forecasts"
-        hint = Phrase("Give longer series, or ", Option("level", ()), " for a forecast without intervals.")
+        hint = Phrase(
+            "Give longer series, or ", Option("level", ()), " for a forecast without intervals."
+        )
         raise DataError("df", expected=expected, received="none", hint=hint)
     # Target after target.
     widths = np.nanquantile(differences, np.array(level) / 100.0, axis=0).T
     by_target = zip(widths, counts, strict=True)
-    return tuple(Calibration(level, growth * each, np.full(horizon, count), "point") for each, count in by_target)
+    return tuple(
+        Calibration(level, growth * each, np.full(horizon, count), "point")
+        for each, count in by_target
+    )
 
 
-def _seasonal_differences(reader: WindowReader, series: Array, values: Array, season_length: int) -> Array:
+def _seasonal_differences(
+    reader: WindowReader, series: Array, values: Array, season_length: int
+) -> Array:
     """Return the distances of scaled values from those a season before, in whole series, `[rows, D]`."""
     lengths = reader.lengths[series]
     scaled = reader.scaler.take(np.repeat(series, lengths)).transform(values)

@@ -50,9 +50,17 @@ class FittedTrained(FittedCandidate):
             origins: Where forecasts begin.
             request: Point and intervals of the forecasts.
         """
-        read, horizon = origins.inputs(reader), origins.horizon
-        members = [_forecast(engine, _member_inputs(engine, read), horizon, request) for engine in self.engines]
-        return members[0] if len(members) == 1 else np.asarray(COMBINATIONS[self.combine](members, axis=0))
+        read = origins.inputs(reader)
+        horizon = origins.horizon
+        members = [
+            _forecast(engine, _member_inputs(engine, read), horizon, request)
+            for engine in self.engines
+        ]
+        return (
+            members[0]
+            if len(members) == 1
+            else np.asarray(COMBINATIONS[self.combine](members, axis=0))
+        )
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the states of the encoders after each window's past, network after network.
@@ -63,7 +71,9 @@ class FittedTrained(FittedCandidate):
         """
         inputs = origins.inputs(reader)
         inputs.pop("future", None)
-        encoded = [engine.encode(_member_inputs(engine, inputs)).vector() for engine in self.engines]
+        encoded = [
+            engine.encode(_member_inputs(engine, inputs)).vector() for engine in self.engines
+        ]
         return np.concatenate(encoded, axis=1)
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
@@ -86,7 +96,13 @@ class FittedTrained(FittedCandidate):
         return weights
 
     def model_inputs(
-        self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None
+        self,
+        member: int,
+        reader: WindowReader,
+        origins: Origins,
+        labels: SeriesLabels,
+        *,
+        truth: Array | None,
     ) -> ModelInputs:
         """Return the inputs of one of the networks for some windows.
 
@@ -126,7 +142,11 @@ class FittedTrained(FittedCandidate):
         heads = {engine.network.head for engine in self.engines}
         hint = Phrase("Fit with such a ", Option("level"), ".")
         if "point" in heads:
-            hint = Phrase("Fit with a named preset, with ", Option("calibrate", True), ", or with another head.")
+            hint = Phrase(
+                "Fit with a named preset, with ",
+                Option("calibrate", True),
+                ", or with another head.",
+            )
         if heads & {"point", "quantile"}:
             check_trained(levels, fitted, hint=hint)
 
@@ -157,12 +177,21 @@ class FittedTrained(FittedCandidate):
             raise ValueError(f"trained networks with {counts}, combined by {self.combine!r}")
         for engine in self.engines:
             window = engine.window
-            if window is None or window.context_length is None or window.context_length > series.context_length:
+            if (
+                window is None
+                or window.context_length is None
+                or window.context_length > series.context_length
+            ):
                 raise ValueError("a network without windows of the series")
             expected = series.builder.window(
-                horizon=window.horizon, context_length=window.context_length, observed=series.observed
+                horizon=window.horizon,
+                context_length=window.context_length,
+                observed=series.observed,
             )
-            if replace(window, season_length=None) != expected or engine.network.head != self.engines[0].network.head:
+            if (
+                replace(window, season_length=None) != expected
+                or engine.network.head != self.engines[0].network.head
+            ):
                 raise ValueError(f"a network of {window}, where the series have {expected}")
 
     def for_refit(self, options: FitOptions) -> Trained:
@@ -188,9 +217,18 @@ class FittedTrained(FittedCandidate):
     def _again(self, options: FitOptions, specs: Sequence[TrainingSpec]) -> Trained:
         """Return the candidate that trains networks of the same sizes."""
         networks = zip(self.engines, specs, self.context_lengths, strict=True)
-        members = tuple(MemberSpec(engine.network, training, length) for engine, training, length in networks)
-        again = replace(options, preset=EnsembleSpec(members), training=None, context_lengths=self.context_lengths)
-        return Trained(replace(again, seeds=options.seeds[: len(members)], round_size=None, judged=False))
+        members = tuple(
+            MemberSpec(engine.network, training, length) for engine, training, length in networks
+        )
+        again = replace(
+            options,
+            preset=EnsembleSpec(members),
+            training=None,
+            context_lengths=self.context_lengths,
+        )
+        return Trained(
+            replace(again, seeds=options.seeds[: len(members)], round_size=None, judged=False)
+        )
 
     def export(self) -> Any:
         """Return its graph for a file in ONNX."""
@@ -204,7 +242,8 @@ class Trained(Candidate):
     """Networks that learn from the data.
 
     Args:
-        options: The resolved options of the fit; those of a later training name the networks of an earlier one.
+        options: The resolved options of the fit; those of a later training name the networks of an
+            earlier one.
         freeze: Submodules of the networks that are not trained.
         trainings: The trainings of an earlier fit to record; none records those of this fit.
     """
@@ -248,9 +287,11 @@ class Trained(Candidate):
 
     def _usual_context(self, rows: FitRows) -> int:
         """Choose a context length by `context_rule`, of two weeks where the network reads segments of a day."""
-        options, season = rows.options, rows.season_length
+        options = rows.options
+        season = rows.season_length
         count = middle_length(rows.lengths) if options.rows.fill else int(rows.lengths.min())
-        usual, frequency = context_rule(count, options.horizon, season), rows.frame.frequency
+        usual = context_rule(count, options.horizon, season)
+        frequency = rows.frame.frequency
         if frequency is None or not frequency.season_is_a_day or season != frequency.season_length:
             return usual
         network, _ = self._specs(Sizes(1, usual, options.horizon, season))
@@ -270,19 +311,31 @@ class Trained(Candidate):
             DataError: There are no windows, or values that a head does not have.
             SpecError: The first weights are of other sizes.
         """
-        first, seeds, contexts = self.options.first, self.options.seeds, self._contexts(rows)
+        first = self.options.first
+        seeds = self.options.seeds
+        contexts = self._contexts(rows)
         if first and len(first) != len(seeds):
             expected = f"as many members as before, {len(first)}"
-            raise SpecError("warm_start", expected=expected, received=str(len(seeds)), hint="Fit without warm_start.")
-        jobs = [self._job(rows, place, contexts[place % len(contexts)]) for place in range(len(seeds))]
+            raise SpecError(
+                "warm_start",
+                expected=expected,
+                received=str(len(seeds)),
+                hint="Fit without warm_start.",
+            )
+        jobs = [
+            self._job(rows, place, contexts[place % len(contexts)]) for place in range(len(seeds))
+        ]
         if not self.trainings:
             _warn_if_all_padded(rows, self.options.context_lengths)
         return [job.with_weights(first[place]) for place, job in enumerate(jobs)] if first else jobs
 
     def _job(self, rows: PlannedRows, place: int, length: int) -> TrainingJob:
         """Return the training of the network at a place, which reads `length` steps."""
-        options, series = rows.options, rows.series
-        window = series.builder.window(horizon=options.horizon, context_length=length, observed=series.observed)
+        options = rows.options
+        series = rows.series
+        window = series.builder.window(
+            horizon=options.horizon, context_length=length, observed=series.observed
+        )
         job = TrainingJob(
             rows.reader,
             rows.starts,
@@ -296,11 +349,20 @@ class Trained(Candidate):
             log_name=f"network-{place + 1}",
         )
         windows = job.checked_windows(rows.frame)
-        sizes = Sizes(windows, length, options.horizon, rows.season_length, place, len(rows.frame.covariates.future))
+        sizes = Sizes(
+            windows,
+            length,
+            options.horizon,
+            rows.season_length,
+            place,
+            len(rows.frame.covariates.future),
+        )
         network, training = self._specs(sizes)
         check_head_support(rows.frame, network.head)
         season = rows.season_length if network.reads_season else None
-        return replace(job, network=network, training=training, window=replace(window, season_length=season))
+        return replace(
+            job, network=network, training=training, window=replace(window, season_length=season)
+        )
 
     def rounds(self, count: int) -> list[range]:
         """Return the places of networks that are trained together, before the gain of more is measured.
@@ -334,7 +396,11 @@ class Trained(Candidate):
 
     def _judge_place(self, outcomes: Mapping[int, Outcome]) -> int | None:
         """Return the place of the judge, the last network, if all were trained."""
-        judged = self.options.judged and self.options.is_compared and len(outcomes) == len(self.options.seeds)
+        judged = (
+            self.options.judged
+            and self.options.is_compared
+            and len(outcomes) == len(self.options.seeds)
+        )
         return max(outcomes) if judged else None
 
     def _fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate:
@@ -345,7 +411,9 @@ class Trained(Candidate):
         return FittedTrained(engines, trainings, histories, rows.options.combine)
 
 
-def _continued(base: TrainingSpec, training: TrainingSpec | Mapping[str, Any] | None) -> TrainingSpec:
+def _continued(
+    base: TrainingSpec, training: TrainingSpec | Mapping[str, Any] | None
+) -> TrainingSpec:
     """Return the spec of a later training, derived from the training of the fit."""
     if isinstance(training, TrainingSpec):
         return training
@@ -355,11 +423,14 @@ def _continued(base: TrainingSpec, training: TrainingSpec | Mapping[str, Any] | 
 
 def _warn_if_all_padded(rows: FitRows, context_lengths: Sequence[int | None]) -> None:
     """Warn of a context length that no series fills."""
-    longest, horizon = int(rows.lengths.max()), rows.options.horizon
+    longest = int(rows.lengths.max())
+    horizon = rows.options.horizon
     given = max(length or 0 for length in context_lengths)
     if rows.options.rows.fill and given and given + horizon > longest:
         sizes = f"context_length {given} and horizon {horizon} are more than the {longest} rows of the longest series"
-        warn_user(f"{sizes}: all windows are padded. Choose a smaller context_length, or leave it out.")
+        warn_user(
+            f"{sizes}: all windows are padded. Choose a smaller context_length, or leave it out."
+        )
 
 
 def _member_inputs(engine: Engine, inputs: dict[str, Array]) -> dict[str, Array]:
@@ -370,7 +441,9 @@ def _member_inputs(engine: Engine, inputs: dict[str, Array]) -> dict[str, Array]
     return {**inputs, "past": inputs["past"][:, -steps:]}
 
 
-def _forecast(engine: Engine, inputs: dict[str, Array], horizon: int, request: ForecastRequest) -> Array:
+def _forecast(
+    engine: Engine, inputs: dict[str, Array], horizon: int, request: ForecastRequest
+) -> Array:
     """Return one network's forecast, `[B, H, D, columns]`."""
     if not engine.network.is_probabilistic:
         return engine.predict(inputs, horizon)[..., None]

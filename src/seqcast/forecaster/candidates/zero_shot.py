@@ -22,8 +22,9 @@ from seqcast.runtime import Array
 from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
 
-# From this number of windows on, a network of its own learns covariates better: the fine-tuned one was 4 and 10 % worse
-# than the pretrained one without, and took 70 of 170 and 120 of 330 seconds (docs/history.md).
+# From this number of windows on, a network of its own learns covariates better: the fine-tuned one
+# was 4 and 10 % worse than the pretrained one without, and took 70 of 170 and 120 of 330 seconds
+# (docs/history.md).
 MANY_WINDOWS = 100_000
 
 
@@ -56,19 +57,27 @@ class FittedZeroShot(FittedCandidate):
         """Its name in `Choice.shares`."""
         return "finetuned" if self.has_learnt else self.key
 
-    def quantiles(self, reader: WindowReader, origins: Origins, probabilities: Sequence[float]) -> Array:
+    def quantiles(
+        self, reader: WindowReader, origins: Origins, probabilities: Sequence[float]
+    ) -> Array:
         """Return quantiles in scaled units, `[B, H, D, Q]`.
 
-        The model reads the data's units, so it forecasts the same however series are scaled for others.
+        The model reads the data's units, so it forecasts the same however series are scaled for
+        others.
 
         Args:
             reader: The window reader of the series.
             origins: Where forecasts begin.
             probabilities: The probability of each quantile, `Q`.
         """
-        scaler, effects = origins.scalers(reader), self._effects(reader, origins)
-        quantiles = self.model.forecast(self._windows(reader, origins, effects), origins.horizon, probabilities)
-        quantiles = quantiles.reshape((len(origins), reader.targets.width, *quantiles.shape[1:])).swapaxes(1, 2)
+        scaler = origins.scalers(reader)
+        effects = self._effects(reader, origins)
+        quantiles = self.model.forecast(
+            self._windows(reader, origins, effects), origins.horizon, probabilities
+        )
+        quantiles = quantiles.reshape(
+            (len(origins), reader.targets.width, *quantiles.shape[1:])
+        ).swapaxes(1, 2)
         scaled = [scaler.transform(quantiles[..., place]) for place in range(len(probabilities))]
         return np.stack(scaled, axis=-1) + effects[:, -origins.horizon :, :, None]
 
@@ -86,7 +95,9 @@ class FittedZeroShot(FittedCandidate):
             return super().contributions(reader, origins)
         if self.effects is None:
             return np.zeros((len(origins), origins.horizon, reader.targets.width, 1))
-        return self.effects.by_feature(*pretrained.window_columns(reader, origins, len(self.effects.names)))
+        return self.effects.by_feature(
+            *pretrained.window_columns(reader, origins, len(self.effects.names))
+        )
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the states of the encoder after each window's past, target after target.
@@ -95,8 +106,12 @@ class FittedZeroShot(FittedCandidate):
             reader: The window reader of the series.
             origins: Where forecasts begin.
         """
-        windows, targets = self._windows(reader, origins, self._effects(reader, origins)), reader.targets.width
-        by_target = [self.model.states(windows.take(slice(target, None, targets))) for target in range(targets)]
+        windows = self._windows(reader, origins, self._effects(reader, origins))
+        targets = reader.targets.width
+        by_target = [
+            self.model.states(windows.take(slice(target, None, targets)))
+            for target in range(targets)
+        ]
         return np.concatenate(by_target, axis=1)
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
@@ -108,10 +123,21 @@ class FittedZeroShot(FittedCandidate):
         """
         expected = "a network with attention"
         hint = "Train a network with attention: preset=NetworkSpec(attention='dot')."
-        raise SpecError("attention", expected=expected, received="the pretrained network, which has none", hint=hint)
+        raise SpecError(
+            "attention",
+            expected=expected,
+            received="the pretrained network, which has none",
+            hint=hint,
+        )
 
     def model_inputs(
-        self, member: int, reader: WindowReader, origins: Origins, labels: SeriesLabels, *, truth: Array | None
+        self,
+        member: int,
+        reader: WindowReader,
+        origins: Origins,
+        labels: SeriesLabels,
+        *,
+        truth: Array | None,
     ) -> ModelInputs:
         """Return the inputs of the model's network for some windows, in its own units.
 
@@ -133,20 +159,29 @@ class FittedZeroShot(FittedCandidate):
         effects = self._effects(reader, origins)
         if truth is not None:
             truth = origins.scalers(reader).inverse(truth - effects[:, -origins.horizon :])[:, :, 0]
-        return self.model.model_inputs(self._windows(reader, origins, effects), origins.horizon, labels, truth=truth)
+        return self.model.model_inputs(
+            self._windows(reader, origins, effects), origins.horizon, labels, truth=truth
+        )
 
     def _effects(self, reader: WindowReader, origins: Origins) -> Array:
         """Return the effects of covariates in windows in scaled units, `[B, T + H, D]`; zeros for none."""
         if self.effects is None:
-            return np.zeros((len(origins), reader.context_length + origins.horizon, reader.targets.width))
+            return np.zeros(
+                (len(origins), reader.context_length + origins.horizon, reader.targets.width)
+            )
         return self.effects.of(*pretrained.window_columns(reader, origins, len(self.effects.names)))
 
-    def _windows(self, reader: WindowReader, origins: Origins, effects: Array) -> pretrained.ZeroShotWindows:
+    def _windows(
+        self, reader: WindowReader, origins: Origins, effects: Array
+    ) -> pretrained.ZeroShotWindows:
         """Return the windows that the model reads, less effects, target by target of each origin."""
-        reads, targets, own = bool(self.model.covariates), reader.targets.width, Season.of(self.season_length)
+        reads = bool(self.model.covariates)
+        targets = reader.targets.width
+        own = Season.of(self.season_length)
         # Without features the reader ignores the known future.
         seasonal = pretrained.seasonal_reader(reader, covariates=reads)
-        past, scaler = seasonal.values(origins.series, origins.stops), origins.scalers(reader)
+        past = seasonal.values(origins.series, origins.stops)
+        scaler = origins.scalers(reader)
         if self.effects is not None:
             past = scaler.inverse(scaler.transform(past) - effects[:, : -origins.horizon])
         past = past.swapaxes(1, 2).reshape(-1, past.shape[1])
@@ -197,11 +232,17 @@ class FittedZeroShot(FittedCandidate):
             season_length: Steps of a season.
         """
         if self.season_length != season_length or len(self.histories) != 1:
-            raise ValueError(f"{len(self.histories)} histories of a model for a season of {self.season_length}")
+            raise ValueError(
+                f"{len(self.histories)} histories of a model for a season of {self.season_length}"
+            )
         builder = series.builder
-        sizes = pretrained.CovariateSizes(builder.features - builder.targets, builder.future_size, builder.static.width)
+        sizes = pretrained.CovariateSizes(
+            builder.features - builder.targets, builder.future_size, builder.static.width
+        )
         if self.model.covariates and self.model.covariates != sizes:
-            raise ValueError(f"a network that reads {self.model.covariates}, which the series have not")
+            raise ValueError(
+                f"a network that reads {self.model.covariates}, which the series have not"
+            )
         if self.effects is not None:
             self.effects.check(builder.targets, builder.future.features)
 
@@ -211,7 +252,9 @@ class FittedZeroShot(FittedCandidate):
         Args:
             options: The resolved options of the forecaster.
         """
-        return ZeroShot(self.model.shipped(), finetunes=self.has_learnt, has_effects=self.effects is not None)
+        return ZeroShot(
+            self.model.shipped(), finetunes=self.has_learnt, has_effects=self.effects is not None
+        )
 
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> ZeroShot:
         """Return the candidate that fine-tunes the model from its present weights.
@@ -221,7 +264,9 @@ class FittedZeroShot(FittedCandidate):
             training: A spec, or the fields that differ; `None` for the usual.
             freeze: Submodules of the networks that stay as they are.
         """
-        again = ZeroShot(self.model, finetunes=True, is_required=True, training=training, freeze=tuple(freeze))
+        again = ZeroShot(
+            self.model, finetunes=True, is_required=True, training=training, freeze=tuple(freeze)
+        )
         return replace(again, has_learnt=self.has_learnt)
 
 
@@ -232,11 +277,14 @@ class ZeroShot(Candidate):
     Args:
         model: The model.
         finetunes: Whether it is fine-tuned; both versions are compared.
-        is_required: Whether the user calls for the fine-tuning: then rows without a training window are refused.
-        training: As for `FinetuneOptions`, where the user calls for it; a fit takes it from its options.
+        is_required: Whether the user calls for the fine-tuning: then rows without a training window
+            are refused.
+        training: As for `FinetuneOptions`, where the user calls for it; a fit takes it from its
+            options.
         freeze: Submodules of the network that stay as they are.
         has_learnt: Whether it has been fine-tuned before.
-        has_effects: Whether it has effects of covariates; `None` takes the better version on the hold-out windows.
+        has_effects: Whether it has effects of covariates; `None` takes the better version on the
+            hold-out windows.
     """
 
     key: ClassVar[str] = "pretrained"
@@ -265,7 +313,10 @@ class ZeroShot(Candidate):
             return cls(pretrained.MODELS[options.preset].shipped())
         if not (options.is_compared and options.zero_shot):
             return None
-        return cls(pretrained.MODELS[pretrained.DEFAULT_MODEL].shipped(), finetunes=options.effort != "quick")
+        return cls(
+            pretrained.MODELS[pretrained.DEFAULT_MODEL].shipped(),
+            finetunes=options.effort != "quick",
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -290,7 +341,9 @@ class ZeroShot(Candidate):
         past = rows.frame.covariates.past
         if pretrained.is_zero_shot(rows.options.preset) and past:
             expected = "a network that has been trained on this data, with past covariates"
-            received = f"{rows.options.preset!r}, and the past covariates {', '.join(map(repr, past))}"
+            received = (
+                f"{rows.options.preset!r}, and the past covariates {', '.join(map(repr, past))}"
+            )
             hint = "Without training it reads static and future covariates alone: call finetune(df) in place of "
             hint += "fit(df), which trains it on them, leave them out, or name another preset."
             raise SpecError("preset", expected=expected, received=received, hint=hint)
@@ -309,12 +362,17 @@ class ZeroShot(Candidate):
         Args:
             rows: The rows of the fit.
         """
-        longest, options = self.model.context_lengths[-1], rows.options
+        longest = self.model.context_lengths[-1]
+        options = rows.options
         longest = min(longest, options.most_rows_read or longest)
         if options.rows.fill:
             return longest
         # Each forecast needs these rows before it, also on the hold-out windows.
-        least = 1 if rows.context_length is not None else int(0.9 * rows.lengths.min()) - options.horizon
+        least = (
+            1
+            if rows.context_length is not None
+            else int(0.9 * rows.lengths.min()) - options.horizon
+        )
         return max(1, min(least, longest))
 
     def jobs(self, rows: PlannedRows) -> list[TrainingJob]:
@@ -352,11 +410,15 @@ class ZeroShot(Candidate):
             outcomes: Engine and history of the jobs that were trained, by their place.
         """
         ready = FittedZeroShot(self.model, rows.season_length, self.has_learnt)
-        names, versions = rows.series.builder.future.features, list[FittedCandidate]([ready])
+        names = rows.series.builder.future.features
+        versions = list[FittedCandidate]([ready])
         if names and self.has_effects is not False and not self.model.covariates:
-            effects = pretrained.CovariateEffects.learn(rows.reader, rows.starts, names, rows.season_length)
+            effects = pretrained.CovariateEffects.learn(
+                rows.reader, rows.starts, names, rows.season_length
+            )
             versions = [*versions[: self.has_effects is None], replace(ready, effects=effects)]
         if outcomes:
-            tuned, history = self.model.finetuned(outcomes[0]), outcomes[0].history
+            tuned = self.model.finetuned(outcomes[0])
+            history = outcomes[0].history
             versions.append(FittedZeroShot(tuned, rows.season_length, True, (history,)))
         return versions

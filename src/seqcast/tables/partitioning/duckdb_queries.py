@@ -1,7 +1,7 @@
 """The files of a large table, and the SQL by which DuckDB reads them and converts their columns.
 
-Only the beginnings of text and the footers of Parquet are read to find columns. Then one pass of DuckDB over the table
-checks ids, times and text, and takes no memory.
+Only the beginnings of text and the footers of Parquet are read to find columns. Then one pass of
+DuckDB over the table checks ids, times and text, and takes no memory.
 """
 
 import gzip
@@ -40,7 +40,11 @@ _IDS = re.compile(rf"{_TIMES.pattern}|UUID|BLOB|BOOLEAN|TIME|FLOAT|DOUBLE|DECIMA
 # Patterns of the text that becomes a type.
 _WHOLE = " *[+-]?[0-9]+ *"
 _ISO = "[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]*)?"
-_WRITTEN = {"BIGINT": _WHOLE, "TIMESTAMP": _ISO, "TIMESTAMPTZ": f"{_ISO} ?(Z|UTC|[+-][0-9]{{2}}(:?[0-9]{{2}})?)"}
+_WRITTEN = {
+    "BIGINT": _WHOLE,
+    "TIMESTAMP": _ISO,
+    "TIMESTAMPTZ": f"{_ISO} ?(Z|UTC|[+-][0-9]{{2}}(:?[0-9]{{2}})?)",
+}
 _COMMA = " *[+-]?[0-9.]*,[0-9]+ *"
 # Marks of missing numbers in a text file, as pandas reads it.
 _NO_VALUE = ("NA", "N/A", "#N/A", "NaN", "nan", "-nan", "NULL", "null", "None", "<NA>", "n/a")
@@ -78,11 +82,14 @@ class Source:
         """
         # Brackets quote the characters of patterns.
         listed = ", ".join(literal(re.sub(r"([*?[])", r"[\1]", str(file))) for file in self.files)
-        options = "hive_partitioning=false" + (f", filename={literal(file_column)}" if file_column else "")
+        options = "hive_partitioning=false" + (
+            f", filename={literal(file_column)}" if file_column else ""
+        )
         if self.kind == "Parquet":
             return f"read_parquet([{listed}], union_by_name=true, {options})"
         columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.names)
-        quote, sep = literal(self.dialect.quote), literal(self.dialect.sep or ",")
+        quote = literal(self.dialect.quote)
+        sep = literal(self.dialect.sep or ",")
         return (
             f"read_csv([{listed}], auto_detect=false, header=true, skip={self.dialect.skip}, delim={sep}, "
             f"quote={quote}, escape={quote}, nullstr='', {options}, columns={{{columns}}})"
@@ -119,24 +126,32 @@ def find_source(source: Any, columns: Columns) -> Source:
     """Find the files of a table, and their columns.
 
     Args:
-        source: A file, a folder, a pattern such as `data/*.parquet`, or a sequence of these. A folder stands for all
-            Parquet files, or all CSV files, in it and below.
+        source: A file, a folder, a pattern such as `data/*.parquet`, or a sequence of these. A
+            folder stands for all Parquet files, or all CSV files, in it and below.
         columns: The columns of ids and times, which are required.
 
     Raises:
         MissingFileError: There is no such file, or none in the folder.
-        DataError: The files differ in their columns, a column is missing or doubled, or text is not UTF-8.
+        DataError: The files differ in their columns, a column is missing or doubled, or text is not
+            UTF-8.
         SpecError: A file is neither Parquet nor CSV.
     """
     given = [source] if isinstance(source, str | os.PathLike) else list(source)
-    found = [files_at(Path(each), lambda file: bool(_kind(file)), "Parquet or CSV files") for each in given]
+    found = [
+        files_at(Path(each), lambda file: bool(_kind(file)), "Parquet or CSV files")
+        for each in given
+    ]
     files = tuple(dict.fromkeys(chain.from_iterable(found)))
     if not files:
-        raise MissingFileError("source", expected="files with a table", received="none", hint="Name one or more.")
+        raise MissingFileError(
+            "source", expected="files with a table", received="none", hint="Name one or more."
+        )
     kind = _kind(files[0])
     for file in files:
         if not _kind(file):
-            raise unknown_name(f"{file}, suffix", file.suffix.removeprefix("."), ("parquet", "csv", "tsv", "txt"))
+            raise unknown_name(
+                f"{file}, suffix", file.suffix.removeprefix("."), ("parquet", "csv", "tsv", "txt")
+            )
         if _kind(file) != kind:
             hint = "Name files of one kind, as in 'data/*.parquet'."
             raise file_error(file, f"{kind}, as {files[0]} is", _kind(file), hint)
@@ -150,7 +165,13 @@ def find_source(source: Any, columns: Columns) -> Source:
 def _kind(file: Path) -> str:
     """Return the kind of a file by its suffix, empty if it is none; text may also be packed by gzip."""
     name = file.name.lower()
-    return "Parquet" if name.endswith(".parquet") else "CSV" if name.removesuffix(".gz").endswith(_TEXT) else ""
+    return (
+        "Parquet"
+        if name.endswith(".parquet")
+        else "CSV"
+        if name.removesuffix(".gz").endswith(_TEXT)
+        else ""
+    )
 
 
 def _check_names(file: Path, names: Sequence[str]) -> None:
@@ -159,7 +180,9 @@ def _check_names(file: Path, names: Sequence[str]) -> None:
     if twice:
         alike = [name for name in names if name.casefold() == twice[0]]
         received = f"{alike[0]!r} twice" if len(set(alike)) == 1 else " and ".join(map(repr, alike))
-        raise file_error(file, "names that differ by more than capital letters", received, "Rename one of them.")
+        raise file_error(
+            file, "names that differ by more than capital letters", received, "Rename one of them."
+        )
 
 
 def _parquet(files: tuple[Path, ...]) -> Source:
@@ -194,7 +217,8 @@ def _kind_of(kind: Any) -> str:
 
 
 def _text(files: tuple[Path, ...]) -> Source:
-    dialect, names = Dialect(), tuple[str, ...]()
+    dialect = Dialect()
+    names = tuple[str, ...]()
     for file in files:
         text, encoding = decode(_beginning(file), file)
         if encoding != "utf-8":
@@ -206,7 +230,9 @@ def _text(files: tuple[Path, ...]) -> Source:
         names = names or own
         if own != names:
             expected = f"the columns {', '.join(map(repr, names))}, as in {files[0]}"
-            raise file_error(file, expected, ", ".join(map(repr, own)), "Files of text have the same header.")
+            raise file_error(
+                file, expected, ", ".join(map(repr, own)), "Files of text have the same header."
+            )
     return Source("CSV", files, names, {}, dialect)
 
 
@@ -234,10 +260,12 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
         columns: The columns of ids and times, and the format of times.
 
     Raises:
-        DataError: There is no row, an id or a time is missing or of a wrong type, or numbers have a decimal comma.
+        DataError: There is no row, an id or a time is missing or of a wrong type, or numbers have a
+            decimal comma.
         SpecError: The format of the times does not exist.
     """
-    unique_id, ds = columns.unique_id, columns.ds
+    unique_id = columns.unique_id
+    ds = columns.ds
     described = connection.execute(f"DESCRIBE SELECT * FROM {source.sql()}").fetchall()
     types = {name: str(kind) for name, kind, *_ in described}
     missing = {name: _missing(name, types[name]) for name in (unique_id, ds)}
@@ -247,9 +275,14 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
     for name in texts:
         terms["type", name], terms["comma", name] = _number_type(name)
     for sql, check in times.items():
-        terms["count", sql], terms["other", sql] = f"count({check})", f"min({_text_of(ds)}) FILTER ({check} IS NULL)"
+        terms["count", sql], terms["other", sql] = (
+            f"count({check})",
+            f"min({_text_of(ds)}) FILTER ({check} IS NULL)",
+        )
     # Not `fetchone`, after which DuckDB 2 waits for the next row.
-    (row,) = connection.execute(f"SELECT {', '.join(terms.values())} FROM {source.sql()}").fetchall()
+    (row,) = connection.execute(
+        f"SELECT {', '.join(terms.values())} FROM {source.sql()}"
+    ).fetchall()
     answers = dict(zip(terms, row, strict=True))
     _check_keys(connection, source, columns, missing, answers)
     _check_types(source, columns, types)
@@ -261,8 +294,11 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
         typed[unique_id] = f"CAST({typed[unique_id]} AS VARCHAR)"
     for name in texts:
         if answers["comma", name] is not None:
-            received, hint = f"{answers['comma', name]!r:.80}", "Write a point, or save the table as Parquet."
-            raise file_error(source.where, "numbers with a decimal point", received, hint, column=name)
+            received = f"{answers['comma', name]!r:.80}"
+            hint = "Write a point, or save the table as Parquet."
+            raise file_error(
+                source.where, "numbers with a decimal point", received, hint, column=name
+            )
         if answers["type", name] != "VARCHAR":
             typed[name] = f"CAST({_number_text(name)} AS {answers['type', name]})"
     if times:
@@ -274,7 +310,11 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
 
 
 def _check_keys(
-    connection: Any, source: Source, columns: Columns, missing: dict[str, str], answers: dict[Any, Any]
+    connection: Any,
+    source: Source,
+    columns: Columns,
+    missing: dict[str, str],
+    answers: dict[Any, Any],
 ) -> None:
     """Reject a table in which an id or a time is missing."""
     for name, check in missing.items():
@@ -284,10 +324,13 @@ def _check_keys(
 
 def _check_types(source: Source, columns: Columns, types: dict[str, str]) -> None:
     """Reject a table whose ids or times are of a type that is none of ids or times."""
-    ids, stamps = "text, numbers or times, by which rows are sorted", "times or whole numbers"
+    ids = "text, numbers or times, by which rows are sorted"
+    stamps = "times or whole numbers"
     for name, fitting, expected in ((columns.unique_id, _IDS, ids), (columns.ds, _TIMES, stamps)):
         if not fitting.fullmatch(types[name]):
-            raise file_error(source.where, expected, types[name].lower()[:80], "Convert the column.", column=name)
+            raise file_error(
+                source.where, expected, types[name].lower()[:80], "Convert the column.", column=name
+            )
 
 
 def _missing(name: str, kind: str) -> str:
@@ -296,9 +339,13 @@ def _missing(name: str, kind: str) -> str:
     return f"count(*) FILTER ({column} IS NULL{f' OR isnan({column})' if kind in ('FLOAT', 'DOUBLE') else ''})"
 
 
-def _no_key(connection: Any, source: Source, columns: Columns, name: str, missing: str) -> DataError:
+def _no_key(
+    connection: Any, source: Source, columns: Columns, name: str, missing: str
+) -> DataError:
     """Return the error that names the first file with rows without an id, or a time."""
-    place = "".join((*source.names, "file"))  # longer than the name of any column, so that it is none of them
+    place = "".join(
+        (*source.names, "file")
+    )  # longer than the name of any column, so that it is none of them
     query = f"SELECT {identifier(place)}, {missing} FROM {source.sql(place)} GROUP BY ALL"
     by_file = {Path(file): count for file, count in connection.execute(query).fetchall()}
     file, *others = (file for file in source.files if by_file.get(file))
@@ -318,7 +365,11 @@ def _reading(text: str, kind: str) -> str:
     """Return the SQL of text as a type, which is missing where the text has another form."""
     cast = f"TRY_CAST({text} AS {kind})"
     written = _WRITTEN.get(kind)
-    return f"CASE WHEN regexp_full_match({text}, {literal(written)}) THEN {cast} END" if written else cast
+    return (
+        f"CASE WHEN regexp_full_match({text}, {literal(written)}) THEN {cast} END"
+        if written
+        else cast
+    )
 
 
 def _times(connection: Any, columns: Columns) -> dict[str, str]:
@@ -330,15 +381,22 @@ def _times(connection: Any, columns: Columns) -> dict[str, str]:
     try:
         connection.execute(f"SELECT try_strptime('', {literal(columns.ds_format)})")
     except Exception as error:
-        received, hint = repr(columns.ds_format), "Codes such as %Y and %m are those of strptime."
-        raise SpecError("columns.ds_format", expected="a format", received=received, hint=hint) from error
+        received = repr(columns.ds_format)
+        hint = "Codes such as %Y and %m are those of strptime."
+        raise SpecError(
+            "columns.ds_format", expected="a format", received=received, hint=hint
+        ) from error
     return {time: time}
 
 
 def _no_time(source: Source, columns: Columns, others: int, example: str) -> DataError:
     """Return the error for text that is no time, in a column where most is."""
     given = columns.ds_format is not None and "%" in columns.ds_format
-    expected = f"times written as {columns.ds_format}" if given else "times such as 2024-01-31 12:00, or whole numbers"
+    expected = (
+        f"times written as {columns.ds_format}"
+        if given
+        else "times such as 2024-01-31 12:00, or whole numbers"
+    )
     received = f"{example!r:.80}{f' and {others - 1:,} more' if others > 1 else ''}"
     name = Option("columns.ds_format", "%d.%m.%Y")
     hint = Phrase("Name how all are written with ", name, ", or convert the column.")
@@ -354,9 +412,14 @@ def _number_text(name: str) -> str:
 def _number_type(name: str) -> tuple[str, str]:
     """Return the SQL of the type that fits all text of a column, and of an example with a decimal comma."""
     text = _number_text(name)
-    whole, number = _reading(text, "BIGINT"), _reading(text, "DOUBLE")
+    whole = _reading(text, "BIGINT")
+    number = _reading(text, "DOUBLE")
     comma = f"regexp_full_match({text}, {literal(_COMMA)})"
-    known, commas = f"count({text})", f"count(*) FILTER ({comma})"
+    known = f"count({text})"
+    commas = f"count(*) FILTER ({comma})"
     kind = f"CASE {known} WHEN 0 THEN 'DOUBLE' WHEN count({whole}) THEN 'BIGINT' WHEN count({number}) THEN 'DOUBLE' "
     with_commas = f"{commas} > 0 AND {known} = count(*) FILTER ({comma} OR {number} IS NOT NULL)"
-    return kind + "ELSE 'VARCHAR' END", f"CASE WHEN {with_commas} THEN min({text}) FILTER ({comma}) END"
+    return (
+        kind + "ELSE 'VARCHAR' END",
+        f"CASE WHEN {with_commas} THEN min({text}) FILTER ({comma}) END",
+    )

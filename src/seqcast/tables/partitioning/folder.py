@@ -19,7 +19,8 @@ _BATCH_ROWS = 8_192
 # Memory for each thread: one merges some 120,000 sorted rows at a time, of any width.
 _THREAD_BYTES = 512 << 20
 # Most rows, and most bytes, of a row group, which is in memory until it is written.
-_GROUP_ROWS, _GROUP_BYTES = 122_880, 16 << 20
+_GROUP_ROWS = 122_880
+_GROUP_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -52,19 +53,22 @@ def partition(
 ) -> Partition:
     """Write a table as a folder of Parquet files in which the rows of each series are contiguous.
 
-    Rows are sorted by id and time, and each series is in one file. The table may be larger than the memory: DuckDB
-    sorts it, with a temporary folder next to the result. The folder appears when all is written.
+    Rows are sorted by id and time, and each series is in one file. The table may be larger than the
+    memory: DuckDB sorts it, with a temporary folder next to the result. The folder appears when all
+    is written.
 
-    Text becomes typed on the way: ids stay text, times are ISO 8601, whole numbers, or written as `columns.ds_format`
-    says, and other columns become numbers if all their values are. Text is UTF-8, with a decimal point.
+    Text becomes typed on the way: ids stay text, times are ISO 8601, whole numbers, or written as
+    `columns.ds_format` says, and other columns become numbers if all their values are. Text is
+    UTF-8, with a decimal point.
 
     Args:
-        source: Parquet or CSV: a file, a folder, a pattern such as `data/*.parquet`, or a sequence of these.
+        source: Parquet or CSV: a file, a folder, a pattern such as `data/*.parquet`, or a sequence
+            of these.
         folder: The folder to write.
         columns: Names of the columns of ids and times; others may have any name.
         files: Most files to write; a file ends with the series that fills it.
-        memory_limit: Most memory that DuckDB takes: bytes, or a text such as `4 GB`. The process takes some more, for
-            reading and writing.
+        memory_limit: Most memory that DuckDB takes: bytes, or a text such as `4 GB`. The process
+            takes some more, for reading and writing.
         force: Whether to replace an existing folder of Parquet files.
 
     Returns:
@@ -72,7 +76,8 @@ def partition(
 
     Raises:
         MissingFileError: There is no such file.
-        DataError: A column, an id or a time is missing, a time is invalid, or a series has one twice.
+        DataError: A column, an id or a time is missing, a time is invalid, or a series has one
+            twice.
         SaveError: The folder cannot be written, or there is no room on the disk.
         SpecError: An option has an impossible value, or the memory is too small.
         MissingPackageError: DuckDB or pyarrow is not installed.
@@ -120,7 +125,9 @@ def _connected(spill: Path, limit: int, source: Source) -> Iterator[Any]:
     try:
         with duckdb.connect(config=config) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            connection.execute("SET enable_progress_bar = false")  # it would be printed among results
+            connection.execute(
+                "SET enable_progress_bar = false"
+            )  # it would be printed among results
             yield connection
     except (duckdb.Error, arrow.ArrowException, OSError, RuntimeError) as error:
         translated = _translated(error, duckdb, source, limit)
@@ -137,31 +144,43 @@ def _translated(error: Exception, duckdb: Any, source: Source, limit: int) -> Ba
     Returns `None` for other errors.
     """
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    if isinstance(error, duckdb.InterruptException) or lines[0].endswith(("nterrupted", "nterrupted!")):
+    if isinstance(error, duckdb.InterruptException) or lines[0].endswith(
+        ("nterrupted", "nterrupted!")
+    ):
         return KeyboardInterrupt()
     if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in lines[0]:
         expected = "enough memory, and room on the disk of the folder"
-        received, more = f"{limit / 1e9:.3g} GB ({lines[0][:200]})", Option("memory_limit", "4 GB")
+        received = f"{limit / 1e9:.3g} GB ({lines[0][:200]})"
+        more = Option("memory_limit", "4 GB")
         hint = Phrase("Give more, as in ", more, ".")
         return SpecError("memory_limit", expected=expected, received=received, hint=hint)
     if isinstance(error, duckdb.IOException) and "write" in lines[0]:
-        place, received = "the disk of the folder", lines[0][:200]
-        return SaveError(place, expected="room to sort", received=received, hint="Nothing was written.")
+        place = "the disk of the folder"
+        received = lines[0][:200]
+        return SaveError(
+            place, expected="room to sort", received=received, hint="Nothing was written."
+        )
     if isinstance(error, OSError | RuntimeError):
         return None
-    return file_error(source.where, f"a table in {source.kind}", f"something else ({' '.join(lines[:4])[:300]})")
+    return file_error(
+        source.where, f"a table in {source.kind}", f"something else ({' '.join(lines[:4])[:300]})"
+    )
 
 
 def _sorted(connection: Any, source: Source, typed: dict[str, str], keys: list[str]) -> Any:
     """Return a reader of Arrow of all rows, sorted by id and time."""
     listed = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in typed.items())
-    relation = connection.sql(f"SELECT {listed} FROM {source.sql()} ORDER BY {', '.join(map(identifier, keys))}")
+    relation = connection.sql(
+        f"SELECT {listed} FROM {source.sql()} ORDER BY {', '.join(map(identifier, keys))}"
+    )
     # Older releases of DuckDB know the second name only, and newer ones warn of it.
     read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
     return read(_BATCH_ROWS)
 
 
-def _write(batches: Any, folder: Path, keys: list[str], zones: dict[str, str], rows_per_file: int) -> int:
+def _write(
+    batches: Any, folder: Path, keys: list[str], zones: dict[str, str], rows_per_file: int
+) -> int:
     """Write sorted rows to files, each of which ends with the series that fills it; return the number of series."""
     arrow: Any = require("pyarrow", extra="files")
     parquet: Any = require("pyarrow.parquet", extra="files")
@@ -173,17 +192,23 @@ def _write(batches: Any, folder: Path, keys: list[str], zones: dict[str, str], r
     with ExitStack() as opened:
         for group in _groups(batches):
             table = arrow.Table.from_batches(group).cast(schema)
-            ids, start = table.column(keys[0]), 0
+            ids = table.column(keys[0])
+            start = 0
             begins = first_rows(ids)[int(files > 0 and ids[0] == last) :]
-            series, last = series + len(begins), ids[-1]
+            series = series + len(begins)
+            last = ids[-1]
             for begin in begins:
                 if begin - start >= left:
                     if begin > start:
                         writer.write_table(table[start:begin])
                     opened.close()
                     path = folder / f"part-{files:05}.parquet"
-                    writer = opened.enter_context(parquet.ParquetWriter(path, schema, sorting_columns=order))
-                    files, start, left = files + 1, begin, rows_per_file
+                    writer = opened.enter_context(
+                        parquet.ParquetWriter(path, schema, sorting_columns=order)
+                    )
+                    files = files + 1
+                    start = begin
+                    left = rows_per_file
             writer.write_table(table[start:])
             left -= len(table) - start
     return series
@@ -204,7 +229,10 @@ def _groups(batches: Iterable[Any]) -> Iterator[list[Any]]:
     group: list[Any] = []
     for batch in batches:
         group.append(batch)
-        if sum(map(len, group)) >= _GROUP_ROWS or sum(each.nbytes for each in group) >= _GROUP_BYTES:
+        if (
+            sum(map(len, group)) >= _GROUP_ROWS
+            or sum(each.nbytes for each in group) >= _GROUP_BYTES
+        ):
             yield group
             group = []
     if group:
@@ -214,7 +242,8 @@ def _groups(batches: Iterable[Any]) -> Iterator[list[Any]]:
 def _check_doubles(connection: Any, files: Sequence[Path], keys: list[str], source: Source) -> None:
     """Refuse a table in which a series has a time twice; each written file has whole series."""
     series, time = map(identifier, keys)
-    twice, first = 0, ("", "")
+    twice = 0
+    first = ("", "")
     for file in files:
         counts = f"SELECT {series} AS name, {time} AS moment, count(*) - 1 AS n FROM read_parquet(?) GROUP BY ALL"
         names = "CAST(name AS VARCHAR), CAST(moment AS VARCHAR)"
@@ -223,6 +252,7 @@ def _check_doubles(connection: Any, files: Sequence[Path], keys: list[str], sour
             first = first if twice else tuple(names)
             twice += int(count)
     if twice:
-        more, hint = "s" * (twice > 1), "Keep one of the rows of each time, or add them up."
+        more = "s" * (twice > 1)
+        hint = "Keep one of the rows of each time, or add them up."
         received = f"{twice:,} row{more} with the time of another, the first at {first[1]} of series {first[0]!r}"
         raise file_error(source.where, "each time of a series once", received, hint, column=keys[1])

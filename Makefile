@@ -239,7 +239,7 @@ bench-accuracy: .venv/.installed  ## Accuracy at public yardsticks; DATA=folder 
 bench-accuracy-peers: .venv/.installed .venv-peers-libraries/.installed  ## The same on two of them beside other libraries (about an hour)
 	$(BIN)/python benchmarks/accuracy/competitions.py '$(DATA)' --peers $(ARGS)
 
-# The program alone, without --held-back, scores test parts; it refuses a sixth release of the weights.
+# The program alone, without --held-back, scores test parts; it rejects a sixth release of the weights.
 bench-zero-shot: .venv/.installed  ## The pretrained network and each effort on training parts of zero-shot tasks; DATA=folder
 	$(BIN)/python benchmarks/accuracy/zero_shot.py '$(DATA)' --held-back $(ARGS)
 

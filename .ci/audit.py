@@ -76,7 +76,7 @@ def main():
             for each in package["vulns"]:
                 found = True
                 print(
-                    f"{package['name']} {package['version']}: {each['id']}, mended in {each['fix_versions']}"
+                    f"{package['name']} {package['version']}: {each['id']}, fixed in {each['fix_versions']}"
                 )
         print(f"The index {service} knows {len(known)} of {len(packages)} packages.")
         if len(known) == len(packages):

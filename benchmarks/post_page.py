@@ -116,7 +116,7 @@ def page(notebook):
 
 
 def packed(content, name):
-    """Return a picture in few colours; refuse one that is too large all the same."""
+    """Return a picture in few colours; reject one that is too large all the same."""
     content = small_picture(content)
     if len(content) > LARGEST_PICTURE:
         raise SystemExit(

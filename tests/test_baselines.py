@@ -13,7 +13,7 @@ from seqcast.baselines import LastValue, ManyToOneRegressor, SeasonalNaive
 from seqcast.data.signals import random_sines
 from seqcast.errors import DataError, NotFittedError, SpecError, TrainingError
 from seqcast.specs.training import TrainingSpec
-from tests.refusals import refusals
+from tests.rejections import rejections
 
 PAST = np.random.default_rng(0).normal(size=(4, 9, 2))
 
@@ -162,4 +162,4 @@ WRONG = {
         "Did you mean 'gru'",
     ),
 }
-test_wrong_inputs = refusals(WRONG)
+test_wrong_inputs = rejections(WRONG)

@@ -28,7 +28,7 @@ from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.seq2seq import weight_shapes
 from seqcast.network.trace import trace_stack
 from seqcast.tables.open_table import read_table
-from tests.refusals import refused
+from tests.rejections import rejected
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
@@ -349,7 +349,7 @@ def test_a_candidate_goes_through_everything(follow, tmp_path):
     model.report(tmp_path / "page.html", n_windows=1)
     assert "the Theta method" in (tmp_path / "page.html").read_text()
     assert model.refit(df).choice_.shares.keys() == loaded.choice_.shares.keys()
-    refused(
+    rejected(
         SpecError,
         "a share of 'theta', which has no operators",
         model.export,
@@ -373,7 +373,7 @@ def test_a_zero_shot_model_is_a_preset(follow, tmp_path):
     for call in (model.encode, model.model_inputs, lambda: model.finetune(df)):
         with pytest.raises(SpecError):
             call()
-    refused(
+    rejected(
         SpecError,
         r"export: expected networks .* a share of 'pretrained'",
         model.export,

@@ -145,7 +145,7 @@ def test_not_fitted_error_arrives_in_a_new_process(run_python):
     ).flatmap(lambda names: st.tuples(st.just(names), st.sampled_from(names))),
     st.data(),
 )
-def test_one_wrong_letter_is_mended(choice, data):
+def test_one_wrong_letter_is_fixed(choice, data):
     names, meant = choice
     place = data.draw(st.integers(0, len(meant) - 1))
     written = (

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.refusals import refused
+from tests.rejections import rejected
 
 FOLDER = Path(__file__).parent.parent / "examples"
 SCRIPTS = {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
@@ -113,7 +113,7 @@ def test_it_runs(name, tmp_path, capsys):
 
 def test_what_is_missing_is_said(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(sys.modules, "statsmodels.datasets", None)
-    refused(SystemExit, "pip install statsmodels", load("several_signals").read, None)
+    rejected(SystemExit, "pip install statsmodels", load("several_signals").read, None)
     out = ["--out", str(tmp_path / "pictures")]
     for name in set(DATA) - {"several_signals"}:
         with pytest.raises(SystemExit):

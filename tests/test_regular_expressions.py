@@ -1,7 +1,7 @@
 """Every regular expression of the source takes time in proportion to the text that it is given.
 
 Each reads repetitions of pieces of texts that it takes, after each beginning of such a text, before
-a character that it refuses.
+a character that it rejects.
 """
 
 import ast

@@ -47,7 +47,7 @@ def neuralforecast(task, given, kind, *, sensible):
 
     options = {"h": task.horizon, "random_seed": given.seed, "alias": "forecast", **SILENT}
     options |= {"accelerator": "cpu", "max_time": {"minutes": given.minutes}}
-    # Without padding its networks refuse a frame with a series that is shorter than a window.
+    # Without padding its networks reject a frame with a series that is shorter than a window.
     options |= {
         "input_size": CONTEXT[given.yardstick] if sensible else -1,
         "start_padding_enabled": True,

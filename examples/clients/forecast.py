@@ -27,8 +27,8 @@ def main() -> None:
             )
         # What is wrong is told with its place.
         rows[3]["y"] = "many"
-        refused = client.post("/v1/forecast", json=asked).json()
-        print(refused["status"], refused["column"], refused["expected"])
+        rejected = client.post("/v1/forecast", json=asked).json()
+        print(rejected["status"], rejected["column"], rejected["expected"])
 
 
 if __name__ == "__main__":

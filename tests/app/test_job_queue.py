@@ -44,7 +44,7 @@ def waits(queue, how="and keep"):
     return queue.submit(wait, how, on_event=lambda _: begun.set()), begun
 
 
-async def test_results_come_in_turn_and_a_full_queue_refuses(queue):
+async def test_results_come_in_turn_and_a_full_queue_rejects(queue):
     jobs = [queue.submit(double, number) for number in range(5)]
     assert [job.before for job in jobs] == [0, 1, 2, 3, 4]
     with pytest.raises(QueueFullError, match="at most 4 computations that wait, received 5"):

@@ -1,4 +1,4 @@
-"""The page's process: what its own paths refuse, who counts as a visitor, and what stays of those who have left."""
+"""The page's process: what its own paths reject, who counts as a visitor, and what stays of those who have left."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A visitor's table: roles, wide tables, rows ahead, problems at their place, and what is refused."""
+"""A visitor's table: roles, wide tables, rows ahead, problems at their place, and what is rejected."""
 
 import re
 from dataclasses import replace
@@ -17,7 +17,7 @@ from seqcast.errors import DataError, Fix
 from seqcast.tables.dialect import Dialect
 from seqcast.tables.guess import ColumnGuess
 from seqcast.tables.layouts import Steps
-from tests.refusals import refused
+from tests.rejections import rejected
 
 DAYS = pd.date_range("2024-01-01", periods=30)
 
@@ -147,7 +147,7 @@ def test_a_table_without_times_counts_steps_or_from_a_first_time(tmp_path):
 def test_a_dialect_that_was_said_is_kept(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("ds,y\n" + "".join(f"{day:02d}/03/2024,{day}\n" for day in range(1, 13)))
-    refused(DataError, "day", Table.read(path).frame)
+    rejected(DataError, "day", Table.read(path).frame)
     frame = Table.read(path, dialect=Dialect(day_first=True)).frame()
     assert frame.df["ds"].iloc[-1] == pd.Timestamp("2024-03-12")
 
@@ -187,9 +187,9 @@ def test_hints_name_the_fields_of_the_page(tmp_path):
     assert in_page_words(caught.value.hint) == "Give “Dates: day first” or “Dates: month first”."
 
 
-def test_a_table_without_values_is_refused(tmp_path):
+def test_a_table_without_values_is_rejected(tmp_path):
     path = write(tmp_path, pd.DataFrame({"day": DAYS[:2], "colour": ["red", "blue"]}))
-    refused(DataError, "expected one for value to forecast, received none", Table.read(path).frame)
+    rejected(DataError, "expected one for value to forecast, received none", Table.read(path).frame)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_table_that_is_too_large_is_rejected_before_its_columns_are_guessed(
     tmp_path, monkeypatch, limits, message
 ):
     monkeypatch.setattr("seqcast.tables.guess_columns", None)
-    refused(DataError, message, Table.read, write(tmp_path, shops()), None, TableLimits(**limits))
+    rejected(DataError, message, Table.read, write(tmp_path, shops()), None, TableLimits(**limits))
 
 
 def test_a_wide_table_has_a_row_for_each_cell(tmp_path):
@@ -213,7 +213,7 @@ def test_a_wide_table_has_a_row_for_each_cell(tmp_path):
         {"day": DAYS, **{f"shop {number}": np.arange(30.0) + number for number in range(4)}}
     )
     table = Table.read(write(tmp_path, wide), None, TableLimits(rows=100))
-    refused(DataError, "at most 100 rows, received 120", table.frame)
+    rejected(DataError, "at most 100 rows, received 120", table.frame)
 
 
 def test_another_layout_gives_other_roles(tmp_path):

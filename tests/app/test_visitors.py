@@ -22,7 +22,7 @@ from seqcast.forecaster import estimate_seconds
 from seqcast.runtime import BoundedProcess, ProcessLimits
 from seqcast.specs.columns import Columns
 from seqcast.tables.writing import table_bytes
-from tests.refusals import refused
+from tests.rejections import rejected
 
 DAYS = pd.date_range("2024-01-01", periods=84)
 
@@ -163,7 +163,7 @@ def test_a_fit_of_an_earlier_table_replaces_nothing(session):
 def test_sessions_are_bounded_and_leave_nothing(sessions):
     first = sessions.open()
     second = sessions.open()
-    refused(SessionLimitError, "at most 2 at a time, received 2", sessions.open)
+    rejected(SessionLimitError, "at most 2 at a time, received 2", sessions.open)
     path = first.store("../../etc/passwd.csv", b"x")
     assert path.parent.parent == first.folder
     assert first.folder != second.folder
@@ -344,7 +344,7 @@ def test_the_post_learns(monkeypatch):
     np.testing.assert_allclose(heard[1].forecast, outcome.forecasts["zeros"][:15], atol=1e-4)
 
 
-def test_impossible_settings_are_refused():
+def test_impossible_settings_are_rejected():
     with pytest.raises(SpecError, match="frequencies: expected a slow one above 0"):
         computations.learn_sines(silent, {"frequency": (3.0, 2.0)}, ("zeros",))
     for settings, said in (
@@ -352,5 +352,5 @@ def test_impossible_settings_are_refused():
         ({"port": 70000}, "port: expected at most 65535"),
         ({"host": "0.0.0.0"}, "the page knows no passwords"),
     ):
-        refused(SpecError, said, AppSettings, **settings)
+        rejected(SpecError, said, AppSettings, **settings)
     assert AppSettings(host="0.0.0.0", allow_open=True).of_api.allow_open

@@ -10,7 +10,7 @@ import zero_shot
 from zero_shot import check_releases
 
 from harness import ROOT, first_run, run_process
-from tests.refusals import refused
+from tests.rejections import rejected
 
 SCRIPTS = [
     path for path in sorted((ROOT / "benchmarks").rglob("*.py")) if "peers" not in path.parts
@@ -40,7 +40,7 @@ def test_a_process_finds_nothing_compiled_and_its_errors_end_the_program():
     found = first_run([sys.executable, "-c", facts])
     assert found["cache"] == []
     assert found["process_s"] > 0
-    refused(
+    rejected(
         SystemExit,
         "no such task",
         run_process,
@@ -95,7 +95,7 @@ def test_each_setting_is_run_once_and_windows_before_test_parts_are_compared_wit
     assert "| nn5 | 0.500 / 0.0500 | 0.548 / 0.1429 |" in shown
 
 
-def test_a_sixth_release_is_refused_on_test_parts(tmp_path, monkeypatch):
+def test_a_sixth_release_is_rejected_on_test_parts(tmp_path, monkeypatch):
     def write(name, **record):
         (tmp_path / f"{name}.json").write_text(json.dumps(record))
 
@@ -108,4 +108,4 @@ def test_a_sixth_release_is_refused_on_test_parts(tmp_path, monkeypatch):
     write("5", scored="test", weights="ours")
     check_releases(tmp_path)
     monkeypatch.setattr(zero_shot, "weights_key", lambda: "sixth")
-    refused(SystemExit, "at most 5 releases", check_releases, tmp_path)
+    rejected(SystemExit, "at most 5 releases", check_releases, tmp_path)

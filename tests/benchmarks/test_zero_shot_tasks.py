@@ -14,7 +14,7 @@ from zero_shot_tasks import (
     shown_scores,
 )
 
-from tests.refusals import refused
+from tests.rejections import rejected
 
 PROBABILITIES = [place / 10 for place in range(1, 10)]
 
@@ -113,8 +113,8 @@ def test_means_over_windows_and_over_tasks():
     assert geometric_means(scores, naive) == pytest.approx((1.0, 0.5**0.5))
 
 
-def test_files_that_are_not_those_of_the_protocol_are_refused(tmp_path):
+def test_files_that_are_not_those_of_the_protocol_are_rejected(tmp_path):
     (tmp_path / "ETT-small").mkdir()
     (tmp_path / "ETT-small" / "ETTh1.csv").write_text("date,a\n1,2\n")
-    refused(SystemExit, "sha256 differs", read_windows, tmp_path, "ETTh")
-    refused(SystemExit, "there is no", read_windows, tmp_path, "nn5")
+    rejected(SystemExit, "sha256 differs", read_windows, tmp_path, "ETTh")
+    rejected(SystemExit, "there is no", read_windows, tmp_path, "nn5")

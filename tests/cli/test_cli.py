@@ -540,7 +540,7 @@ def test_a_forecast_of_other_series_is_not_drawn(run):
 
 @pytest.mark.parametrize("digits", [400, 5000])
 @pytest.mark.parametrize("option", ["horizon", "samples", "total"])
-def test_numbers_of_many_digits_are_refused(run, fitted, option, digits):
+def test_numbers_of_many_digits_are_rejected(run, fitted, option, digits):
     code, _, err = run("predict", fitted / "sales.seqcast", f"--{option}", "9" * digits)
     assert code in (1, 2)
     assert re.search(f"--{option}.*: expected a (whole )?number", err)

@@ -55,7 +55,7 @@ def table(path, text):
     return path
 
 
-def refused(call, **tables):
+def rejected(call, **tables):
     """Return what the error of a call says of the files."""
     with pytest.raises(DataError) as caught, in_files(**tables):
         call()
@@ -71,7 +71,7 @@ def test_errors_after_sorting_name_the_rows_of_the_file(tmp_path):
     )
     rows = read_table(path, COLUMNS)
     assert rows.frame["y"].tolist() == [2, 4, 3, 1]
-    message = refused(lambda: read_frame(rows.frame, COLUMNS), df=rows)
+    message = rejected(lambda: read_frame(rows.frame, COLUMNS), df=rows)
     assert message == (
         f"{path}, column 'ds', row 5: expected a stamp after 2024-01-01 00:00:00 (row 3), received the duplicate "
         "2024-01-01 00:00:00. Take one of the rows, or their sum: --on-duplicates first, last, mean or sum. "
@@ -95,7 +95,7 @@ def test_a_column_may_have_any_name(tmp_path, name, role):
     missing = "fill" if role == "ds" else "raise"
     # Another file in play is not taken for this one.
     both = {"df": of_file, "future": replace(of_file, path=tmp_path / "b.csv")}
-    message = refused(lambda: read_frame(of_file.frame, columns, missing=missing), **both)
+    message = rejected(lambda: read_frame(of_file.frame, columns, missing=missing), **both)
     assert message.startswith(f"{path}, column {name!r}, row 4 (series 'a'): expected ")
     expected = (
         "a stamp after 2 (row 3), received the duplicate 2. Take"
@@ -109,7 +109,7 @@ def test_labels_and_series_may_look_like_rows(tmp_path):
     path = table(tmp_path / "a.csv", "unique_id,ds,y,kind\nrow 1,1,1,row 1\nrow 1,2,1,row 2\n")
     rows = read_table(path, COLUMNS)
     covariates = Covariates(static="kind")
-    assert refused(lambda: read_frame(rows.frame, COLUMNS, covariates=covariates), df=rows) == (
+    assert rejected(lambda: read_frame(rows.frame, COLUMNS, covariates=covariates), df=rows) == (
         f"{path}, column 'kind', row 3 (series 'row 1'): expected 'row 1', as in row 2: a static covariate is constant "
         "within a series, received 'row 2'. Name the column among --past or --future, or correct the row."
     )
@@ -131,7 +131,7 @@ def test_the_future_has_a_file_of_its_own(tmp_path, text, place):
     rows = read_table(path, COLUMNS, value=False)
     both = {"df": replace(rows, path=tmp_path / "sales.csv"), "future": rows}
     like = pd.Index([1, 2])
-    message = refused(
+    message = rejected(
         lambda: read_future(rows.frame, COLUMNS, ("price",), ("a",), like, gaps=False), **both
     )
     assert message.startswith(f"{path}{place}")

@@ -77,13 +77,13 @@ def test_commands_that_train_have_every_option(command):
     given = {
         each.name: each.default for each in typer.main.get_command(app).commands[command].params
     }
-    refused = {"members", "effort"} if command == "tune" else set()
-    assert set(NAMES) - set(given) == refused
+    rejected = {"members", "effort"} if command == "tune" else set()
+    assert set(NAMES) - set(given) == rejected
     assert "options" not in given
     usual = {
         field.name: field.default
         for field in fields(ForecasterOptions)
-        if field.name not in refused
+        if field.name not in rejected
     }
     assert {name: given[name] for name in usual} == usual
 

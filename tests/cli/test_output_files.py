@@ -48,8 +48,8 @@ SUFFIXES = [("a.csv", TABLES, "csv"), ("a.parquet", TABLES, "parquet"), ("a.png"
 def test_only_files_of_the_same_kind_are_replaced(tmp_path, kind, name, suffixes, own):
     path = written(tmp_path / name, kind)
     assert file_kind(path) == kind
-    refused = pytest.raises(SaveError, match="expected no file yet")
-    with contextlib.nullcontext() if kind in (own, "empty") else refused:
+    rejected = pytest.raises(SaveError, match="expected no file yet")
+    with contextlib.nullcontext() if kind in (own, "empty") else rejected:
         check_output(path, suffixes)
     check_output(path, suffixes, force=True)
 

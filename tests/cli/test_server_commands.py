@@ -15,9 +15,9 @@ def test_a_new_key_and_its_entry():
     key, entry = done.stdout.split()
     assert entry == f"shop:{hash_of(key)}"
     assert "shown only now" in done.stderr
-    refused = CliRunner().invoke(app, ["serve", "--new-key", "two words"])
-    assert refused.exit_code == 1
-    assert "--new-key: expected a name" in refused.stderr
+    rejected = CliRunner().invoke(app, ["serve", "--new-key", "two words"])
+    assert rejected.exit_code == 1
+    assert "--new-key: expected a name" in rejected.stderr
 
 
 def test_each_option_is_a_setting():

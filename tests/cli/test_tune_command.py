@@ -80,7 +80,7 @@ def test_too_few_trials_for_a_picture_cost_only_the_picture(search, narrow, tmp_
     assert [path.name for path in tmp_path.glob("[mt]*")] == ["m.seqcast"]
 
 
-REFUSED = [
+REJECTED = [
     (
         ("--storage", "study.txt"),
         "--storage: expected a file study.db (SQLite), or the URL of a database",
@@ -96,8 +96,8 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "message"), REFUSED)
-def test_what_is_refused(search, tmp_path, arguments, message):
+@pytest.mark.parametrize(("arguments", "message"), REJECTED)
+def test_what_is_rejected(search, tmp_path, arguments, message):
     (tmp_path / "other.py").write_text("print('mine')\n")
     code, _, err = search("-o", "m.seqcast", *SMALL, *arguments)
     assert (code, message in err) == (1, True), err

@@ -9,7 +9,7 @@ import pytest
 
 from seqcast.data import datasets
 from seqcast.errors import SpecError
-from tests.refusals import refusals
+from tests.rejections import rejections
 
 NAMES = datasets.names()
 
@@ -59,4 +59,4 @@ WRONG = [
     (lambda: datasets.describe(3), r"name: expected one of .*received 3"),
     (lambda: datasets.load("lynx", backend="panda"), r"backend: .*Did you mean 'pandas'\?"),
 ]
-test_wrong_inputs = refusals((call, SpecError, message) for call, message in WRONG)
+test_wrong_inputs = rejections((call, SpecError, message) for call, message in WRONG)

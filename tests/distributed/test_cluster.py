@@ -1,4 +1,4 @@
-"""What a cluster is told, and what is refused; nothing is started."""
+"""What a cluster is told, and what is rejected; nothing is started."""
 
 import keras
 import pytest
@@ -9,7 +9,7 @@ from seqcast.distributed.shared_training import processes_among
 from seqcast.errors import SpecError
 from seqcast.forecaster.fitting import Cluster, check_cluster
 from seqcast.runtime.threads import cores
-from tests.refusals import refused
+from tests.rejections import rejected
 
 IMPOSSIBLE = [
     ({"workers": 0}, "workers: expected a whole number >= 1, received 0"),
@@ -27,8 +27,8 @@ IMPOSSIBLE = [
 
 
 @pytest.mark.parametrize(("options", "message"), IMPOSSIBLE)
-def test_impossible_numbers_are_refused(options, message):
-    refused(SpecError, message, RayCluster, **options)
+def test_impossible_numbers_are_rejected(options, message):
+    rejected(SpecError, message, RayCluster, **options)
 
 
 MICRO_BATCHES = [
@@ -73,7 +73,7 @@ def test_a_fit_takes_a_cluster_only(frame, small_forecaster):
             SpecError, match="on: expected a RayCluster, or None for this machine, received 'local'"
         ):
             call(frame, on="local")
-        refused(
+        rejected(
             SpecError, "time_limit: expected None with on", call, frame, on=cluster, time_limit=10
         )
 
@@ -115,7 +115,7 @@ def test_the_command_line_makes_a_cluster(tmp_path):
     assert MachineOptions().cluster(None) is None
     cluster = MachineOptions(ray="local", workers=3).cluster(tmp_path)
     assert (cluster.workers, cluster.address, cluster.storage) == (3, "local", tmp_path)
-    refused(
+    rejected(
         SpecError,
         "workers: expected on as well, received none",
         MachineOptions(workers=3).cluster,

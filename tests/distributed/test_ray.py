@@ -1,4 +1,4 @@
-"""Trainings that workers of Ray share, jobs that each of them runs, and what is refused."""
+"""Trainings that workers of Ray share, jobs that each of them runs, and what is rejected."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ from seqcast.errors import ClusterError, SpecError, TrainingError, WorkerDiedErr
 from seqcast.runtime.executors import stop_workers
 from seqcast.specs.training import CheckpointSpec
 from seqcast.training.checkpoints import Checkpoints
-from tests.refusals import refused
+from tests.rejections import rejected
 
 pytestmark = [
     pytest.mark.ray,
@@ -143,7 +143,7 @@ def test_a_training_goes_on_with_fewer_workers_when_a_machine_is_gone(cluster, s
         job = small_job("weights")
         job = replace(job, training=replace(job.training, **LONG))
         where = {"workers": 4, "address": machines.address}
-        refused(
+        rejected(
             SpecError,
             "storage of RayCluster: expected a folder that all machines",
             RayCluster(**where).connect,
@@ -284,7 +284,7 @@ def test_a_job_whose_worker_dies_is_tried_again_as_often_as_that(cluster, tmp_pa
             os._exit(1)
         return True
 
-    refused(
+    rejected(
         WorkerDiedError,
         "a process that computes",
         cluster.executor(retries=0).map,

@@ -15,7 +15,7 @@ import pytest
 
 from seqcast.data.frames.sources import file_groups, open_source
 from seqcast.errors import DataError, SaveError, SpecError
-from tests.refusals import refused
+from tests.rejections import rejected
 
 pytest.importorskip("pyarrow")
 pytestmark = [
@@ -100,7 +100,7 @@ def test_forecasts_of_files_are_those_of_this_process(
     assert {part: part.stat().st_mtime_ns for part in micro_batches[1:]} == times
     pd.testing.assert_frame_equal(pd.read_parquet(path), expected, rtol=1e-5)
     # Parts of this process are pieces, not files: its job is another one.
-    refused(
+    rejected(
         SaveError, "received one of a job with another files", model.predict, df=folder, output=path
     )
 
@@ -126,7 +126,7 @@ def test_what_is_wrong_in_a_worker_is_told_here(cluster, frame, small_forecaster
     model = small_forecaster().fit(frame)
     with pytest.raises(DataError, match=r"a\.parquet, column 'y', row 4 \(series 's00'\)"):
         model.predict(df=tmp_path / "in", output=tmp_path / "out", on=cluster)
-    refused(
+    rejected(
         SpecError,
         "output: expected a folder with on",
         model.predict,
@@ -134,7 +134,7 @@ def test_what_is_wrong_in_a_worker_is_told_here(cluster, frame, small_forecaster
         on=cluster,
     )
     for df in (None, frame, pytest.importorskip("polars").from_pandas(frame).lazy()):
-        refused(
+        rejected(
             SpecError,
             "on: expected Parquet files",
             model.predict,

@@ -1,4 +1,4 @@
-"""The runner of a page's programs: what it compares, and what it refuses."""
+"""The runner of a page's programs: what it compares, and what it rejects."""
 
 import contextlib
 import importlib
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.refusals import refused
+from tests.rejections import rejected
 
 sys.path.append(str(Path(__file__).parent))
 page_programs = importlib.import_module("page_programs")
@@ -49,9 +49,9 @@ def test_outputs_and_errors_that_a_page_shows_are_compared(code, shown, wrong, r
 
 def test_a_replacement_that_no_longer_matches_and_commands_that_nobody_runs_fail(run_page):
     assert run_page("```python\na = 1\n```\n", a="b")["b"] == 1
-    refused(AssertionError, "no longer holds 'c'", run_page, "```python\na = 1\n```\n", c="b")
-    refused(AssertionError, "nobody runs", run_page, "```shell\ncurl example.org\n```\n")
-    refused(
+    rejected(AssertionError, "no longer holds 'c'", run_page, "```python\na = 1\n```\n", c="b")
+    rejected(AssertionError, "nobody runs", run_page, "```shell\ncurl example.org\n```\n")
+    rejected(
         AssertionError,
         "line 2 ends with",
         run_page,

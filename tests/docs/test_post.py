@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.refusals import refused
+from tests.rejections import rejected
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images" / "post"
@@ -108,7 +108,7 @@ def test_it_is_kept_without_outputs_and_its_code_is_public_and_fits_a_page():
 
 def test_values_of_parameters_are_replaced(post_page):
     assert post_page.with_values("a = 1  # ones\nb = (2, 3)", {"b": (4,)}) == "a = 1\nb = (4,)"
-    refused(KeyError, "no parameters: c", post_page.with_values, "a = 1", {"c": 2})
+    rejected(KeyError, "no parameters: c", post_page.with_values, "a = 1", {"c": 2})
 
 
 def test_links_and_pictures_are_those_of_the_page_s_folder(post_page):
@@ -130,4 +130,4 @@ def test_links_and_pictures_are_those_of_the_page_s_folder(post_page):
         ),
         (picture(400), r"images/post/the-cell.png has [0-9,]+ bytes, more than 60,000: draw less"),
     ):
-        refused(SystemExit, message, post_page.page, notebook_of(output))
+        rejected(SystemExit, message, post_page.page, notebook_of(output))

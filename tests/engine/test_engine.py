@@ -22,7 +22,7 @@ from seqcast.network import Parametric, Sampled
 from seqcast.runtime import to_numpy
 from seqcast.runtime.jit import Programs, compile_call
 from tests.network.networks import NETWORKS, batch, untrained
-from tests.refusals import refused
+from tests.rejections import rejected
 
 NETWORK = NetworkSpec(encoder_units=(6,), decoder_units=(5,))
 TRAINING = TrainingSpec(epochs=2, batch_size=16)
@@ -326,7 +326,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("call", "message"), WRONG)
-def test_wrong_questions_are_refused(call, message):
+def test_wrong_questions_are_rejected(call, message):
     with pytest.raises(SpecError) as caught:
         call(probabilistic("normal", "autoregressive"), {"past": counts()[0]})
     assert str(caught.value).startswith(message)
@@ -443,7 +443,7 @@ def test_any_number_of_blocks_takes_the_same_programs(programs):
     assert [name for name, *_ in programs if name in ("block", "append")] == ["block", "append"]
 
 
-def test_wrong_updates_are_refused():
+def test_wrong_updates_are_rejected():
     engine = fitted(network=SEGMENTS)
     past, _ = series()
     states = engine.encode({"past": past})
@@ -456,7 +456,7 @@ def test_wrong_updates_are_refused():
         engine.update(states, {"past": past[:, :3]})
 
 
-def test_every_reader_refuses_states_of_the_weights_before_a_training():
+def test_every_reader_rejects_states_of_the_weights_before_a_training():
     """Also after a training that was interrupted."""
     engine = fitted(network=dataclasses.replace(NETWORK, head="normal", attention="dot"))
     past, future = series()
@@ -472,8 +472,8 @@ def test_every_reader_refuses_states_of_the_weights_before_a_training():
     with pytest.raises(KeyboardInterrupt):
         engine.continue_fit(batches(past, future), window=PLAIN, callbacks=[stop])
     for read in readers:
-        refused(DataError, "received states of other weights", read, {"states": states}, 3)
-    refused(DataError, "received states of other weights", engine.update, states, {"past": past})
+        rejected(DataError, "received states of other weights", read, {"states": states}, 3)
+    rejected(DataError, "received states of other weights", engine.update, states, {"past": past})
 
 
 # ---------------------------------------------------------------- heads and blocks

@@ -8,7 +8,7 @@ import pytest
 from seqcast import Forecaster, NetworkSpec, Seq2SeqRegressor
 from seqcast.data import random_sines
 from seqcast.errors import DataError, NotFittedError, SpecError
-from tests.refusals import refused
+from tests.rejections import rejected
 
 PAST, FUTURE = random_sines(96, past=12, future=4, seed=1)
 
@@ -84,7 +84,7 @@ def test_the_horizon_is_that_of_the_truth_unless_it_is_said(regressor):
     assert regressor.model_inputs(PAST[:2]).horizon == 4
     assert regressor.model_inputs(PAST[:2], FUTURE[:2, :3]).horizon == 3
     assert regressor.model_inputs(PAST[:2], horizon=9).horizon == 9
-    refused(
+    rejected(
         DataError,
         r"y: expected shape \[N, 2, 1\]",
         regressor.model_inputs,
@@ -92,7 +92,7 @@ def test_the_horizon_is_that_of_the_truth_unless_it_is_said(regressor):
         FUTURE[:2],
         horizon=2,
     )
-    refused(DataError, "as many windows as X", regressor.model_inputs, PAST[:2], FUTURE[:3])
+    rejected(DataError, "as many windows as X", regressor.model_inputs, PAST[:2], FUTURE[:3])
     with pytest.raises(NotFittedError):
         Seq2SeqRegressor().model_inputs(PAST)
 
@@ -147,18 +147,18 @@ def test_an_ensembles_members_are_read_one_by_one():
     )
     lengths = [model.model_inputs(step_size=20, member=k).inputs["past"].shape[1] for k in (1, 2)]
     assert lengths == [24, 12]
-    refused(SpecError, "member: expected 1 to 2", model.model_inputs, member=3)
+    rejected(SpecError, "member: expected 1 to 2", model.model_inputs, member=3)
 
 
-def test_what_cannot_be_read_is_refused(fitted, tmp_path):
-    refused(SpecError, "None with step_size", fitted.model_inputs, step_size=4, future=series())
+def test_what_cannot_be_read_is_rejected(fitted, tmp_path):
+    rejected(SpecError, "None with step_size", fitted.model_inputs, step_size=4, future=series())
     with pytest.raises(NotFittedError):
         Forecaster(4).model_inputs()
     fitted.save(tmp_path / "model.seqcast")
-    refused(
+    rejected(
         NotFittedError,
         "Files hold no rows",
         Forecaster.load(tmp_path / "model.seqcast").model_inputs,
         step_size=4,
     )
-    refused(DataError, "future", fitted.model_inputs)
+    rejected(DataError, "future", fitted.model_inputs)

@@ -1,4 +1,4 @@
-"""Backtests are read or refused by the place of what is wrong, their steps counted, and other forecasts joined."""
+"""Backtests are read or rejected by the place of what is wrong, their steps counted, and other forecasts joined."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from seqcast.evaluation import count_steps, evaluate, join_forecasts
 from seqcast.evaluation.backtest_frames import Backtest
 from seqcast.evaluation.forecast_frames import FrameRows
 from seqcast.specs.columns import Columns
-from tests.refusals import refused
+from tests.rejections import rejected
 
 
 def cross_validation(backtest, seed=0):
@@ -133,7 +133,7 @@ def test_irregular_stamps_need_a_column_of_steps():
         "df, ds, row 0: expected a column 'step', "
         "or stamps some steps of one frequency after the cutoff.*count_steps"
     )
-    refused(DataError, message, evaluate, df, "mae", by="step")
+    rejected(DataError, message, evaluate, df, "mae", by="step")
     assert evaluate(df.assign(step=[1, 2, 3, 4]), "mae", by="step")["step"].tolist() == [1, 2, 3, 4]
 
 
@@ -211,7 +211,7 @@ def test_names_of_ones_own_and_targets(make_backtest):
         join_forecasts(both, other)
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- what is rejected
 
 PLAIN = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "model": [1.0, 2.0]})
 STEPS = PLAIN.assign(ds=[3, 4], cutoff=1)

@@ -12,7 +12,7 @@ from seqcast.evaluation import METRICS, count_steps, evaluate, leaderboard
 from seqcast.evaluation.backtest_frames import Backtest
 from seqcast.evaluation.scores import Scorer, naive_scale
 from seqcast.specs.columns import Columns
-from tests.refusals import refusals, refused
+from tests.rejections import rejections, rejected
 
 MODELS = ["good", "seasonal_naive"]
 POINT = [name for name, metric in METRICS.items() if metric.of == "point"]
@@ -60,7 +60,7 @@ def test_a_loss_that_an_older_utilsforecast_lacks_is_named(make_backtest, monkey
     words = (
         f"metrics: expected a loss of the installed utilsforecast, received {metric}. pip install"
     )
-    refused(SpecError, words, evaluate, backtest, [metric])
+    rejected(SpecError, words, evaluate, backtest, [metric])
     assert len(evaluate(backtest, ["mae"])) == 1
 
 
@@ -246,12 +246,12 @@ def test_values_may_be_called_target(make_backtest):
     pd.testing.assert_frame_equal(ranked, leaderboard(backtest, train_df=history))
 
 
-def test_metrics_of_one_name_are_refused(make_backtest):
+def test_metrics_of_one_name_are_rejected(make_backtest):
     _, backtest = make_backtest()
     message = (
         "metrics: expected different names, received 'mae' twice. Give each function a __name__"
     )
-    refused(SpecError, message, evaluate, backtest, ["mae", "rmse", "mae"])
+    rejected(SpecError, message, evaluate, backtest, ["mae", "rmse", "mae"])
 
 
 def test_what_is_asked_for_by_default(make_backtest):
@@ -413,7 +413,7 @@ def test_a_model_without_a_score_comes_last(make_backtest):
     assert np.isnan(made["relative_scaled_crps"]).all()
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- what is rejected
 
 PLAIN = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "model": [1.0, 2.0]})
 TRAIN = pd.DataFrame({"unique_id": "a", "ds": [-1, 0], "y": [1.0, 2.0]})
@@ -495,7 +495,7 @@ WRONG = {
         "sort_by: expected a score of which less is better",
     ),
 }
-test_wrong_calls = refusals(WRONG)
+test_wrong_calls = rejections(WRONG)
 
 
 def test_missing_forecast_names_the_row_of_the_frame(make_backtest):
@@ -507,7 +507,7 @@ def test_missing_forecast_names_the_row_of_the_frame(make_backtest):
 
 def test_a_missing_column_is_told_with_those_of_the_users_frame():
     rows = pd.DataFrame({"ds": [1, 2], "value": [1.0, 2.0], "model": [1.0, 4.0]})
-    refused(
+    rejected(
         DataError,
         r"expected a column 'y', received the columns 'ds', 'value', 'model'\. Name",
         evaluate,

@@ -10,7 +10,7 @@ from scipy import stats
 
 from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import diebold_mariano, dm_test
-from tests.refusals import refusals
+from tests.rejections import rejections
 
 
 def plain(differences, horizon):
@@ -255,4 +255,4 @@ WRONG = {
     "horizon": (lambda: dm_test([1.0, 2.0], 0), SpecError, "horizon"),
     "axes": (lambda: dm_test([[1.0, 2.0]]), DataError, "differences: expected 1 axes"),
 }
-test_wrong_calls = refusals(WRONG)
+test_wrong_calls = rejections(WRONG)

@@ -175,7 +175,7 @@ def test_what_cannot_be_written(network, horizon, message):
         check_network(NetworkSpec(**network), window, horizon)
 
 
-def test_every_part_of_a_spec_is_written_and_those_of_ones_own_are_refused_by_name(monkeypatch):
+def test_every_part_of_a_spec_is_written_and_those_of_ones_own_are_rejected_by_name(monkeypatch):
     window = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
     for name, known in WRITTEN.items():
         others = set(CHOICES[name]) - set(known)

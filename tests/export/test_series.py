@@ -16,7 +16,7 @@ from seqcast.forecaster.candidates.last_season import FittedLastSeason, naive_ca
 from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
 from seqcast.forecaster.choice import Choice
 from seqcast.intervals.quantiles import check_levels
-from tests.refusals import refused
+from tests.rejections import rejected
 
 HORIZON = 7
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
@@ -311,13 +311,13 @@ WRONG = [
 
 @pytest.mark.parametrize(("options", "message"), WRONG)
 def test_what_is_in_the_way(forecaster, options, message, tmp_path, monkeypatch):
-    refused(SpecError, message, forecaster.export, tmp_path / "model.onnx", **options)
+    rejected(SpecError, message, forecaster.export, tmp_path / "model.onnx", **options)
     with pytest.raises(NotFittedError):
         Forecaster(3).export(tmp_path / "model.onnx")
     with pytest.raises(SaveError):
         forecaster.export(tmp_path / "nowhere" / "model.onnx")
     monkeypatch.setitem(sys.modules, "onnx", None)
-    refused(MissingPackageError, r"\[onnx\]'$", forecaster.export, tmp_path / "model.onnx")
+    rejected(MissingPackageError, r"\[onnx\]'$", forecaster.export, tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from seqcast import Columns, Forecaster, NetworkSpec
 from seqcast.errors import DataError, NotFittedError, SpecError
-from tests.refusals import refused
+from tests.rejections import rejected
 
 from . import panels
 from .panels import tiny
@@ -115,7 +115,7 @@ def test_after_update_and_finetune(fitted, tmp_path):
     both = pd.concat([waves(), later(3)]).sort_values(["unique_id", "ds"])
     fitted.save(tmp_path / "model.seqcast")
     model = Forecaster.load(tmp_path / "model.seqcast")
-    refused(NotFittedError, "Files hold no rows", model.anomalies)
+    rejected(NotFittedError, "Files hold no rows", model.anomalies)
     ends = model.anomalies(both)
     pd.testing.assert_frame_equal(ends, fitted.anomalies(both))
     new = waves(["s9"], rows=72, seed=4)
@@ -177,14 +177,14 @@ def test_what_is_masked_is_not_trained_on():
     pd.testing.assert_frame_equal(
         model.fit(planted(df, PLACES, size=1e6), mask=mask).predict(), expected
     )
-    refused(
+    rejected(
         SpecError,
         "mask: expected None with missing='raise'",
         forecaster(missing="raise").fit,
         df,
         mask=mask,
     )
-    refused(
+    rejected(
         DataError,
         "expected at least one number, received none",
         model.fit,
@@ -193,10 +193,10 @@ def test_what_is_masked_is_not_trained_on():
     )
 
 
-def test_impossible_questions_are_refused(fitted):
+def test_impossible_questions_are_rejected(fitted):
     for level, message in ((100, "level"), ([90, 99], "level: expected one level")):
-        refused(SpecError, message, fitted.anomalies, level=level)
-    refused(DataError, "at least 50 rows to judge", fitted.anomalies, waves(rows=24))
+        rejected(SpecError, message, fitted.anomalies, level=level)
+    rejected(DataError, "at least 50 rows to judge", fitted.anomalies, waves(rows=24))
     with pytest.raises(NotFittedError):
         forecaster().anomalies(waves())
 

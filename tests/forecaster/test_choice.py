@@ -180,7 +180,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("changes", WRONG)
-def test_what_is_no_choice_is_refused(changes):
+def test_what_is_no_choice_is_rejected(changes):
     with pytest.raises(ValueError, match=r"choice|shares"):
         from_payload(Choice, {**Choice({"trained": 1.0}).to_dict(), **changes}, {}).check()
 

@@ -152,7 +152,7 @@ def test_many_windows_with_covariates_are_left_to_the_network_that_learns_from_t
         assert {"finetuned"} & set(fitted.choice_.losses) == tried
 
 
-def test_what_cannot_be_done_with_effects_is_refused_by_name(fitted, tmp_path):
+def test_what_cannot_be_done_with_effects_is_rejected_by_name(fitted, tmp_path):
     known, ahead = parted(sales())
     with pytest.raises(SpecError, match=r"preset: .*'pretrained', and the past covariates 'noise'"):
         model(past_covariates=["noise"]).fit(known)

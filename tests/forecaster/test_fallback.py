@@ -18,7 +18,7 @@ from seqcast.forecaster import FallbackWarning, estimator
 from seqcast.forecaster.candidates.last_season import FittedLastSeason, naive_calibrations
 from seqcast.forecaster.choice import Blend
 from seqcast.intervals import ForecastRequest
-from tests.refusals import refused
+from tests.rejections import rejected
 
 from . import panels
 
@@ -104,7 +104,7 @@ def test_intervals_are_those_of_plain_loops(lengths, season, horizon, seed):
     reader = reader_of([own[:, None] for own in series], context_length=1)
     options = {"season_length": season, "horizon": horizon, "level": (50, 90)}
     if not known:
-        refused(
+        rejected(
             DataError,
             f"a value and another one {season} steps before it",
             naive_calibrations,
@@ -150,7 +150,7 @@ def test_it_is_saved_and_updated_like_any_other(fallen, tmp_path):
     )
 
 
-def test_what_needs_a_network_is_refused(fallen):
+def test_what_needs_a_network_is_rejected(fallen):
     for word, rows in (
         ("finetune", (seasonal(),)),
         ("encode", ()),
@@ -201,7 +201,7 @@ def test_too_few_rows_to_judge_a_network_by():
     )
 
 
-class Refusing(keras.callbacks.Callback):
+class Rejecting(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         raise AssertionError("a network is trained")
 
@@ -209,11 +209,13 @@ class Refusing(keras.callbacks.Callback):
 @pytest.mark.parametrize("level", [80, (80, 99)])
 @pytest.mark.filterwarnings("ignore::seqcast.forecaster.candidates.last_season.FallbackWarning")
 def test_nothing_is_trained_that_nothing_could_judge(level):
-    model = untrained(effort="balanced", level=level).fit(seasonal(rows=17), callbacks=[Refusing()])
+    model = untrained(effort="balanced", level=level).fit(
+        seasonal(rows=17), callbacks=[Rejecting()]
+    )
     assert model.engines_ == ()
     assert len(model.predict()) == 14
     with pytest.raises(AssertionError, match="a network is trained"):
-        untrained(effort="balanced", level=level).fit(seasonal(rows=40), callbacks=[Refusing()])
+        untrained(effort="balanced", level=level).fit(seasonal(rows=40), callbacks=[Rejecting()])
 
 
 @pytest.mark.parametrize("limit", [{"time_limit": "1 min"}, {"checkpoint": "states"}, {}])
@@ -224,7 +226,7 @@ def test_a_backtest_trains_where_a_fit_does(tmp_path, monkeypatch, limit):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(estimator, "fits_at", fits_at)
     effort = "balanced" if limit else "quick"
-    refused(ArithmeticError, effort, Forecaster(7, random_state=0).backtest, seasonal(), **limit)
+    rejected(ArithmeticError, effort, Forecaster(7, random_state=0).backtest, seasonal(), **limit)
 
 
 UNVALIDATED = {**ONE_STEP, "validation_fraction": 0}
@@ -249,7 +251,7 @@ def unknown_metric(y, forecast):
 
 
 @pytest.mark.parametrize("given", [dict, TrainingSpec])
-def test_a_function_that_no_file_can_hold_is_refused_where_no_network_is_left(given, tmp_path):
+def test_a_function_that_no_file_can_hold_is_rejected_where_no_network_is_left(given, tmp_path):
     with pytest.warns(FallbackWarning):
         model = untrained(training=given(**ONE_STEP, metrics=[unknown_metric])).fit(seasonal())
     assert model.engines_ == ()

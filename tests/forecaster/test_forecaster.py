@@ -12,7 +12,7 @@ from seqcast import Forecaster
 from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import evaluate
 from seqcast.tables import Dialect
-from tests.refusals import refused
+from tests.rejections import rejected
 
 from . import panels
 from .panels import COVARIATES, panel, tiny, waves
@@ -170,20 +170,20 @@ def strict():
 
 @pytest.mark.parametrize(("change", "message"), WRONG_ROWS)
 def test_wrong_new_rows(strict, change, message):
-    refused((DataError, SpecError), message, strict.predict, df=change(ROWS))
+    rejected((DataError, SpecError), message, strict.predict, df=change(ROWS))
 
 
 def test_short_series_are_named(monkeypatch):
     monkeypatch.setattr("seqcast.engine.engine.Engine.fit", lambda *_, **__: pytest.fail("trained"))
     df = pd.concat([ROWS, waves("s", rows=11)])
-    refused(
+    rejected(
         DataError,
         r"series 's'\): expected at least 8 \+ 4 rows.*received 11 rows",
         tiny(missing="raise").fit,
         df,
     )
     late = df.assign(ds=df["ds"] + pd.Timedelta(days=49) * (df["unique_id"] == "s"))
-    refused(DataError, "up to the first cutoff", tiny(missing="raise").backtest, late, n_windows=4)
+    rejected(DataError, "up to the first cutoff", tiny(missing="raise").backtest, late, n_windows=4)
 
 
 # ------------------------------------------------------------------ backtest
@@ -238,8 +238,8 @@ def test_backtest_of_series_that_end_at_different_times():
     assert set(in_time["cutoff"].dt.day) == {21, 25}
     own = tiny().backtest(early, n_windows=2, align="series")
     assert own.groupby("unique_id").size().to_dict() == {"a": 8, "b": 8, "c": 8}
-    refused(SpecError, "align", tiny().backtest, ROWS, align="ends")
-    refused(DataError, "n_windows", tiny().backtest, ROWS, n_windows=20)
+    rejected(SpecError, "align", tiny().backtest, ROWS, align="ends")
+    rejected(DataError, "n_windows", tiny().backtest, ROWS, n_windows=20)
 
 
 def test_refits_are_fresh_clones_at_the_cutoffs():
@@ -311,10 +311,10 @@ def test_a_file_is_read_in_the_dialect_that_its_error_names(ahead, tmp_path):
     marked.loc[5, "y"] = "out"
     marked.to_csv(path, index=False)
     names = r"read them as missing: dialect=Dialect\(missing_values=\('out',\)\)"
-    refused(DataError, names, seqcast.forecast, path, AHEAD)
+    rejected(DataError, names, seqcast.forecast, path, AHEAD)
     known = seqcast.forecast(path, AHEAD, dialect=Dialect(missing_values=("out",)), verbose=0)
     np.testing.assert_allclose(known["seqcast"], ahead["seqcast"], rtol=0.05)
-    refused(
+    rejected(
         SpecError, "dialect: expected None", seqcast.forecast, sales(), AHEAD, dialect=Dialect()
     )
 
@@ -336,12 +336,12 @@ def test_it_says_in_one_line_what_was_chosen_and_why(capsys):
 
 
 @pytest.mark.parametrize("data", [[], [[[1.0]]], ["a", "b"]])
-def test_what_is_no_series_is_refused(data):
-    refused(DataError, "data: expected", seqcast.forecast, data, AHEAD)
+def test_what_is_no_series_is_rejected(data):
+    rejected(DataError, "data: expected", seqcast.forecast, data, AHEAD)
 
 
 def test_a_future_that_is_missing_is_seen_before_the_training():
     frame = sales().assign(price=1.0)
     with pytest.raises(DataError, match="future: expected a frame of the steps ahead"):
         seqcast.forecast(frame, AHEAD, future_covariates=["price"], effort="balanced")
-    refused(DataError, "future: expected no rows", seqcast.forecast, frame, AHEAD, future=frame)
+    rejected(DataError, "future: expected no rows", seqcast.forecast, frame, AHEAD, future=frame)

@@ -141,7 +141,7 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize(("change", "received"), DAMAGES)
-def test_what_no_fit_has_written_is_refused(
+def test_what_no_fit_has_written_is_rejected(
     file, rewrite_archive, memory_at_most, change, received
 ):
     """In no time, and without the memory that it asks for."""
@@ -161,7 +161,7 @@ def test_a_value_may_be_missing_in_a_file(file, rewrite_archive):
 
 
 def test_what_was_fitted_and_saved_is_loaded(tmp_path):
-    """Many short series and many steps fit into a file, and what does not is refused when it is saved."""
+    """Many short series and many steps fit into a file, and what does not is rejected when it is saved."""
     rows = pd.DataFrame(
         {"unique_id": np.repeat(np.arange(101), 8), "ds": np.tile(np.arange(8), 101), "y": 1.0}
     )
@@ -223,7 +223,7 @@ def test_some_fields_of_a_training_may_hold_functions_and_objects(tmp_path):
     pd.testing.assert_frame_equal(loaded.refit(frame).predict(), model.refit(frame).predict())
 
 
-def test_intervals_that_are_wider_than_any_number_are_refused(tmp_path, rewrite_archive):
+def test_intervals_that_are_wider_than_any_number_are_rejected(tmp_path, rewrite_archive):
     path = tmp_path / "model"
     Forecaster(2, preset="pretrained", calibrate=True, level=(80,), verbose=0).fit(
         waves(rows=200)

@@ -10,7 +10,7 @@ from seqcast import Forecaster, NetworkSpec
 from seqcast.data.windows import repeat_newest_season
 from seqcast.errors import DataError, SeqcastWarning, SpecError
 from seqcast.evaluation import evaluate
-from tests.refusals import refused
+from tests.rejections import rejected
 
 from . import panels
 
@@ -73,7 +73,7 @@ def test_dates_in_whole_numbers_are_forecast_as_dates(tmp_path, capsys):
     assert forecaster.backtest(df)["cutoff"].unique().tolist() == [20240225]
 
 
-def test_a_step_that_is_too_fine_is_refused():
+def test_a_step_that_is_too_fine_is_rejected():
     with pytest.raises(
         DataError, match=r"freq: expected the step between the rows, 24 steps of 'h' or a multiple"
     ):
@@ -116,10 +116,10 @@ def test_forecasts_of_what_was_never_negative_are_not(preset):
         assert (frame >= 0).all(axis=None)
 
 
-def test_a_support_that_the_data_leave_is_refused():
+def test_a_support_that_the_data_leave_is_rejected():
     df = waves()
     outside = r"y, row \d+ \(series 's0'\): expected values >= 0, for support='non-negative'"
-    refused(DataError, outside, tiny(support="non-negative").fit, df)
+    rejected(DataError, outside, tiny(support="non-negative").fit, df)
     with pytest.raises(
         DataError,
         match=r"y, row 0 \(series 's0'\): expected whole numbers >= 0, for support='counts'",
@@ -165,13 +165,13 @@ def test_rows_with_one_stamp_are_settled_at_fit_and_after_it(tmp_path):
     forecaster.save(tmp_path / "m")
     again = Forecaster.load(tmp_path / "m").predict(df=halves)
     np.testing.assert_allclose(again["seqcast"], expected.predict()["seqcast"], rtol=1e-9)
-    refused(
+    rejected(
         DataError,
         r"the duplicate .* on_duplicates='first', last, mean or sum",
         tiny(**model).fit,
         halves,
     )
-    refused(
+    rejected(
         SpecError,
         "on_duplicates: expected one of 'raise', 'first'",
         tiny(**model, on_duplicates="x").fit,
@@ -206,7 +206,7 @@ def test_one_bad_series_does_not_stop_the_others(tmp_path, capsys):
 
 def test_series_that_are_too_short_are_bad_ones_where_gaps_may_not_be():
     df = waves(series=3).drop(index=range(70, 120)).reset_index(drop=True)
-    refused(DataError, "context_length and horizon", tiny(missing="raise").fit, df)
+    rejected(DataError, "context_length and horizon", tiny(missing="raise").fit, df)
     forecaster = tiny(on_bad_series="skip", missing="raise").fit(df)
     assert list(forecaster.skipped_series_) == ["s1"]
     assert forecaster.series_state_.ids == ("s0", "s2")
@@ -275,14 +275,14 @@ def test_a_description_says_what_fit_would_do_without_doing_it():
 @pytest.mark.parametrize(
     ("value", "row"), [(2.0**64 - 1, 3), (-(2.0**63), 30), (1e20, 59), (1.7e38, 30)]
 )
-def test_a_value_that_rounds_all_others_away_is_refused_with_its_row(value, row):
+def test_a_value_that_rounds_all_others_away_is_rejected_with_its_row(value, row):
     usual = waves()
     df = usual.assign(y=usual["y"].where(usual.index != row, value))
     words = rf"y, row {row} \(series 's0'\): expected a value so small that the usual ones .* not rounded away"
     model = Forecaster(4, preset="pretrained", verbose=0)
-    refused(DataError, words, model.fit, df)
+    rejected(DataError, words, model.fit, df)
     model.fit(usual)
-    refused(DataError, words, model.predict, df=df)
+    rejected(DataError, words, model.predict, df=df)
 
 
 @pytest.mark.parametrize(
@@ -299,10 +299,12 @@ def test_sizes_of_any_kind_are_no_outliers(change):
 
 
 @pytest.mark.parametrize("value", [1e151, -1e308])
-def test_values_whose_squares_no_double_holds_are_refused(value):
+def test_values_whose_squares_no_double_holds_are_rejected(value):
     df = waves()
     df.loc[7, "y"] = value
-    refused(DataError, r"y, row 7 \(series 's0'\): expected a number up to 1e\+150", tiny().fit, df)
+    rejected(
+        DataError, r"y, row 7 \(series 's0'\): expected a number up to 1e\+150", tiny().fit, df
+    )
 
 
 @pytest.mark.parametrize(

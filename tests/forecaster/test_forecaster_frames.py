@@ -7,7 +7,7 @@ import pytest
 
 from seqcast import Columns, Forecaster
 from seqcast.errors import DataError, NotFittedError, SeqcastWarning, SpecError
-from tests.refusals import refused
+from tests.rejections import rejected
 
 from . import panels
 from .panels import COVARIATES, panel
@@ -82,7 +82,7 @@ def test_days_without_a_row_in_the_past_need_none_in_the_future(tmp_path):
     listed = FUTURE.assign(price=FUTURE["price"].where(FUTURE["ds"].dt.dayofweek != 6))
     listed["promo"] = listed["promo"].where(listed["price"].notna())
     pd.testing.assert_frame_equal(without, model.predict(future=listed))
-    refused(
+    rejected(
         DataError, "none for 2024-02-17", model.predict, future=FUTURE[FUTURE["ds"] != "2024-02-17"]
     )
 
@@ -110,12 +110,12 @@ WRONG_FUTURE = [
 
 @pytest.mark.parametrize(("future", "message"), WRONG_FUTURE)
 def test_wrong_frames_of_the_steps_ahead(rich, future, message):
-    refused(DataError, message, rich.predict, future=future)
+    rejected(DataError, message, rich.predict, future=future)
 
 
 @pytest.mark.tools
 def test_a_report_needs_them_where_it_has_nothing_else_to_show(rich, tmp_path):
-    refused(DataError, WITHOUT, rich.report, tmp_path / "page.html", n_windows=0)
+    rejected(DataError, WITHOUT, rich.report, tmp_path / "page.html", n_windows=0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -185,7 +185,7 @@ def test_gaps(kind):
     assert list(model.predict(df=df)["ds"][:3]) == list(pd.date_range("2024-02-20", periods=3))
     table = tiny().backtest(df, n_windows=3)
     assert np.isfinite(table[["y", "seqcast", "seasonal_naive", "last_value"]].to_numpy()).all()
-    refused(DataError, r"y, row \d+ \(series 'a'\)|ds, row 5", tiny(missing="raise").fit, df)
+    rejected(DataError, r"y, row \d+ \(series 'a'\)|ds, row 5", tiny(missing="raise").fit, df)
 
 
 def test_without_gaps_the_network_has_no_channel_for_them(plain):
@@ -213,14 +213,14 @@ def test_short_series_are_padded_and_marked(capsys):
 
 def test_nothing_to_train_on(monkeypatch):
     monkeypatch.setattr("seqcast.engine.engine.Engine.fit", lambda *_, **__: pytest.fail("trained"))
-    refused(
+    rejected(
         DataError,
         r"df \(series 'a'\): expected at least 1 \+ 3 rows, one to read",
         tiny().fit,
         panel(rows=3),
     )
     empty = PANEL.assign(y=PANEL["y"].where(PANEL["unique_id"] != "b"))
-    refused(
+    rejected(
         DataError,
         r"y \(series 'b'\): expected at least one number, received none in 50 rows",
         tiny().fit,
@@ -319,7 +319,7 @@ def test_validation_rows_and_frames():
             r"series 'a'\): expected rows that begin within 1000 steps",
         ),
     ):
-        refused((DataError, SpecError), message, tiny().fit, head, validation=validation)
+        rejected((DataError, SpecError), message, tiny().fit, head, validation=validation)
 
 
 def test_update_is_as_good_as_having_known():
@@ -337,7 +337,7 @@ def test_update_is_as_good_as_having_known():
     pd.testing.assert_frame_equal(
         made[made["unique_id"].isin(["a", "b"])].reset_index(drop=True), expected
     )
-    refused(
+    rejected(
         DataError,
         r"ds, row 0 \(series 'a'\): expected rows that follow 2024-02-29",
         model.update,
@@ -362,7 +362,7 @@ def test_in_sample(tmp_path):
     assert len(model.predict_insample(step_size=5)) == 2 * 5 * 3
     model.save(tmp_path / "m")
     loaded = Forecaster.load(tmp_path / "m")
-    refused(NotFittedError, "Files hold no rows", loaded.predict_insample)
+    rejected(NotFittedError, "Files hold no rows", loaded.predict_insample)
     pd.testing.assert_frame_equal(loaded.predict_insample(df), made)
 
 
@@ -418,7 +418,7 @@ def test_irregular_steps(tmp_path):
     assert np.isfinite(made["seqcast"]).all()
     later = future.assign(ds=future["ds"] + pd.Timedelta(hours=50))
     assert np.abs(model.predict(future=later)["seqcast"] - made["seqcast"]).max() > 0
-    refused(DataError, "future: expected a frame of the steps ahead", model.predict)
+    rejected(DataError, "future: expected a frame of the steps ahead", model.predict)
     with pytest.raises(
         DataError, match=r"future \(series 'a'\): expected at least 3 rows after .*received 2"
     ):

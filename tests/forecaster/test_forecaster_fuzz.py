@@ -23,7 +23,7 @@ QUIETLY = {
 }
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32) | st.integers(-9, 9).map(float)
-# What is done to a row of a frame. Frames with a fault are refused; those that are only odd may be
+# What is done to a row of a frame. Frames with a fault are rejected; those that are only odd may be
 # forecast.
 FAULTS = {
     "duplicate": lambda df, row: pd.concat([df, df.iloc[[row]]]),
@@ -40,7 +40,7 @@ ODDITIES = {
     "tiny": lambda df, row: df.assign(y=df["y"] * 1e-30),
     "huge": lambda df, row: df.assign(y=df["y"] * 1e30),
 }
-REFUSALS = (
+REJECTIONS = (
     "at least one number",
     "at least 1 + 3 rows",
     "frequency can be read",
@@ -101,7 +101,7 @@ def check(forecast, error, df, what, horizon):
         assert error.expected
         assert error.received
         assert error.hint
-        assert what in FAULTS or any(text in str(error) for text in REFUSALS)
+        assert what in FAULTS or any(text in str(error) for text in REJECTIONS)
         if "rounded away" in str(error):
             assert df["y"].abs().max() > 2**52
         return

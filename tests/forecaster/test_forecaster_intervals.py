@@ -10,7 +10,7 @@ import pytest
 from seqcast import Engine, Forecaster, NetworkSpec, TrainingSpec
 from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.intervals import level_quantiles
-from tests.refusals import refused
+from tests.rejections import rejected
 
 from . import panels
 
@@ -93,7 +93,7 @@ def test_a_distribution_has_any_level_and_quantiles_those_that_they_were_trained
     assert (np.diff(forecast[bounds].to_numpy(), axis=1) > 0).all()
     model = fitted("quantile")
     pd.testing.assert_frame_equal(model.predict(level=80), model.predict()[COLUMNS[:5]])
-    refused(
+    rejected(
         SpecError,
         r"level: expected levels that it has: 80, 95, received 90",
         model.predict,
@@ -104,8 +104,8 @@ def test_a_distribution_has_any_level_and_quantiles_those_that_they_were_trained
 def test_a_point_has_no_intervals():
     model = forecaster("point").fit(PANEL)
     assert list(model.predict().columns) == ["unique_id", "ds", "seqcast"]
-    refused(SpecError, r"none: it forecasts a point.*calibrate=True", model.predict, level=80)
-    refused(SpecError, "head", model.predict, samples=3)
+    rejected(SpecError, r"none: it forecasts a point.*calibrate=True", model.predict, level=80)
+    rejected(SpecError, "head", model.predict, samples=3)
 
 
 def test_the_point_is_the_median_or_the_mean(fitted):
@@ -121,7 +121,7 @@ def test_values_that_a_distribution_does_not_have(monkeypatch, head, value):
     monkeypatch.setattr(Engine, "fit", None)
     df = PANEL.assign(y=PANEL["y"].round().where(PANEL.index != 100, value))
     message = rf"y, row 100 \(series 's1'\): expected .* for head='{head}', received {value:g}"
-    refused(
+    rejected(
         DataError, message, forecaster(spec=network(head, normalise="scale"), scale="none").fit, df
     )
 
@@ -142,7 +142,7 @@ def test_sample_paths(fitted, kind):
     assert len(paths) == 3 * 40 * 3
     assert paths["sample"].to_list()[:4] == [1, 1, 1, 2]
     assert paths["seqcast"].to_list() == model.predict(3, samples=40)["seqcast"].to_list()
-    refused(SpecError, "level: expected None with samples", model.predict, samples=3, level=80)
+    rejected(SpecError, "level: expected None with samples", model.predict, samples=3, level=80)
 
 
 def test_sample_paths_spread_as_the_intervals_say(fitted):
@@ -196,7 +196,7 @@ def test_a_point_is_given_intervals_by_calibration():
 
 
 @pytest.mark.parametrize(("level", "fraction"), [((80, 99), 0.15), ((80, 95), 0.0)])
-def test_levels_that_validation_cannot_support_are_refused_before_training(
+def test_levels_that_validation_cannot_support_are_rejected_before_training(
     monkeypatch, level, fraction
 ):
     monkeypatch.setattr(Engine, "fit", None)
@@ -258,7 +258,7 @@ def test_warm_start_begins_with_the_weights():
         max(np.abs(a - b).max() for a, b in zip(model.engine_.weights, before, strict=True)) > 1e-3
     )
     model.set_params(preset=network(encoder_units=(7,)))
-    refused(
+    rejected(
         SpecError,
         "warm_start: expected the same preset as before",
         model.fit,
@@ -285,7 +285,7 @@ def test_finetune_trains_what_is_not_frozen_and_leaves_the_scaling():
     assert model.predict(1)["ds"].unique() == [pd.Timestamp("2024-04-10")]
 
 
-def test_finetune_refuses_what_it_cannot_do(fitted):
+def test_finetune_rejects_what_it_cannot_do(fitted):
     model = fitted("quantile")
     weights = model.engine_.weights
     gap = PANEL.assign(y=PANEL["y"].where(PANEL.index % 90 != 80))
@@ -299,7 +299,7 @@ def test_finetune_refuses_what_it_cannot_do(fitted):
         ),
         (gap, (), "expected no missing values or steps"),
     ):
-        refused((DataError, SpecError), message, model.finetune, df, freeze=freeze)
+        rejected((DataError, SpecError), message, model.finetune, df, freeze=freeze)
     assert all(map(np.array_equal, weights, model.engine_.weights))
 
 
@@ -339,7 +339,9 @@ def test_attention_as_a_frame(fitted):
     assert len(weights) == 3 * 3 * 14
     np.testing.assert_allclose(weights.groupby(["unique_id", "ds"])["weight"].sum(), 1, rtol=1e-5)
     assert weights["past_ds"].max() == PANEL["ds"].max()
-    refused(SpecError, "attention: expected a network with attention", fitted("quantile").attention)
+    rejected(
+        SpecError, "attention: expected a network with attention", fitted("quantile").attention
+    )
 
 
 @pytest.mark.tools
@@ -360,7 +362,7 @@ def test_report(fitted, tmp_path):
         assert said in text
     model.save(tmp_path / "m.seqcast")
     loaded = Forecaster.load(tmp_path / "m.seqcast")
-    refused(NotFittedError, "Files hold no rows", loaded.report, tmp_path / "other.html")
+    rejected(NotFittedError, "Files hold no rows", loaded.report, tmp_path / "other.html")
     assert not (tmp_path / "other.html").exists()
     assert "Accuracy in the backtest" not in written(loaded, PANEL, n_windows=0)
     # Irregular stamps have no forecast without a future.

@@ -1,4 +1,4 @@
-"""What a forecaster's options become, the rules for what is not given, and which options are refused."""
+"""What a forecaster's options become, the rules for what is not given, and which options are rejected."""
 
 import numpy as np
 import pandas as pd
@@ -166,10 +166,10 @@ def test_auto_chooses_segments_where_a_season_can_be_cut():
         assert named_network("auto", (), sizes).normalise == "last"
 
 
-# ------------------------------------------------------------------ what is refused
+# ------------------------------------------------------------------ what is rejected
 
 
-REFUSED = [
+REJECTED = [
     ({"horizon": 0}, "horizon: expected a whole number >= 1"),
     ({"members": 0}, "members"),
     ({"context_length": 0}, "context_length"),
@@ -270,8 +270,8 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("options", "message"), REFUSED)
-def test_options_are_refused_before_training(options, message, monkeypatch):
+@pytest.mark.parametrize(("options", "message"), REJECTED)
+def test_options_are_rejected_before_training(options, message, monkeypatch):
     monkeypatch.setattr(Engine, "fit", None)
     with pytest.raises(SpecError, match=message):
         Forecaster(**{"horizon": 4, "verbose": 0, "level": LEVEL, **options}).fit(FRAME)

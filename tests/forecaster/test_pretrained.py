@@ -17,7 +17,7 @@ from seqcast.engine import Outcome
 from seqcast.errors import FileFormatError, SpecError
 from seqcast.pretrained import CovariateSizes, FinetuneOptions, ZeroShotWindows, load_pretrained
 from seqcast.training import CheckpointFolder, History
-from tests.refusals import refused
+from tests.rejections import rejected
 
 H = 6
 
@@ -103,7 +103,7 @@ def test_several_targets_are_forecast_one_by_one():
     )
     np.testing.assert_allclose(closed, 2 * opened, rtol=1e-2)
     assert model.encode().shape[0] == 2
-    refused(SpecError, "model_inputs: expected one target", model.model_inputs)
+    rejected(SpecError, "model_inputs: expected one target", model.model_inputs)
 
 
 def test_paths_have_the_quantiles_and_are_the_same_again(fitted):
@@ -357,13 +357,13 @@ def test_a_fine_tuned_network_may_retain_some_of_its_first_weights(share):
     assert found.version == f"{network.version}, fine-tuned"
 
 
-def test_files_whose_network_reads_other_covariates_are_refused(with_price, tmp_path):
+def test_files_whose_network_reads_other_covariates_are_rejected(with_price, tmp_path):
     other = load_pretrained().with_covariates(CovariateSizes(5, 5, 5))
     fitted = with_price.fitted_
     (zero_shot,) = fitted.candidates
     model = with_price.with_fitted(replace(fitted, candidates=(replace(zero_shot, model=other),)))
     model.save(tmp_path / "m.seqcast")
-    refused(FileFormatError, "a network that reads", Forecaster.load, tmp_path / "m.seqcast")
+    rejected(FileFormatError, "a network that reads", Forecaster.load, tmp_path / "m.seqcast")
 
 
 def test_the_network_reads_zeros_as_zeros():

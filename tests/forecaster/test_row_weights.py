@@ -8,7 +8,7 @@ from seqcast import Columns, Forecaster
 from seqcast.data.series import InMemoryStore, SeriesScaler
 from seqcast.data.windows import SeriesWindows, WindowReader
 from seqcast.errors import DataError, SpecError
-from tests.refusals import refused
+from tests.rejections import rejected
 
 from .panels import COVARIATES, panel, tiny, waves
 
@@ -114,7 +114,7 @@ def test_rows_that_follow_a_fit_may_have_weights_and_a_file_remembers_them(tmp_p
     ).any()
 
 
-REFUSED = [
+REJECTED = [
     (DataError, {}, {"w": -1.0}, r"w, row 0 \(series 'a'\): expected a weight >= 0, received -1"),
     (DataError, {}, {"w": np.nan}, "expected a weight >= 0, received nan"),
     (
@@ -146,6 +146,6 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("error", "options", "columns", "message"), REFUSED)
-def test_impossible_weights_are_refused(frame, error, options, columns, message):
-    refused(error, message, fitted, frame.assign(**columns), **options)
+@pytest.mark.parametrize(("error", "options", "columns", "message"), REJECTED)
+def test_impossible_weights_are_rejected(frame, error, options, columns, message):
+    rejected(error, message, fitted, frame.assign(**columns), **options)

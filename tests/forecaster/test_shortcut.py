@@ -9,7 +9,7 @@ from seqcast.errors import DataError, SpecError
 from seqcast.forecaster import shortcut
 from seqcast.specs.columns import Columns
 from tests.fixtures.messy import eleven
-from tests.refusals import refused
+from tests.rejections import rejected
 
 DAYS = eleven.DAYS
 WAVE = eleven.WAVE
@@ -47,7 +47,7 @@ def test_a_file_is_read_as_a_table_and_a_table_stays(read, tmp_path):
     )
     assert read(table) == (table, columns, said)
     for option in ({"layout": "wide"}, {"start": "2024-01-01", "freq": "D"}):
-        refused(
+        rejected(
             SpecError,
             "expected None for a table that has been read",
             shortcut.forecast,
@@ -108,7 +108,7 @@ def test_several_values_of_one_series_name_no_column_of_ids(read, tmp_path):
 def test_a_column_that_is_set_and_missing_is_an_error(tmp_path):
     SALES.to_csv(tmp_path / "sales.csv", index=False)
     message = r"sales.csv: expected a column 'Sold', received the columns 'Date', 'Sales'"
-    refused(
+    rejected(
         DataError, message, shortcut.forecast, tmp_path / "sales.csv", 3, columns=Columns(y="Sold")
     )
 
@@ -118,11 +118,11 @@ def test_errors_after_reading_name_the_file_and_its_row(tmp_path):
     twice = pd.concat([SALES[::-1], SALES[10:11]])
     twice.to_csv(path, index=False)
     message = rf"^{path}, column 'Date', row 72: expected a stamp after 2023-01-12 00:00:00 .row 61., received the dup"
-    refused(DataError, message, shortcut.forecast, path, 3, verbose=0)
+    rejected(DataError, message, shortcut.forecast, path, 3, verbose=0)
     future = pd.DataFrame({"Date": DAYS[:3], "price": ["a", "b", "c"]})
     SALES.assign(price=1.5).to_csv(path, index=False)
     message = "^future .series 'sales'.: expected a row for each"
-    refused(
+    rejected(
         DataError,
         message,
         shortcut.forecast,

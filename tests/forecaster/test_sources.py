@@ -269,7 +269,7 @@ def test_bad_series_are_skipped(tmp_path, frame):
     assert len(model.predict()) == 4 * (SERIES - 2)
 
 
-def test_what_is_no_frame_is_refused_as_ever(both, frame, tmp_path):
+def test_what_is_no_frame_is_rejected_as_ever(both, frame, tmp_path):
     with pytest.raises(
         DataError, match=r"df: expected a pandas or Polars data frame, received builtins\.dict"
     ):
@@ -293,12 +293,12 @@ WRONG_OPTIONS = [
 
 
 @pytest.mark.parametrize(("fit", "message"), WRONG_OPTIONS)
-def test_options_that_a_source_does_not_go_with_are_refused(folder, fit, message):
+def test_options_that_a_source_does_not_go_with_are_rejected(folder, fit, message):
     with pytest.raises(SpecError, match=message):
         Forecaster(4, **OPTIONS).fit(folder, **fit)
 
 
-def test_other_options_of_sources_are_refused(folder, frame):
+def test_other_options_of_sources_are_rejected(folder, frame):
     with pytest.raises(SpecError, match="memory_limit: expected None where df is read at once"):
         Forecaster(4, **OPTIONS).fit(frame, memory_limit="1 GiB")
     with pytest.raises(DataError, match="df: expected a column 'prize', received the columns"):

@@ -225,7 +225,7 @@ def test_remembered_series(asked):
     assert table["unique_id"].tolist() == [min(names)] * 5 + [max(names)] * 5 + [names[0]] * 5
 
 
-def test_ids_of_another_type_are_refused_and_the_forecaster_stays_as_it_is(asked):
+def test_ids_of_another_type_are_rejected_and_the_forecaster_stays_as_it_is(asked):
     forecaster, names = asked
     before = forecaster.predict()
     forecaster.fitted_.for_owners(

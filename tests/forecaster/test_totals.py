@@ -13,7 +13,7 @@ from seqcast.errors import SpecError
 from seqcast.forecaster.choice import OF_MEAN, PROBABILITIES, at_ranks
 from seqcast.forecaster.copulas import KnownCopula, share_held
 from seqcast.intervals import Calibration, Copula, Dependence
-from tests.refusals import refused
+from tests.rejections import rejected
 
 from . import panels
 
@@ -294,7 +294,7 @@ def test_frames_of_polars_have_totals_and_scenarios(fitted):
     )
 
 
-REFUSED = [
+REJECTED = [
     ({"total": "weekly"}, "total: expected 'all', a number of steps, or a period"),
     ({"total": "2W"}, "total: expected 'all', a number of steps, or a period"),
     ({"total": 0}, "total: expected a whole number >= 1"),
@@ -304,33 +304,33 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("options", "message"), REFUSED)
-def test_impossible_totals_are_refused_by_name(fitted, options, message):
-    refused(SpecError, message, fitted("pretrained").predict, **options)
+@pytest.mark.parametrize(("options", "message"), REJECTED)
+def test_impossible_totals_are_rejected_by_name(fitted, options, message):
+    rejected(SpecError, message, fitted("pretrained").predict, **options)
 
 
-def test_what_stamps_or_forecasts_do_not_allow_is_refused(fitted, planned, tmp_path):
+def test_what_stamps_or_forecasts_do_not_allow_is_rejected(fitted, planned, tmp_path):
     whole = PANEL.assign(ds=PANEL.groupby("unique_id").cumcount())
     numbers = Forecaster(4, preset="pretrained", verbose=0).fit(whole)
-    refused(SpecError, "total: expected 'all' or a number of steps", numbers.predict, total="W")
+    rejected(SpecError, "total: expected 'all' or a number of steps", numbers.predict, total="W")
     shifted = Forecaster(4, preset="pretrained", verbose=0).fit(
         whole[whole["ds"] + (whole["unique_id"] == "s1") < 120]
     )
     over = {"total": "all", "total_over": "series"}
-    refused(
+    rejected(
         SpecError, "total_over: expected series that end at the same time", shifted.predict, **over
     )
     point = panels.tiny(4, preset="classic", level=(), training={"epochs": 1}).fit(PANEL)
-    refused(SpecError, "total: expected a forecaster with intervals", point.predict, total="all")
+    rejected(SpecError, "total: expected a forecaster with intervals", point.predict, total="all")
     assert len(point.set_params(point="mean").predict(total="all")) == 3
-    refused(
+    rejected(
         SpecError,
         "total_over: expected 'steps'",
         fitted("quick").predict,
         **over,
         output=tmp_path / "out",
     )
-    refused(
+    rejected(
         SpecError, "futures: expected a frame of future steps by name", planned[0].scenarios, {}
     )
 

@@ -284,7 +284,11 @@ def attempt(kind, number, folder):
         try:
             result = read(path)
         except CLEAN as error:
-            answer |= {"outcome": "refused", "type": type(error).__name__, "text": str(error)[:300]}
+            answer |= {
+                "outcome": "rejected",
+                "type": type(error).__name__,
+                "text": str(error)[:300],
+            }
         except BaseException as error:
             answer |= {
                 "outcome": "bug",

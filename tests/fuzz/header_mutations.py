@@ -1,6 +1,6 @@
 """Every mutation of every field of a model file's header, in a random order, each with a digest that fits.
 
-A random change of a header mostly hits what the first check refuses. Here each field is changed by
+A random change of a header mostly hits what the first check rejects. Here each field is changed by
 itself.
 """
 

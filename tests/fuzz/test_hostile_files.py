@@ -115,8 +115,8 @@ def test_hostile_files_end_in_a_clean_error_or_the_right_result(tmp_path):
     for answer in answers:
         assert answer["seconds"] < SECONDS, answer
         assert answer["peak"] < BYTES, answer
-    # Most are refused; of the others some are as they were, which says that files can be read at
+    # Most are rejected; of the others some are as they were, which says that files can be read at
     # all.
     outcomes = collections.Counter(answer["outcome"] for answer in answers)
-    assert outcomes["refused"] > len(cases) / 2
+    assert outcomes["rejected"] > len(cases) / 2
     assert outcomes["same"] > len(cases) / 50

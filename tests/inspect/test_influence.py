@@ -12,7 +12,7 @@ from seqcast.inspect import Sensitivity, attention, remove_units, sensitivity, s
 from seqcast.network.encoder import States
 from seqcast.specs.network import NetworkSpec, WindowSpec
 from seqcast.specs.training import TrainingSpec
-from tests.refusals import refused
+from tests.rejections import rejected
 
 RANDOM = np.random.default_rng(0)
 NETWORKS = {
@@ -114,11 +114,11 @@ def test_root_mean_squares_by_step_and_feature():
     ]
     assert own.to_dict() == {-4: 0, -3: 0, -2: 0, -1: 0, 0: 3}
     assert frame.loc[frame["feature"] == "f", "input_step"].unique().tolist() == [1, 2, 3]
-    refused(SpecError, "one of y, x", depends.by_step, "z")
-    refused(
+    rejected(SpecError, "one of y, x", depends.by_step, "z")
+    rejected(
         SpecError, "known future", Sensitivity(depends.past, None, ("y", "x")).by_step, future=True
     )
-    refused(SpecError, "share", depends.memory_length, 0.0)
+    rejected(SpecError, "share", depends.memory_length, 0.0)
 
 
 def test_memory_length_is_the_delay_of_a_copy():
@@ -148,7 +148,7 @@ def test_attention_is_that_of_a_network_that_has_it():
     weights = attention(reading_of(engine({"attention": "dot"})))
     assert weights.shape == (3, 4, 6)
     np.testing.assert_allclose(weights.sum(axis=2), 1.0, rtol=1e-5)
-    refused(SpecError, "a network with attention", attention, reading_of(engine({})))
+    rejected(SpecError, "a network with attention", attention, reading_of(engine({})))
 
 
 def test_removing_a_unit_is_decoding_from_its_mean():

@@ -94,6 +94,6 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("values", "told", "options", "match"), WRONG)
-def test_what_does_not_fit_is_refused(values, told, options, match):
+def test_what_does_not_fit_is_rejected(values, told, options, match):
     with pytest.raises((DataError, SpecError), match=match):
         probe(values, told, **options)

@@ -10,7 +10,7 @@ from seqcast.engine.labelled_inputs import ArrayLabels
 from seqcast.errors import DataError, SpecError
 from seqcast.inspect import gate_statistics, nearest, principal_components, states, trajectories
 from seqcast.inspect.state_space import Trajectories
-from tests.refusals import refused
+from tests.rejections import rejected
 
 PAST, FUTURE = random_sines(128, past=12, future=6, seed=1)
 
@@ -59,7 +59,7 @@ def test_a_frame_has_a_row_a_window_and_token(model_inputs):
         ("encoder", 3, "1 to 2"),
         ("decoder", 0, "1 to 2"),
     ):
-        refused(SpecError, match, trajectories(model_inputs).states, submodule, layer)
+        rejected(SpecError, match, trajectories(model_inputs).states, submodule, layer)
 
 
 def test_tokens_of_segments_stand_at_their_last_step():
@@ -67,7 +67,7 @@ def test_tokens_of_segments_stand_at_their_last_step():
     traced = trajectories(model.model_inputs(PAST[:4]))
     assert traced.tokens("encoder").tolist() == [-9, -6, -3, 0]
     assert traced.tokens("decoder").tolist() == [3, 6]
-    refused(
+    rejected(
         SpecError,
         "at most the trained one, 6",
         trajectories,
@@ -134,7 +134,7 @@ def test_components_are_those_of_the_singular_value_decomposition():
     np.testing.assert_allclose(np.abs(found.directions), np.abs(rows[:3]), atol=1e-8)
     np.testing.assert_allclose(found.project(values), found.points, atol=1e-10)
     assert (found.directions[np.arange(3), np.abs(found.directions).argmax(axis=1)] > 0).all()
-    refused(DataError, "at least 7 windows and 7 units", principal_components, values, 7)
+    rejected(DataError, "at least 7 windows and 7 units", principal_components, values, 7)
 
 
 def test_the_nearest_window_is_the_one_that_was_given_twice():
@@ -157,4 +157,4 @@ def test_distances_are_those_of_standardised_states(model_inputs):
     distances[4] = np.inf
     assert frame["near_window"].item() == distances.argmin()
     assert frame["distance"].item() == pytest.approx(distances.min(), rel=1e-4)
-    refused(DataError, "more than 20 windows", nearest, model_inputs, k=20)
+    rejected(DataError, "more than 20 windows", nearest, model_inputs, k=20)

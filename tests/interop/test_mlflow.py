@@ -15,7 +15,7 @@ from seqcast.data.datasets import load
 from seqcast.errors import DataError, NotFittedError, SeqcastWarning, SpecError
 from seqcast.interop import mlflow as ours
 from seqcast.runtime.executors import LokyExecutor
-from tests.refusals import refused
+from tests.rejections import rejected
 
 from .conftest import FUTURE, OPTIONS, PAST, SMALL
 
@@ -248,7 +248,7 @@ def test_a_model_holds_no_pickle_and_names_its_versions(mlflow, forecaster, tmp_
     assert described.metadata == {"owner": "sales"}
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- what is rejected
 
 
 def test_what_is_no_model(mlflow, tmp_path):
@@ -259,7 +259,7 @@ def test_what_is_no_model(mlflow, tmp_path):
     mlflow.pyfunc.save_model(
         str(tmp_path / "other"), python_model=lambda rows: rows, pip_requirements=[]
     )
-    refused(
+    rejected(
         SpecError,
         "model_uri: expected a model that seqcast has saved",
         ours.load_model,
@@ -267,7 +267,7 @@ def test_what_is_no_model(mlflow, tmp_path):
     )
     with pytest.raises(NotFittedError):
         ours.save_model(Forecaster(12), tmp_path / "model")
-    refused(SpecError, "run_id: expected an active run", ours.MlflowLog)
+    rejected(SpecError, "run_id: expected an active run", ours.MlflowLog)
     assert not (tmp_path / "model").exists()
 
 

@@ -13,7 +13,7 @@ from seqcast.intervals.conformal import (
     windows_needed,
 )
 from seqcast.intervals.quantiles import check_levels
-from tests.refusals import refusals
+from tests.rejections import rejections
 
 LEVEL = (50, 80, 95)
 
@@ -253,4 +253,4 @@ WRONG = {
         "widths: .*received no step",
     ),
 }
-test_wrong_inputs = refusals(WRONG)
+test_wrong_inputs = rejections(WRONG)

@@ -6,7 +6,7 @@ from scipy import special, stats
 
 from seqcast.intervals import Copula, Dependence, normal_scores
 from seqcast.intervals.dependence import correlation_across, likeliest, variance_of_sum
-from tests.refusals import refused
+from tests.rejections import rejected
 
 NUMBERS = [(0.0, 0.0), (0.4, 0.0), (0.0, 0.8), (0.4, 0.7)]
 
@@ -42,9 +42,9 @@ def test_targets_do_not_depend_on_each_other():
 
 
 @pytest.mark.parametrize("numbers", [(1.0, 0.0), (0.0, 1.0), (-0.1, 0.0)])
-def test_numbers_outside_are_refused(numbers):
-    refused(ValueError, "at least 0 and below 1", Dependence, *numbers)
-    refused(ValueError, "at least 0 and below 1", Copula, across=numbers[0] or numbers[1])
+def test_numbers_outside_are_rejected(numbers):
+    rejected(ValueError, "at least 0 and below 1", Dependence, *numbers)
+    rejected(ValueError, "at least 0 and below 1", Copula, across=numbers[0] or numbers[1])
 
 
 @pytest.mark.parametrize(("shared", "persistence"), NUMBERS)

@@ -13,7 +13,7 @@ from seqcast.errors import SpecError
 from seqcast.evaluation.scores import evaluate
 from seqcast.intervals.conformal import calibrate_points
 from seqcast.intervals.quantiles import SUPPORTS, bounded, check_levels, outside_support_of
-from tests.refusals import refused
+from tests.rejections import rejected
 
 DAYS = pd.date_range("2024-01-01", periods=60)
 FRAME = pd.DataFrame({"unique_id": "a", "ds": DAYS, "y": np.sin(np.arange(60.0))})
@@ -38,14 +38,14 @@ DOORS = {
 
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
-def test_a_share_is_refused_with_the_level_that_is_meant(door, forecaster):
-    refused(SpecError, HINT, door, forecaster)
+def test_a_share_is_rejected_with_the_level_that_is_meant(door, forecaster):
+    rejected(SpecError, HINT, door, forecaster)
 
 
 def test_levels_are_above_one():
     assert check_levels((1.5, 2, 50)) == (1.5, 2.0, 50.0)
     for level in (1, 1.0, 0.5, (1, 80), 0.999):
-        refused(SpecError, "level: expected levels above 1", check_levels, level)
+        rejected(SpecError, "level: expected levels above 1", check_levels, level)
 
 
 FORECASTS = arrays(np.float64, (2, 3, 2, 5), elements=st.floats(-1e6, 1e6)).map(

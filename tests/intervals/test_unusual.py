@@ -114,7 +114,7 @@ def test_of_forecasts_that_are_often_right_the_others_are_judged(exact, kind):
         assert share >= 0.003
 
 
-def test_few_rows_are_refused():
+def test_few_rows_are_rejected():
     zeros = np.zeros(LEAST_ROWS - 1)
     with pytest.raises(DataError, match=r"df: expected at least 50 rows to judge: .*, received 49"):
         reach_of(zeros, level=99, groups=[zeros.astype(int)])

@@ -12,7 +12,7 @@ from seqcast.network import Seq2Seq
 from seqcast.runtime.backend import to_numpy
 from seqcast.runtime.jit import compile_call
 from seqcast.specs.network import NetworkSpec, WindowSpec
-from tests.refusals import refused
+from tests.rejections import rejected
 
 HORIZON = 5
 SEASON = 4
@@ -231,7 +231,7 @@ def test_attention_goes_on_over_what_was_appended():
     )  # steps of one token look the same way
 
 
-def test_updates_and_futures_that_do_not_fit_are_refused():
+def test_updates_and_futures_that_do_not_fit_are_rejected():
     network = build({**BLOCKS, "observed": False})
     given = ready(network.window, batch(network.window))
     states = network.encode(given)
@@ -247,7 +247,7 @@ def test_updates_and_futures_that_do_not_fit_are_refused():
     ):
         backwards.update(states, np.zeros((5, 3, 3), "float32"))
     assert backwards.decode(states, HORIZON).shape == (5, HORIZON, 2)
-    refused(
+    rejected(
         SpecError,
         r"horizon: expected at most the trained one, 5, .*received 6",
         backwards.decode,
@@ -257,7 +257,7 @@ def test_updates_and_futures_that_do_not_fit_are_refused():
     network = build({**BLOCKS, "future": 1})
     inputs = batch(network.window)
     states = network.encode(ready(network.window, inputs))
-    refused(
+    rejected(
         DataError, r"inputs\['observed'\]", network.update, states, np.zeros((5, 3, 3), "float32")
     )
     with pytest.raises(

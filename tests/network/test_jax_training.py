@@ -150,7 +150,7 @@ UNEQUAL = [
 
 
 @pytest.mark.parametrize(("options", "words"), UNEQUAL)
-def test_parts_that_do_not_add_up_to_the_whole_are_refused(options, words):
+def test_parts_that_do_not_add_up_to_the_whole_are_rejected(options, words):
     model = Seq2Seq(PLAIN, ZEROS, seed=0)
     model.compile(**{"optimizer": "adam", "loss": model.decoder.head.loss(), **options})
     model.micro_batches = 2
@@ -235,7 +235,7 @@ def test_mixed_precision(set_policy, policy, options):
     assert {weight.dtype for weight in network.trainable_weights} == {"float32"}
 
 
-def test_weights_of_half_precision_are_refused(set_policy):
+def test_weights_of_half_precision_are_rejected(set_policy):
     set_policy("bfloat16")
     with pytest.raises(SpecError, match="'mixed_bfloat16' keeps the weights in float32"):
         Seq2SeqRegressor(verbose=0).fit(np.zeros((4, 3, 1)), np.zeros((4, 2, 1)))

@@ -7,7 +7,7 @@ from seqcast.errors import SpecError
 from seqcast.network import Seq2Seq, from_keras, to_keras
 from seqcast.runtime.backend import keras, to_numpy
 from seqcast.specs.network import NetworkSpec, WindowSpec
-from tests.refusals import refused
+from tests.rejections import rejected
 
 PAST = np.random.default_rng(0).normal(size=(3, 6, 2)).astype("float32")
 
@@ -121,7 +121,7 @@ UNLOADABLE = [
 def test_what_does_not_load(encoder, head, message):
     layers = encoder()
     decoder = [gru(), gru(width=4)] if isinstance(layers, list) and layers else gru()
-    refused(SpecError, message, from_keras, layers, decoder, head(), horizon=3)
+    rejected(SpecError, message, from_keras, layers, decoder, head(), horizon=3)
 
 
 RICH = [
@@ -137,4 +137,4 @@ def test_what_plain_layers_cannot_hold(network, window, name):
     model = Seq2Seq(
         WindowSpec(**{"horizon": 3, "features": 1, "targets": 1, **window}), spec, seed=0
     )
-    refused(SpecError, name, to_keras, model)
+    rejected(SpecError, name, to_keras, model)

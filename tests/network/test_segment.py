@@ -209,7 +209,7 @@ def test_without_weights_the_residual_is_the_seasonal_naive_forecast(name, norma
     )
 
 
-def test_a_past_shorter_than_a_season_is_refused():
+def test_a_past_shorter_than_a_season_is_rejected():
     network = Seq2Seq(
         WindowSpec(horizon=4, features=1, targets=1, target_features=(0,), season_length=9),
         NetworkSpec(residual="seasonal"),

@@ -14,7 +14,7 @@ from seqcast.network import Seq2Seq, load_network, weight_shapes
 from seqcast.runtime.backend import to_numpy as numpy
 from seqcast.runtime.jit import compile_call
 from seqcast.specs.network import NetworkSpec, WindowSpec
-from tests.refusals import refused
+from tests.rejections import rejected
 
 from .networks import NETWORKS, PLAIN, RICH, batch, build, compiled, forecast, untrained
 
@@ -271,9 +271,9 @@ IMPOSSIBLE = [
 
 
 @pytest.mark.parametrize(("window", "options", "words"), IMPOSSIBLE)
-def test_impossible_networks_are_refused(window, options, words):
-    refusal = contextlib.nullcontext() if words is None else pytest.raises(SpecError, match=words)
-    with refusal:
+def test_impossible_networks_are_rejected(window, options, words):
+    rejection = contextlib.nullcontext() if words is None else pytest.raises(SpecError, match=words)
+    with rejection:
         Seq2Seq(window, NetworkSpec(**options))
 
 
@@ -287,19 +287,19 @@ def test_missing_inputs_are_named():
         ("observed", "observed"),
         ("future", future + "nothing"),
     ):
-        refused(
+        rejected(
             DataError,
             words,
             network,
             {key: value for key, value in inputs.items() if key != missing},
         )
-    refused(
+    rejected(
         DataError,
         future + ".B, 5, 2.",
         network,
         {**inputs, "future": np.repeat(inputs["future"], 2, axis=2)},
     )
-    refused(DataError, "target", teacher, batch(teacher)[0], training=True)
+    rejected(DataError, "target", teacher, batch(teacher)[0], training=True)
 
 
 def test_it_forecasts_as_far_as_the_future_is_known():

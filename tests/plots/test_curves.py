@@ -13,7 +13,7 @@ from seqcast.plots import (
     repeated_runs,
     score_by_step,
 )
-from tests.refusals import refusals
+from tests.rejections import rejections
 
 HISTORY = {"loss": [1.0, 0.5, 0.4], "val_loss": [1.2, 0.7, 0.9]}
 
@@ -160,4 +160,4 @@ WRONG = {
         "y of 'a': expected 2 numbers a run",
     ),
 }
-test_wrong_inputs = refusals(WRONG)
+test_wrong_inputs = rejections(WRONG)

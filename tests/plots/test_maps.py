@@ -85,6 +85,6 @@ UNDRAWABLE = [
 
 
 @pytest.mark.parametrize("draw", UNDRAWABLE)
-def test_what_cannot_be_drawn_is_refused(draw):
+def test_what_cannot_be_drawn_is_rejected(draw):
     with pytest.raises(DataError):
         draw()

@@ -8,7 +8,7 @@ import pytest
 from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import evaluate
 from seqcast.plots import dot_chart, importance_chart, probe_scores, score_by_series, unit_chart
-from tests.refusals import refusals
+from tests.rejections import rejections
 
 
 def test_score_by_series(make_backtest, lines, rows):
@@ -126,4 +126,4 @@ WRONG = {
         "max_covariates",
     ),
 }
-test_wrong_inputs = refusals(WRONG)
+test_wrong_inputs = rejections(WRONG)

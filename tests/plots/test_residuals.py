@@ -6,7 +6,7 @@ import pytest
 
 from seqcast.errors import DataError, SpecError
 from seqcast.plots import residual_diagnostics
-from tests.refusals import refused
+from tests.rejections import rejected
 
 
 def plain_autocorrelation(table, lag):
@@ -61,8 +61,8 @@ def test_extremes_can_be_drawn(forecast):
 
 def test_wrong_inputs(make_backtest):
     _, backtest = make_backtest()
-    refused(SpecError, "Did you mean 'good'", residual_diagnostics, backtest, "goood")
-    refused(
+    rejected(SpecError, "Did you mean 'good'", residual_diagnostics, backtest, "goood")
+    rejected(
         DataError,
         "df: expected a finite forecast",
         residual_diagnostics,

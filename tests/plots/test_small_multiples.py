@@ -12,7 +12,7 @@ from seqcast.data.synthetic import FAMILIES
 from seqcast.errors import DataError, SpecError
 from seqcast.plots import anomaly_frame, family_chart, forecast_fans, forecast_frame
 from seqcast.specs.columns import Columns
-from tests.refusals import refusals
+from tests.rejections import rejections
 
 KINDS = pytest.mark.parametrize("convert", [pd.DataFrame, pl.from_pandas], ids=["pandas", "polars"])
 DAYS = pd.date_range("2024-01-01", periods=25)
@@ -205,7 +205,7 @@ def test_each_family_has_a_panel_of_three_lines():
         assert all(np.ptp(line) <= 1 + 1e-9 for line in heights)
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- what is rejected
 
 
 def fans(**options):
@@ -248,4 +248,4 @@ WRONG = {
         "judged: expected columns of a f",
     ),
 }
-test_wrong_inputs = refusals(WRONG)
+test_wrong_inputs = rejections(WRONG)

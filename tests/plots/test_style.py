@@ -10,7 +10,7 @@ import pytest
 from seqcast.errors import SaveError, SpecError
 from seqcast.plots import learning_curve, save_figure
 from seqcast.plots.style import finish, line, model_style, new_figure, plain
-from tests.refusals import refused
+from tests.rejections import rejected
 
 HISTORY = {"loss": [1.0, 0.5, 0.4], "val_loss": [1.2, 0.7, 0.9]}
 
@@ -32,18 +32,18 @@ def test_save(tmp_path, suffix, start):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_save_refuses(tmp_path):
+def test_save_rejects(tmp_path):
     figure = learning_curve(HISTORY)
     for name in ("picture.jpeg", "picture"):
-        refused(
+        rejected(
             SpecError,
             "suffix: expected one of 'pdf', 'png', 'svg'",
             save_figure,
             figure,
             tmp_path / name,
         )
-    refused(SpecError, "dpi", save_figure, figure, tmp_path / "picture.png", dpi=0)
-    refused(SaveError, "missing", save_figure, figure, tmp_path / "missing" / "picture.png")
+    rejected(SpecError, "dpi", save_figure, figure, tmp_path / "picture.png", dpi=0)
+    rejected(SaveError, "missing", save_figure, figure, tmp_path / "missing" / "picture.png")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from seqcast.errors import DataError, SpecError
 from seqcast.plots import forecast_panels, similar_windows
-from tests.refusals import refusals
+from tests.rejections import rejections
 
 PAST, TRUTH, FORECAST = (
     np.random.default_rng(i).normal(size=(3, n)) for i, n in enumerate((15, 18, 20))
@@ -114,4 +114,4 @@ WRONG = {
         "similar: expected numbers",
     ),
 }
-test_wrong_inputs = refusals(WRONG)
+test_wrong_inputs = rejections(WRONG)

@@ -118,7 +118,7 @@ def test_gaps_in_values_and_covariates_are_left_out():
     assert np.isfinite(effects.of(np.full_like(values, np.nan), covariates)).all()
 
 
-def test_effects_that_do_not_fit_are_refused():
+def test_effects_that_do_not_fit_are_rejected():
     effects = learnt(*windows()[:2])
     effects.check(1, ("flag", "number"))
     curved, seasonal, _ = effects.regressions

@@ -16,7 +16,7 @@ from seqcast.pretrained import (
     load_pretrained,
     training_log,
 )
-from tests.refusals import refused
+from tests.rejections import rejected
 
 PROBABILITIES = (0.1, 0.5, 0.9)
 QUANTILES = {"head": "quantile", "quantiles": (0.01, 0.1, 0.5, 0.9, 0.99)}
@@ -125,7 +125,7 @@ def test_a_file_brings_it_back_in_half_precision(network, tmp_path):
         forecast(loaded, series()), forecast(network, series()), rtol=0.02, atol=0.02
     )
     header, arrays = network.to_payload()
-    refused(
+    rejected(
         ValueError,
         "weight 0 of shape",
         PretrainedNetwork.from_payload,
@@ -138,10 +138,10 @@ def test_a_file_brings_it_back_in_half_precision(network, tmp_path):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_weights_that_are_not_finite_are_refused(network, tmp_path, rewrite_archive, value):
+def test_weights_that_are_not_finite_are_rejected(network, tmp_path, rewrite_archive, value):
     network.save(tmp_path / "net.seqcast", {})
     rewrite_archive(tmp_path / "net.seqcast", first={"weight/3": value})
-    refused(
+    rejected(
         FileFormatError,
         "holds numbers that are not finite",
         PretrainedNetwork.load,
@@ -181,7 +181,7 @@ def test_inputs_for_covariates_begin_at_nothing(network, sizes, tmp_path):
     found = forecast(wider, past, 21, covariates=covariates)
     np.testing.assert_allclose(found, forecast(network, past, 21), rtol=1e-4, atol=1e-4)
     assert wider.with_covariates(sizes) is wider
-    refused(ValueError, "not CovariateSizes", wider.with_covariates, CovariateSizes(7, 7, 7))
+    rejected(ValueError, "not CovariateSizes", wider.with_covariates, CovariateSizes(7, 7, 7))
     # Every one of them counts once its weights are others.
     moved = wider.with_weights(
         [weight + 0.1 * (weight == 0) for weight in wider.engine.weights], "test"

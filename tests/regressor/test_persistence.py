@@ -1,4 +1,4 @@
-"""Files of fitted regressors bring the identical numbers back; what does not fit is refused before it is built."""
+"""Files of fitted regressors bring the identical numbers back; what does not fit is rejected before it is built."""
 
 import os
 import pickle
@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from seqcast import Seq2SeqRegressor
 from seqcast.errors import FileFormatError, SaveError, SpecError
-from tests.refusals import refused
+from tests.rejections import rejected
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
 
@@ -56,7 +56,7 @@ def test_a_file_brings_the_identical_numbers_back_in_another_process_too(sines, 
     np.testing.assert_allclose(np.load(tmp_path / "decoded.npy"), expected, atol=1e-6)
 
 
-def test_what_cannot_be_saved_is_named_before_training_and_refused_at_save(sines, tmp_path):
+def test_what_cannot_be_saved_is_named_before_training_and_rejected_at_save(sines, tmp_path):
     def loss(y_true, y_pred):
         return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
 
@@ -65,7 +65,7 @@ def test_what_cannot_be_saved_is_named_before_training_and_refused_at_save(sines
         with pytest.warns(UserWarning, match="loss: cannot be written to a file") as warned:
             fit(model, *sines)
         assert warned[0].filename == __file__
-        refused(
+        rejected(
             SpecError,
             "loss: expected options that can be written",
             model.save,
@@ -74,12 +74,12 @@ def test_what_cannot_be_saved_is_named_before_training_and_refused_at_save(sines
     assert not list(tmp_path.iterdir())
 
 
-def test_files_of_others_are_refused(fitted, file):
+def test_files_of_others_are_rejected(fitted, file):
     content = file.read_bytes()
     for damaged in (b"", content[: len(content) // 2], b"unique_id,ds,y\n"):
         file.write_bytes(damaged)
-        refused(FileFormatError, "expected a model saved by seqcast", Seq2SeqRegressor.load, file)
-    refused(
+        rejected(FileFormatError, "expected a model saved by seqcast", Seq2SeqRegressor.load, file)
+    rejected(
         SaveError, "An older one is unchanged", fitted.save, file / "no" / "such" / "folder.seqcast"
     )
 
@@ -131,7 +131,7 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize(("change", "received"), DAMAGES)
-def test_what_no_fit_has_written_is_refused_before_it_takes_memory(
+def test_what_no_fit_has_written_is_rejected_before_it_takes_memory(
     file, rewrite_archive, memory_at_most, change, received
 ):
     rewrite_archive(file, **change)
@@ -141,13 +141,13 @@ def test_what_no_fit_has_written_is_refused_before_it_takes_memory(
     assert received in caught.value.received
 
 
-def test_a_horizon_that_none_is_trained_for_is_refused(file, rewrite_archive):
+def test_a_horizon_that_none_is_trained_for_is_rejected(file, rewrite_archive):
     def lengthen(index):
         for part in ("engine", "preparation"):
             index["header"]["fitted"][part]["window"]["horizon"] = 10**9
 
     rewrite_archive(file, change_index=lengthen)
-    refused(
+    rejected(
         SpecError,
         "horizon: expected at most 100,000 steps, received 1000000000",
         Seq2SeqRegressor.load,
@@ -155,6 +155,6 @@ def test_a_horizon_that_none_is_trained_for_is_refused(file, rewrite_archive):
     )
 
 
-def test_a_verbose_that_would_fail_in_a_later_fit_is_refused(file, rewrite_archive):
+def test_a_verbose_that_would_fail_in_a_later_fit_is_rejected(file, rewrite_archive):
     rewrite_archive(file, **in_header(lambda header: header["params"].update(verbose=[])))
-    refused(SpecError, "verbose: expected a whole number, received ", Seq2SeqRegressor.load, file)
+    rejected(SpecError, "verbose: expected a whole number, received ", Seq2SeqRegressor.load, file)

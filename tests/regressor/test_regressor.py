@@ -18,7 +18,7 @@ from seqcast.network import States
 from seqcast.regressor import draw_seed
 from seqcast.regressor.arguments import resolve_options
 from seqcast.specs import PRESETS
-from tests.refusals import refused
+from tests.rejections import rejected
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
 
@@ -147,14 +147,14 @@ def test_an_update_in_the_units_of_the_data(read):
         np.testing.assert_allclose(model.decode(states, 9), model.predict(more, 9), atol=1e-4)
 
 
-def test_wrong_updates_are_refused(read, fitted):
+def test_wrong_updates_are_rejected(read, fitted):
     model, past, states = read
     for given, steps, message in (
         (states, np.full_like(past, np.nan), "finite"),
         (states[:5], past, "rows of the states"),
         (past, past, "states: expected states from encode"),
     ):
-        refused(DataError, message, model.update, given, steps)
+        rejected(DataError, message, model.update, given, steps)
     with pytest.raises(NotFittedError):
         Seq2SeqRegressor().update(states, past)
     with pytest.raises(
@@ -164,7 +164,7 @@ def test_wrong_updates_are_refused(read, fitted):
         fitted.decode(states)
 
 
-def test_states_of_other_weights_are_refused(sines):
+def test_states_of_other_weights_are_rejected(sines):
     past, future = sines
     model = Seq2SeqRegressor(**SMALL).fit(past, future)
     other = Seq2SeqRegressor(**{**SMALL, "random_state": 1}).fit(past, future)
@@ -172,13 +172,13 @@ def test_states_of_other_weights_are_refused(sines):
         "states: expected states that this network has encoded, received states of other weights"
     )
     for reader, states in ((model, other.encode(past)), (other, model.encode(past)[:5])):
-        refused(DataError, message, reader.decode, states)
-        refused(DataError, message, reader.update, states, past[: len(states)])
+        rejected(DataError, message, reader.decode, states)
+        rejected(DataError, message, reader.update, states, past[: len(states)])
 
     before = model.encode(past)
     for train in (model.partial_fit, model.set_params(random_state=2).fit):
         train(past, future)
-        refused(DataError, message, model.decode, before)
+        rejected(DataError, message, model.decode, before)
         before = model.encode(past)
         np.testing.assert_array_equal(model.decode(before), model.predict(past))
 
@@ -204,15 +204,15 @@ def test_states_belong_to_all_copies_of_their_network(sines, tmp_path):
         np.testing.assert_array_equal(model.decode(reader.encode(past)), expected)
 
 
-def test_states_without_a_mark_are_refused(fitted, sines):
+def test_states_without_a_mark_are_rejected(fitted, sines):
     states = fitted.encode(sines[0])
     for unmarked in (
         States(states.layers),
         States.from_dict(states.arrays()),
         fitted.engine_.model.encode(sines[0]),
     ):
-        refused(DataError, "received states without a mark", fitted.decode, unmarked)
-    refused(
+        rejected(DataError, "received states without a mark", fitted.decode, unmarked)
+    rejected(
         DataError,
         "states: expected states from encode, received dict",
         fitted.decode,
@@ -421,17 +421,17 @@ def test_what_is_not_seen_at_once_is_not_guessed():
     assert regressor(steps_per_epoch=1).fit(batches).predict(far).min() < 0
 
 
-def test_values_outside_are_refused():
+def test_values_outside_are_rejected():
     negative = r"y, window 0, step 0, feature 0: expected values >= 0, for support='non-negative', received -1 "
-    refused(DataError, negative, regressor(support="non-negative").fit, X, Y - 1.0 - Y[0, 0, 0])
-    refused(
+    rejected(DataError, negative, regressor(support="non-negative").fit, X, Y - 1.0 - Y[0, 0, 0])
+    rejected(
         DataError,
         "expected whole numbers >= 0, for support='counts'",
         regressor(support="counts").fit,
         X,
         Y,
     )
-    refused(SpecError, "support: expected one of", regressor(support="positive").fit, X, Y)
+    rejected(SpecError, "support: expected one of", regressor(support="positive").fit, X, Y)
 
 
 # ---------------------------------------------------------------- options
@@ -473,7 +473,7 @@ def test_none_is_the_presets_and_the_word_none_is_nothing():
 def test_callbacks_are_checked_before_training(sines, callbacks):
     model = Seq2SeqRegressor(**SMALL)
     for fit in (model.fit, model.partial_fit):
-        refused(
+        rejected(
             SpecError,
             r"callbacks: expected a list of keras.callbacks.Callback",
             fit,
@@ -516,7 +516,7 @@ WRONG_OPTIONS = [
 
 
 @pytest.mark.parametrize(("options", "message"), WRONG_OPTIONS)
-def test_wrong_options_are_refused_before_training(options, message):
+def test_wrong_options_are_rejected_before_training(options, message):
     model = Seq2SeqRegressor(**{**SMALL, **options})
     with pytest.raises(SpecError) as caught:
         model.fit(np.ones((8, 6, 2)), np.ones((8, 3, 2)))
@@ -531,7 +531,7 @@ def test_a_seed_is_drawn_without_touching_global_generators():
     assert draw_seed(np.random.RandomState(1)) == draw_seed(np.random.RandomState(1))
     np.testing.assert_array_equal(np.random.get_state()[1], before)
     for wrong in (-1, 1.5, "1", True):
-        refused(SpecError, "random_state: expected a whole number >= 0", draw_seed, wrong)
+        rejected(SpecError, "random_state: expected a whole number >= 0", draw_seed, wrong)
 
 
 def test_model_inputs_name_every_static_covariate():

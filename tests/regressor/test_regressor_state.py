@@ -12,7 +12,7 @@ import pytest
 
 from seqcast import Seq2SeqRegressor
 from seqcast.errors import DataError, NotFittedError, TrainingError
-from tests.refusals import refused
+from tests.rejections import rejected
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
 LEARNT = (
@@ -56,7 +56,7 @@ def test_what_is_learnt_is_there_after_fit_and_cannot_be_set(fitted):
     model = Seq2SeqRegressor(**SMALL)
     for name in LEARNT:
         assert not hasattr(model, name)
-        refused(
+        rejected(
             NotFittedError,
             r"this Seq2SeqRegressor instance is not fitted yet\. Call fit",
             getattr,
@@ -78,7 +78,7 @@ def test_names_of_columns_are_those_of_the_last_fit(sines, tmp_path):
     for each in (model, Seq2SeqRegressor.load(tmp_path / "model.seqcast")):
         assert (list(each.feature_names_in_), each.n_features_in_) == (list(past.columns), 12)
         np.testing.assert_array_equal(each.predict(past), model.predict(past))
-        refused(
+        rejected(
             DataError,
             "feature names should match",
             each.predict,
@@ -141,7 +141,7 @@ def test_partial_fit_goes_on(sines):
     losses = [model.partial_fit(*sines).history_["loss"][-1] for _ in range(6)]
     assert len(model.history_) == 6
     assert losses[-1] < losses[0]
-    refused(
+    rejected(
         DataError,
         r"y: expected shape .N, 5, 1., as before",
         model.partial_fit,

@@ -9,7 +9,7 @@ import pytest
 from seqcast import Seq2SeqRegressor
 from seqcast.data import random_sines
 from seqcast.errors import DataError
-from tests.refusals import refused
+from tests.rejections import rejected
 
 PAST, FUTURE = random_sines(64, past=8, future=3, seed=1)
 KNOWN = np.ones((64, 3, 1))
@@ -122,7 +122,7 @@ def test_a_fit_in_the_middle_of_a_call_changes_the_next_call_only(fitted_with_co
     fitting = FitsWhenRead(array, fit)
     np.testing.assert_array_equal(CALLS[name](model, states, fitting), before)
     if name in ("update", "decode"):
-        refused(DataError, "states of other weights", CALLS[name], model, states, array)
+        rejected(DataError, "states of other weights", CALLS[name], model, states, array)
     else:
         assert np.any(CALLS[name](model, states, array) != before)
     # What the first fit has learnt answers as before, in any estimator.

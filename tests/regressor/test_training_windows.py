@@ -1,4 +1,4 @@
-"""Windows that a regressor is trained and validated on: arrays, batches, weights, and what is refused."""
+"""Windows that a regressor is trained and validated on: arrays, batches, weights, and what is rejected."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from seqcast import Seq2SeqRegressor
 from seqcast.data import random_sines
 from seqcast.errors import DataError, SpecError
 from seqcast.runtime import keras
-from tests.refusals import refused
+from tests.rejections import rejected
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
 X = np.ones((8, 6, 2))
@@ -49,7 +49,7 @@ def test_batches_from_a_dataset_and_from_a_generator(sines):
     options = {**SMALL, "decoder_input": "teacher"}
     taught = Seq2SeqRegressor(**options, steps_per_epoch=4).fit(generator())
     assert np.isfinite(taught.predict(sines[0])).all()
-    refused(SpecError, "steps_per_epoch", Seq2SeqRegressor(**SMALL).fit, generator())
+    rejected(SpecError, "steps_per_epoch", Seq2SeqRegressor(**SMALL).fit, generator())
 
 
 class Unsized(keras.utils.PyDataset):
@@ -130,9 +130,9 @@ def test_a_dataset_that_is_validated_on_is_read_whole_after_each_epoch():
 def test_a_dataset_without_an_end_needs_steps(stream, tmp_path):
     model = Seq2SeqRegressor(**SMALL)
     message = "steps_per_epoch: expected a whole number for a generator, or a PyDataset without num_batches"
-    refused(SpecError, message, model.fit, stream)
-    refused(SpecError, message, model.partial_fit, stream)
-    refused(
+    rejected(SpecError, message, model.fit, stream)
+    rejected(SpecError, message, model.partial_fit, stream)
+    rejected(
         DataError, "validation: expected .* that has an end", model.fit, X, Y, validation=stream
     )
     assert model.set_params(steps_per_epoch=1).fit(stream).predict(np.zeros((1, 12, 1))).shape == (
@@ -140,7 +140,7 @@ def test_a_dataset_without_an_end_needs_steps(stream, tmp_path):
         5,
         1,
     )
-    refused(
+    rejected(
         SpecError,
         "checkpoint: expected None with batches",
         model.fit,
@@ -150,8 +150,8 @@ def test_a_dataset_without_an_end_needs_steps(stream, tmp_path):
 
 
 @pytest.mark.parametrize("count", [2.5, "3", -1])
-def test_an_impossible_number_of_batches_is_refused(count):
-    refused(
+def test_an_impossible_number_of_batches_is_rejected(count):
+    rejected(
         SpecError,
         "num_batches: expected a whole number >= 0",
         Seq2SeqRegressor(**SMALL).fit,
@@ -221,7 +221,7 @@ OTHER_FORMS = [
 
 
 @pytest.mark.parametrize(("X", "validation", "message"), OTHER_FORMS)
-def test_validation_of_another_form_is_refused(sines, X, validation, message):
+def test_validation_of_another_form_is_rejected(sines, X, validation, message):
     past = sines[0][:, :, 0] if X == "table" else sines[0]
     given = (Stream(3, 16, seed=1),) if X == "stream" else (past, sines[1])
     model = Seq2SeqRegressor(**SMALL)
@@ -233,7 +233,7 @@ def test_validation_of_another_form_is_refused(sines, X, validation, message):
 
 
 @pytest.mark.parametrize("name", ["static_covariates", "future_covariates", "sample_weight"])
-def test_arrays_next_to_batches_are_refused(name):
+def test_arrays_next_to_batches_are_rejected(name):
     for method in (Seq2SeqRegressor(**SMALL).fit, Seq2SeqRegressor(**SMALL).partial_fit):
         with pytest.raises(
             DataError, match=f"{name}: expected none, since the batches have their own"
@@ -245,7 +245,7 @@ FEATURES = [(1, 0, ""), (1, 1, ", 'static': 1"), (2, 2, ", 'static': 2")]
 
 
 @pytest.mark.parametrize(("features", "static", "received"), FEATURES)
-def test_batches_with_other_inputs_than_the_first_ones_are_refused(
+def test_batches_with_other_inputs_than_the_first_ones_are_rejected(
     sines, features, static, received
 ):
     past, future = sines
@@ -255,7 +255,7 @@ def test_batches_with_other_inputs_than_the_first_ones_are_refused(
     batches = ((whole if place < 11 else wrong, future) for place in range(12))
     received = f"'past': {features}" + f", 'static': {static}" * (static > 0)
     message = f"batch: expected features of 'past': 1, 'static': 2, received {received}"
-    refused(DataError, message, Seq2SeqRegressor(**SMALL, steps_per_epoch=12).fit, batches)
+    rejected(DataError, message, Seq2SeqRegressor(**SMALL, steps_per_epoch=12).fit, batches)
 
 
 WEIGHTS = [
@@ -315,7 +315,7 @@ WRONG_DATA = [
 
 
 @pytest.mark.parametrize(("past", "future", "message"), WRONG_DATA)
-def test_wrong_data_are_refused_before_training(past, future, message):
+def test_wrong_data_are_rejected_before_training(past, future, message):
     model = Seq2SeqRegressor(**SMALL)
     with pytest.raises(DataError) as caught:
         model.fit(past, future)
@@ -323,7 +323,7 @@ def test_wrong_data_are_refused_before_training(past, future, message):
     assert not hasattr(model, "engine_")
 
 
-def test_data_that_a_distribution_does_not_have_are_refused(purchases):
+def test_data_that_a_distribution_does_not_have_are_rejected(purchases):
     past, future = purchases
     counts = {**SMALL, "head": "negative_binomial", "scale": "none"}
     wrong = future.copy()
@@ -331,9 +331,9 @@ def test_data_that_a_distribution_does_not_have_are_refused(purchases):
     message = "y, window 3, step 1, feature 0: expected whole numbers >= 0, received 2.5"
     for fit in (Seq2SeqRegressor.fit, Seq2SeqRegressor.partial_fit):
         model = Seq2SeqRegressor(**counts)
-        refused(DataError, message, fit, model, past, wrong)
+        rejected(DataError, message, fit, model, past, wrong)
         assert not hasattr(model, "engine_")
-    refused(
+    rejected(
         DataError,
         "validation: " + message,
         Seq2SeqRegressor(**counts).fit,
@@ -342,4 +342,4 @@ def test_data_that_a_distribution_does_not_have_are_refused(purchases):
         validation=(past, wrong),
     )
     batches = ((past, wrong) for _ in range(4))
-    refused(DataError, message, Seq2SeqRegressor(**counts, steps_per_epoch=2).fit, batches)
+    rejected(DataError, message, Seq2SeqRegressor(**counts, steps_per_epoch=2).fit, batches)

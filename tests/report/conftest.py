@@ -1,4 +1,4 @@
-"""A reader of pages, which refuses tags that do not match."""
+"""A reader of pages, which rejects tags that do not match."""
 
 import re
 from html.parser import HTMLParser
@@ -9,7 +9,7 @@ VOID = {"img", "meta", "br"}
 
 
 class Reader(HTMLParser):
-    """Reads a page, refuses tags that do not match, keeps what it met."""
+    """Reads a page, rejects tags that do not match, keeps what it met."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)

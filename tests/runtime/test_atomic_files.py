@@ -16,7 +16,7 @@ from seqcast.runtime.atomic_files import (
     write_atomically,
     written_together,
 )
-from tests.refusals import refused
+from tests.rejections import rejected
 
 
 def writes_file(place, end):
@@ -73,7 +73,7 @@ def test_other_failures_pass_and_leave_no_trace(place, write, older, newer, erro
     def fail(_):
         raise error
 
-    refused(type(error), "mine", write, place, fail)
+    rejected(type(error), "mine", write, place, fail)
     assert content(place) == older
     assert os.listdir(place.parent) == [place.name]
 
@@ -130,12 +130,12 @@ def test_of_several_the_one_that_cannot_be_written_is_named(tmp_path):
         write_atomically, tmp_path / "second", lambda file: file.write(b"new")
     )
     fail_second = functools.partial(write_atomically, tmp_path / "second", fail)
-    refused(SaveError, "second.*No space left", write_together, fail_second, write_first)
+    rejected(SaveError, "second.*No space left", write_together, fail_second, write_first)
     assert not list(tmp_path.iterdir())
     (tmp_path / "second").mkdir()
-    refused(SaveError, "second", write_together, write_second)
+    rejected(SaveError, "second", write_together, write_second)
     assert os.listdir(tmp_path) == ["second"]
-    refused(
+    rejected(
         OSError, "^.Errno 28. No space left", write_together, fail
     )  # not of a file that is written
 
@@ -152,7 +152,7 @@ def test_an_error_at_one_costs_no_other_that_is_whole(tmp_path, order):
         for name in names
     ]
     # One cannot be renamed, and then the work fails; or the work alone does.
-    refused(SaveError, "folder", write_together, *writes[::order])
+    rejected(SaveError, "folder", write_together, *writes[::order])
     assert (tmp_path / "first").read_bytes() == b"new"
     (tmp_path / "first").unlink()
     with pytest.raises(ValueError, match="drawn badly") as raised:
@@ -214,20 +214,20 @@ def test_a_folder_that_cannot_be_renamed_or_is_removed_leaves_the_one_that_was_t
 ):
     replace = os.replace
 
-    def refuse(source, target):
+    def reject(source, target):
         if os.listdir(source) == ["newer"]:
             raise OSError(28, "No space left on device")
         replace(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", refuse)
+        patch.setattr(os, "replace", reject)
         with pytest.raises(
             SaveError,
             match=r"folder to write to, with room, received No space left on device\. An older one is",
         ):
             write(place, lambda _: None)
     # A process that is about to end removes folders too.
-    refused(SaveError, "received No such file", write, place, lambda _: remove_unfinished())
+    rejected(SaveError, "received No such file", write, place, lambda _: remove_unfinished())
     assert content(place) == older
     assert os.listdir(place.parent) == [place.name]
 

@@ -30,12 +30,12 @@ def test_calls_share_another_process(process):
 
 
 def test_an_error_comes_back_with_its_fields(process):
-    def refuse():
+    def reject():
         hint = Phrase("Choose ", Option("layout", "wide"), ".")
         raise DataError(column="y", row=3, expected="a number", received="x", hint=hint)
 
     with pytest.raises(DataError) as caught:
-        process.run(refuse)
+        process.run(reject)
     assert (caught.value.column, caught.value.row) == ("y", 3)
     assert (
         caught.value.hint.worded(lambda option: f"--{option.name} {option.value}")

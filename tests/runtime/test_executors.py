@@ -17,7 +17,7 @@ from joblib.externals.loky import get_reusable_executor
 from seqcast.errors import SpecError, WorkerDiedError
 from seqcast.runtime import executors
 from seqcast.runtime.executors import LokyExecutor, SerialExecutor, choose_executor, stop_workers
-from tests.refusals import refused
+from tests.rejections import rejected
 
 each_executor = pytest.mark.parametrize(
     "make",
@@ -195,7 +195,7 @@ def test_an_error_of_the_callback_comes_out_too(make):
     def finished(place, result):
         raise LookupError(f"place {place}")
 
-    refused(LookupError, "place", make().map, abs, [(1,), (2,)], finished=finished)
+    rejected(LookupError, "place", make().map, abs, [(1,), (2,)], finished=finished)
 
 
 # ---------------------------------------------------------------- a script without a guard

@@ -1,4 +1,4 @@
-"""What cannot be written to is refused, and what a file may hold grows with what its user allows."""
+"""What cannot be written to is rejected, and what a file may hold grows with what its user allows."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from seqcast.errors import SaveError, SpecError
 from seqcast.runtime.file_checks import FileLimits, check_target
-from tests.refusals import refused
+from tests.rejections import rejected
 
 DEFAULTS = FileLimits()
 
@@ -32,7 +32,7 @@ def test_targets(tmp_path):
         (tmp_path / "pipe.csv", special),
         (Path("/dev/null"), special),
     ):
-        refused(
+        rejected(
             SaveError,
             f"expected a file in a folder to write to, received {received}",
             check_target,
@@ -66,8 +66,8 @@ def test_sizes_that_are_given_hold_for_any_file(number, unit, form):
 @pytest.mark.parametrize(
     "max_size", ["", "GB", "8 XB", "-1", "much", 0, -5, True, [1], float("nan"), float("inf")]
 )
-def test_what_is_no_size_is_refused(max_size):
-    refused(
+def test_what_is_no_size_is_rejected(max_size):
+    rejected(
         SpecError, "max_size: expected a size, such as '8 GB', received", FileLimits.of, max_size
     )
 

@@ -1,4 +1,4 @@
-"""What was written is read back, whatever else is read is refused, and a failure leaves the old file as it was."""
+"""What was written is read back, whatever else is read is rejected, and a failure leaves the old file as it was."""
 
 import errno
 import json
@@ -105,7 +105,7 @@ def test_what_is_in_the_file(file):
 # ---------------------------------------------------------------- files that are not ours
 
 
-def refused(path, *, received, kind="Model"):
+def rejected(path, *, received, kind="Model"):
     with pytest.raises(FileFormatError) as caught:
         read_archive(path, kind)
     error = caught.value
@@ -116,18 +116,18 @@ def refused(path, *, received, kind="Model"):
     return error
 
 
-def test_a_truncated_file_is_refused(file):
+def test_a_truncated_file_is_rejected(file):
     whole = file.read_bytes()
     for length in {*range(0, len(whole), 9), *range(len(whole) - 80, len(whole))}:
         file.write_bytes(whole[:length])
-        refused(file, received="a file that is damaged")
+        rejected(file, received="a file that is damaged")
     file.write_bytes(whole + b"\0")
-    refused(file, received="a file that is damaged")
+    rejected(file, received="a file that is damaged")
 
 
 def test_no_flipped_byte_changes_what_is_read(file):
     whole = file.read_bytes()
-    refusals = 0
+    rejections = 0
     header, arrays = read_archive(file)
     masks = np.random.default_rng(0).integers(1, 256, size=len(whole)).tolist()
     for place, mask in enumerate(masks):
@@ -135,11 +135,11 @@ def test_no_flipped_byte_changes_what_is_read(file):
         try:
             read = read_archive(file)
         except FileFormatError:
-            refusals += 1
+            rejections += 1
         else:  # white space and the like of JSON
             assert read[0] == header
             same(read[1], arrays)
-    assert refusals > 0.9 * len(whole)
+    assert rejections > 0.9 * len(whole)
 
 
 SOMETHING_ELSE = "a safetensors file of something else"
@@ -160,13 +160,13 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize(("content", "received"), FOREIGN, ids=range(len(FOREIGN)))
-def test_foreign_files_are_refused(tmp_path, content, received):
+def test_foreign_files_are_rejected(tmp_path, content, received):
     path = tmp_path / "model"
     if isinstance(content, bytes):
         path.write_bytes(content)
     else:
         save_file({"a": np.zeros(2)}, path, content)
-    refused(path, received=received)
+    rejected(path, received=received)
 
 
 # An entry of the content, another value (none at all for ...), and what is said. Digests are those
@@ -187,7 +187,7 @@ CHANGED = [
 
 
 @pytest.mark.parametrize(("name", "value", "received"), CHANGED)
-def test_content_that_does_not_fit_is_refused(
+def test_content_that_does_not_fit_is_rejected(
     file, rewrite_archive, monkeypatch, name, value, received
 ):
     def change(content):
@@ -201,16 +201,16 @@ def test_content_that_does_not_fit_is_refused(
             model_files, "_digest_of", lambda content, stored: "of what is not there"
         )
     rewrite_archive(file, change_index=change)
-    refused(file, received=received)
+    rejected(file, received=received)
 
 
 def test_newer_formats_and_other_kinds_are_named(file, rewrite_archive):
-    error = refused(file, kind="Other", received="a Model")
+    error = rejected(file, kind="Other", received="a Model")
     assert error.expected == "a Other"
     assert error.hint == "Use Model.load."
     changes = {"format_version": FORMAT_VERSION + 1, "seqcast_version": "9.9"}
     rewrite_archive(file, change_index=lambda content: content.update(changes))
-    error = refused(file, received=f"format {FORMAT_VERSION + 1}, written by seqcast 9.9")
+    error = rejected(file, received=f"format {FORMAT_VERSION + 1}, written by seqcast 9.9")
     assert error.expected == f"format {FORMAT_VERSION}"
     assert error.hint == "Upgrade seqcast: pip install --upgrade seqcast"
 
@@ -228,9 +228,9 @@ NOT_FINITE = [
 
 
 @pytest.mark.parametrize(("name", "values"), NOT_FINITE)
-def test_numbers_that_are_not_finite_are_refused(file, name, values):
+def test_numbers_that_are_not_finite_are_rejected(file, name, values):
     write_archive(file, "Model", {}, {name: values})
-    refused(file, received=f"{name} holds numbers that are not finite, or beyond 1e+150")
+    rejected(file, received=f"{name} holds numbers that are not finite, or beyond 1e+150")
 
 
 def test_objects_are_neither_written_nor_read(file):
@@ -239,7 +239,7 @@ def test_objects_are_neither_written_nor_read(file):
         write_archive(file, "Model", {}, {"objects": np.array([{}], dtype=object)})
     assert file.read_bytes() == before
     file.write_bytes(before.replace(b'"dtype":"F64"', b'"dtype":"OBJ"'))
-    refused(file, received="damaged")
+    rejected(file, received="damaged")
 
 
 BLAMED = [KeyError("weight"), ValueError("sizes"), TypeError("None"), IndexError("4")]
@@ -270,12 +270,12 @@ def test_a_block_that_fails_blames_the_file_and_other_errors_pass(file, error):
 @pytest.mark.parametrize(
     "shape", ["[4]", "[4000000000000000]", "[4294967296,4294967296,4294967296]", "[-4]"]
 )
-def test_an_array_that_claims_more_than_the_file_has_is_refused(file, memory_at_most, shape):
+def test_an_array_that_claims_more_than_the_file_has_is_rejected(file, memory_at_most, shape):
     whole = file.read_bytes().replace(b'"shape":[2,2]', f'"shape":{shape}'.encode())
     length = int.from_bytes(file.read_bytes()[:8], "little") + len(shape) - len("[2,2]")
     file.write_bytes(length.to_bytes(8, "little") + whole[8:])
     with memory_at_most(1 << 20):
-        refused(file, received="damaged")
+        rejected(file, received="damaged")
 
 
 def test_a_header_that_is_too_long_is_neither_read_nor_written(file, memory_at_most, monkeypatch):
@@ -289,14 +289,14 @@ def test_a_header_that_is_too_long_is_neither_read_nor_written(file, memory_at_m
         patch.setattr(model_files, "_HEADER_BYTES", 1 << 30)
         write_archive(file, "Model", {"categories": ["x" * (1 << 20)] * 40}, {})
     with memory_at_most(1 << 20):
-        refused(file, received="a header of more than 32 MiB")
+        rejected(file, received="a header of more than 32 MiB")
 
 
-def test_a_file_that_is_too_long_is_refused_before_it_is_read(file, memory_at_most):
+def test_a_file_that_is_too_long_is_rejected_before_it_is_read(file, memory_at_most):
     with open(file, "ab") as opened:
         opened.truncate(5 * 10**9)  # of which the disk holds nothing
     with memory_at_most(1 << 20):
-        error = refused(file, received="5,000,000,000 bytes")
+        error = rejected(file, received="5,000,000,000 bytes")
     assert error.expected == "at most 4 GB"
     assert (
         str(error.hint)

@@ -85,10 +85,10 @@ def test_without_locks_files_are_written_and_nothing_is_taken_for_abandoned(monk
 WINDOWS = SimpleNamespace(platform="win32")
 
 
-@pytest.mark.parametrize("refusals", [0, 3, 99])
+@pytest.mark.parametrize("rejections", [0, 3, 99])
 @pytest.mark.parametrize("system", ["win32", "linux"])
 def test_windows_waits_for_readers_of_a_file_that_is_replaced(
-    monkeypatch, tmp_path, system, refusals
+    monkeypatch, tmp_path, system, rejections
 ):
     """Windows renames nothing onto a file that another process has open."""
     place = tmp_path / "model"
@@ -99,14 +99,14 @@ def test_windows_waits_for_readers_of_a_file_that_is_replaced(
 
     def busy(source, target):
         attempts.append(target)
-        if len(attempts) <= refusals:
+        if len(attempts) <= rejections:
             raise PermissionError(13, "Access is denied")
         replace(source, target)
 
     monkeypatch.setattr(atomic_files, "sys", SimpleNamespace(platform=system))
     monkeypatch.setattr(os, "replace", busy)
     monkeypatch.setattr(time, "sleep", pauses.append)
-    if refusals == 0 or (system == "win32" and refusals < 99):
+    if rejections == 0 or (system == "win32" and rejections < 99):
         atomic_files.write_atomically(place, lambda stream: stream.write(b"newer"))
         assert place.read_bytes() == b"newer"
     else:
@@ -116,7 +116,7 @@ def test_windows_waits_for_readers_of_a_file_that_is_replaced(
             atomic_files.write_atomically(place, lambda stream: stream.write(b"newer"))
         assert place.read_bytes() == b"older"
     assert 0 <= sum(pauses) < 2
-    assert bool(pauses) == (system == "win32" and refusals > 0)
+    assert bool(pauses) == (system == "win32" and rejections > 0)
     assert os.listdir(tmp_path) == ["model"]
 
 

@@ -1,4 +1,4 @@
-"""Dataclasses go into JSON and arrays by their fields and come back equal; other fields, types and keys are refused."""
+"""Dataclasses go into JSON and arrays by their fields and come back equal; other fields, types and keys are rejected."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from seqcast.runtime.payload import check_json, from_payload, to_payload
-from tests.refusals import refused
+from tests.rejections import rejected
 
 
 class Shape:
@@ -115,13 +115,13 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("change", "text"), CHANGES)
-def test_other_fields_types_and_keys_are_refused(change, text):
+def test_other_fields_types_and_keys_are_rejected(change, text):
     header, arrays = through_json(DRAWING)
     change(header)
-    refused(ValueError, text, from_payload, Drawing, header, arrays, tables=TABLES)
+    rejected(ValueError, text, from_payload, Drawing, header, arrays, tables=TABLES)
 
 
-def test_an_array_that_lacks_is_refused():
+def test_an_array_that_lacks_is_rejected():
     header, arrays = through_json(DRAWING)
     assert sorted(arrays) == ["grids/g", "shapes/1/corners", "weights/0"]
     for name in arrays:
@@ -180,9 +180,9 @@ INVALID = [
 
 
 @pytest.mark.parametrize(("change", "text"), INVALID)
-def test_what_is_not_is_refused_with_its_place(change, text):
+def test_what_is_not_is_rejected_with_its_place(change, text):
     header = {name: value for name, value in {**VALID, **change}.items() if value is not ...}
-    refused(ValueError, text, check_json, header, Header, "header")
+    rejected(ValueError, text, check_json, header, Header, "header")
 
 
 @given(ANYTHING)

@@ -96,7 +96,7 @@ def test_known_futures_and_whole_ids_in_one_call(forecasters, client):
         assert one["seqcast"] == pytest.approx(other["seqcast"], rel=1e-6)
 
 
-def test_requests_at_once_share_calls_and_the_faulty_one_alone_is_refused(serving):
+def test_requests_at_once_share_calls_and_the_faulty_one_alone_is_rejected(serving):
     sizes = []
     with serving(batch_wait=50.0) as client:
         client.app.state.service.short.on_call = sizes.append
@@ -260,11 +260,11 @@ def test_a_lane_limits_rows_of_a_call_and_queries_without_a_shape_go_alone():
     assert list(map(len, calls)) == [1] * 4
 
 
-def test_a_full_lane_refuses():
+def test_a_full_lane_rejects():
     outcomes, _ = ask_all([StandIn("a")] * 9, queue=5, time_limit=210.0)
-    refused = [outcome for outcome in outcomes if isinstance(outcome, RequestError)]
-    assert len(refused) == 4
-    assert {(error.status, error.headers["retry-after"]) for error in refused} == {(429, "7")}
+    rejected = [outcome for outcome in outcomes if isinstance(outcome, RequestError)]
+    assert len(rejected) == 4
+    assert {(error.status, error.headers["retry-after"]) for error in rejected} == {(429, "7")}
 
 
 def test_errors_reach_whoever_asked_and_those_who_left_are_passed_over():

@@ -7,7 +7,7 @@ import pytest
 from seqcast.errors import MissingFileError, SpecError
 from seqcast.serve import ServerSettings, create_app
 from seqcast.serve.configuration import KEYS_VARIABLE, entry_of, hash_of, named_models, new_key
-from tests.refusals import refused
+from tests.rejections import rejected
 
 HERE = Path(__file__)
 WRONG = [
@@ -45,7 +45,7 @@ def test_files_that_are_not_there(tmp_path):
         {"certificate": none, "private_key": HERE},
         {"models": (("m", none),)},
     ):
-        refused(MissingFileError, "no such file", ServerSettings, **files)
+        rejected(MissingFileError, "no such file", ServerSettings, **files)
 
 
 def test_what_is_this_machine_and_names_of_models():
@@ -73,7 +73,7 @@ def test_a_file_with_comments_and_a_variable(tmp_path, monkeypatch):
     assert ServerSettings().read_keys() == {}
 
 
-def test_what_is_no_hash_is_refused_and_not_shown(tmp_path):
+def test_what_is_no_hash_is_rejected_and_not_shown(tmp_path):
     path = tmp_path / "keys.txt"
     key = new_key()
     path.write_text(f"shop:{key}\n")
@@ -83,10 +83,10 @@ def test_what_is_no_hash_is_refused_and_not_shown(tmp_path):
         ServerSettings(keys=path).read_keys()
     assert key not in str(told.value)
     path.write_text("# nothing\n")
-    refused(
+    rejected(
         SpecError, "expected hashes of keys, received none", ServerSettings(keys=path).read_keys
     )
-    refused(SpecError, "expected a name of letters", entry_of, "two words", key)
+    rejected(SpecError, "expected a name of letters", entry_of, "two words", key)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def guarded(tmp_path_factory, serving):
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/metrics", "/v1/forecast", "/v1/else"])
-def test_who_has_no_key_is_refused(guarded, path):
+def test_who_has_no_key_is_rejected(guarded, path):
     client, key = guarded
     answer = client.get(path)
     assert answer.status_code == 401

@@ -14,7 +14,7 @@ from seqcast.serve import ServerSettings, create_app
 from seqcast.serve import models as models_module
 from seqcast.serve.models import ModelShelf, ServedModel, warm_up
 from seqcast.serve.problems import RequestError
-from tests.refusals import refused
+from tests.rejections import rejected
 
 from .clients import Client, newer, panel, wait_until
 
@@ -163,7 +163,7 @@ def test_the_watch_survives_what_fails_around_it(copied, forecasters):
     assert not failures
 
 
-def test_files_that_are_no_models_are_refused_at_the_start(copied):
+def test_files_that_are_no_models_are_rejected_at_the_start(copied):
     copied.write_bytes(b"x")
     with pytest.raises(FileFormatError):
         create_app(ServerSettings(models=(("m", copied),)))
@@ -173,7 +173,7 @@ def test_which_model_is_asked_for(models):
     shelf = ModelShelf(ServerSettings(models=models[:1]), print)
     assert shelf.find(None) is shelf.find("sales")
     assert shelf.find("pretrained") is None
-    refused(
+    rejected(
         RequestError,
         r"expected one of 'sales', 'pretrained', received 'sale'\. Did you mean",
         shelf.find,
@@ -181,10 +181,10 @@ def test_which_model_is_asked_for(models):
     )
 
 
-def test_series_that_are_wrong_are_refused_though_the_fit_skipped_them(copied, forecasters):
+def test_series_that_are_wrong_are_rejected_though_the_fit_skipped_them(copied, forecasters):
     skipping = Forecaster.load(copied).set_params(on_bad_series="skip")
     skipping.save(copied)
     model = ServedModel.read("m", copied)
     assert model.forecaster.on_bad_series == "raise"
     twice = panel(["a"]).iloc[[0, 0]]
-    refused(ValueError, "ds, row 1", model.forecaster.predict, df=twice)
+    rejected(ValueError, "ds, row 1", model.forecaster.predict, df=twice)

@@ -226,9 +226,9 @@ def test_a_queue_that_is_full(serving):
         timer.start()
         answers = client.all([{"rows": [ROW]}] * 8)
         timer.join()
-    refused = [answer for answer in answers if answer.status_code == 429]
-    assert len(refused) >= 5
-    assert {answer.headers["Retry-After"] for answer in refused} == {"2"}
+    rejected = [answer for answer in answers if answer.status_code == 429]
+    assert len(rejected) >= 5
+    assert {answer.headers["Retry-After"] for answer in rejected} == {"2"}
     assert {answer.status_code for answer in answers} == {200, 429}
 
 

@@ -24,7 +24,7 @@ def read(data, kind):
 
 
 def seconds(data, kind):
-    """CPU time of reading a body, whether it is taken or refused."""
+    """CPU time of reading a body, whether it is taken or rejected."""
     best = float("inf")
     for _ in range(3):
         begun = time.process_time()
@@ -79,7 +79,7 @@ LARGE = {
 
 
 @pytest.mark.parametrize("kind", LARGE)
-def test_what_is_too_large_is_refused_before_python_makes_objects_of_it(kind, memory_at_most):
+def test_what_is_too_large_is_rejected_before_python_makes_objects_of_it(kind, memory_at_most):
     media_type, data = LARGE[kind]
     with memory_at_most(6 * len(data)), pytest.raises(SeqcastError, match="at most"):
         read_body(data, media_type, LIMITS.max_rows)

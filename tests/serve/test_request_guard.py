@@ -84,7 +84,7 @@ OTHERS = (
 
 
 @pytest.mark.parametrize("host", [*OURS, *OTHERS.split()])
-def test_names_of_others_are_refused(named, host):
+def test_names_of_others_are_rejected(named, host):
     for method, path, how in (
         ("GET", "/healthz", {}),
         ("GET", "/nothing", {}),
@@ -116,7 +116,7 @@ ORIGINS = [
 
 @pytest.mark.parametrize(("origin", "host", "is_ours"), ORIGINS)
 @pytest.mark.parametrize("open_to_all", [False, True])
-def test_pages_of_others_are_refused(origin, host, is_ours, open_to_all):
+def test_pages_of_others_are_rejected(origin, host, is_ours, open_to_all):
     settings = ServerSettings(allow_host=("forecasts.example",), allow_open=open_to_all)
     app = create_app(settings)
 

@@ -265,8 +265,8 @@ def test_open_answers_share_a_memory(serving):
         assert (
             client.post("/v1/forecast", json=body).status_code == 200
         )  # short ones need no reserve
-        refused = client.post("/v1/forecast", json=long)
-        assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+        rejected = client.post("/v1/forecast", json=long)
+        assert (rejected.status_code, rejected.headers["retry-after"]) == (429, "1")
         for release in (releases[0], *releases):
             release()  # a second time has no effect
         assert client.post("/v1/forecast", json=long).status_code == 200

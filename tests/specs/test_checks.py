@@ -1,11 +1,11 @@
-"""Whole numbers of any size are taken or refused, by messages that are short."""
+"""Whole numbers of any size are taken or rejected, by messages that are short."""
 
 import numpy as np
 import pytest
 
 from seqcast.errors import SpecError
 from seqcast.specs.checks import MOST_COUNT, check_int, check_number
-from tests.refusals import refused
+from tests.rejections import rejected
 
 
 @pytest.mark.parametrize("value", [1, MOST_COUNT, np.int64(7)])
@@ -14,7 +14,7 @@ def test_counts_that_fit_memory_are_taken(value):
 
 
 @pytest.mark.parametrize("digits", [10, 400, 5000])
-def test_numbers_of_many_digits_are_refused_briefly(digits):
+def test_numbers_of_many_digits_are_rejected_briefly(digits):
     larger = f"horizon: expected a whole number from 1 to {MOST_COUNT}, received "
     for value, expected in (
         (10**digits, larger),
@@ -27,7 +27,7 @@ def test_numbers_of_many_digits_are_refused_briefly(digits):
 
 
 def test_no_number_of_thousands_of_digits_is_written_out():
-    refused(
+    rejected(
         SpecError,
         "level: expected a number in .*, received a whole number of",
         check_number,

@@ -19,7 +19,7 @@ from seqcast.specs.presets import (
     segment_rule,
 )
 from seqcast.specs.training import TrainingSpec
-from tests.refusals import refusals
+from tests.rejections import rejections
 
 ONE = MemberSpec(NetworkSpec(encoder_units=(3,)), TrainingSpec(epochs=1), context_length=8)
 OTHER = MemberSpec(NetworkSpec(cell="lstm", dropout=0.2), TrainingSpec(optimizer="adamw"))
@@ -102,7 +102,7 @@ def test_what_changes_is_what_is_named(spec, changes):
     assert spec.changed({}) == spec
 
 
-REFUSED = [
+REJECTED = [
     (lambda: MemberSpec({}, TrainingSpec()), "network: expected a NetworkSpec, received {}"),
     (lambda: MemberSpec(NetworkSpec(), None), "training: expected a TrainingSpec, received None"),
     (
@@ -142,4 +142,4 @@ REFUSED = [
     ),
     (lambda: segment_rule(0, 24, 6), "season_length: expected a whole number >= 1, received 0"),
 ]
-test_what_is_refused = refusals((call, SpecError, message) for call, message in REFUSED)
+test_what_is_rejected = rejections((call, SpecError, message) for call, message in REJECTED)

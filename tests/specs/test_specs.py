@@ -18,7 +18,7 @@ from seqcast.specs.columns import Columns, Covariates
 from seqcast.specs.network import NetworkSpec, WindowSpec
 from seqcast.specs.presets import EnsembleSpec, MemberSpec
 from seqcast.specs.training import TrainingSpec
-from tests.refusals import refused
+from tests.rejections import rejected
 
 SIZES = {"horizon": 3, "features": 2, "targets": 1}
 
@@ -212,7 +212,7 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(("name", "written", "meant"), UNKNOWN)
-def test_unknown_field_is_refused_with_the_nearest_one(name, written, meant):
+def test_unknown_field_is_rejected_with_the_nearest_one(name, written, meant):
     spec = DEFAULTS[name]
     with pytest.raises(SpecError) as caught:
         spec.from_dict({**spec.to_dict(), written: 1})
@@ -229,7 +229,7 @@ def test_fields_that_are_missing_or_no_fields_are_named():
         ):
             WindowSpec.from_dict({name: size for name, size in SIZES.items() if name != missing})
     for values in (None, 3, "x", [1]):
-        refused(
+        rejected(
             SpecError, "NetworkSpec: expected its fields, by name", NetworkSpec.from_dict, values
         )
 
@@ -478,7 +478,7 @@ CONFIGS = [
 @pytest.mark.parametrize("field", ["optimizer", "loss", "learning_rate_schedule"])
 @pytest.mark.parametrize(("config", "said"), CONFIGS)
 def test_configs_name_no_objects_of_other_kinds(field, config, said):
-    refused(SpecError, f"{field}: {said}", TrainingSpec, **{field: config})
+    rejected(SpecError, f"{field}: {said}", TrainingSpec, **{field: config})
 
 
 # ---------------------------------------------------------------- what files can hold

@@ -15,7 +15,7 @@ from seqcast.studies.sizes import SHAPES, WEIGHTS, Sizes, units_of, weights_of
 from seqcast.studies.study_base import TEST, TRAIN, Results, sine_windows
 
 
-def test_the_command_lists_studies_and_refuses_others():
+def test_the_command_lists_studies_and_rejects_others():
     listed = json.loads(CliRunner().invoke(app, ["study", "list", "--json"]).output)
     assert listed.keys() == set(NAMES)
     with pytest.raises(SpecError, match="horizon"):

@@ -1,4 +1,4 @@
-"""Parquet, Feather and packed text are read as other libraries read them, and refused where they hold too much."""
+"""Parquet, Feather and packed text are read as other libraries read them, and rejected where they hold too much."""
 
 import gzip
 import io
@@ -54,7 +54,7 @@ each_kind = pytest.mark.parametrize("kind", WRITERS)
 each_packer = pytest.mark.parametrize("suffix", PACKERS)
 
 
-def refused(kind, path, text, limits=LIMITS):
+def rejected(kind, path, text, limits=LIMITS):
     """Expect an error that names the file; `kind` is `None` for text."""
     with pytest.raises(DataError) as caught:
         read_bytes(path, limits) if kind is None else read_binary(kind, path, limits)
@@ -98,7 +98,7 @@ def test_numbers_that_unpack_to_too_much(tmp_path, kind, memory_at_most):
     WRITERS[kind](pa.table({"y": np.zeros(10_000_000)}), path, compression="zstd")
     before = pa.total_allocated_bytes()
     with memory_at_most(80 * MIB):
-        refused(kind, path, "expected at most 67.11 MB, received")
+        rejected(kind, path, "expected at most 67.11 MB, received")
     assert pa.total_allocated_bytes() - before < 2 * MIB
     assert len(read_binary(kind, path, FileLimits.of("100 MB")).frame) == 10_000_000
 
@@ -126,10 +126,10 @@ TABLES = {
 
 @each_kind
 @pytest.mark.parametrize("name", TABLES)
-def test_tables_that_are_refused(tmp_path, kind, name):
+def test_tables_that_are_rejected(tmp_path, kind, name):
     table, limits, text = TABLES[name]
     WRITERS[kind](table, tmp_path / "a", **({"chunksize": len(table)} if kind == "Feather" else {}))
-    refused(kind, tmp_path / "a", text, limits)
+    rejected(kind, tmp_path / "a", text, limits)
 
 
 def write_ipc(table, path):
@@ -140,7 +140,7 @@ def write_ipc(table, path):
 @pytest.mark.parametrize(("kind", "write"), [("Parquet", pq.write_table), ("Feather", write_ipc)])
 def test_a_column_that_stands_twice(tmp_path, kind, write):
     write(pa.Table.from_arrays([pa.array([1.0])] * 2, names=["y", "y"]), tmp_path / "a")
-    refused(kind, tmp_path / "a", "expected each column once, received 'y' twice")
+    rejected(kind, tmp_path / "a", "expected each column once, received 'y' twice")
 
 
 # ---------------------------------------------------------------- files that lie
@@ -197,15 +197,15 @@ NO_SUCH_FILES = [
 
 
 @pytest.mark.parametrize(("kind", "data"), NO_SUCH_FILES)
-def test_what_is_no_such_file_is_refused(tmp_path, kind, data):
+def test_what_is_no_such_file_is_rejected(tmp_path, kind, data):
     (tmp_path / "a.xls").write_bytes(data)
-    refused(kind, tmp_path / "a.xls", "received something else (")
+    rejected(kind, tmp_path / "a.xls", "received something else (")
 
 
-def test_indices_that_lead_out_of_their_dictionary_are_refused(tmp_path):
+def test_indices_that_lead_out_of_their_dictionary_are_rejected(tmp_path):
     ids = pa.DictionaryArray.from_arrays(pa.array([77], pa.int32()), pa.array(["a"]), safe=False)
     write_ipc(pa.table({"unique_id": ids}), tmp_path / "a")
-    refused("Feather", tmp_path / "a", "received something else (")
+    rejected("Feather", tmp_path / "a", "received something else (")
 
 
 # ---------------------------------------------------------------- packed text
@@ -219,12 +219,12 @@ def test_parts_that_were_packed_one_by_one_are_all_read(tmp_path, suffix):
 
 
 @each_packer
-def test_a_file_that_ends_too_early_is_refused(tmp_path, suffix):
+def test_a_file_that_ends_too_early_is_rejected(tmp_path, suffix):
     path = tmp_path / f"a.csv{suffix}"
     whole = PACKERS[suffix](os.urandom(5000))
     for length in (len(whole) - 1, len(whole) // 2, 30):
         path.write_bytes(whole[:length])
-        refused(None, path, f"expected a {suffix} file, received something else")
+        rejected(None, path, f"expected a {suffix} file, received something else")
 
 
 @each_packer
@@ -232,11 +232,11 @@ def test_a_bomb_is_not_unpacked(tmp_path, suffix, memory_at_most):
     path = tmp_path / f"a.csv{suffix}"
     path.write_bytes(PACKERS[suffix](bytes(256 * MIB)))
     with memory_at_most(80 * MIB):
-        refused(None, path, "received more")
-    refused(None, path, "If you trust the file, allow more: max_size='8GB'")
-    refused(None, path, "expected at most 20 MB, received more", FileLimits.of("20 MB"))
+        rejected(None, path, "received more")
+    rejected(None, path, "If you trust the file, allow more: max_size='8GB'")
+    rejected(None, path, "expected at most 20 MB, received more", FileLimits.of("20 MB"))
     path.write_bytes(PACKERS[suffix](bytes(20 * MIB)))
-    refused(None, path, "received more")
+    rejected(None, path, "received more")
     assert len(read_bytes(path, FileLimits.of("30MB"))) == 20 * MIB
 
 
@@ -244,10 +244,10 @@ def test_a_bomb_is_not_unpacked(tmp_path, suffix, memory_at_most):
 @pytest.mark.parametrize(
     ("inner", "name"), [(".gz", "gzip"), (".zst", "Zstandard"), (".zip", "zip")]
 )
-def test_an_archive_in_an_archive_is_refused(tmp_path, suffix, inner, name):
+def test_an_archive_in_an_archive_is_rejected(tmp_path, suffix, inner, name):
     path = tmp_path / f"a.csv{suffix}"
     path.write_bytes(PACKERS[suffix](PACKERS[inner](TEXT)))
-    refused(None, path, f"expected text in it, received a {name} archive in it")
+    rejected(None, path, f"expected text in it, received a {name} archive in it")
 
 
 CLAIMS = [
@@ -266,7 +266,7 @@ def test_sizes_that_a_zip_claims_are_not_believed(tmp_path, content, place, clai
     whole = zipped(content)
     place += whole.rindex(b"PK\x01\x02")
     (tmp_path / "a.csv.zip").write_bytes(whole[:place] + claim + whole[place + len(claim) :])
-    refused(None, tmp_path / "a.csv.zip", text)
+    rejected(None, tmp_path / "a.csv.zip", text)
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -276,17 +276,17 @@ def test_other_compressions_have_the_same_limits(tmp_path, compression):
     path.write_bytes(zipped(TEXT, compression))
     assert read_bytes(path) == TEXT
     path.write_bytes(zipped(bytes(100 * MIB), compression))
-    refused(None, path, "at most")
+    rejected(None, path, "at most")
 
 
 def test_plain_files_and_standard_input_have_a_limit_too(tmp_path, monkeypatch):
     (tmp_path / "a.csv").write_bytes(TEXT)
     small = FileLimits.of(1000)
-    refused(
+    rejected(
         None, tmp_path / "a.csv", f"expected at most 0.001 MB, received {len(TEXT):,} bytes", small
     )
     for read in (
-        lambda: refused(None, STANDARD_INPUT, "received more", small),
+        lambda: rejected(None, STANDARD_INPUT, "received more", small),
         lambda: read_bytes(STANDARD_INPUT),
     ):
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(TEXT)))

@@ -1,4 +1,4 @@
-"""Tables in random dialects, written by three libraries, are read back equal, or refused.
+"""Tables in random dialects, written by three libraries, are read back equal, or rejected.
 
 Sixty are written here; `make fuzz` writes five thousand.
 """
@@ -117,7 +117,7 @@ def write_file(rng, folder):
 
 
 @pytest.mark.parametrize("seed", range(COUNT))
-def test_what_was_written_is_read_or_refused(seed, tmp_path):
+def test_what_was_written_is_read_or_rejected(seed, tmp_path):
     rng = np.random.default_rng(seed)
     path, true, dialect, digits = write_file(rng, tmp_path)
     # All of it given, some of it, or nothing.
@@ -142,7 +142,7 @@ def test_what_was_written_is_read_or_refused(seed, tmp_path):
 
 
 def test_nearly_all_is_read_without_options(tmp_path):
-    """What is refused has numbers with three digits behind their only mark."""
+    """What is rejected has numbers with three digits behind their only mark."""
     errors = []
     for seed in range(COUNT):
         path, _, _, digits = write_file(np.random.default_rng([1, seed]), tmp_path)

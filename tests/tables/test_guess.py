@@ -14,7 +14,7 @@ from seqcast.tables.dialect import Dialect
 from seqcast.tables.guess import ColumnGuess, guess_columns
 from seqcast.tables.open_table import OpenTable, read_leniently
 
-READABLE = [case for case in make.cases() if not case.refused]
+READABLE = [case for case in make.cases() if not case.rejected]
 
 
 @pytest.mark.parametrize("case", READABLE, ids=[case.name for case in READABLE])

@@ -1,4 +1,4 @@
-"""What anybody may put into a file of text is read or refused in time that grows with its size, not with its square."""
+"""What anybody may put into a file of text is read or rejected in time that grows with its size, not with its square."""
 
 import contextlib
 import time
@@ -83,7 +83,7 @@ def growth(call, small, large):
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_text_of_any_kind_is_read_or_refused_in_linear_time(tmp_path, name):
+def test_text_of_any_kind_is_read_or_rejected_in_linear_time(tmp_path, name):
     make, size = TEXTS[name]
     paths = []
     for factor in (1, 4):
@@ -137,6 +137,6 @@ def test_names_and_frequencies_are_compared_in_linear_time(call):
 
 
 @pytest.mark.parametrize("text", [*(text * 10_000 for text in STARTS), "9" * 17 + "mo"])
-def test_long_frequencies_are_refused(text):
+def test_long_frequencies_are_rejected(text):
     with pytest.raises(SpecError, match=r"^freq: expected"):
         resolve(text, DAYS)

@@ -1,4 +1,4 @@
-"""Files as people have them: each is read to the same values, or refused with what to do; `docs/files.md` lists these.
+"""Files as people have them: each is read to the same values, or rejected with what to do; `docs/files.md` lists these.
 
 `SEQCAST_WRITE_DOCS=1` writes the list again.
 """
@@ -32,13 +32,13 @@ def read(case, path):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_each_is_read_to_the_same_values_or_refused(case, tmp_path):
+def test_each_is_read_to_the_same_values_or_rejected(case, tmp_path):
     path = tmp_path / case.name
     case.write(path)
-    if case.refused:
+    if case.rejected:
         with pytest.raises(SeqcastError) as caught:
             read(case, path)
-        assert case.refused in str(caught.value)
+        assert case.rejected in str(caught.value)
         return
     table, series = read(case, path)
     days = make.DAYS if case.days is None else case.days
@@ -53,14 +53,14 @@ def test_each_is_read_to_the_same_values_or_refused(case, tmp_path):
     assert all(table.sentences)
 
 
-def test_the_documentation_lists_what_is_refused():
+def test_the_documentation_lists_what_is_rejected():
     begin = "<!-- messy: made by tests/tables/test_messy.py -->\n"
     end = "\n<!-- end -->"
     text = DOCS.read_text(encoding="utf-8")
     before, rest = text.split(begin)
     _, after = rest.split(end)
-    refused = "\n".join(f"- {case.peculiarity}" for case in CASES if case.refused)
-    made = before + begin + refused + end + after
+    rejected = "\n".join(f"- {case.peculiarity}" for case in CASES if case.rejected)
+    made = before + begin + rejected + end + after
     if os.environ.get("SEQCAST_WRITE_DOCS"):
         DOCS.write_text(made, encoding="utf-8")
     assert text == made or os.environ.get("SEQCAST_WRITE_DOCS")

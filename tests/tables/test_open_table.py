@@ -1,4 +1,4 @@
-"""CSV and Parquet files of long frames: what is read and written, and how a file that cannot be read is refused."""
+"""CSV and Parquet files of long frames: what is read and written, and how a file that cannot be read is rejected."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from seqcast.specs import Columns, Covariates
 from seqcast.tables.dialect import Dialect
 from seqcast.tables.open_table import OpenTable, read_leniently, read_raw, read_table
 from seqcast.tables.writing import write_table
-from tests.refusals import refused
+from tests.rejections import rejected
 
 COLUMNS = Columns()
 
@@ -63,7 +63,7 @@ def test_an_offset_that_changes_asks_for_the_zone(tmp_path, summer, winter, zone
     path = table(
         tmp_path / "a.csv", f"ds,y\n2024-07-01 12:00{summer},1\n2024-11-28 12:00{winter},1\n"
     )
-    refused(
+    rejected(
         DataError,
         rf"one offset from UTC, .*Columns\(tz='{zone}'\), which fits all",
         read_table,
@@ -115,7 +115,7 @@ def test_ids_become_whole_numbers_for_a_model_that_knows_no_others_and_none_is_m
         path = table(tmp_path / "a.csv", f"unique_id,ds,y\n01,1,5\n{second},2,6\n")
         assert read_table(path, COLUMNS, whole_ids=True).frame["unique_id"].tolist() == ids
     frame = read_table(table(tmp_path / "a.csv", "unique_id,ds,y\na,1,5\n,2,6\n"), COLUMNS).frame
-    refused(
+    rejected(
         DataError, "unique_id, row 1: expected a series' name, received none", read_frame, frame
     )
 
@@ -139,7 +139,7 @@ def test_a_forecast_needs_no_values(tmp_path):
     path = table(tmp_path / "a.csv", "unique_id,ds,cutoff,model\na,2024-01-02,2024-01-01,1\n")
     frame = read_table(path, COLUMNS, value=False).frame
     assert frame["cutoff"].tolist() == [pd.Timestamp("2024-01-01")]
-    refused(DataError, "a column 'y'", read_table, path, COLUMNS)
+    rejected(DataError, "a column 'y'", read_table, path, COLUMNS)
 
 
 def test_rows_after_the_last_value_of_all_series_are_left_out(tmp_path):
@@ -207,10 +207,10 @@ def test_times_that_many_rows_share_are_parsed_once(tmp_path, monkeypatch):
     assert max(sizes) == 20
     assert frame["ds"].tolist() == list(parse([f"2024-01-{day}" for day in range(10, 30)] * 50))
     table(path, f"unique_id,ds,y\n{rows}0,soon,1\n")
-    refused(DataError, "column 'ds', row 1002: expected a date or time", read_table, path, COLUMNS)
+    rejected(DataError, "column 'ds', row 1002: expected a date or time", read_table, path, COLUMNS)
 
 
-def test_tables_without_columns_are_refused(tmp_path):
+def test_tables_without_columns_are_rejected(tmp_path):
     """An empty sheet, a file of rows without columns, and lines of objects without names."""
     pd.DataFrame().to_excel(tmp_path / "a.xlsx", index=False)
     pd.DataFrame(index=range(3)).to_parquet(tmp_path / "a.parquet")
@@ -219,7 +219,7 @@ def test_tables_without_columns_are_refused(tmp_path):
         tmp_path / "a.parquet",
         table(tmp_path / "a.jsonl", "{}\n{}\n"),
     ):
-        refused(DataError, "expected a table, received no columns", read_table, path, COLUMNS)
+        rejected(DataError, "expected a table, received no columns", read_table, path, COLUMNS)
 
 
 # ---------------------------------------------------------------- text that is too much
@@ -247,7 +247,7 @@ TOO_MUCH = {
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
-def test_text_that_is_too_much_is_refused_in_few_words_and_little_memory(
+def test_text_that_is_too_much_is_rejected_in_few_words_and_little_memory(
     tmp_path, memory_at_most, name
 ):
     suffix, text, message = TOO_MUCH[name]
@@ -291,7 +291,7 @@ FILES = [
 def test_values_for_missing_ones_are_read_as_such(tmp_path, name, text):
     path = table(tmp_path / name, text)
     message = r"expected numbers, received 'closed' in 1 row. .*: dialect=Dialect\(missing_values=\('closed',\)\)"
-    refused(DataError, message, read_table, path, COLUMNS)
+    rejected(DataError, message, read_table, path, COLUMNS)
     read = read_table(path, COLUMNS, dialect=Dialect(missing_values=("closed", "-9999")))
     assert read.frame["y"].fillna(0.0).tolist() == [1.5, 0.0, 0.0, 2.5]
     assert "'closed', '-9999' for missing values" in read.understood
@@ -321,7 +321,7 @@ def test_a_table_is_read_whatever_is_wrong_with_its_rows(tmp_path):
     assert [read.row_number(row) for row in range(len(read.frame))] == [2, 3, 4, 6, 9, 10]
     assert read.frame["y"].tolist() == [1.5, 2.5, 3.5, 5.5, 8.5, 9.5]
     assert read.frame["ds"].dt.month.unique().tolist() == [2]  # the first answer
-    refused(
+    rejected(
         DataError,
         "a column 'z'",
         read_leniently,
@@ -341,7 +341,7 @@ def test_a_table_of_which_all_rows_are_wrong_is_rejected_for_its_last_fault(tmp_
         error.rows = [read.row_number(0)]
         raise error
 
-    refused(DataError, "a.csv: expected other rows", read_leniently, faults, attempt, Dialect())
+    rejected(DataError, "a.csv: expected other rows", read_leniently, faults, attempt, Dialect())
     assert [list(fault.rows) for fault in faults] == [[3], [2]]
 
 
@@ -415,11 +415,11 @@ def test_a_header_without_rows_is_called_so(tmp_path, text):
             call(path)
 
 
-def test_a_number_beyond_double_precision_is_refused(tmp_path):
+def test_a_number_beyond_double_precision_is_rejected(tmp_path):
     path = tmp_path / "a.csv"
     rows = "".join(f"a,2024-01-0{day},{'9' * 400 if day == 3 else day}\n" for day in range(1, 8))
     path.write_text(f"unique_id,ds,y\n{rows}")
-    refused(
+    rejected(
         DataError,
         "row 4: expected numbers, received 'a number of more than 308 digits'",
         read_table,

@@ -1,4 +1,4 @@
-"""Tables become folders in which each series lies whole and sorted; what cannot is refused before or as a whole."""
+"""Tables become folders in which each series lies whole and sorted; what cannot is rejected before or as a whole."""
 
 import datetime
 import gzip
@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from seqcast.errors import DataError, MissingFileError, SaveError, SpecError
 from seqcast.specs.columns import Columns
 from seqcast.tables import Partition, partition
-from tests.refusals import refused
+from tests.rejections import rejected
 
 DAY = datetime.date(2024, 1, 1)
 # Ids and times by the number of a series and of a step.
@@ -197,7 +197,7 @@ def test_files_are_of_about_one_size_and_end_with_a_series(tmp_path):
     assert [column.column_index for column in schema.sorting_columns] == [0, 1]
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- what is rejected
 
 
 WRONG_COLUMNS = [
@@ -240,7 +240,7 @@ OFTEN = pd.DataFrame(
 TEXT = frame_of(y="text")
 STAMPS = LISTS.assign(unique_id=[[pd.Timestamp(0)], [pd.Timestamp(1)]])
 TABLE = b"unique_id,ds,y\n"
-REFUSED = [
+REJECTED = [
     (
         {"0.csv": frame_of(), "1.csv": NO_IDS, "2.csv": NO_IDS},
         "1.csv.* 2 rows without one, and 2 in 1 other",
@@ -295,10 +295,10 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("files", "message"), REFUSED)
+@pytest.mark.parametrize(("files", "message"), REJECTED)
 def test_files_that_are_no_tables_or_do_not_go_together(tmp_path, files, message):
     sources = [saved(tmp_path / name, content) for name, content in files.items()]
-    refused(DataError, message, partition, sources, tmp_path / "series", files=3)
+    rejected(DataError, message, partition, sources, tmp_path / "series", files=3)
     assert {path.name for path in tmp_path.iterdir()} == {*files}
 
 
@@ -384,8 +384,8 @@ def test_only_a_folder_of_its_own_kind_is_replaced_and_only_if_told(tmp_path):
     ):
         partition(source, target, force=True)
     assert len(list(target.iterdir())) == 2
-    refused(SaveError, "expected a new folder, received a file", partition, source, larger)
-    refused(SaveError, "received no folder", partition, source, tmp_path / "none" / "series")
+    rejected(SaveError, "expected a new folder, received a file", partition, source, larger)
+    rejected(SaveError, "received no folder", partition, source, tmp_path / "none" / "series")
 
 
 # ---------------------------------------------------------------- larger than memory

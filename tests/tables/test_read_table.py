@@ -16,7 +16,7 @@ from seqcast.errors import DataError, Phrase, Row
 from seqcast.evaluation import evaluate
 from seqcast.specs import Columns
 from seqcast.tables import Dialect, OpenTable, RawTable, read_raw, read_table
-from tests.refusals import refused
+from tests.rejections import rejected
 
 COLUMNS = Columns()
 DAYS = (*range(1, 7), 9, 8, 7, *range(10, 20))
@@ -214,13 +214,13 @@ def test_a_forecast_of_a_path_has_the_name_of_the_file(write):
 
 def test_what_takes_frames_rejects_a_table(write):
     table = read_table(write("unique_id,ds,y,m\na,1,1,2\n"), COLUMNS)
-    refused(
+    rejected(
         DataError,
         "expected a pandas or Polars data frame, received seqcast.ReadTable",
         evaluate,
         table,
     )
-    refused(
+    rejected(
         DataError,
         "expected a pandas or Polars data frame, received seqcast.ReadTable",
         read_frame,
@@ -266,7 +266,7 @@ def test_rows_of_a_table_in_memory_count_from_0():
         pd.DataFrame({"day": ["2024-01-01", "soon"] * 20, "sold": 1.0}), "data"
     )
     assert isinstance(opened.raw, RawTable)
-    refused(
+    rejected(
         DataError,
         "data, column 'day', row 1: expected a date or time",
         opened.frame,

@@ -22,7 +22,7 @@ from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
 from seqcast.tables import reader_process
 from seqcast.tables.open_table import read_raw, read_table
-from tests.refusals import refused
+from tests.rejections import rejected
 
 # Windows has no such module.
 resource = pytest.importorskip("resource")
@@ -120,11 +120,11 @@ DOORS = {
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("name", ["bracket.xlsx", "categories.parquet"])
-def test_every_door_refuses_it(hostile, door, name):
-    refused(DataError, r"at most 67.11 MB, received more", DOORS[door], hostile(name))
+def test_every_door_rejects_it(hostile, door, name):
+    rejected(DataError, r"at most 67.11 MB, received more", DOORS[door], hostile(name))
 
 
-def test_the_command_line_refuses_it(hostile):
+def test_the_command_line_rejects_it(hostile):
     command = [sys.executable, "-m", "seqcast.cli.start", "describe", str(hostile("decoy.xlsx"))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode not in (0, -6)
@@ -247,7 +247,7 @@ def test_a_program_that_embeds_python_is_not_started_again(
     pd.DataFrame({"y": [1.0]}).to_parquet(tmp_path / "a.parquet")
     monkeypatch.setattr(sys, "frozen", executable == "frozen", raising=False)
     monkeypatch.setattr(sys, "executable", executable)
-    refused(DataError, message, read_table, tmp_path / "a.parquet", Columns())
+    rejected(DataError, message, read_table, tmp_path / "a.parquet", Columns())
 
 
 def test_no_process_and_no_thread_stays(hostile):

@@ -1,4 +1,4 @@
-"""A training goes on from each of its checkpoints and ends with the same bits; those of another one are refused."""
+"""A training goes on from each of its checkpoints and ends with the same bits; those of another one are rejected."""
 
 import copy
 import dataclasses
@@ -18,7 +18,7 @@ from seqcast.network import jax_training
 from seqcast.runtime import to_payload
 from seqcast.specs import CheckpointSpec
 from seqcast.training import CheckpointFolder, Checkpoints, fingerprint
-from tests.refusals import refused
+from tests.rejections import rejected
 
 RNG = np.random.default_rng(0)
 PAST = RNG.normal(size=(40, 6, 1))
@@ -142,7 +142,7 @@ def test_a_state_stays_as_it_is_and_is_for_one_training(tmp_path, change):
         train(state=state, **change)
 
 
-def test_metrics_of_another_training_are_refused(tmp_path):
+def test_metrics_of_another_training_are_rejected(tmp_path):
     """They belong to an epoch that was interrupted in its middle."""
     training = dataclasses.replace(TRAINING, metrics=("mae",))
     checkpoints = Checkpoints(tmp_path / "all", {}, **AT_EACH_STEP)
@@ -169,7 +169,7 @@ IMPOSSIBLE = [
 
 
 @pytest.mark.parametrize("counts", IMPOSSIBLE)
-def test_counts_that_no_training_reaches_are_refused(tmp_path, rewrite_archive, counts):
+def test_counts_that_no_training_reaches_are_rejected(tmp_path, rewrite_archive, counts):
     checkpoints = Checkpoints(tmp_path / "all", {}, **AT_EACH_STEP)
     train(training=dataclasses.replace(TRAINING, epochs=2), checkpoints=checkpoints)
     folder = left_at(checkpoints.folder, 7)
@@ -247,7 +247,7 @@ def test_a_regressor_goes_on(tmp_path):
             regressor(**options).fit(PAST, future, checkpoint=spec, resume=True)
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- what is rejected
 
 
 def test_of_another_training_it_says_what_differs(tmp_path):
@@ -273,7 +273,7 @@ def test_of_other_versions_too(tmp_path, rewrite_archive):
     train(checkpoints=kept)
     for path in states(tmp_path):
         rewrite_archive(path, change_index=age)
-    refused(SpecError, r"has other versions: keras='3\.0\.0'", kept.newest)
+    rejected(SpecError, r"has other versions: keras='3\.0\.0'", kept.newest)
 
 
 @pytest.mark.parametrize("value", [None, np.nan, np.inf])
@@ -291,7 +291,7 @@ def test_of_a_damaged_checkpoint_the_one_before_is_taken(tmp_path, rewrite_archi
         assert_equal(train(checkpoints=resumed), expected)
     for path in states(tmp_path):
         path.write_bytes(b"PK")
-    refused(FileFormatError, "damaged", resumed.newest)
+    rejected(FileFormatError, "damaged", resumed.newest)
 
 
 def test_what_cannot_be_written_does_not_stop_the_training(tmp_path):
@@ -302,7 +302,7 @@ def test_what_cannot_be_written_does_not_stop_the_training(tmp_path):
         trained = train(checkpoints=Checkpoints(tmp_path / "f", {}, **AT_EACH_STEP))
     assert len(told) == 1
     assert_equal(trained, train())
-    refused(
+    rejected(
         SaveError,
         "expected a folder to write to",
         regressor().fit,
@@ -338,7 +338,7 @@ def test_a_folder_is_for_one_fit_and_one_process(tmp_path):
     np.testing.assert_array_equal(again.predict(PAST), first.predict(PAST))
 
 
-def test_what_cannot_be_resumed_is_refused(tmp_path):
+def test_what_cannot_be_resumed_is_rejected(tmp_path):
     stop = keras.callbacks.TerminateOnNaN()
     windows = ArrayWindows({"past": PAST}, FUTURE, batch_size=8)
     arrays = (PAST, FUTURE)
@@ -362,7 +362,7 @@ def test_what_cannot_be_resumed_is_refused(tmp_path):
         (lambda: CheckpointSpec(path, minutes=0), "minutes"),
         (lambda: CheckpointSpec(path, max_size="much"), "max_size: expected a size"),
     ):
-        refused(SpecError, match, fit)
+        rejected(SpecError, match, fit)
 
 
 WRONG_SEEDS = [f'{{"seed": {seed}}}' for seed in ('"7"', "-1", "1e400", "true")]

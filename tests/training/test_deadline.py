@@ -57,7 +57,7 @@ def test_what_follows_a_training_has_its_time():
 
 
 @pytest.mark.parametrize("limit", [0, -3, "soon", "", float("nan"), float("inf"), True, None, [3]])
-def test_others_are_refused(limit):
+def test_others_are_rejected(limit):
     with pytest.raises(SpecError, match="time_limit: expected seconds, or a text such as '10 min'"):
         Deadline.of(limit)
 

@@ -399,7 +399,7 @@ WRONG = {
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
 )
-def test_what_is_no_history_is_refused(name, value):
+def test_what_is_no_history_is_rejected(name, value):
     values = {**History({"loss": [2.0, 1.0]}, best_epoch=2).to_dict(), name: value}
     with pytest.raises(ValueError, match="history"):
         History.from_dict(values)

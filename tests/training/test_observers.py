@@ -16,7 +16,7 @@ from seqcast.errors import FileFormatError, SaveError, SeqcastWarning, SpecError
 from seqcast.runtime.executors import LokyExecutor
 from seqcast.training import Observer, Record, TrainingLog
 from seqcast.training.logs import read_log
-from tests.refusals import refused
+from tests.rejections import rejected
 
 SMALL = {"encoder_units": (4,), "batch_size": 32, "random_state": 0, "verbose": 0}
 PAST, FUTURE = random_sines(64, past=8, future=3, seed=0)
@@ -162,7 +162,7 @@ def test_a_resumed_training_goes_on_with_its_log(tmp_path):
     assert [row["seconds"] for row in rows] == sorted(row["seconds"] for row in rows)
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- what is rejected
 
 
 STOP = keras.callbacks.TerminateOnNaN()
@@ -192,11 +192,11 @@ DEAF = [
 def test_callbacks_that_cannot_hear_a_training(options, fit, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = forecaster(**options)
-    refused(SpecError, message, model.fit, **{"df": load("elnino"), **fit})
+    rejected(SpecError, message, model.fit, **{"df": load("elnino"), **fit})
     assert not model.__sklearn_is_fitted__()
 
 
-def test_a_log_that_would_replace_another_file_is_refused_before_training(tmp_path):
+def test_a_log_that_would_replace_another_file_is_rejected_before_training(tmp_path):
     for name in ("sales.csv", "log-network-2.csv"):
         (tmp_path / name).write_text("ds,y\n")
     with pytest.raises(FileFormatError, match="expected a log of training, or no file"):
@@ -210,7 +210,7 @@ def test_a_log_that_would_replace_another_file_is_refused_before_training(tmp_pa
 
 @pytest.mark.parametrize("every", [0, -1, 1.5, "2"])
 def test_steps_between_records(every):
-    refused(SpecError, "every_n_steps", Keep, every)
+    rejected(SpecError, "every_n_steps", Keep, every)
 
 
 # ---------------------------------------------------------------- logs
@@ -286,15 +286,15 @@ def test_a_file_that_is_no_log_is_left_alone(name, text, tmp_path):
     path = tmp_path / name
     path.write_text(text)
     for call in (train, read_log):
-        refused(FileFormatError, "expected a log of training, or no file", call, path)
+        rejected(FileFormatError, "expected a log of training, or no file", call, path)
     assert path.read_text() == text
 
 
-def test_paths_that_cannot_be_written_are_refused_before_training(tmp_path):
+def test_paths_that_cannot_be_written_are_rejected_before_training(tmp_path):
     for name in ("log", "log.txt", "log.json"):
-        refused(SpecError, "suffix", TrainingLog, tmp_path / name)
+        rejected(SpecError, "suffix", TrainingLog, tmp_path / name)
     (tmp_path / "file").write_text("")
-    refused(SaveError, "expected a folder to write to", train, tmp_path / "file" / "log.csv")
+    rejected(SaveError, "expected a folder to write to", train, tmp_path / "file" / "log.csv")
 
 
 def test_what_cannot_be_written_is_said_once(tmp_path):

@@ -10,7 +10,7 @@ from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.reading import read_rows
 from seqcast.tune import objective as module
 from seqcast.tune.objective import Objective
-from tests.refusals import refused
+from tests.rejections import rejected
 
 from .conftest import QUICK, TINY, waves
 
@@ -47,7 +47,7 @@ def test_the_loss_is_that_of_the_equation():
     assert larger.loss_of(1000.0 * forecast, probabilities) == pytest.approx(
         np.mean(losses), rel=1e-6
     )
-    refused(DataError, "2 windows of 4 steps", objective, waves(rows=8))
+    rejected(DataError, "2 windows of 4 steps", objective, waves(rows=8))
 
 
 def test_the_future_reaches_neither_training_nor_forecasts():
@@ -80,7 +80,7 @@ def test_series_that_do_not_change_or_begin_late_are_left_out():
     judge = objective(pd.concat([frame, flat, late], ignore_index=True))
     assert np.isfinite(judge.score(judge.untuned))
     only = objective(flat)
-    refused(DataError, "of series that change before it", only.score, only.untuned)
+    rejected(DataError, "of series that change before it", only.score, only.untuned)
 
 
 def test_of_many_windows_and_series_a_trial_learns_from_some(monkeypatch):

@@ -1,4 +1,4 @@
-"""Searches: never worse than untuned, the same with the same seed, gone on with, and what they refuse."""
+"""Searches: never worse than untuned, the same with the same seed, gone on with, and what they reject."""
 
 import datetime
 import itertools
@@ -123,7 +123,7 @@ OTHER_STUDIES = [
 
 
 @pytest.mark.parametrize(("changes", "part"), OTHER_STUDIES)
-def test_a_study_of_something_else_is_refused(search, frame, tmp_path_factory, changes, part):
+def test_a_study_of_something_else_is_rejected(search, frame, tmp_path_factory, changes, part):
     place = tmp_path_factory.getbasetemp() / "begun.db"
     if not place.exists():
         search(frame, trials=1, storage=place)
@@ -135,7 +135,7 @@ def test_a_study_of_something_else_is_refused(search, frame, tmp_path_factory, c
         search(df, trials=1, storage=place, resume=True, **changes)
 
 
-REFUSED = [
+REJECTED = [
     ({"trials": 0}, "trials: expected a whole number >= 1"),
     ({"time_limit": "soon"}, "time_limit: expected seconds, or a text such as '10 min'"),
     ({"storage": "study.txt"}, "storage: expected a file study.db"),
@@ -170,8 +170,8 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "message"), REFUSED)
-def test_options_that_are_refused(search, frame, changes, message, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("changes", "message"), REJECTED)
+def test_options_that_are_rejected(search, frame, changes, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SpecError, match=message):
         search(frame, **changes)

@@ -1,4 +1,4 @@
-"""Spaces: what they refuse, that they hold the untuned setting, and that a setting changes what it names alone."""
+"""Spaces: what they reject, that they hold the untuned setting, and that a setting changes what it names alone."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from seqcast.specs.network import NetworkSpec
 from seqcast.specs.presets import FinetuneSpec, MemberSpec, preset
 from seqcast.specs.training import TrainingSpec
 from seqcast.tune.space import Choice, Range, check_space, default_space, neighbours, widened
-from tests.refusals import refused
+from tests.rejections import rejected
 
 CLASSIC = MemberSpec(NetworkSpec(normalise="last"), TrainingSpec(), context_length=24)
 SEGMENTS = MemberSpec(
@@ -34,7 +34,7 @@ class Recorded:
         )
 
 
-REFUSED = [
+REJECTED = [
     ({}, "space: expected values by the name of a field"),
     ({"drop": [0.1]}, "field of space: expected one of .*received 'drop'. Did you mean 'dropout'"),
     (
@@ -47,15 +47,15 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("space", "message"), REFUSED)
-def test_spaces_that_are_refused(space, message):
-    refused(SpecError, message, check_space, space)
+@pytest.mark.parametrize(("space", "message"), REJECTED)
+def test_spaces_that_are_rejected(space, message):
+    rejected(SpecError, message, check_space, space)
 
 
-def test_ranges_that_are_refused():
+def test_ranges_that_are_rejected():
     for low, high, log in ((2, 1, False), (0.0, 1.0, True), (float("nan"), 1.0, False)):
-        refused(SpecError, "the smaller first", Range, low, high, log=log)
-    refused(
+        rejected(SpecError, "the smaller first", Range, low, high, log=log)
+    rejected(
         SpecError,
         "expected a Choice for normalise, which is 'last'",
         widened,
@@ -127,7 +127,7 @@ def test_a_fine_tuning_that_learns_covariates_freezes_nothing():
     assert "freeze" in default_space(FINETUNING, sizes(FINETUNING))
     assert "freeze" not in default_space(FINETUNING, sizes(FINETUNING), covariates=True)
     check_space({"freeze": [(), ("encoder",)]}, finetuned=True)
-    refused(
+    rejected(
         SpecError,
         "encoder_units",
         check_space,

@@ -16,7 +16,7 @@ class AppSettings:
         port: Port; 0 takes a free one.
         max_upload: Largest file that is taken, in MiB.
         max_sessions: Visitors at a time, each with tables and models of their own.
-        max_waiting: Trainings that wait for their turn; one more is refused.
+        max_waiting: Trainings that wait for their turn; one more is rejected.
         allow_open: Let other machines use the page, which knows no passwords.
         allow_host: A name by which others ask this machine; may be repeated.
 

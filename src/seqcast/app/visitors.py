@@ -163,7 +163,7 @@ class Session:
             table: The table.
 
         Raises:
-            DataError: Something in it is wrong; the table stays, without series, to be mended.
+            DataError: Something in it is wrong; the table stays, without series, to be fixed.
         """
         self.table = table
         self.frame = None

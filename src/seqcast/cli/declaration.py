@@ -37,7 +37,7 @@ _USUAL = (
     "time_limit",
     "as_json",
 )
-# Fields that do nothing for a command, or that it refuses.
+# Fields that do nothing for a command, or that it rejects.
 _UNUSED = {
     "describe": ("calibrate", "learning_rate", "quiet", "seed"),
     "tune": ("effort", "members"),

@@ -179,7 +179,7 @@ def finetune(
 
 
 def _log_callbacks(log: Path | None, ray: str | None, output: Path) -> list[Any]:
-    """Return the callbacks of a log, and refuse a log that cannot be written, or that is the output."""
+    """Return the callbacks of a log, and reject a log that cannot be written, or that is the output."""
     if log is None:
         return []
     if ray is not None:

@@ -125,7 +125,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line: exit code 1 for errors of ours, 2 for options that typer refuses, 130 for Ctrl-C."""
+    """Run the command line: exit code 1 for errors of ours, 2 for options that typer rejects, 130 for Ctrl-C."""
     set_encodings()
     try:
         with _note_warnings():

@@ -51,7 +51,7 @@ class TableOptions:
     def check(
         self, read: Iterable[Path | None], *, column: str | None = None, one_of_two: bool = False
     ) -> None:
-        """Refuse an output that is impossible, before any work starts.
+        """Reject an output that is impossible, before any work starts.
 
         Args:
             read: The files that the command reads.
@@ -172,7 +172,7 @@ def _as_json(value: Any) -> Any:
 
 
 def check_figures(*paths: Path | None, read: Iterable[Path | None], force: bool) -> None:
-    """Refuse files for pictures that a command must not write to.
+    """Reject files for pictures that a command must not write to.
 
     Args:
         paths: The files; `None` is none.
@@ -192,7 +192,7 @@ def check_output(
     force: bool = False,
     column: str | None = None,
 ) -> None:
-    """Refuse a file that a command must not write to, before any work starts.
+    """Reject a file that a command must not write to, before any work starts.
 
     Args:
         path: The file that will be written.

@@ -113,7 +113,7 @@ def study(
                 print_line(f"{each:<10}{question}")
         return
     if name != "all":
-        studies.find_study(name)  # refuses a name that there is not
+        studies.find_study(name)  # rejects a name that there is not
     say = (lambda _: None) if quiet else note
     done = []
     for each in studies.NAMES if name == "all" else (name,):

@@ -121,7 +121,7 @@ def tune(
 
 
 def _check_script(path: Path, *, force: bool) -> None:
-    """Refuse a script that must not be written."""
+    """Reject a script that must not be written."""
     check_target(path, ("py",))
     if path.exists() and not force and not path.read_bytes().startswith(SCRIPT_BEGINS.encode()):
         expected = "no file yet, or a script of seqcast tune"

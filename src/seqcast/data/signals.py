@@ -268,7 +268,7 @@ def noisy_past(
 
 
 def _floating(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """Return a floating type, and refuse others."""
+    """Return a floating type, and reject others."""
     try:
         kind = np.dtype(dtype)
     except TypeError:

@@ -388,7 +388,7 @@ def _with_free_memory(states: Inputs) -> Inputs:
 
 
 def check_precision() -> None:
-    """Refuse weights of half precision."""
+    """Reject weights of half precision."""
     policy = keras.config.dtype_policy()
     if policy.variable_dtype in ("float16", "bfloat16"):
         expected = "weights of float32 or float64"
@@ -399,7 +399,7 @@ def check_precision() -> None:
 
 
 def check_weights(weights: Sequence[Any], window: WindowSpec, network: NetworkSpec) -> None:
-    """Refuse arrays that are not the weights of a network, by their shapes and types.
+    """Reject arrays that are not the weights of a network, by their shapes and types.
 
     Args:
         weights: The arrays, in memory or in an open file.

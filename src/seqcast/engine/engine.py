@@ -166,7 +166,7 @@ class Engine:
         return history
 
     def _check_deadline(self, deadline: Deadline | None) -> None:
-        """Refuse scheduled sampling with a deadline and without `sampling_steps`."""
+        """Reject scheduled sampling with a deadline and without `sampling_steps`."""
         if (
             deadline is not None
             and self.network.decoder_input == "scheduled"

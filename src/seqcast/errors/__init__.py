@@ -14,7 +14,7 @@ TrainingError             (ArithmeticError)   training diverged ├── SaveEr
 MissingPackageError       (ImportError)       an optional package is not installed ```
 
 Every message says where (argument, or column and row), what was expected, what came, and how to
-mend it. It is worded once, for those who call from Python. A `DataError` also has the place and the
+fix it. It is worded once, for those who call from Python. A `DataError` also has the place and the
 `Fix` as fields, and a `Phrase` has the options and rows that it mentions. So another speaker, such
 as the command line, need not parse a message, and no code decides by its words.
 
@@ -54,7 +54,7 @@ class SeqcastError(Exception):
         where: The argument, or the column and row, that is at fault.
         expected: The expected value, in words.
         received: The received value, in words.
-        hint: How to mend it.
+        hint: How to fix it.
 
     Example:
         >>> print(DataError("X, row 3", expected="finite numbers", received="nan", hint="Drop the row."))
@@ -341,7 +341,7 @@ def compose_message(where: str, *, expected: str = "", received: str = "", hint:
         where: The place at fault, in words.
         expected: The expected value, in words.
         received: The received value, in words.
-        hint: How to mend it.
+        hint: How to fix it.
 
     Example:
         >>> compose_message("horizon", expected="a whole number >= 1", received="0", hint="Choose a larger one.")

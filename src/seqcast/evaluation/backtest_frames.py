@@ -174,7 +174,7 @@ def join_forecasts(
         other: `unique_id`, `ds`, `cutoff`, perhaps `y`, and one column a model, with its intervals.
             Rows that the backtest does not have are left out.
         models: Models to take; `None` takes all.
-        missing: `raise` refuses an `other` that lacks a row of the backtest. `drop` leaves such
+        missing: `raise` rejects an `other` that lacks a row of the backtest. `drop` leaves such
             rows out, so that all models are scored on the same ones.
         columns: Names of the columns, of both frames.
 

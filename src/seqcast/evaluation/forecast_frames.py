@@ -153,7 +153,7 @@ class FrameRows:
         )
 
     def need(self, *names: str) -> None:
-        """Refuse a frame that lacks one of the columns.
+        """Reject a frame that lacks one of the columns.
 
         Args:
             names: The columns.

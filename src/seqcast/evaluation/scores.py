@@ -36,7 +36,7 @@ def evaluate(
     A score is computed for each window (series and cutoff) over its steps, then averaged over
     cutoffs, then over series, each series the same weight. By step it is computed for each series
     and step over the cutoffs. Rows without truth are left out; a forecast that is missing where the
-    truth is known is refused, since models would be scored on different rows.
+    truth is known is rejected, since models would be scored on different rows.
 
     Args:
         df: `unique_id`, `ds`, `y`, perhaps `cutoff`, `step`, `target`, and one column a model, with

@@ -29,7 +29,7 @@ class CandidateGraph(Protocol):
     """The operators of one candidate in a file."""
 
     def check(self, horizon: int | None) -> None:
-        """Refuse components without operators, before anything is written.
+        """Reject components without operators, before anything is written.
 
         Args:
             horizon: Number of steps; `None` is any.
@@ -60,7 +60,7 @@ class NetworksGraph:
     combine: str = "median"
 
     def check(self, horizon: int | None) -> None:
-        """Refuse networks with components that have no operators.
+        """Reject networks with components that have no operators.
 
         Args:
             horizon: Number of steps; `None` is any.

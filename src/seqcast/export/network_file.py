@@ -9,7 +9,7 @@ from seqcast.export.operators import Array, ndx
 from seqcast.network import Seq2Seq, later_blocks
 from seqcast.specs import NetworkSpec, WindowSpec
 
-# Components with operators; a user's own component is refused by name.
+# Components with operators; a user's own component is rejected by name.
 WRITTEN = {
     "cell": ("gru", "lstm", "simple_rnn"),
     "normalise": ("none", "last", "level", "instance", "recent", "scale"),
@@ -36,7 +36,7 @@ class NetworkInputs:
 
 
 def check_network(network: NetworkSpec, window: WindowSpec, horizon: int | None) -> None:
-    """Refuse networks whose forecast cannot be written as operators.
+    """Reject networks whose forecast cannot be written as operators.
 
     Args:
         network: The network.

@@ -137,7 +137,7 @@ def _latest(fitted: FittedForecaster) -> Sequence[FittedCandidate]:
 
 
 def _check_no_gaps(frame: LongFrame) -> None:
-    """Refuse gaps for networks without an input that marks them."""
+    """Reject gaps for networks without an input that marks them."""
     missing = np.isnan(frame.source.values).any(axis=1)
     if missing.any():
         expected = "no missing values or steps: the fit saw none, so the network has no input that marks them"
@@ -149,7 +149,7 @@ def _check_no_gaps(frame: LongFrame) -> None:
 
 
 def _check_newest(frame: LongFrame, series: SeriesState) -> None:
-    """Refuse rows of known series that end before their last known one."""
+    """Reject rows of known series that end before their last known one."""
     places = series.places(frame.source.ids)
     early = (places >= 0) & np.asarray(series.frame.last_stamps[places] > frame.last_stamps)
     if early.any():

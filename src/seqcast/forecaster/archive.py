@@ -100,7 +100,7 @@ class StoredSeries:
         )
 
     def state(self) -> SeriesState:
-        """Build the state of the series, and refuse fields that do not fit together.
+        """Build the state of the series, and reject fields that do not fit together.
 
         Raises:
             ValueError: Fields do not.
@@ -129,7 +129,7 @@ class StoredSeries:
         )
 
     def _check_options(self) -> None:
-        """Refuse options of the series that are impossible, or do not go with the columns."""
+        """Reject options of the series that are impossible, or do not go with the columns."""
         builder = self.builder
         covariates = self.covariates
         targets = self.schema.columns.targets
@@ -149,7 +149,7 @@ class StoredSeries:
             raise ValueError(f"the time zone {self.schema.zone!r:.80}, which is unknown")
 
     def _check_arrays(self) -> None:
-        """Refuse arrays whose shapes, types or numbers do not fit together."""
+        """Reject arrays whose shapes, types or numbers do not fit together."""
         builder = self.builder
         columns = self.schema.columns
         targets = len(columns.targets)
@@ -309,7 +309,7 @@ def _options(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fitted(file: _File, options: dict[str, Any]) -> FittedForecaster:
-    """Build the fitted forecaster, and refuse fields that do not fit together."""
+    """Build the fitted forecaster, and reject fields that do not fit together."""
     skipped = {
         name: DataError(str(where), expected=str(expected), received=str(received), hint=str(hint))
         for name, where, expected, received, hint in file.skipped
@@ -327,7 +327,7 @@ def _fitted(file: _File, options: dict[str, Any]) -> FittedForecaster:
 
 
 def _check_steps(fitted: FittedForecaster) -> None:
-    """Refuse a horizon or context that would fill the memory: a small file may name any."""
+    """Reject a horizon or context that would fill the memory: a small file may name any."""
     source = fitted.series.frame.source
     steps = max(fitted.output.horizon, fitted.series.context_length)
     most = max(MOST_STEPS, MOST_GROWTH * len(source.values))
@@ -341,7 +341,7 @@ def _check_steps(fitted: FittedForecaster) -> None:
 
 
 def _check_fields(fitted: FittedForecaster) -> None:
-    """Refuse candidates and calibrations of other series or steps than those of the file."""
+    """Reject candidates and calibrations of other series or steps than those of the file."""
     check_int("season_length", fitted.season_length, at_most=LONGEST_SEASON)
     check_int("seed", fitted.seed, at_least=0, at_most=MOST_SEED)
     _check_steps(fitted)
@@ -387,7 +387,7 @@ def _whole(given: TrainingSpec | Mapping[str, Any]) -> TrainingSpec:
 
 
 def _check_stamps(frame: LongFrame) -> None:
-    """Refuse stamps that do not rise within a series, or that a frame of the schema's kind cannot have."""
+    """Reject stamps that do not rise within a series, or that a frame of the schema's kind cannot have."""
     stamps = frame.stamps
     source = frame.source
     rises = np.asarray(stamps[1:] > stamps[:-1])

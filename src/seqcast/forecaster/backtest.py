@@ -69,7 +69,7 @@ class Backtest:
         return [self.frame.until(stops) for stops in self.known[:: self.every]]
 
     def check_after(self, fitted: FittedForecaster) -> None:
-        """Refuse cutoffs before the last stamp that a fit saw.
+        """Reject cutoffs before the last stamp that a fit saw.
 
         Args:
             fitted: The fitted forecaster.

@@ -13,7 +13,7 @@ import numpy as np
 from seqcast.data import naive_errors
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import counted
-from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate, refuse_without_network, words
+from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate, reject_without_network, words
 from seqcast.forecaster.cold_start import ColdStart
 from seqcast.intervals import (
     WHOLE_LEVELS,
@@ -119,7 +119,7 @@ class Choice:
         return {"shares": dict(self.shares), "losses": dict(self.losses), "windows": self.windows}
 
     def check(self) -> None:
-        """Refuse an impossible choice from a file.
+        """Reject an impossible choice from a file.
 
         Raises:
             ValueError: A name or a share is impossible.
@@ -369,7 +369,7 @@ class Blend:
         """
         encoding = [each for each in self.candidates if each.networks]
         if not encoding:
-            refuse_without_network("encode")
+            reject_without_network("encode")
         by_candidate = [
             np.concatenate([each.states(reader, block) for block in _blocks(reader, origins)])
             for each in encoding

@@ -17,7 +17,7 @@ from seqcast.forecaster.adapt import plan_finetuning, plan_refit, untrained
 from seqcast.forecaster.anomalies import judge_rows
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
 from seqcast.forecaster.backtest import Backtest, fits_at, refit_every
-from seqcast.forecaster.candidates import refuse_without_network
+from seqcast.forecaster.candidates import reject_without_network
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.fitting import Cluster, InterruptedFit, TrainingRun, check_cluster, fit_plan
@@ -110,7 +110,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             and cosine of each cycle that the longest series shows three times and no context
             contains.
         missing: `fill` accepts missing steps and values. Networks read the value before, and
-            whether one was observed; losses and scores leave them out. `raise` refuses them, and
+            whether one was observed; losses and scores leave them out. `raise` rejects them, and
             series too short for a whole window.
         on_bad_series: Treatment of series with an error, such as a repeated stamp: `raise`, or
             `skip` them and train on the others. `skipped_series_` shows their errors.
@@ -310,7 +310,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
                 instead of new ones. All else is learnt again, such as scaling and categories.
             callbacks: Keras callbacks of this fit alone. Observers
                 (`seqcast.training.observers.Observer`) see each network. Others see the one that is
-                trained on the data, and are refused for several networks and with `checkpoint`. Not
+                trained on the data, and are rejected for several networks and with `checkpoint`. Not
                 with `on`.
             checkpoint: A folder for this fit, to which each training is written every two minutes
                 and at the end of epochs; a `CheckpointSpec` sets how often.
@@ -436,7 +436,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         else:
             fitted = self.fitted_
         if not fitted.networks:
-            refuse_without_network("finetune")
+            reject_without_network("finetune")
         frame, starts = with_validation(fitted.rows, fitted.read(df), validation, int(self.horizon))
         new = in_memory(frame, "df")
         options = self._resolved_again(fitted)

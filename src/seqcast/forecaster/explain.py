@@ -10,7 +10,7 @@ from seqcast.data.frames import LongFrame, as_ids
 from seqcast.data.windows import Origins
 from seqcast.engine import ModelInputs, SeriesLabels
 from seqcast.errors import DataError, Option, Phrase, SpecError
-from seqcast.forecaster.candidates import FittedCandidate, refuse_without_network
+from seqcast.forecaster.candidates import FittedCandidate, reject_without_network
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.intervals import ForecastRequest
 from seqcast.specs import check_int
@@ -83,9 +83,9 @@ def model_inputs(
 
 
 def _networks(fitted: FittedForecaster, method: str) -> list[tuple[FittedCandidate, int]]:
-    """Return the candidate that each network belongs to, and its place there; refuse a `method` where there is none."""
+    """Return the candidate that each network belongs to, and its place there; reject a `method` where there is none."""
     owners = [(each, place) for each in fitted.by_learning for place in range(len(each.networks))]
-    return owners or refuse_without_network(method)
+    return owners or reject_without_network(method)
 
 
 def _labels(frame: LongFrame, origins: Origins) -> SeriesLabels:

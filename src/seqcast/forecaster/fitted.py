@@ -329,7 +329,7 @@ class FittedForecaster:
     # Forecasts
 
     def request(self, level: Sequence[float] | float | None = None) -> ForecastRequest:
-        """Return a forecast request, and refuse levels without intervals.
+        """Return a forecast request, and reject levels without intervals.
 
         Args:
             level: Levels of the intervals; `None` takes those of the fit.

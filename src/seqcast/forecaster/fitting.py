@@ -156,7 +156,7 @@ class TrainingRun:
         )
 
     def check_callbacks(self, plan: FitPlan) -> None:
-        """Refuse callbacks that cannot observe the trainings of a plan, before any of them begins.
+        """Reject callbacks that cannot observe the trainings of a plan, before any of them begins.
 
         Args:
             plan: The plan.

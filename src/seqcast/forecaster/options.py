@@ -388,7 +388,7 @@ def member_seeds(seed: int, members: int) -> list[tuple[int, int]]:
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Refuse options that are impossible or do not go together.
+    """Reject options that are impossible or do not go together.
 
     Args:
         options: The arguments of a `Forecaster`, by name.
@@ -408,17 +408,17 @@ def check_options(options: Mapping[str, Any]) -> None:
     context_lengths(options["context_length"], options["members"])
     hint = "from seqcast import TrainingSpec, Columns"
     if not isinstance(options["training"], specs.TrainingSpec | Mapping | None):
-        raise _refusal(
+        raise _rejection(
             options, "training", "a TrainingSpec, a dict of some of its fields, or None", hint
         )
     if not isinstance(options["columns"], specs.Columns | None):
-        raise _refusal(options, "columns", "a Columns or None", hint)
+        raise _rejection(options, "columns", "a Columns or None", hint)
     for name, known in CHOICES.items():
         specs.check_choice(name, options[name], known)
     for name in ("irregular", "calibrate"):
         specs.check_flag(name, options[name])
     if options["irregular"] and options["freq"] is not None:
-        raise _refusal(options, "freq", "None, for irregular=True", "Leave out one of the two.")
+        raise _rejection(options, "freq", "None, for irregular=True", "Leave out one of the two.")
     check_calendar(options["calendar"])
     _check_preset(options)
     _check_names(options)
@@ -427,7 +427,7 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 
 def _check_preset(options: Mapping[str, Any]) -> None:
-    """Refuse changes of options that a preset fixes."""
+    """Reject changes of options that a preset fixes."""
     preset = options["preset"]
     usual: dict[str, object] = {"members": 1, "training": None}
     options = {**options, "columns.weight": getattr(options["columns"], "weight", None)}
@@ -444,15 +444,15 @@ def _check_preset(options: Mapping[str, Any]) -> None:
     for name, value in usual.items():
         if options[name] != value:
             named = Option("preset", preset) if is_zero_shot(preset) else "an EnsembleSpec"
-            raise _refusal(options, name, Phrase(f"{value!r} with ", named, f", {reason}"), hint)
+            raise _rejection(options, name, Phrase(f"{value!r} with ", named, f", {reason}"), hint)
 
 
 def _check_effort(options: Mapping[str, Any]) -> None:
-    """Refuse an effort that leaves nothing to choose, and trainings where nothing is trained."""
+    """Reject an effort that leaves nothing to choose, and trainings where nothing is trained."""
     effort = options["effort"]
     if effort != "auto" and options["preset"] != "auto":
         expected = "'auto' with a preset that is named: there is nothing to choose"
-        raise _refusal(options, "effort", expected, "Leave out one of the two.")
+        raise _rejection(options, "effort", expected, "Leave out one of the two.")
     if effort == "quick" and wants_training(options):
         reason = "which are for networks that are trained on this data"
         received = "'quick', which trains none"
@@ -472,18 +472,18 @@ def _check_effort(options: Mapping[str, Any]) -> None:
 
 
 def _check_names(options: Mapping[str, Any]) -> None:
-    """Refuse names that other columns have."""
+    """Reject names that other columns have."""
     columns = options["columns"] or specs.Columns()
     alias = options["alias"]
     RowOptions.of(options).covariates.check_beside(columns)
     reserved = [*columns.names, columns.value, *RESERVED]
     if not isinstance(alias, str) or not alias or alias in reserved:
-        raise _refusal(options, "alias", f"a name other than {reserved}", "Choose one.")
+        raise _rejection(options, "alias", f"a name other than {reserved}", "Choose one.")
     specs.check_characters("alias", alias)
 
 
 def _check_intervals(options: Mapping[str, Any]) -> None:
-    """Refuse point, levels, head, scaling and calibration that do not go together."""
+    """Reject point, levels, head, scaling and calibration that do not go together."""
     preset = options["preset"]
     level = interval_levels(options["level"])
     point = options["point"]
@@ -498,11 +498,11 @@ def _check_intervals(options: Mapping[str, Any]) -> None:
     has_intervals = network.head != "point" or options["calibrate"] or is_zero_shot(preset)
     if point == "mean" and options["scale"] in LOGARITHMS and not has_intervals:
         hint = "The mean of logarithms is not the logarithm of the mean; give a level, or choose another scale."
-        raise _refusal(
+        raise _rejection(
             options, "point", f"'median' with scale={options['scale']!r} and no distribution", hint
         )
     if options["calibrate"] and not level:
-        raise _refusal(
+        raise _rejection(
             options,
             "level",
             "a level to calibrate",
@@ -526,7 +526,7 @@ def _check_compared(preset: specs.EnsembleSpec, level: Sequence[float]) -> None:
 
 
 def check_head(preset: Any, scale: Any) -> None:
-    """Refuse a scaling that shifts or scales data of a head for positive data or counts.
+    """Reject a scaling that shifts or scales data of a head for positive data or counts.
 
     Args:
         preset: The preset of a forecaster.
@@ -550,7 +550,7 @@ def check_head(preset: Any, scale: Any) -> None:
         raise SpecError("scale", expected=expected, received=repr(scale), hint=hint)
 
 
-def _refusal(options: Mapping[str, Any], name: str, expected: str, hint: str) -> SpecError:
+def _rejection(options: Mapping[str, Any], name: str, expected: str, hint: str) -> SpecError:
     """Return the error of an impossible option."""
     return SpecError(name, expected=expected, received=repr(options[name]), hint=hint)
 

@@ -284,7 +284,7 @@ def _frame_digest(frame: Any) -> str | None:
 
     try:
         opened: Any = nw.from_native(frame_of(frame), eager_only=True, allow_series=True)
-    except TypeError:  # its reader refuses it later
+    except TypeError:  # its reader rejects it later
         return type(frame).__name__
     return digest([pd.util.hash_pandas_object(opened.to_pandas()).to_numpy()])
 

@@ -100,7 +100,7 @@ class FitPlan:
         )
 
     def reader_at(self, origins: Origins) -> WindowReader:
-        """Return the window reader of the rows, and refuse origins with short contexts that may not be padded.
+        """Return the window reader of the rows, and reject origins with short contexts that may not be padded.
 
         Args:
             origins: The origins.

@@ -342,7 +342,7 @@ def _columns(options: RowOptions, before: SeriesState | None) -> Columns:
 def check_future_given(
     future: Any, columns: Columns, names: Sequence[str], *, needed: bool
 ) -> None:
-    """Refuse a frame of the future that is missing or not needed.
+    """Reject a frame of the future that is missing or not needed.
 
     Args:
         future: The frame, or `None`.

@@ -224,7 +224,7 @@ class SeriesState:
         return replace(origins, scaler=SeriesScaler.concat(by_cutoff))
 
     def check_contexts(self, frame: AnyFrame, origins: Origins) -> None:
-        """Refuse origins with fewer known rows than a context has, where none may be padded.
+        """Reject origins with fewer known rows than a context has, where none may be padded.
 
         Args:
             frame: The series.
@@ -249,7 +249,7 @@ class SeriesState:
         raise DataError(option="df", series=name, expected=expected, received=received, hint=hint)
 
     def check_follows(self, new: LongFrame) -> None:
-        """Refuse rows that do not follow the remembered ones of their series, directly where gaps are not legal.
+        """Reject rows that do not follow the remembered ones of their series, directly where gaps are not legal.
 
         Args:
             new: The new rows, checked.
@@ -316,7 +316,7 @@ class SeriesState:
         return new
 
     def _check_new_series(self, new: LongFrame, unknown: Array, empty: bool) -> None:
-        """Refuse series that are `unknown`, a mask `[N]`, without static covariates or, unless `empty`, values."""
+        """Reject series that are `unknown`, a mask `[N]`, without static covariates or, unless `empty`, values."""
         if not new.static_given:
             expected = f"the columns {', '.join(map(repr, self.builder.static.names))}"
             received = (

@@ -106,7 +106,7 @@ def forecast(
 def fit_and_forecast(
     forecaster: Forecaster, df: Any, future: Any, *, time_limit: float | str | None = None
 ) -> Any:
-    """Fit a forecaster and forecast; a missing future is refused before anything is trained.
+    """Fit a forecaster and forecast; a missing future is rejected before anything is trained.
 
     Args:
         forecaster: The forecaster.

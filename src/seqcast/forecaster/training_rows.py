@@ -150,7 +150,7 @@ def learn_support(frame: AnyFrame, support: str, point: str) -> tuple[str, ...]:
     expected = f"{VALUES_OF[support]}, for support={support!r}"
     hint = "Correct the row, or choose another support."
     frame.check(
-        lambda shard: shard.refuse_targets(
+        lambda shard: shard.reject_targets(
             outside_support_of(shard.targets, support), expected=expected, hint=hint
         )
     )
@@ -158,7 +158,7 @@ def learn_support(frame: AnyFrame, support: str, point: str) -> tuple[str, ...]:
 
 
 def check_head_support(frame: AnyFrame, head: str) -> None:
-    """Refuse targets outside the support of a head's distribution.
+    """Reject targets outside the support of a head's distribution.
 
     Args:
         frame: The series.
@@ -173,7 +173,7 @@ def check_head_support(frame: AnyFrame, head: str) -> None:
         hint = (
             "Correct the row, or take another head, such as 'quantile', which is for any numbers."
         )
-        shard.refuse_targets(unsupported, expected=f"{expected}, for head={head!r}", hint=hint)
+        shard.reject_targets(unsupported, expected=f"{expected}, for head={head!r}", hint=hint)
 
     frame.check(check)
 
@@ -290,7 +290,7 @@ def without_masked(rows: RowOptions, frame: AnyFrame, mask: Any) -> AnyFrame:
         mask: The argument of a fit; `None` for none.
 
     Raises:
-        SpecError: Missing values are refused, or the rows are in files.
+        SpecError: Missing values are rejected, or the rows are in files.
         DataError: The mask is of other rows.
     """
     if mask is None:

@@ -102,7 +102,7 @@ def _places(model_inputs: ModelInputs) -> dict[str, dict[str, list[int]]]:
 def _checked(
     model_inputs: ModelInputs, truth: Array | None, places: dict[str, dict[str, list[int]]]
 ) -> Array:
-    """Return the truth, and refuse inputs whose importance cannot be measured."""
+    """Return the truth, and reject inputs whose importance cannot be measured."""
     if not places:
         expected = "covariates"
         received = "the targets' own past alone"

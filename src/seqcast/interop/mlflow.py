@@ -35,7 +35,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 FLAVOUR = "seqcast"
 # The model's file is named after its kind.
 FILES: dict[str, Any] = {"forecaster.seqcast": Forecaster, "regressor.seqcast": Seq2SeqRegressor}
-# MLflow refuses longer ones.
+# MLflow rejects longer ones.
 _LONGEST_PARAM = 6000
 
 
@@ -44,7 +44,7 @@ class MlflowLog(Observer):
 
     Metrics of epochs have the names `loss`, `val_loss`, `learning_rate`, with the epoch from 1 as
     step; those of steps begin with `step/`. Of several networks each has its name before it:
-    `network-1/loss`. Worker processes log to the same run. A warning names the first refusal of the
+    `network-1/loss`. Worker processes log to the same run. A warning names the first rejection of the
     server, and training goes on.
 
     Args:
@@ -431,7 +431,7 @@ def _requirements() -> list[str]:
 def _signature(model: Forecaster | Seq2SeqRegressor) -> Any:
     """Return the parameters of a forecast.
 
-    Columns and types are left to the model: MLflow would refuse whole numbers where it has seen
+    Columns and types are left to the model: MLflow would reject whole numbers where it has seen
     others, and would drop columns that it has not seen.
     """
     signatures = require("mlflow.models.signature", extra="mlflow")

@@ -71,7 +71,7 @@ class SeqcastForecaster(BaseForecaster):
         past_covariates: Columns of `X` that are not known for the future; `predict` does not need
             them.
         calendar: Calendar features.
-        missing: `fill` takes missing steps and values, `raise` refuses them.
+        missing: `fill` takes missing steps and values, `raise` rejects them.
         scale: How each series is scaled.
         support: Which values are possible.
         weighting: Whether `windows` or `series` weigh the same in training.

@@ -42,7 +42,7 @@ class WandbLog(Observer):
         require("wandb", extra="wandb")
 
     def check(self) -> None:
-        """Refuse a fit outside of a run.
+        """Reject a fit outside of a run.
 
         Raises:
             SpecError: There is no active run.

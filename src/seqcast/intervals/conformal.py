@@ -401,7 +401,7 @@ def _ranked(scores: Array, windows: Array, levels: tuple[float, ...]) -> Array:
 
 
 def _windows(truth: Array, levels: tuple[float, ...]) -> Array:
-    """Return the number of windows with a known truth at each step, and refuse levels that need more."""
+    """Return the number of windows with a known truth at each step, and reject levels that need more."""
     windows = np.asarray((~np.isnan(truth)).sum(axis=0))
     step = int(np.argmin(windows))
     count = int(windows[step])
@@ -457,7 +457,7 @@ def _check_numbers(
 
 
 def _check_shape(where: str, values: Any, shape: tuple[int, ...], *, finite: bool = False) -> Array:
-    """Return an array in double precision, and refuse other shapes."""
+    """Return an array in double precision, and reject other shapes."""
     array = as_array(where, values, (len(shape),), finite=finite).astype(np.float64)
     if array.shape != shape:
         expected = f"shape {shape}, from windows, steps and levels"

@@ -63,7 +63,7 @@ def bound_probability(level: float, sign: int) -> float:
 
 
 def check_levels(level: Sequence[float] | float) -> tuple[float, ...]:
-    """Return levels of intervals, and refuse impossible ones and fractions such as 0.8.
+    """Return levels of intervals, and reject impossible ones and fractions such as 0.8.
 
     Args:
         level: One level or several, in per cent.
@@ -120,7 +120,7 @@ def quantile_levels(quantiles: Sequence[float]) -> tuple[float, ...]:
 
 
 def check_trained(level: Sequence[float], known: Sequence[float], *, hint: str) -> None:
-    """Refuse levels for which a forecaster has no intervals.
+    """Reject levels for which a forecaster has no intervals.
 
     Args:
         level: The levels, in per cent.
@@ -139,7 +139,7 @@ def check_trained(level: Sequence[float], known: Sequence[float], *, hint: str) 
 
 
 def check_within(level: Sequence[float], widest: float) -> None:
-    """Refuse levels beyond the widest that a zero-shot model knows; it knows all others.
+    """Reject levels beyond the widest that a zero-shot model knows; it knows all others.
 
     Args:
         level: The levels, in per cent.

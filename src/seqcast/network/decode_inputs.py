@@ -131,7 +131,7 @@ def token_statistics(
 
 
 def check_future(future: Tensor | None, horizon: int, features: int) -> None:
-    """Refuse known-future inputs with another number of steps or features.
+    """Reject known-future inputs with another number of steps or features.
 
     Args:
         future: Known-future inputs, `[B, H, F']`.
@@ -149,7 +149,7 @@ def check_future(future: Tensor | None, horizon: int, features: int) -> None:
 
 
 def check_endless(network: NetworkSpec) -> None:
-    """Refuse a decoder whose number of tokens is limited.
+    """Reject a decoder whose number of tokens is limited.
 
     Args:
         network: Options of the network.

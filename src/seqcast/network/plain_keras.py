@@ -203,7 +203,7 @@ def _cells(where: str, layers: Any) -> list[Any]:
 
 
 def _kind(where: str, cell: Any) -> str:
-    """Return the name of a cell's kind; refuse cells with other arithmetic."""
+    """Return the name of a cell's kind; reject cells with other arithmetic."""
     kind = {f"{layer}Cell": kind for kind, layer in LAYERS.items()}.get(type(cell).__name__)
     if kind is None or not cell.built:
         hint = "Call the model once before, and give its recurrent layers."

@@ -248,7 +248,7 @@ class Seq2Seq(WeighedModel):
         )
 
     def writes_in_blocks(self, horizon: int, future: Any = None) -> bool:
-        """Return whether a horizon is written block by block; refuse a horizon that cannot be written.
+        """Return whether a horizon is written block by block; reject a horizon that cannot be written.
 
         Args:
             horizon: Number of steps.

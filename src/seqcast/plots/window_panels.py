@@ -91,7 +91,7 @@ def forecast_panels(
 
 
 def _windows(where: str, values: Any, count: int | None = None) -> Array:
-    """Return windows as `[N, steps]`; refuse a number of windows other than `count`."""
+    """Return windows as `[N, steps]`; reject a number of windows other than `count`."""
     array = as_array(where, values, (2, 3))
     if array.size == 0 or array.shape[2:] not in ((), (1,)):
         expected = "at least one window, [N, steps] or [N, steps, 1]"

@@ -230,7 +230,7 @@ class Regression:
         return np.concatenate(terms, axis=2)
 
     def check(self, targets: int) -> None:
-        """Refuse a regression of a file whose fields do not fit together.
+        """Reject a regression of a file whose fields do not fit together.
 
         Args:
             targets: Number of targets.
@@ -376,7 +376,7 @@ class CovariateEffects:
         return int(np.argmin(unknown)) // season * season
 
     def check(self, targets: int, names: tuple[str, ...]) -> None:
-        """Refuse effects of a file that do not fit the rest of it.
+        """Reject effects of a file that do not fit the rest of it.
 
         Args:
             targets: Number of targets.

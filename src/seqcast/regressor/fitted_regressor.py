@@ -173,7 +173,7 @@ class FittedRegressor:
         )
 
     def check(self) -> None:
-        """Refuse fields from a file that do not fit together.
+        """Reject fields from a file that do not fit together.
 
         Raises:
             ValueError: Fields do not.

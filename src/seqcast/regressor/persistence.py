@@ -121,7 +121,7 @@ def warn_if_unwritable(network: NetworkSpec, training: TrainingSpec, random_stat
     names = unwritable_options(network, training, random_state)
     if names:
         warn_user(
-            f"{', '.join(names)}: cannot be written to a file, so save() will refuse this model. Give a name, a "
+            f"{', '.join(names)}: cannot be written to a file, so save() will reject this model. Give a name, a "
             "Keras object, or a function or class registered with keras.saving.register_keras_serializable."
         )
 

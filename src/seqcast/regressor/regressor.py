@@ -24,7 +24,7 @@ from seqcast.regressor.training_windows import (
     TrainingWindows,
     Validation,
     prepare_windows,
-    refuse_unresumable,
+    reject_unresumable,
 )
 from seqcast.runtime import Array
 from seqcast.specs import CheckpointSpec
@@ -239,7 +239,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         deadline = check_time_limit(time_limit, checkpoint)
         options = resolve_options(self.get_params(deep=False))
         validated_on = Validation.of(validation, options.training.validation_fraction)
-        refuse_unresumable(checkpoint, X, validated_on, callbacks)
+        reject_unresumable(checkpoint, X, validated_on, callbacks)
         given = GivenWindows(X, y, static_covariates, future_covariates, sample_weight)
         with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
             seed = draw_seed(self.random_state)

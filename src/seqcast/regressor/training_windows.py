@@ -223,7 +223,7 @@ def _joined(batches: list[Any], head: str) -> arrays.CheckedWindows:
 
 
 def _support(y: Array, support: str) -> tuple[str, ...]:
-    """Return the support of each target, and refuse values outside a given one."""
+    """Return the support of each target, and reject values outside a given one."""
     targets = int(y.shape[2])
     if support == "auto":
         return observed_support(y.reshape(-1, targets))
@@ -257,10 +257,10 @@ def _covariates(covariates: Any) -> tuple[Any, Any]:
     return static, future
 
 
-def refuse_unresumable(
+def reject_unresumable(
     checkpoint: Any, X: Any, validation: Validation, callbacks: Sequence[Any]
 ) -> None:
-    """Refuse checkpoints of a fit that cannot be resumed.
+    """Reject checkpoints of a fit that cannot be resumed.
 
     Args:
         checkpoint: The argument of the fit; `None` is none.

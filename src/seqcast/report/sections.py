@@ -195,7 +195,7 @@ class _Scored:
         rows = checked.rows
         rows.models(
             None if self.model is None else [self.model]
-        )  # refuses a model that is not there
+        )  # rejects a model that is not there
         main = self.model or checked.models[0]
         self.models = [main, *(name for name in checked.models if name != main)]
         self.levels, self.own_levels = checked.levels(), tuple(sorted(rows.bounds(main)))

@@ -23,7 +23,7 @@ _unfinished: set[Path] = set()
 _tidied: set[Path] = set()
 _MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 _JUST_NOW = 1.0  # seconds
-# Seconds between attempts to rename on Windows, which refuses while another process has the file
+# Seconds between attempts to rename on Windows, which rejects while another process has the file
 # open.
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 

@@ -30,7 +30,7 @@ _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | _NUMBERED
 
 
 def check_source(path: Path, *, expected: str = "a file") -> None:
-    """Refuse a path that is no plain file, before it is opened: a pipe would wait for a writer, a device never end.
+    """Reject a path that is no plain file, before it is opened: a pipe would wait for a writer, a device never end.
 
     Args:
         path: The file that will be read; a link to a file is one.
@@ -53,7 +53,7 @@ def check_source(path: Path, *, expected: str = "a file") -> None:
 
 
 def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
-    """Refuse a path that cannot be written to, before any work starts.
+    """Reject a path that cannot be written to, before any work starts.
 
     Args:
         path: The file that will be written.
@@ -170,7 +170,7 @@ def file_kind(path: Path) -> str:
 
 
 def check_new_folder(folder: Path, *, force: bool = False, suffix: str) -> None:
-    """Refuse a folder that cannot be written, before any work starts.
+    """Reject a folder that cannot be written, before any work starts.
 
     Args:
         folder: The folder that will be written.

@@ -38,7 +38,7 @@ def jax_jit(
 
     cache_compilations()
     options: dict[str, Any] = {}
-    if platform() == "cpu":  # elsewhere XLA refuses options that are a CPU's
+    if platform() == "cpu":  # elsewhere XLA rejects options that are a CPU's
         divide = not one_thread and threads() > 1
         options = {"xla_cpu_prefer_vector_width": 512, "xla_cpu_multi_thread_eigen": divide}
     return jax.jit(function, donate_argnums=donate, compiler_options=options)

@@ -152,7 +152,7 @@ def _unusable(path: Path, received: str) -> FileFormatError:
 
 
 def _check_size(path: Path, most: int) -> None:
-    """Refuse a file that would take too much memory, or whose header would."""
+    """Reject a file that would take too much memory, or whose header would."""
     size = path.stat().st_size
     if size > most:
         hint = Phrase(
@@ -187,7 +187,7 @@ def _read(path: Path, kind: str, gaps: Collection[str]) -> Payload:
 
 
 def _check_content(content: Any, path: Path, kind: str) -> None:
-    """Refuse the content of another format or another kind of model."""
+    """Reject the content of another format or another kind of model."""
     version = int(content["format_version"])
     if version != FORMAT_VERSION:
         newer = version > FORMAT_VERSION

@@ -74,7 +74,7 @@ def from_payload(
     where: str = "header",
     tables: Tables = MappingProxyType({}),
 ) -> Any:
-    """Build a value from the result of `to_payload`, and refuse other fields and types than are declared.
+    """Build a value from the result of `to_payload`, and reject other fields and types than are declared.
 
     Args:
         kind: Its type: a dataclass or `TypedDict` whose fields declare theirs, a class with
@@ -137,7 +137,7 @@ def from_payload(
 
 
 def check_json(value: Any, hint: Any, where: str) -> Any:
-    """Return a value that was read from JSON, and refuse another type than is declared.
+    """Return a value that was read from JSON, and reject another type than is declared.
 
     Args:
         value: The value.
@@ -158,7 +158,7 @@ def check_json(value: Any, hint: Any, where: str) -> Any:
 
 
 def check_fields(values: Any, hints: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return an object that was read from JSON, and refuse other fields than are declared, or of another type.
+    """Return an object that was read from JSON, and reject other fields than are declared, or of another type.
 
     Args:
         values: The object.

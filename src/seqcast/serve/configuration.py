@@ -58,7 +58,7 @@ class ServerSettings:
             that sends no more of a body or takes no more of an answer.
         connections: Most connections. When there are more, one that waits for its client is closed,
             of the address with the most connections.
-        queue: Most requests that wait; one more is refused with a 429.
+        queue: Most requests that wait; one more is rejected with a 429.
         batch_size: Most requests that are forecast in one call; 1 is no batching.
         batch_wait: Most milliseconds that a request waits for others, where others are expected.
         watch: Seconds between looks at the files of the models; 0 is never.
@@ -158,7 +158,7 @@ class ServerSettings:
 
     @property
     def retry_after(self) -> int:
-        """Seconds after which a refused request may come again."""
+        """Seconds after which a rejected request may come again."""
         return max(1, math.ceil(self.time_limit / 30))
 
     def read_keys(self) -> dict[str, str]:

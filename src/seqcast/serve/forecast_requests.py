@@ -283,7 +283,7 @@ def read_query(
 
 
 def _check_zero_shot(options: ForecastOptions) -> None:
-    """Refuse a request that the pretrained network cannot answer."""
+    """Reject a request that the pretrained network cannot answer."""
     if options.rows is None:
         raise RequestError(422, "rows", "rows to forecast from", "none", "Send some.")
     if options.horizon is None:
@@ -327,7 +327,7 @@ def _series(asked: list[str | int] | None, rows: Table | None, model: ServedMode
 
 
 def _check_answer(query: Query, settings: ServerSettings) -> None:
-    """Refuse a query with too long an answer."""
+    """Reject a query with too long an answer."""
     if query.load > settings.max_rows:
         expected = f"an answer of at most {settings.max_rows:,} rows"
     elif query.answer_bytes > settings.max_answer:

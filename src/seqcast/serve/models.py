@@ -151,7 +151,7 @@ def _has_text_times(columns: Any) -> bool:
 
 
 def _for_requests(forecaster: Forecaster) -> Forecaster:
-    """Return a forecaster whose forecasts are long pandas frames, and that refuses wrong series."""
+    """Return a forecaster whose forecasts are long pandas frames, and that rejects wrong series."""
     served: Forecaster = copy.copy(forecaster).set_params(on_bad_series="raise", verbose=0)
     fitted = served.fitted_
     series = fitted.series

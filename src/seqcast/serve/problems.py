@@ -56,7 +56,7 @@ class RequestError(SeqcastError):
         where: The option or header that is at fault.
         expected: The value that was expected.
         received: The value that came instead.
-        hint: How to mend it.
+        hint: How to fix it.
         headers: Headers of the answer.
     """
 

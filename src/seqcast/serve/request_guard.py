@@ -72,7 +72,7 @@ class Guard:
         ]
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it."""
+        """Pass a request on, or reject it."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -88,7 +88,7 @@ class Guard:
                 exchange.facts["key"] = self._key_name(exchange.headers)
             await self.app(scope, exchange.receive, exchange.send)
         except Exception as error:
-            if exchange.is_refused:
+            if exchange.is_rejected:
                 pass
             elif is_ours and isinstance(error, ClientDisconnect):
                 exchange.status = _CLIENT_GONE
@@ -96,14 +96,14 @@ class Guard:
             elif exchange.has_answer or not (is_ours or isinstance(error, RequestError)):
                 raise
             else:
-                await exchange.refuse(error)
+                await exchange.reject(error)
         finally:
             bodies.open -= exchange.size
             if is_ours:
                 self._count(exchange, path if path in self.routes else _OTHER)
 
     def _check_site(self, headers: Mapping[bytes, bytes]) -> None:
-        """Refuse requests from pages of other sites.
+        """Reject requests from pages of other sites.
 
         A site can point its own name to this machine (DNS rebinding), so names are compared;
         addresses are safe.
@@ -120,7 +120,7 @@ class Guard:
         raise RequestError(403, header, "this server", shown(value), hint)
 
     def _key_name(self, headers: Mapping[bytes, bytes]) -> str:
-        """Return the name of the key of a request, and refuse a request without a known one."""
+        """Return the name of the key of a request, and reject a request without a known one."""
         scheme, _, bearer = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         key = (
             bearer.strip()
@@ -176,7 +176,7 @@ class _Exchange:
         self.begun = time.perf_counter()
         self.status = 500
         self.size = 0
-        self.has_answer = self.is_refused = False
+        self.has_answer = self.is_rejected = False
 
     async def receive(self) -> Message:
         """Return the next piece of the body; after too many bytes, a message that the client has gone."""
@@ -188,28 +188,28 @@ class _Exchange:
         together = _TOGETHER * self.bodies.most
         if self.size > most:
             received = f"{self.size:,} and more"
-            return await self.refuse(
+            return await self.reject(
                 RequestError(413, "body", f"at most {most:,} bytes", received, "Send fewer rows.")
             )
         if self.size > _ALWAYS_TAKEN and self.bodies.open > together:
             expected = f"at most {together:,} bytes of all requests"
             again = self.settings.retry_after
-            return await self.refuse(
+            return await self.reject(
                 RequestError(429, "body", expected, "more", "Come again.", retry_after=again)
             )
         return message
 
-    async def refuse(self, error: Exception) -> Message:
+    async def reject(self, error: Exception) -> Message:
         """Answer with an error, unless there is an answer already; drop all that the application sends afterwards."""
         self.facts["error"] = type(error).__name__
         if not self.has_answer:
             await problem_response(error, self.facts["id"])(self.scope, self._receive, self.send)
-        self.is_refused = True
+        self.is_rejected = True
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
         """Send a piece of the answer."""
-        if self.is_refused:
+        if self.is_rejected:
             return
         if message["type"] == "http.response.start":
             self.status = message["status"]

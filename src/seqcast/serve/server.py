@@ -69,7 +69,7 @@ def create_app(
 
 
 async def _http_problem(request: Any, error: Any) -> Any:
-    """Answer a request that Starlette refuses, such as one for an unknown path or method."""
+    """Answer a request that Starlette rejects, such as one for an unknown path or method."""
     if error.status_code == 404:
         where = "path"
         expected = "one that GET /openapi.json lists"
@@ -78,10 +78,10 @@ async def _http_problem(request: Any, error: Any) -> Any:
         where = "method"
         expected = (error.headers or {}).get("Allow", error.detail)
         received = request.method
-    refused = RequestError(
+    rejected = RequestError(
         error.status_code, where, expected, shown(received), **(error.headers or {})
     )
-    return problem_response(refused, request.scope.get("seqcast", {}).get("id"))
+    return problem_response(rejected, request.scope.get("seqcast", {}).get("id"))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -189,7 +189,7 @@ def _freeze_objects() -> None:
 
 
 def _check_certificate(config: Any) -> None:
-    """Refuse a certificate that cannot be used, before the server listens."""
+    """Reject a certificate that cannot be used, before the server listens."""
     try:
         config.load()
     except OSError as error:  # an SSLError is one

@@ -61,7 +61,7 @@ def _read(kind: type[Spec] | None, value: Any) -> Any:
 
 
 def check_writable(specs: Iterable[Spec], *, where: str, expected: str) -> None:
-    """Refuse specs with functions that cannot be written as JSON and read back.
+    """Reject specs with functions that cannot be written as JSON and read back.
 
     Args:
         specs: The specs.

@@ -18,7 +18,7 @@ _MOST_BITS = 128
 
 
 def check_choice(where: str, value: object, known: Sequence[str]) -> None:
-    """Refuse a name that is not in a list.
+    """Reject a name that is not in a list.
 
     Args:
         where: The option.
@@ -30,7 +30,7 @@ def check_choice(where: str, value: object, known: Sequence[str]) -> None:
 
 
 def check_int(where: str, value: Any, *, at_least: int = 1, at_most: int = MOST_COUNT) -> int:
-    """Return a whole number as an int, and refuse everything else.
+    """Return a whole number as an int, and reject everything else.
 
     Args:
         where: The option.
@@ -102,7 +102,7 @@ def check_number(
     high: float = math.inf,
     open_low: bool = False,
 ) -> float:
-    """Return a finite number of an interval as a float, and refuse everything else.
+    """Return a finite number of an interval as a float, and reject everything else.
 
     Args:
         where: The option.
@@ -128,7 +128,7 @@ def check_number(
 
 
 def check_probabilities(where: str, values: Any) -> tuple[float, ...]:
-    """Return probabilities as floats, and refuse everything but numbers strictly between 0 and 1.
+    """Return probabilities as floats, and reject everything but numbers strictly between 0 and 1.
 
     Args:
         where: The option.
@@ -160,7 +160,7 @@ def check_probabilities(where: str, values: Any) -> tuple[float, ...]:
 
 
 def check_flag(where: str, value: object) -> None:
-    """Refuse a value that is neither True nor False.
+    """Reject a value that is neither True nor False.
 
     Args:
         where: The option.
@@ -173,7 +173,7 @@ def check_flag(where: str, value: object) -> None:
 
 
 def check_keras_object(where: str, value: Any) -> None:
-    """Refuse a value that is no Keras object, name or config of the kind of the option.
+    """Reject a value that is no Keras object, name or config of the kind of the option.
 
     Args:
         where: The option: `regularizer`, `optimizer`, `loss`, `metrics`, `learning_rate_schedule`.
@@ -206,9 +206,9 @@ _DEPTH = 64
 
 
 def _check_modules(where: str, value: Any, depth: int = 0) -> None:
-    """Refuse a Keras config with objects of other modules: configs come from files, and a layer may read other files.
+    """Reject a Keras config with objects of other modules: configs come from files, and a layer may read other files.
 
-    Keras itself refuses code and modules that are not its own.
+    Keras itself rejects code and modules that are not its own.
     """
     if depth > _DEPTH:
         raise SpecError(

@@ -23,7 +23,7 @@ class Columns(Spec):
         ds_format: The format of time stamps that are whole numbers or text: a format of `strptime`,
             such as `%Y%m%d`; a count since 1970, `unix_s`, `unix_ms`, `unix_us` or `unix_ns`; or
             `integer`, whole numbers that are no dates. `None` recognises dates and counts among
-            whole numbers, and refuses text.
+            whole numbers, and rejects text.
         tz: Time zone of time stamps without a zone, such as `Europe/Berlin`. The order of the rows
             resolves an hour that occurs twice. Time stamps with a zone are converted to this one.
         weight: The column with the weight of each row, `>= 0`, in the losses of trainings and on
@@ -185,7 +185,7 @@ class Covariates(Spec):
         return (*self.past, *self.future)
 
     def check_beside(self, columns: Columns) -> None:
-        """Refuse a covariate that is the id, the time stamp or a target.
+        """Reject a covariate that is the id, the time stamp or a target.
 
         Args:
             columns: The other columns.

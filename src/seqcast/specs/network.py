@@ -265,7 +265,7 @@ class NetworkSpec(Spec):
         return bool(self.readers_of_target_past)
 
     def check_window(self, window: WindowSpec) -> None:
-        """Refuse windows for which this network cannot be built.
+        """Reject windows for which this network cannot be built.
 
         Args:
             window: Sizes of a window.

@@ -307,7 +307,7 @@ class EnsembleSpec(Spec):
 
 
 def check_submodules(freeze: Sequence[str]) -> None:
-    """Refuse submodules of a network that cannot be frozen.
+    """Reject submodules of a network that cannot be frozen.
 
     Args:
         freeze: Names of the submodules.

@@ -110,7 +110,7 @@ class TrainingSpec(Spec):
 
 
 def check_loss(head: str, loss: Any) -> None:
-    """Refuse a loss for a head that has its own.
+    """Reject a loss for a head that has its own.
 
     Args:
         head: Name of the head.

@@ -132,7 +132,7 @@ def _parse_once(column: Any, columns: Columns, day_first: bool | None) -> Parsed
     hint = Phrase(
         "Write times in ISO 8601, or name their format with ", Option("columns.ds_format", ...), "."
     )
-    _refuse_first(
+    _reject_first(
         written, parsed.isna(), "a date or time, such as 2026-01-31 or 2026-01-31 12:00", hint
     )
     readings = [(style, times) for style, times in tried if not times.isna().any()]
@@ -413,11 +413,11 @@ def _check_lengths(column: Any) -> None:
     lengths = column.str.len()
     precision = lengths.where(lengths <= len("2024-02"), _LONGEST)
     usual = precision.mode().iloc[0]
-    _refuse_first(column, precision != usual, "times as precise as most others", "Correct it.")
+    _reject_first(column, precision != usual, "times as precise as most others", "Correct it.")
 
 
 def _check_offsets(column: Any, parsed: Any, columns: Columns) -> None:
-    """Refuse times whose offset from UTC changes, as with summer time, and is not that of the time zone.
+    """Reject times whose offset from UTC changes, as with summer time, and is not that of the time zone.
 
     Raises:
         DataError: No time zone is given for days, or a row has no offset, or another one than its
@@ -453,13 +453,13 @@ def _check_offsets(column: Any, parsed: Any, columns: Columns) -> None:
         expected = "one offset from UTC, or a time zone"
         raise DataError(column=column.name, expected=expected, received=received, hint=hint)
     hint = Phrase("Correct it, or give another ", Option("columns.tz"), ".")
-    _refuse_first(
+    _reject_first(
         column, differs(columns.tz), f"the offset from UTC of clocks in {columns.tz}", hint
     )
 
 
-def _refuse_first(column: Any, invalid: Any, expected: str, hint: str) -> None:
-    """Refuse a column in which a value is invalid, naming the first one."""
+def _reject_first(column: Any, invalid: Any, expected: str, hint: str) -> None:
+    """Reject a column in which a value is invalid, naming the first one."""
     rows = invalid.to_numpy().nonzero()[0]
     if len(rows):
         row = int(rows[0])

@@ -374,7 +374,7 @@ def _as_text(column: Any) -> Any:
 
 
 def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
-    """Return the object of a line, and refuse one that holds something else or is nested too deep."""
+    """Return the object of a line, and reject one that holds something else or is nested too deep."""
     try:
         row = json.loads(line, object_pairs_hook=_unique_names)
         received = type(row).__name__

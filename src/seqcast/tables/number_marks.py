@@ -484,7 +484,7 @@ def without_missing(frame: Any, missing_values: Sequence[str], keys: Container[s
 
 
 def to_numbers(column: Any) -> Any:
-    """Return a column as numbers, and refuse words among them.
+    """Return a column as numbers, and reject words among them.
 
     Args:
         column: A pandas Series of text or numbers.

@@ -61,7 +61,7 @@ _HAS_LIMIT = sys.platform.startswith("linux")
 
 
 def check_cells(path: Path, limits: FileLimits, packed: int, rows: int, columns: int) -> None:
-    """Refuse a table that has too many columns, or takes too much memory.
+    """Reject a table that has too many columns, or takes too much memory.
 
     Args:
         path: The file.
@@ -178,7 +178,7 @@ class ReaderProcess:
         except ValueError:
             kind = ending
             words = report.decode(errors="replace").splitlines()[-1:]
-        if kind == "refused":
+        if kind == "rejected":
             return file_error(self.path, *words)
         if kind == "sheet":
             return unknown_name("sheet", str(self.sheet), words)
@@ -335,7 +335,7 @@ def column_names(path: Path) -> list[str]:
 
 
 def _check_columns(path: Path, schema: Any) -> None:
-    """Refuse columns of lists, structures and the like, and duplicate names."""
+    """Reject columns of lists, structures and the like, and duplicate names."""
     names = set()
     for field in schema:
         if field.name in names:

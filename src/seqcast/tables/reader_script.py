@@ -26,8 +26,8 @@ _NUMBER = re.compile(r"[-+(]?\d[\d.,:T%) /-]*")
 _ENCRYPTED = 0x1
 
 
-class RefusedError(Exception):
-    """A refusal, which the asking process turns into its own error: a word for its kind, and its message."""
+class RejectedError(Exception):
+    """A rejection, which the asking process turns into its own error: a word for its kind, and its message."""
 
 
 def main(task: dict[str, Any]) -> None:
@@ -52,7 +52,7 @@ def main(task: dict[str, Any]) -> None:
         text = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         kind = "memory" if isinstance(error, MemoryError) else "something else"
         errors.write(
-            json.dumps(error.args if isinstance(error, RefusedError) else [kind, text]).encode()
+            json.dumps(error.args if isinstance(error, RejectedError) else [kind, text]).encode()
         )
         errors.flush()
         os._exit(1)
@@ -102,7 +102,7 @@ def _read_workbook(fastexcel: Any, task: dict[str, Any], answers: IO[bytes]) -> 
     book = fastexcel.read_excel(task["file"])
     sheet = task["sheet"]
     if sheet is not None and sheet not in book.sheet_names:
-        raise RefusedError("sheet", *book.sheet_names)
+        raise RejectedError("sheet", *book.sheet_names)
     pyarrow: Any = importlib.import_module("pyarrow")
     names = [sheet] if sheet else book.sheet_names
     starts = {
@@ -116,7 +116,7 @@ def _read_workbook(fastexcel: Any, task: dict[str, Any], answers: IO[bytes]) -> 
     tables = [_table(pyarrow, book, name, *headers[name]) for name in held]
     if len(tables) > 1:
         if not _are_alike([headers[name][1] for name in held]) or not _follow(tables):
-            raise RefusedError("sheets", *held)
+            raise RejectedError("sheets", *held)
         one_after_the_other = (
             f"{len(held)} sheets, {held[0]!r} to {held[-1]!r}, one after the other"
         )
@@ -161,7 +161,7 @@ def _joined(pyarrow: Any, tables: Sequence[Any], names: Sequence[str]) -> Any:
     try:
         return pyarrow.concat_tables(tables, promote_options="permissive")
     except pyarrow.ArrowException:  # one has words where another has numbers
-        raise RefusedError("sheets", *names) from None
+        raise RejectedError("sheets", *names) from None
 
 
 def _header(rows: Sequence[Sequence[str]]) -> tuple[int, list[str]]:
@@ -260,12 +260,12 @@ def _unpack_zip(zipfile: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
     archive = zipfile.ZipFile(task["file"])
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     if len(entries) != 1:
-        raise RefusedError(
-            "refused", "one file in it", str(len(entries)), "Unpack it and give one of them."
+        raise RejectedError(
+            "rejected", "one file in it", str(len(entries)), "Unpack it and give one of them."
         )
     if entries[0].flag_bits & _ENCRYPTED:
         hint = "Unpack it with its password and give its content."
-        raise RefusedError("refused", "a file in it", "an encrypted one", hint)
+        raise RejectedError("rejected", "a file in it", "an encrypted one", hint)
     shutil.copyfileobj(archive.open(entries[0]), answers, _CHUNK_BYTES)
 
 

@@ -54,7 +54,7 @@ class TrainingLog(Observer):
         return log
 
     def check(self) -> None:
-        """Refuse a file that is no log.
+        """Reject a file that is no log.
 
         Raises:
             FileFormatError: There is a file of that name that is no log.
@@ -148,7 +148,7 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
 
 
 def _check_log(path: Path, suffix: str) -> None:
-    """Refuse a file whose first line is not that of a log; an empty file is a log."""
+    """Reject a file whose first line is not that of a log; an empty file is a log."""
     with path.open("rb") as file:
         first = file.readline(4096).decode("utf-8", "replace").strip()
     start = ",".join(FIELDS) if suffix == "csv" else '{"event":'

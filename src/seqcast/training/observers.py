@@ -241,12 +241,12 @@ def check_callbacks(callbacks: Any) -> Sequence[Any]:
 
 
 def check_observers(callbacks: Sequence[Any], expected: str, *, in_workers: bool = False) -> None:
-    """Refuse callbacks that are no observers, which may change a training and may not be copied.
+    """Reject callbacks that are no observers, which may change a training and may not be copied.
 
     Args:
         callbacks: Keras callbacks.
         expected: The expected callbacks, for the message.
-        in_workers: Whether to refuse observers that are not useful in another process, too.
+        in_workers: Whether to reject observers that are not useful in another process, too.
 
     Raises:
         SpecError: There are other callbacks.

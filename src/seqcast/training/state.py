@@ -143,7 +143,7 @@ class TrainState:
 
 
 def _check_shapes(group: str, values: Sequence[Any], variables: Sequence[Any]) -> None:
-    """Refuse values with other shapes than a group of variables."""
+    """Reject values with other shapes than a group of variables."""
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [value.shape for value in values]:
         expected = f"{len(shapes)} {group} variables of the shapes {shapes}"

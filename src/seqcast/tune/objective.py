@@ -286,7 +286,7 @@ _FREE = ("verbose", "random_state", "alias", "calibrate", "preset", "training")
 def check_study(
     study: Any, objective: Objective, space: Space, *, resume: bool, drawn: bool
 ) -> int:
-    """Refuse the study of another search, and return the seed of a study; a new study gets a fingerprint.
+    """Reject the study of another search, and return the seed of a study; a new study gets a fingerprint.
 
     Args:
         study: Optuna's study.

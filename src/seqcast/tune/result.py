@@ -150,7 +150,7 @@ class TuningResult:
         """
         importance = self.importance
         if not importance:
-            _refuse_few(0)
+            _reject_few(0)
         names = sorted(importance, key=lambda name: importance[name])
         figure = new_figure(6.5, 0.36 * len(names) + 1.4)
         ax = figure.subplots()
@@ -174,7 +174,7 @@ class TuningResult:
             DataError: Fewer than two are complete.
         """
         trials = self.complete
-        _refuse_few(len(trials))
+        _reject_few(len(trials))
         losses = np.array([trial.loss for trial in trials], dtype=float)
         names = [*dict.fromkeys(name for trial in trials for name in trial.parameters)]
         columns = [[trial.parameters.get(name) for trial in trials] for name in names]
@@ -220,7 +220,7 @@ STATES = ("complete", "pruned", "failed")
 WIDE_SPAN = 8.0
 
 
-def _refuse_few(trials: int) -> None:
+def _reject_few(trials: int) -> None:
     if trials < 2:
         expected = "at least two complete trials"
         hint = "Let more trials run."

@@ -236,7 +236,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def check_space(space: Any, *, finetuned: bool = False) -> Space:
-    """Return the user's space, or refuse it.
+    """Return the user's space, or reject it.
 
     Args:
         space: By name, a `Choice`, a `Range`, a list of values, or fields by label.

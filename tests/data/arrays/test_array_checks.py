@@ -1,4 +1,4 @@
-"""What is no array of finite numbers of the right shape is refused, and the message says where it is wrong."""
+"""What is no array of finite numbers of the right shape is rejected, and the message says where it is wrong."""
 
 import re
 
@@ -73,7 +73,7 @@ def test_one_weight_for_all_is_none(weight):
     assert check_weight(weight, 5) is None
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- what is rejected
 
 
 def to_array(values):
@@ -93,8 +93,8 @@ def future(features):
 
 
 SPARSE = scipy.sparse.csr_array(np.eye(2))
-# What else is refused is tested where a regressor takes it.
-REFUSED = [
+# What else is rejected is tested where a regressor takes it.
+REJECTED = [
     (to_array, None, "X: expected 2 axes or 3 axes, received 0 axes, shape ()."),
     (to_array, [[1 + 2j]], "Complex data not supported: X"),
     (to_array, SPARSE, "X: expected a dense array, received a sparse one"),
@@ -128,8 +128,8 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("check", "values", "message"), REFUSED)
-def test_what_is_refused(check, values, message):
+@pytest.mark.parametrize(("check", "values", "message"), REJECTED)
+def test_what_is_rejected(check, values, message):
     with pytest.raises(DataError, match=re.escape(message)) as caught:
         check(values)
     assert caught.value.hint

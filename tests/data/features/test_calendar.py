@@ -8,7 +8,7 @@ import pytest
 
 from seqcast.data.features.calendar import CALENDAR_FEATURES, Calendar, check_calendar
 from seqcast.errors import DataError, MissingPackageError, SpecError
-from tests.refusals import refused
+from tests.rejections import rejected
 
 CYCLES = [
     ("min", 20_000, 0, "minute_of_hour hour_of_day"),
@@ -74,7 +74,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("calendar", "message"), WRONG)
 def test_wrong_names(calendar, message):
-    refused(SpecError, message, check_calendar, calendar)
+    rejected(SpecError, message, check_calendar, calendar)
 
 
 @pytest.fixture
@@ -111,4 +111,4 @@ def test_holidays(fake_holidays):
 
 def test_the_package_is_asked_for(monkeypatch):
     monkeypatch.setitem(sys.modules, "holidays", None)
-    refused(MissingPackageError, r"pip install '\.\[holidays\]'", check_calendar, "holidays:DE")
+    rejected(MissingPackageError, r"pip install '\.\[holidays\]'", check_calendar, "holidays:DE")

@@ -8,7 +8,7 @@ from seqcast.data.frames.frame_columns import ColumnType
 from seqcast.data.frames.frame_reader import read_frame
 from seqcast.errors import DataError
 from seqcast.specs.columns import Covariates
-from tests.refusals import refused
+from tests.rejections import rejected
 
 COVARIATES = Covariates(static=("region", "size"), past=("rain",), future=("promo", "kind"))
 
@@ -104,7 +104,7 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_columns(name):
     df, message = WRONG[name]
-    refused(DataError, message, read, df)
+    rejected(DataError, message, read, df)
 
 
 def test_missing_values():
@@ -115,7 +115,7 @@ def test_missing_values():
     assert np.isnan(frame.source.values[1, 2:]).all()
     assert np.isnan(frame.source.values[2, 1])
     assert frame.static[0].tolist() == [0, 1.5]
-    refused(DataError, r"rain, row 2 \(series 'a'\).*missing='fill'", read, df, missing="raise")
+    rejected(DataError, r"rain, row 2 \(series 'a'\).*missing='fill'", read, df, missing="raise")
     with pytest.raises(
         DataError, match=r"promo, row 1 \(series 'a'\): expected a value, received none"
     ):

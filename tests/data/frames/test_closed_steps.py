@@ -38,7 +38,7 @@ def ahead(past, future, horizon, freq="D"):
     return table.at(steps, ClosedSteps.of(frame, frequency))[:, :, 0]
 
 
-def refused(past, future, horizon, *stamps, freq="D"):
+def rejected(past, future, horizon, *stamps, freq="D"):
     with pytest.raises(
         DataError, match=r"future .series 'shop'.: .*, received none for "
     ) as caught:
@@ -57,9 +57,9 @@ def test_days_that_are_closed_each_week_are_gaps_also_at_the_end():
 
 
 def test_an_open_day_without_a_row_is_an_error_that_names_it():
-    refused(PAST, rows(days("2024-04-28", 7, holidays=[FIRST_OF_MAY])), 7, FIRST_OF_MAY)
-    refused(PAST, rows(days("2024-04-28", 6)), 8, "2024-05-04")  # the last open day
-    refused(rows(days("2024-04-01", 27, closed=())), rows(days("2024-04-28", 7)), 7, "2024-04-28")
+    rejected(PAST, rows(days("2024-04-28", 7, holidays=[FIRST_OF_MAY])), 7, FIRST_OF_MAY)
+    rejected(PAST, rows(days("2024-04-28", 6)), 8, "2024-05-04")  # the last open day
+    rejected(rows(days("2024-04-01", 27, closed=())), rows(days("2024-04-28", 7)), 7, "2024-04-28")
 
 
 def test_holidays_are_gaps_where_the_past_has_some_and_later_rows_follow():
@@ -67,8 +67,8 @@ def test_holidays_are_gaps_where_the_past_has_some_and_later_rows_follow():
     future = rows(days("2024-04-28", 7, holidays=[FIRST_OF_MAY]))
     np.testing.assert_array_equal(ahead(past, future, 7), [[np.nan, 1, 2, np.nan, 3, 4, 5]])
     two = rows(days("2024-04-28", 7, holidays=[FIRST_OF_MAY, "2024-05-02"]))
-    refused(past, two, 7, FIRST_OF_MAY, "2024-05-02")  # in the past one at a time
-    refused(past, future.iloc[:2], 5, FIRST_OF_MAY, "2024-05-02")
+    rejected(past, two, 7, FIRST_OF_MAY, "2024-05-02")  # in the past one at a time
+    rejected(past, future.iloc[:2], 5, FIRST_OF_MAY, "2024-05-02")
 
 
 def test_each_series_has_its_own():
@@ -89,7 +89,7 @@ def test_hours_that_are_closed_each_day_are_gaps():
     future = rows(hours[30:40])
     read = ahead(past, future, 24, "h")[0]
     assert (np.isnan(read[:14]).all(), np.isfinite(read[14:]).all()) == (True, True)
-    refused(past, future.drop(index=9), 24, "2024-04-04 17:00", freq="h")
+    rejected(past, future.drop(index=9), 24, "2024-04-04 17:00", freq="h")
 
 
 def test_a_series_without_a_row_has_no_closed_steps():

@@ -12,7 +12,7 @@ from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
 from seqcast.tables.guess import guess_columns
 from seqcast.tables.open_table import OpenTable, read_raw, read_table
-from tests.refusals import refusals, refused
+from tests.rejections import rejections, rejected
 
 DAYS = pd.date_range("2024-01-01", periods=6)
 B = [1.0, 2.0, np.nan, 3.0]
@@ -59,7 +59,7 @@ def test_forms_are_told_apart_and_come_back(df, form):
 
 def test_one_series_may_be_several():
     df = pd.concat([WIDE[["ds", "a"]].rename(columns={"a": "y"})] * 2)
-    refused(
+    rejected(
         DataError,
         r"Or does it hold several series\? Name the column .*Columns\(unique_id=",
         read_frame,
@@ -118,7 +118,7 @@ NO_TABLES = [
     (lambda: to_wide(pd.concat([LONG, LONG])), "expected each time of a series once"),
     (lambda: to_wide(LONG.drop(columns="ds")), "expected a column 'ds'"),
 ]
-test_what_is_no_such_table_is_refused = refusals(
+test_what_is_no_such_table_is_rejected = rejections(
     (call, DataError, message) for call, message in NO_TABLES
 )
 
@@ -138,4 +138,4 @@ def test_files_may_be_wide(tmp_path):
         ("2024-01-01,,x", "expected at least one number"),
     ):
         path.write_text(f"ds,a,b\n{text}\n")
-        refused(DataError, message, read_table, path, Columns(), layout="wide")
+        rejected(DataError, message, read_table, path, Columns(), layout="wide")

@@ -11,7 +11,7 @@ from seqcast.data.frames.schema import FrameSchema
 from seqcast.errors import AmbiguityError, DataError
 from seqcast.runtime.payload import from_payload, to_payload
 from seqcast.specs.columns import Columns, Covariates
-from tests.refusals import refused
+from tests.rejections import rejected
 
 
 def long(ds, **columns):
@@ -49,8 +49,8 @@ AMBIGUOUS = [
 
 
 @pytest.mark.parametrize(("ds", "message"), AMBIGUOUS)
-def test_numbers_that_may_be_either_or_leave_no_room_ahead_are_refused(ds, message):
-    refused(DataError, message, read_frame, long(np.array(ds)))
+def test_numbers_that_may_be_either_or_leave_no_room_ahead_are_rejected(ds, message):
+    rejected(DataError, message, read_frame, long(np.array(ds)))
 
 
 def test_seconds_or_mere_numbers_are_a_question_which_each_answer_settles():
@@ -89,7 +89,7 @@ def test_text_is_read_in_the_format_that_is_given():
         match=r"ds, row 2 \(series 'a'\): expected a stamp in the format %d.%m.%Y, received",
     ):
         read_frame(long([*ds[:2], "2024-02-01"]), Columns(ds_format="%d.%m.%Y"))
-    refused(DataError, r"Convert it: df\[.ds.\] = pd.to_datetime", read_frame, long(ds))
+    rejected(DataError, r"Convert it: df\[.ds.\] = pd.to_datetime", read_frame, long(ds))
 
 
 # ---------------------------------------------------------------- zones
@@ -177,7 +177,7 @@ def test_dictionaries_of_arrow_may_hold_missing_values_and_duplicates():
         return pa.table({"unique_id": ids, "ds": [*range(8)], "y": np.arange(8.0)})
 
     assert read_frame(table("b", "b")).source.ids == ("b",)
-    refused(
+    rejected(
         DataError,
         "unique_id, row 4: expected a series' name, received none",
         read_frame,
@@ -193,7 +193,7 @@ def test_whole_numbers_beyond_64_bits_with_a_sign_are_no_ids(convert, kind):
         .assign(unique_id=np.array([3, 3, 3, 3, 2**63], dtype=np.uint64))
         .astype({"unique_id": kind})
     )
-    refused(
+    rejected(
         DataError,
         "row 4: expected text, or whole numbers below 2 .* 63, received 9223372036854775808",
         read_frame,
@@ -207,7 +207,7 @@ def test_whole_numbers_of_128_bits_are_keys_where_they_fit(column):
     small = pl.from_pandas(long(range(5))).with_columns(pl.Series(column, values, dtype=pl.Int128))
     assert read_frame(small).source.ids == (("a",) if column == "ds" else (7,))
     large = small.with_columns(pl.col(column) + 10**30)
-    refused(
+    rejected(
         DataError,
         f"{column}, row 0.*: expected .*whole numbers .* 2 .* 6.*, received 10000",
         read_frame,
@@ -265,15 +265,15 @@ def test_series_with_something_wrong_are_left_out_and_named():
     assert frame.rows.tolist() == list(range(60, 72))
 
 
-def test_a_frame_without_a_good_series_is_refused():
-    refused(
+def test_a_frame_without_a_good_series_is_rejected():
+    rejected(
         DataError,
         "expected a finite number",
         read_frame,
         PANEL.assign(y=np.inf),
         on_bad_series="skip",
     )
-    refused(
+    rejected(
         DataError,
         "expected a column 'sales'",
         read_frame,

@@ -7,7 +7,7 @@ from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.stamps import format_stamps
 from seqcast.errors import DataError, Fix, SpecError, compose_place
 from seqcast.specs.columns import Columns, Covariates
-from tests.refusals import refused
+from tests.rejections import rejected
 
 
 def long(freq="D", names=("b", "a"), rows=20, zone=None):
@@ -139,7 +139,7 @@ def test_wrong_frames(name):
 
 
 def test_wrong_freq():
-    refused(SpecError, "freq", read_frame, long(), freq="nonsense")
+    rejected(SpecError, "freq", read_frame, long(), freq="nonsense")
 
 
 def whole(df):
@@ -218,7 +218,7 @@ def test_own_columns():
     frame = read_frame(df, columns)
     made = forecast_frame(frame, np.zeros((2, 1)))
     assert list(made.columns) == ["shop", "day", "m"]
-    refused(DataError, r"Columns\(y=...\)", read_frame, df.drop(columns="sales"), columns)
+    rejected(DataError, r"Columns\(y=...\)", read_frame, df.drop(columns="sales"), columns)
 
 
 def test_rows_that_were_added_for_missing_steps_have_no_number():
@@ -237,7 +237,7 @@ def test_rows_that_were_added_for_missing_steps_have_no_number():
 # stamp
 
 
-def mended(df, error):
+def fixed(df, error):
     """Return a frame after the line of code in an error's hint."""
     code = error.hint.partition(": ")[2].removesuffix(".")
     scope = {"df": df, "pd": pd, "pl": pl}
@@ -246,25 +246,25 @@ def mended(df, error):
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_the_code_of_hints_mends_words_and_dates(library):
+def test_the_code_of_hints_fixes_words_and_dates(library):
     df = long(names=("a",)).astype({"y": str})
     df["y"] = df["y"].mask(df.index.isin([3, 8]), "n/a").mask(df.index == 9, "it's")
     df["ds"] = df["ds"].dt.strftime("%d/%m/%Y")
     df = df if library == "pandas" else pl.from_pandas(df)
     with pytest.raises(DataError, match=r"""such as '01/01/2024'.*"%d/%m/%Y".*\)\.$""") as caught:
         read_frame(df, missing="fill")
-    df = mended(df, caught.value)
+    df = fixed(df, caught.value)
     with pytest.raises(DataError, match="received 'n/a' in 2 rows, \"it's\" in 1 row") as caught:
         read_frame(df, missing="fill")
     assert list(caught.value.rows) == [3, 8, 9]
-    frame = read_frame(mended(df, caught.value), missing="fill")
+    frame = read_frame(fixed(df, caught.value), missing="fill")
     assert (frame.frequency.name, str(frame.last_stamps[0].date())) == ("D", "2024-01-20")
     assert np.flatnonzero(np.isnan(frame.source.values[:, 0])).tolist() == [3, 8, 9]
 
 
 def test_dates_that_may_be_either_have_two_formats():
     df = long(names=("a",), rows=9).assign(ds=lambda df: df["ds"].dt.strftime("%d/%m/%Y"))
-    refused(
+    rejected(
         DataError,
         r'format="%m/%d/%Y"\), or with "%d/%m/%Y" where the day comes first\.',
         read_frame,
@@ -275,10 +275,10 @@ def test_dates_that_may_be_either_have_two_formats():
 def test_columns_of_the_user_are_listed_and_one_in_another_case_is_named():
     df = long(names=("a",)).drop(columns="unique_id").rename(columns={"y": "Y"})
     message = r"received the columns 'ds', 'Y'\. Did you mean 'Y'\? Name yours with columns=Columns\(y='Y'\)"
-    refused(DataError, message, read_frame, df)
-    refused(DataError, r"the columns 'Y'\. Did", read_frame, df.set_index("ds"))
+    rejected(DataError, message, read_frame, df)
+    rejected(DataError, r"the columns 'Y'\. Did", read_frame, df.set_index("ds"))
     message = r"'DS', received the columns 'ds', 'Y'\. Did you mean 'ds'\? Name yours with columns=Columns\(ds='ds'\)"
-    refused(DataError, message, read_frame, df, Columns(ds="DS", y="Y"))
+    rejected(DataError, message, read_frame, df, Columns(ds="DS", y="Y"))
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
@@ -309,7 +309,7 @@ def test_rows_with_one_stamp_become_one(library, how):
     )
     assert np.allclose(frame.source.values[:, 0], y.to_numpy(), equal_nan=True)
     assert frame.source.values[:, 1].tolist() == kept["x"].tolist()
-    refused(DataError, "the duplicate", read_frame, df, missing="fill")
+    rejected(DataError, "the duplicate", read_frame, df, missing="fill")
 
 
 def of_objects(values):
@@ -358,7 +358,7 @@ def test_the_fix_stays_where_rows_without_ids_may_be_of_several_series(order):
 def test_the_first_of_equal_stamps_has_the_place():
     df = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 1, 3, 4], "y": [1.0, 2.0, 5.0, 3.0, 4.0]})
     assert read_frame(df, on_duplicates="last").source.values[:, 0].tolist() == [5.0, 2.0, 3.0, 4.0]
-    refused(
+    rejected(
         SpecError,
         "'raise', 'first', 'last', 'mean', 'sum', received 'average'",
         read_frame,

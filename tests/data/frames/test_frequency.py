@@ -5,7 +5,7 @@ from packaging.version import Version
 
 from seqcast.data.frames.frequency import Frequency, infer, resolve
 from seqcast.errors import DataError, SpecError
-from tests.refusals import refused
+from tests.rejections import rejected
 
 DAY = pd.DatetimeIndex(["2020-01-15"])
 
@@ -61,7 +61,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("freq", "stamps", "message"), WRONG)
 def test_wrong_frequencies(freq, stamps, message):
-    refused(SpecError, message, resolve, freq, stamps)
+    rejected(SpecError, message, resolve, freq, stamps)
 
 
 def test_integers_take_the_most_frequent_step_and_gaps_do_not_hide_it():
@@ -89,7 +89,7 @@ def test_following_steps_are_those_one_after_another(name, zone, unit):
 @pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
 @pytest.mark.parametrize("freq", ["h", "D", "B", "W-SUN", "MS", "QE-DEC", "YS-JAN", "15min"])
 @pytest.mark.parametrize(("unit", "end"), [("ns", "2262-04-11"), ("us", "9999-12-31")])
-def test_steps_beyond_the_calendar_are_refused(unit, end, freq, zone):
+def test_steps_beyond_the_calendar_are_rejected(unit, end, freq, zone):
     """Also weeks, with which pandas begins anew in the year 1677."""
     days = [np.datetime64("2024-01-01"), np.datetime64(end) - 40]
     offset = pd.tseries.frequencies.to_offset(freq)
@@ -101,14 +101,14 @@ def test_steps_beyond_the_calendar_are_refused(unit, end, freq, zone):
     steps = {"h": 9000, "15min": 36_000}.get(freq, 400)
     words = rf"horizon: expected steps up to {end}.*, received {steps} steps of '{freq}' after {last[-1].year}-"
     for move in (Frequency(freq).after, Frequency(freq).following):
-        refused(DataError, words, move, last, steps)
+        rejected(DataError, words, move, last, steps)
     assert (Frequency(freq).after(last[:1], 1) > last[:1]).all()
 
 
 @pytest.mark.parametrize("freq", ["999999999999W", "999999999999D", 2**62])
 def test_one_step_may_be_beyond_the_calendar(freq):
     last = pd.Index([2**62 + 5]) if isinstance(freq, int) else pd.DatetimeIndex(["2024-01-07"])
-    refused(
+    rejected(
         DataError,
         r"horizon: expected steps .*, received 1 steps of",
         Frequency(freq).after,

@@ -7,7 +7,7 @@ import pytest
 from seqcast.data.frames.frame_reader import read_frame
 from seqcast.data.frames.frequency import infer
 from seqcast.errors import DataError
-from tests.refusals import refused
+from tests.rejections import rejected
 
 FREQS = [
     "min",
@@ -60,7 +60,7 @@ def test_series_may_have_phases_of_their_own():
             read_frame(moved, freq="2D", missing="fill")
 
 
-def test_absurd_growth_is_refused():
+def test_absurd_growth_is_rejected():
     df = pd.DataFrame({"unique_id": "a", "ds": [0, 1, 10**9], "y": 1.0})
     with pytest.raises(
         DataError, match=r"ds \(series 'a'\): expected at most 10000 steps from its first"
@@ -84,10 +84,10 @@ SHORT = [
 def test_frequency_of_short_series_with_gaps(freq, kept):
     stamps = pd.date_range("2024-01-03", periods=20, freq=freq)[kept]
     assert infer(stamps, "ds", gaps=True).name == freq
-    refused(DataError, "Name it", infer, stamps, "ds")
+    rejected(DataError, "Name it", infer, stamps, "ds")
 
 
 @pytest.mark.parametrize("days", [[1, 2, 4, 8], [1, 6]])
 def test_no_frequency_is_made_up(days):
     stamps = pd.DatetimeIndex([f"2024-01-{day:02}" for day in days])
-    refused(DataError, "Name it", infer, stamps, "ds", gaps=True)
+    rejected(DataError, "Name it", infer, stamps, "ds", gaps=True)

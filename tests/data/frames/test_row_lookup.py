@@ -82,6 +82,6 @@ NO_MASKS = [
 
 
 @pytest.mark.parametrize(("mask", "message"), NO_MASKS)
-def test_what_is_no_mask_is_refused(mask, message):
+def test_what_is_no_mask_is_rejected(mask, message):
     with pytest.raises(DataError, match=message):
         masked(read_frame(table()), mask)

@@ -115,6 +115,6 @@ def test_what_a_shard_keeps_in_memory_has_no_rows(tmp_path):
     assert all(array.size == 0 and (array.base is None or array.base.size == 0) for array in arrays)
 
 
-def test_an_array_of_objects_is_refused(tmp_path):
+def test_an_array_of_objects_is_rejected(tmp_path):
     with pytest.raises(ValueError, match="allow_pickle=False"):
         Scratch(tmp_path, ArrayCache(1)).save(np.array([{}], dtype=object))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from seqcast.data.frames.sources import is_source, open_source, pieces
 from seqcast.errors import DataError, MissingFileError, SpecError
-from tests.refusals import refused
+from tests.rejections import rejected
 
 pa = pytest.importorskip("pyarrow")
 dataset = pytest.importorskip("pyarrow.dataset")
@@ -80,7 +80,7 @@ def test_ids_of_any_encoding_of_text_are_text(kind):
     assert found["unique_id"].tolist() == frame["unique_id"].tolist()
 
 
-def test_narrow_numbers_are_read_and_wide_ones_refused():
+def test_narrow_numbers_are_read_and_wide_ones_rejected():
     polars = pytest.importorskip("polars")
     half = pa.table(
         {"unique_id": pa.array(np.ones(2, dtype=np.float16)), "ds": [1, 2], "y": [1.0, 2.0]}
@@ -91,7 +91,7 @@ def test_narrow_numbers_are_read_and_wide_ones_refused():
     wide = polars.LazyFrame(
         {"unique_id": polars.Series([10**30] * 2, dtype=polars.Int128), "ds": [1, 2], "y": [1, 2]}
     )
-    refused(
+    rejected(
         DataError,
         "df, unique_id: expected at most 64 bits, received Int128",
         read,
@@ -99,10 +99,10 @@ def test_narrow_numbers_are_read_and_wide_ones_refused():
     )
 
 
-def test_columns_of_lists_are_refused_and_empty_ones_are_missing():
+def test_columns_of_lists_are_rejected_and_empty_ones_are_missing():
     rows = {"ds": pa.array([1, 2]), "y": pa.array([1.0, 2.0])}
     lists = open_source(dataset.dataset(pa.table({"unique_id": pa.array([[1], [2]]), **rows})))
-    refused(
+    rejected(
         DataError,
         "df, unique_id: expected numbers, text, times or flags, received list",
         read,
@@ -144,7 +144,7 @@ def test_names_of_folders_are_text(tmp_path):
     assert found["unique_id"].to_pylist() == ["007", "007", "7", "7"]
 
 
-def test_rows_that_lie_apart_are_refused(tmp_path):
+def test_rows_that_lie_apart_are_rejected(tmp_path):
     frame = table([2, 2, 2])
     path = folder_of(tmp_path / "my sales", [frame, frame.iloc[2:3]])
     for rows in (1, 100):
@@ -161,7 +161,7 @@ def test_rows_that_lie_apart_are_refused(tmp_path):
         assert "1.parquet, column 'unique_id', row 1 (series 's001')" in str(error)
 
 
-def test_a_series_longer_than_memory_is_refused(tmp_path):
+def test_a_series_longer_than_memory_is_rejected(tmp_path):
     path = folder_of(tmp_path, [table([40])])
     with pytest.raises(
         SpecError,
@@ -176,14 +176,14 @@ def test_nothing_to_read(tmp_path):
         ("*.parquet", "none that match"),
         ("a.parquet", "nothing"),
     ):
-        refused(MissingFileError, message, open_source, str(tmp_path / name))
+        rejected(MissingFileError, message, open_source, str(tmp_path / name))
     folder_of(tmp_path, [table([1]).iloc[:0]])
-    refused(
+    rejected(
         DataError, "df: expected at least one row, received none in", read, open_source(tmp_path)
     )
 
 
-def test_files_whose_columns_differ_are_refused(tmp_path):
+def test_files_whose_columns_differ_are_rejected(tmp_path):
     folder_of(tmp_path, [table([2]), table([2], first=2).assign(y="text")])
     with pytest.raises(
         DataError, match=r"1\.parquet: expected a table with the columns of the others"

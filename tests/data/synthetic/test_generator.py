@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from seqcast.data.synthetic import FAMILIES, Season, SyntheticSeries, synthetic_series
 from seqcast.errors import SpecError
-from tests.refusals import refusals
+from tests.rejections import rejections
 
 N = 60
 LENGTH = 240
@@ -197,7 +197,7 @@ def test_gaps():
     assert 0.3 < np.isnan(values).any(axis=1).mean() < 0.6
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- what is rejected
 
 
 def drawn(family="sines", n=2, length=10, season_length=1):
@@ -208,7 +208,7 @@ def generator(**options):
     return lambda: SyntheticSeries(0, **options)
 
 
-REFUSED = [
+REJECTED = [
     (generator(weights={"sine": 1}), "weights: .*'sines'"),
     (generator(weights={"sines": 0}), "weights: expected weights of 0 or more, one above 0"),
     (generator(seasons={7: -1, 12: 2}), "seasons: expected weights of 0 or more, one above 0"),
@@ -223,4 +223,4 @@ REFUSED = [
         for longer in (24, 30, 12)
     ),
 ]
-test_what_is_refused = refusals((call, SpecError, message) for call, message in REFUSED)
+test_what_is_rejected = rejections((call, SpecError, message) for call, message in REJECTED)

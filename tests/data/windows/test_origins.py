@@ -7,7 +7,7 @@ from seqcast.data.windows.origins import cutoffs, repeat_season, training_window
 from seqcast.data.windows.reader import SeriesWindows, WindowReader
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.defaults import context_rule
-from tests.refusals import refused
+from tests.rejections import rejected
 
 
 def reader_of(series, context_length):
@@ -60,8 +60,8 @@ def test_very_many_validation_windows_are_cut_down():
 def test_cutoffs():
     assert cutoffs(10, 3).tolist() == [7]
     assert cutoffs(10, 3, n_windows=3, step_size=1).tolist() == [5, 6, 7]
-    refused(DataError, "n_windows: expected cutoffs inside", cutoffs, 10, 3, n_windows=4)
-    refused(SpecError, "step_size", cutoffs, 10, 3, step_size=0)
+    rejected(DataError, "n_windows: expected cutoffs inside", cutoffs, 10, 3, n_windows=4)
+    rejected(SpecError, "step_size", cutoffs, 10, 3, step_size=0)
 
 
 def test_repeat_season_is_the_plain_loop():

@@ -8,7 +8,7 @@ import pytest
 
 from seqcast import Columns, Forecaster, NetworkSpec
 from seqcast.errors import DataError, SpecError
-from tests.refusals import refused
+from tests.rejections import rejected
 
 pytest.importorskip("sktime")
 
@@ -89,9 +89,9 @@ def test_any_horizon(fitted, fh):
     pd.testing.assert_frame_equal(theirs.predict(fh=at_days), made)
 
 
-def test_stamps_without_a_step_are_refused(fitted, monkeypatch):
+def test_stamps_without_a_step_are_rejected(fitted, monkeypatch):
     monkeypatch.setattr(Forecaster, "freq_", None)
-    refused(SpecError, "freq: expected a step, received irregular stamps", fitted[0].predict, [1])
+    rejected(SpecError, "freq: expected a step, received irregular stamps", fitted[0].predict, [1])
 
 
 def test_intervals_are_the_columns(fitted):
@@ -308,11 +308,11 @@ def test_options_are_those_of_the_forecaster():
     assert other == {"horizon", "level", "verbose"}
 
 
-def test_the_past_and_missing_values_are_refused_where_they_should_be():
+def test_the_past_and_missing_values_are_rejected_where_they_should_be():
     y = panel()
-    refused(NotImplementedError, "in-sample", SeqcastForecaster(**OPTIONS).fit, y, fh=[-1, 1])
+    rejected(NotImplementedError, "in-sample", SeqcastForecaster(**OPTIONS).fit, y, fh=[-1, 1])
     y.iloc[7] = np.nan
-    refused(
+    rejected(
         ValueError,
         "cannot handle missing data",
         SeqcastForecaster(missing="raise", **OPTIONS).fit,

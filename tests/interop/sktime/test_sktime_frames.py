@@ -7,7 +7,7 @@ import pytest
 from seqcast.data.frames.frequency import Frequency
 from seqcast.errors import DataError, SpecError
 from seqcast.interop.sktime_frames import HorizonSteps, Translation
-from tests.refusals import refused
+from tests.rejections import rejected
 
 DAYS = pd.date_range("2024-01-01", periods=4, name="day")
 
@@ -103,4 +103,4 @@ WRONG = [
 
 @pytest.mark.parametrize(("call", "error", "message"), WRONG)
 def test_wrong_frames(call, error, message):
-    refused(error, message, call, Translation.of(Y, X))
+    rejected(error, message, call, Translation.of(Y, X))

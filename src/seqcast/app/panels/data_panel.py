@@ -94,12 +94,12 @@ class DataPanel(Panel):
         # go.
         panel = proxy(self)
         most = self.context.sessions.settings.max_upload
-        refused = f"Expected one table: a {KINDS} file of at most {most} MiB."
+        rejected = f"Expected one table: a {KINDS} file of at most {most} MiB."
         self.upload = ui.upload(
             auto_upload=True,
             max_file_size=most << 20,
             on_upload=lambda event: panel._uploaded(event),
-            on_rejected=lambda: ui.notify(refused, type="negative"),
+            on_rejected=lambda: ui.notify(rejected, type="negative"),
         )
         self.upload.props("bordered flat hide-upload-btn").classes("w-full").props["accept"] = (
             ACCEPTED

@@ -70,7 +70,7 @@ def as_array(
         where: The argument's name.
         values: The user's values.
         ranks: Numbers of axes that are possible.
-        finite: Whether NaN and infinite values are refused too.
+        finite: Whether NaN and infinite values are rejected too.
         rows: Number of windows in X, if there have to be as many.
 
     Returns:
@@ -132,7 +132,7 @@ def rank(values: Any) -> int:
 
 
 def check_finite(where: str, array: Array) -> None:
-    """Refuse NaN and infinite values, naming the first one.
+    """Reject NaN and infinite values, naming the first one.
 
     Args:
         where: The argument's name.
@@ -160,7 +160,7 @@ def _first_place(where: str, array: Array, wrong: Array) -> tuple[str, Any]:
 
 
 def check_support(where: str, array: Array, head: str) -> None:
-    """Refuse targets outside the support of a head's distribution, naming the first one; NaN is missing.
+    """Reject targets outside the support of a head's distribution, naming the first one; NaN is missing.
 
     Args:
         where: The argument's name.

@@ -129,7 +129,7 @@ def check_steps(steps: int | None) -> int:
 
 
 def check_in_batches(static: Any, future: Any, weight: Any) -> None:
-    """Refuse separate covariates and weights, which a stream's batches have to contain.
+    """Reject separate covariates and weights, which a stream's batches have to contain.
 
     Args:
         static: Static covariates.
@@ -218,7 +218,7 @@ def split_batch(batch: Any) -> Batch:
 
 
 def _check_features(inputs: dict[str, Array], window: WindowSpec) -> None:
-    """Refuse a batch with other inputs, or other numbers of features, than the first ones."""
+    """Reject a batch with other inputs, or other numbers of features, than the first ones."""
     expected = {"past": window.features, "static": window.static, "future": window.future}
     received = {name: inputs[name].shape[-1] for name in expected if name in inputs}
     texts = [

@@ -148,7 +148,7 @@ class Preparation:
         return {} if checked is None else {"future": checked}
 
     def check_y(self, y: Array, horizon: int | None = None) -> None:
-        """Refuse targets of another horizon, or with another number of targets, than expected.
+        """Reject targets of another horizon, or with another number of targets, than expected.
 
         Args:
             y: The targets, `[N, H, D]`.
@@ -191,7 +191,7 @@ class Preparation:
         )
 
     def check(self) -> None:
-        """Refuse fields of a file that do not belong together.
+        """Reject fields of a file that do not belong together.
 
         Raises:
             ValueError: They do not.

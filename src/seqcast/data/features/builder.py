@@ -292,7 +292,7 @@ class FeatureBuilder:
         return np.clip(gaps / (self.median_gap or 1.0), 0.0, 1e6).astype(np.float32)
 
     def check(self) -> None:
-        """Refuse a builder of a file whose fields are impossible.
+        """Reject a builder of a file whose fields are impossible.
 
         Raises:
             ValueError: A field is impossible.

@@ -74,7 +74,7 @@ class FrameColumn:
         Args:
             expected: The expected value, in words.
             received: The received value, in words.
-            hint: How to mend it.
+            hint: How to fix it.
             fix: How to fix it, for code.
             row: Number of the row.
         """
@@ -85,7 +85,7 @@ class FrameColumn:
             option=self.option, column=self.name, row=row, series=series, fix=fix, **texts
         )
 
-    def refuse(
+    def reject(
         self,
         invalid: Array,
         texts: Callable[[int], tuple[str, str]],
@@ -93,12 +93,12 @@ class FrameColumn:
         *,
         fix: Fix | None = None,
     ) -> None:
-        """Refuse a column in which rows are invalid; the error has the first one of each series.
+        """Reject a column in which rows are invalid; the error has the first one of each series.
 
         Args:
             invalid: Which rows are invalid, `[rows]`.
             texts: Returns the expected and the received value of a row, in words.
-            hint: How to mend it.
+            hint: How to fix it.
             fix: How to fix it, for code.
 
         Raises:
@@ -167,22 +167,22 @@ class FrameColumn:
             words = find_words(values, code)
             if words.places.any() and words.fix is None:
                 return self.error(expected="numbers", received=words.text, hint=words.hint)
-            self.refuse(words.places, lambda _: ("numbers", words.text), words.hint, fix=words.fix)
+            self.reject(words.places, lambda _: ("numbers", words.text), words.hint, fix=words.fix)
         return self.wrong_type(
             "numbers", polars="cast(pl.Float64)", pandas=f"{column}.astype(float)"
         )
 
-    def refuse_null(self, expected: str, hint: str = "Fill it in or drop the row.") -> None:
-        """Refuse a column in which a value is missing.
+    def reject_null(self, expected: str, hint: str = "Fill it in or drop the row.") -> None:
+        """Reject a column in which a value is missing.
 
         Args:
             expected: The expected content of the column, in words.
-            hint: How to mend it.
+            hint: How to fix it.
 
         Raises:
             DataError: A value is missing.
         """
-        self.refuse(self.values.is_null().to_numpy(), lambda _: (expected, "none"), hint)
+        self.reject(self.values.is_null().to_numpy(), lambda _: (expected, "none"), hint)
 
 
 def first(mask: Array) -> int:
@@ -223,7 +223,7 @@ def read_ids(column: FrameColumn) -> IdColumn:
     """
     native = column.values.to_native()
     dtype = str(native.dtype)
-    column.refuse_null("a series' name")
+    column.reject_null("a series' name")
     names: tuple[str, ...] = ()
     if column.values.implementation.is_polars() and column.values.dtype == nw.Enum:
         dtype = "Enum"
@@ -235,7 +235,7 @@ def read_ids(column: FrameColumn) -> IdColumn:
         broken = {name for name in pd.unique(ids) if not has_whole_characters(name)}
         if broken:
             mask = np.array([name in broken for name in ids])
-            column.refuse(
+            column.reject(
                 mask, lambda row: ("whole characters", repr(ids[row])), "Remove the lone surrogate."
             )
         return IdColumn(ids, dtype, names)
@@ -244,7 +244,7 @@ def read_ids(column: FrameColumn) -> IdColumn:
         most = np.iinfo(np.int64).max
         hint = "Cast them to text."
         outside = (numbers > most) | (numbers < -most)
-        column.refuse(
+        column.reject(
             outside, lambda row: ("text, or whole numbers below 2 ** 63", str(numbers[row])), hint
         )
         return IdColumn(np.asarray(numbers, dtype=np.int64), dtype)
@@ -330,7 +330,7 @@ def _in_zone(column: FrameColumn, stamps: Stamps, tz: str) -> Stamps:
     hint = Phrase("Correct it, or give another ", Option("columns.tz"), ".")
     expected = f"a time that clocks of {tz} show"
     skipped = "in the hour that they skip when summer time begins"
-    column.refuse(
+    column.reject(
         np.asarray(zoned.isna()), lambda row: (expected, f"{stamps[row]}, {skipped}"), hint
     )
     return zoned
@@ -342,7 +342,7 @@ def _read_stamps(
     series = column.values
     native = series.to_native()
     dtype = str(native.dtype)
-    column.refuse_null("a time stamp")
+    column.reject_null("a time stamp")
     # Narwhals does not know pandas's zones whose names hold an underscore, such as
     # America/New_York.
     if isinstance(native.dtype, pd.DatetimeTZDtype):
@@ -386,7 +386,7 @@ def _whole_stamps(column: FrameColumn, dtype: str, ds_format: str | None) -> Sta
     outside = (given > _MOST) | (given < -_MOST)
     expected = "whole numbers up to 2 ** 62"
     hint = "Count in larger units, or from a later start."
-    column.refuse(outside, lambda row: (expected, str(given[row])), hint)
+    column.reject(outside, lambda row: (expected, str(given[row])), hint)
     numbers = np.asarray(given, dtype=np.int64)
     if ds_format is None:
         ds_format = _recognised_format(column, numbers)
@@ -423,7 +423,7 @@ def _recognised_format(column: FrameColumn, numbers: Array) -> str:
             answers=[times, whole],
         )
     expected = f"a date in the format {ds_format}"
-    column.refuse(np.isin(numbers, unique[wrong]), lambda row: (expected, str(numbers[row])), hint)
+    column.reject(np.isin(numbers, unique[wrong]), lambda row: (expected, str(numbers[row])), hint)
     return ds_format
 
 
@@ -432,7 +432,7 @@ def _parsed_stamps(column: FrameColumn, values: Array, ds_format: str) -> Stamps
     given = np.asarray(values)
     hint = Phrase("Correct it, or give another ", Option("columns.ds_format"), ".")
     expected = f"a stamp in the format {ds_format}"
-    column.refuse(
+    column.reject(
         np.asarray(stamps.isna()),
         lambda row: (expected, repr(given[row : row + 1].tolist()[0])),
         hint,
@@ -483,7 +483,7 @@ def read_numbers(column: FrameColumn, *, gaps: bool) -> Array:
         )
         return expected, f"{values[row]} {count}"
 
-    column.refuse(invalid, texts, hint)
+    column.reject(invalid, texts, hint)
     return values
 
 
@@ -500,7 +500,7 @@ def read_covariate(column: FrameColumn, *, gaps: bool) -> tuple[Array, ColumnTyp
     if column.values.dtype.is_numeric():
         return read_numbers(column, gaps=gaps), ColumnType("number")
     if not gaps:
-        column.refuse_null(
+        column.reject_null(
             "a value", Phrase("Fill it in, or take ", Option("missing", "fill"), ".")
         )
     series = column.values

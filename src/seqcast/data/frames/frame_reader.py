@@ -99,7 +99,7 @@ def check_columns(
     argument: str = "df",
     added: Collection[str] = (),
 ) -> None:
-    """Refuse a frame that lacks a column.
+    """Reject a frame that lacks a column.
 
     Args:
         frame: The frame, open.
@@ -245,7 +245,7 @@ def read_frame(
         freq: A pandas alias, one of Polars' durations, or a whole number for integer stamps; `None`
             infers it from the longest series. Every row is checked against it.
         covariates: Names of the columns of covariates.
-        missing: `raise` refuses missing values and steps; `fill` takes them, and the result has a
+        missing: `raise` rejects missing values and steps; `fill` takes them, and the result has a
             row for every step.
         irregular: Whether stamps need not keep to a step.
         static_optional: Whether static covariates may be left out, which are NaN then, and weights,
@@ -434,7 +434,7 @@ def _weights(table: KeyedFrame, name: str | None, *, gaps: bool) -> list[Array]:
     weight = frame_columns.as_numbers(column)
     invalid = ~((weight >= 0 if gaps else weight > 0) & (weight <= LARGEST_NUMBER))
     expected = "a weight >= 0" if gaps else "a weight > 0, with missing='raise'"
-    column.refuse(
+    column.reject(
         invalid,
         lambda row: (expected, f"{weight[row]:g}"),
         "Write 1 where rows are as good as others.",
@@ -474,7 +474,7 @@ def _constants(frame: LongFrame, values: Array, kind: frame_columns.ColumnType, 
 
     others = (Option("past_covariates"), " or ", Option("future_covariates"))
     hint = Phrase("Name the column among ", *others, ", or correct the row.")
-    frame.refuse(name, np.flatnonzero(differs), texts, hint)
+    frame.reject(name, np.flatnonzero(differs), texts, hint)
     return constant
 
 

@@ -196,7 +196,7 @@ class LongFrame:
             place: Position of the row.
             expected: The expected value, in words.
             received: The received value, in words.
-            hint: How to mend it.
+            hint: How to fix it.
             fix: How to fix it, for code.
         """
         row = int(self.rows[place])
@@ -220,7 +220,7 @@ class LongFrame:
         names = [self.source.ids[each] for each in (places if of_series else self.owners(places))]
         return DataError.first_of(places.tolist(), names, at)
 
-    def refuse(
+    def reject(
         self,
         column: str,
         places: Array,
@@ -229,13 +229,13 @@ class LongFrame:
         *,
         fix: Fix | None = None,
     ) -> None:
-        """Refuse rows; the error has the first one of each series.
+        """Reject rows; the error has the first one of each series.
 
         Args:
             column: The column that is at fault.
             places: Positions of the rows, in order.
             texts: Returns the expected and the received value of a row, in words.
-            hint: How to mend it.
+            hint: How to fix it.
             fix: How to fix it, for code.
 
         Raises:
@@ -259,13 +259,13 @@ class LongFrame:
         """
         return np.searchsorted(self.source.ends, places, side="right")
 
-    def refuse_targets(self, mask: Array, *, expected: str, hint: str) -> None:
-        """Refuse targets where a mask, `[rows, D]`, is true, naming the first one.
+    def reject_targets(self, mask: Array, *, expected: str, hint: str) -> None:
+        """Reject targets where a mask, `[rows, D]`, is true, naming the first one.
 
         Args:
-            mask: Which targets are refused.
+            mask: Which targets are rejected.
             expected: The expected value, in words.
-            hint: How to mend it.
+            hint: How to fix it.
 
         Raises:
             DataError: The mask is true somewhere.
@@ -359,7 +359,7 @@ class LongFrame:
         )
 
     def check_positive(self, scale: str) -> None:
-        """Refuse negative values, which have no logarithm.
+        """Reject negative values, which have no logarithm.
 
         Args:
             scale: The scaling that takes logarithms.
@@ -368,14 +368,14 @@ class LongFrame:
             DataError: A target is negative.
         """
         hint = Phrase("Choose another ", Option("scale"), ".")
-        self.refuse_targets(
+        self.reject_targets(
             self.targets < 0,
             expected=Phrase("values >= 0, for ", Option("scale", scale)),
             hint=hint,
         )
 
     def check_frequency(self) -> None:
-        """Refuse a frequency that is too fine for the rows, and warn of one that leaves most steps missing.
+        """Reject a frequency that is too fine for the rows, and warn of one that leaves most steps missing.
 
         Raises:
             DataError: More than half of the steps are missing, and all gaps are multiples of
@@ -403,7 +403,7 @@ class LongFrame:
         )
 
     def check_observed(self) -> None:
-        """Refuse series without an observed value of a target, or with one that rounds all others away.
+        """Reject series without an observed value of a target, or with one that rounds all others away.
 
         Raises:
             DataError: All values of a target are missing in a series, or one rounds the usual ones
@@ -425,7 +425,7 @@ class LongFrame:
             raise self.first_error(np.flatnonzero(empty.any(axis=1)), at, of_series=True)
 
     def check_sizes(self) -> None:
-        """Refuse values such as `2**64 - 1` among others near 10; rounding near zero makes no value too large."""
+        """Reject values such as `2**64 - 1` among others near 10; rounding near zero makes no value too large."""
         sizes = np.abs(self.targets)
         source = self.source
         largest = np.fmax.reduceat(sizes, source.starts)
@@ -439,6 +439,6 @@ class LongFrame:
             own[:, np.isnan(own).all(axis=0)] = 1.0  # among zeros alone no size is excessive
             excessive[rows] = (own > MOST_DIGITS) & (own > MOST_DIGITS * np.nanmedian(own, axis=0))
         expected = "a value so small that the usual ones of its series are not rounded away"
-        self.refuse_targets(
+        self.reject_targets(
             excessive, expected=expected, hint="Correct it, or write NaN where a value is missing."
         )

@@ -172,7 +172,7 @@ def merge_duplicates(frame: LongFrame, how: str) -> LongFrame:
 
 
 def check_increasing(frame: LongFrame) -> None:
-    """Refuse stamps that go back, and duplicates.
+    """Reject stamps that go back, and duplicates.
 
     Args:
         frame: Series whose rows are in the given order.
@@ -334,7 +334,7 @@ def _check_possible(frame: LongFrame, frequency: Frequency, off: Array) -> None:
     column = frame.schema.columns.ds
     places = np.flatnonzero(off)
     expected = f"a stamp of {_frequency_text(frequency)}"
-    frame.refuse(column, places, lambda place: (expected, str(frame.stamps[place])), hint)
+    frame.reject(column, places, lambda place: (expected, str(frame.stamps[place])), hint)
 
 
 def _check_steps(frame: LongFrame, frequency: Frequency, wrong: Array, fill: bool) -> None:
@@ -347,7 +347,7 @@ def _check_steps(frame: LongFrame, frequency: Frequency, wrong: Array, fill: boo
         return f"{following}, a step after {stamps[place - 1]} at {freq}{later}", str(stamps[place])
 
     fix = None if fill else Fix.FILL
-    frame.refuse(frame.schema.columns.ds, wrong, texts, _step_hint(frame, fill), fix=fix)
+    frame.reject(frame.schema.columns.ds, wrong, texts, _step_hint(frame, fill), fix=fix)
 
 
 def _step_hint(frame: LongFrame, fill: bool) -> Phrase:

@@ -242,7 +242,7 @@ def read_future(
     twice[order[keys.duplicated()]] = True
     once = "each stamp of a series once"
     hint = "Drop one of the rows."
-    table.column(columns.ds).refuse(twice, lambda row: (once, f"the duplicate {stamps[row]}"), hint)
+    table.column(columns.ds).reject(twice, lambda row: (once, f"the duplicate {stamps[row]}"), hint)
     kinds = tuple(kind for _, kind in read)
     return FutureRows(ids, owner[order], stamps[order], values[order], kinds=kinds, columns=columns)
 
@@ -290,7 +290,7 @@ def _left_out(table: KeyedFrame, targets: tuple[str, ...]) -> Array:
         names = np.array([str(name) for name in column.values.to_list()], dtype=object)
         named = names[:, None] == np.array(targets, dtype=object)
         expected = f"one of {', '.join(map(repr, targets))}"
-        column.refuse(~named.any(axis=1), lambda row: (expected, repr(names[row])), "Correct it.")
+        column.reject(~named.any(axis=1), lambda row: (expected, repr(names[row])), "Correct it.")
         left_out &= named
     return left_out
 

@@ -157,7 +157,7 @@ def file_error(
         path: The file.
         expected: The expected content, in words.
         received: The received content, in words.
-        hint: How to mend it.
+        hint: How to fix it.
         column: Name of the column that is at fault, if it is one.
     """
     where = place_in_file(path, column=column)

@@ -166,7 +166,7 @@ def _open_lazy_frame(lazy: Any) -> TableSource:
 
 
 def _check_widths(lazy: Any, columns: list[str]) -> None:
-    """Refuse columns of a lazy frame that Arrow has no type for."""
+    """Reject columns of a lazy frame that Arrow has no type for."""
     for name, kind in lazy.select(columns).collect_schema().items():
         if str(kind) in ("Int128", "UInt128"):
             hint = "Cast it: cast(pl.Int64), or cast(pl.String)."
@@ -340,7 +340,7 @@ def first_rows(ids: Any) -> list[int]:
     if pyarrow.types.is_dictionary(whole.type):
         whole = whole.dictionary_decode()
     differs = compute.not_equal(whole.slice(1), whole.slice(0, len(whole) - 1))
-    # A missing id is refused by the reader of frames.
+    # A missing id is rejected by the reader of frames.
     return [0, *(np.flatnonzero(np.asarray(compute.fill_null(differs, True))) + 1).tolist()]
 
 
@@ -382,7 +382,7 @@ class _SeenSeries:
         Raises:
             DataError: One of them was seen before.
         """
-        # A missing id is refused by the reader of frames.
+        # A missing id is rejected by the reader of frames.
         names = pd.Series(ids.take(begins).to_pylist(), list(begins), dtype=object).dropna()
         if names.empty:
             return

@@ -312,7 +312,7 @@ class Origins:
         )
 
     def check_after(self, frame: LongFrame, stamp: Stamps) -> None:
-        """Refuse forecasts of steps at or before a stamp, an index of one.
+        """Reject forecasts of steps at or before a stamp, an index of one.
 
         Args:
             frame: The series.
@@ -409,7 +409,7 @@ class Origins:
 
 
 def check_first_cutoff(origins: Sequence[Origins]) -> None:
-    """Refuse origins of which none is at the first cutoff.
+    """Reject origins of which none is at the first cutoff.
 
     Args:
         origins: The origins of each shard.
@@ -462,7 +462,7 @@ def validation_starts(
 
 
 def check_lengths(frame: AnyFrame, *, context_length: int, horizon: int) -> None:
-    """Refuse a frame with a series that is too short for a window.
+    """Reject a frame with a series that is too short for a window.
 
     Args:
         frame: The series.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from seqcast.forecaster.candidates.candidate import Candidate as Candidate
 from seqcast.forecaster.candidates.candidate import FittedCandidate as FittedCandidate
-from seqcast.forecaster.candidates.candidate import refuse_without_network as refuse_without_network
+from seqcast.forecaster.candidates.candidate import reject_without_network as reject_without_network
 from seqcast.forecaster.candidates.last_season import LastSeason
 from seqcast.forecaster.candidates.trained import Trained
 from seqcast.forecaster.candidates.zero_shot import ZeroShot

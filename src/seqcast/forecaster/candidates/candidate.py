@@ -89,7 +89,7 @@ class FittedCandidate(ABC):
             reader: The window reader of the series.
             origins: Where forecasts begin.
         """
-        refuse_without_network("encode")
+        reject_without_network("encode")
 
     def contributions(self, reader: WindowReader, origins: Origins) -> Array:
         """Return what each feature of the future covariates adds to the forecast, in scaled units, `[B, H, D, f]`.
@@ -114,7 +114,7 @@ class FittedCandidate(ABC):
             reader: The window reader of the series.
             origins: Where forecasts begin.
         """
-        refuse_without_network("attention")
+        reject_without_network("attention")
 
     def model_inputs(
         self,
@@ -134,7 +134,7 @@ class FittedCandidate(ABC):
             labels: Series and cutoff of each window.
             truth: The values of the horizon in scaled units, `[B, H, D]`, where they are known.
         """
-        refuse_without_network("model_inputs")
+        reject_without_network("model_inputs")
 
     # Abilities
 
@@ -149,7 +149,7 @@ class FittedCandidate(ABC):
         return USUAL_DEPENDENCE
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
-        """Refuse levels without intervals.
+        """Reject levels without intervals.
 
         Args:
             levels: The levels.
@@ -187,7 +187,7 @@ class FittedCandidate(ABC):
         """
 
     def check_file(self, series: SeriesState, season_length: int) -> None:
-        """Refuse, by a `ValueError`, a candidate from a file that does not fit the rest of it.
+        """Reject, by a `ValueError`, a candidate from a file that does not fit the rest of it.
 
         Args:
             series: The state of the series.
@@ -260,7 +260,7 @@ class Candidate(ABC):
         return cls() if options.is_compared else None
 
     def check(self, rows: FitRows) -> None:
-        """Refuse rows that it cannot forecast from.
+        """Reject rows that it cannot forecast from.
 
         Args:
             rows: The rows of the fit.
@@ -344,8 +344,8 @@ class Candidate(ABC):
         return None
 
 
-def refuse_without_network(method: str) -> NoReturn:
-    """Refuse a method that needs a network, in a forecaster that has none.
+def reject_without_network(method: str) -> NoReturn:
+    """Reject a method that needs a network, in a forecaster that has none.
 
     Args:
         method: Name of the method.

@@ -111,7 +111,7 @@ class FittedLastSeason(FittedCandidate):
         warn_user(f"{why}. Name a preset to have its network in any case.", FallbackWarning)
 
     def check_file(self, series: SeriesState, season_length: int) -> None:
-        """Refuse another season than those of the series, and intervals of other targets than they have.
+        """Reject another season than those of the series, and intervals of other targets than they have.
 
         Args:
             series: The state of the series.

@@ -133,7 +133,7 @@ class FittedTrained(FittedCandidate):
         return self.engines[0].network.is_probabilistic
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
-        """Refuse levels without quantiles; a distribution has all.
+        """Reject levels without quantiles; a distribution has all.
 
         Args:
             levels: The levels.
@@ -166,7 +166,7 @@ class FittedTrained(FittedCandidate):
         return tuple(engine.built.window.context_length or 1 for engine in self.engines)
 
     def check_file(self, series: SeriesState, season_length: int) -> None:
-        """Refuse networks of other windows than the series have, and without training or history.
+        """Reject networks of other windows than the series have, and without training or history.
 
         Args:
             series: The state of the series.

@@ -115,7 +115,7 @@ class FittedZeroShot(FittedCandidate):
         return np.concatenate(by_target, axis=1)
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
-        """Refuse: the model has no attention.
+        """Reject: the model has no attention.
 
         Args:
             reader: The window reader of the series.
@@ -193,7 +193,7 @@ class FittedZeroShot(FittedCandidate):
         return pretrained.ZeroShotWindows(past, season, longer, covariates, seasonal.names)
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
-        """Refuse levels beyond the widest that the model knows.
+        """Reject levels beyond the widest that the model knows.
 
         Args:
             levels: The levels.
@@ -225,7 +225,7 @@ class FittedZeroShot(FittedCandidate):
             yield "The pretrained network has seen synthetic series only."
 
     def check_file(self, series: SeriesState, season_length: int) -> None:
-        """Refuse another season, several histories, and a model or effects of other covariates than the series have.
+        """Reject another season, several histories, and a model or effects of other covariates than the series have.
 
         Args:
             series: The state of the series.
@@ -278,7 +278,7 @@ class ZeroShot(Candidate):
         model: The model.
         finetunes: Whether it is fine-tuned; both versions are compared.
         is_required: Whether the user calls for the fine-tuning: then rows without a training window
-            are refused.
+            are rejected.
         training: As for `FinetuneOptions`, where the user calls for it; a fit takes it from its
             options.
         freeze: Submodules of the network that stay as they are.
@@ -333,7 +333,7 @@ class ZeroShot(Candidate):
         return f"the pretrained network, version {self.model.version}"
 
     def check(self, rows: FitRows) -> None:
-        """Refuse past covariates, which nobody knows for the steps ahead.
+        """Reject past covariates, which nobody knows for the steps ahead.
 
         Args:
             rows: The rows of the fit.

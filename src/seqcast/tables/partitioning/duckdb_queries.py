@@ -175,7 +175,7 @@ def _kind(file: Path) -> str:
 
 
 def _check_names(file: Path, names: Sequence[str]) -> None:
-    """Refuse duplicate names, also in other case, one of which DuckDB would rename."""
+    """Reject duplicate names, also in other case, one of which DuckDB would rename."""
     twice = [name for name, count in Counter(map(str.casefold, names)).items() if count > 1]
     if twice:
         alike = [name for name in names if name.casefold() == twice[0]]

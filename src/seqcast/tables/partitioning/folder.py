@@ -240,7 +240,7 @@ def _groups(batches: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 def _check_doubles(connection: Any, files: Sequence[Path], keys: list[str], source: Source) -> None:
-    """Refuse a table in which a series has a time twice; each written file has whole series."""
+    """Reject a table in which a series has a time twice; each written file has whole series."""
     series, time = map(identifier, keys)
     twice = 0
     first = ("", "")

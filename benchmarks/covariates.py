@@ -1,13 +1,11 @@
 """What the pretrained network gains from covariates, without training.
 
     python benchmarks/covariates.py FOLDER                 # the tables of docs/how-to/covariates.md
-    python benchmarks/covariates.py FOLDER --held-back     # windows before the test parts, by which
-    settings are chosen
+    python benchmarks/covariates.py FOLDER --held-back     # windows before the test parts, by which settings are chosen
 
-Daily sales with promotions are those of docs/start.md, 14 days ahead, beside ordinary least squares
-on weekdays and promotions. Air quality is the task of fev-bench with temperature and both
-humidities, demand for electricity in Victoria that with temperature and holidays, as public data.
-The network is fitted once, before the first window.
+Daily sales with promotions are those of docs/start.md, 14 days ahead, beside ordinary least squares on weekdays and
+promotions. Air quality is the task of fev-bench with temperature and both humidities, demand for electricity in
+Victoria that with temperature and holidays, as public data. The network is fitted once, before the first window.
 """
 
 import sys

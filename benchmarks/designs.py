@@ -1,10 +1,9 @@
 """Which inputs and which zero serve a pretrained network best: designs that are trained alike and compared.
 
-    python benchmarks/designs.py --data FOLDER                       # all designs, three seeds:
-    hours; continues python benchmarks/designs.py --data FOLDER --designs corrected no-recent
-    --steps 500 python benchmarks/designs.py --data FOLDER --families --seeds 1 --steps 500  #
-    without each family of series python benchmarks/designs.py --show                              #
-    tables of what there is
+    python benchmarks/designs.py --data FOLDER                       # all designs, three seeds: hours; continues
+    python benchmarks/designs.py --data FOLDER --designs corrected no-recent --steps 500
+    python benchmarks/designs.py --data FOLDER --families --seeds 1 --steps 500  # without each family of series
+    python benchmarks/designs.py --show                              # tables of what there is
 
 | design | the zero of forecasts | beside the last seasons it reads |
 |---|---|---|
@@ -14,10 +13,9 @@
 | no-recent | the base without those of recent changes | the same without these |
 | without FAMILY | as `corrected`, but series of this family do not count | |
 
-All have the same network, number of steps, series and seeds, and are scored on the windows of
-`accuracy/held_back.py`, on the 192 steps that a network learns to write. A design wins where its
-number is less by more than twice the standard deviation over seeds; otherwise the simpler one is
-taken. What is kept belongs to the code that made it.
+All have the same network, number of steps, series and seeds, and are scored on the windows of `accuracy/held_back.py`,
+on the 192 steps that a network learns to write. A design wins where its number is less by more than twice the standard
+deviation over seeds; otherwise the simpler one is taken. What is kept belongs to the code that made it.
 """
 
 import functools

@@ -9,9 +9,9 @@
     shops       100 daily series of 730 rows
     grid        400 hourly series of 700 rows
 
-and `long`, `promotions`, `zones`, `months` and `weather` of `waits.py`. All data are generated,
-with seed 0. Each fit runs in a process of its own with an empty cache of compiled programs, as a
-user's first one does; reading and forecasting are left out. Leave the machine alone meanwhile.
+and `long`, `promotions`, `zones`, `months` and `weather` of `waits.py`. All data are generated, with seed 0. Each fit
+runs in a process of its own with an empty cache of compiled programs, as a user's first one does; reading and
+forecasting are left out. Leave the machine alone meanwhile.
 """
 
 import argparse

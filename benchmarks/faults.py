@@ -1,12 +1,11 @@
 """Thirty faults, planted one at a time in a copy of a commit: which of them do the tests see?
 
-    python benchmarks/faults.py                    # in HEAD; hours on two cores, continues where it
-    was interrupted python benchmarks/faults.py COMMIT --only conformal,gru
+    python benchmarks/faults.py                    # in HEAD; hours on two cores, continues where it was interrupted
+    python benchmarks/faults.py COMMIT --only conformal,gru
 
-Each fault is one line of another module: a pattern that matches once in all of src/seqcast,
-wherever the line stands, and what replaces it. The tests of its folders run until the first
-failure. A fault whose pattern matches no line, or more than one, cannot be planted. Every result is
-a file in results/faults, of its fault and commit.
+Each fault is one line of another module: a pattern that matches once in all of src/seqcast, wherever the line stands,
+and what replaces it. The tests of its folders run until the first failure. A fault whose pattern matches no line, or
+more than one, cannot be planted. Every result is a file in results/faults, of its fault and commit.
 """
 
 import re

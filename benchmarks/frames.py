@@ -1,21 +1,21 @@
 """Frames of many series: way to the first batch, memory, backtests, and libraries on the same frame.
 
-    make bench-frames                                  # makes the libraries' environment, then runs
-    this python benchmarks/frames.py --only batch,backtest  # some of it python benchmarks/frames.py
-    --quick                # tiny sizes: proves the path python benchmarks/frames.py --write
-    # also writes the tables into docs/benchmarks.md
+    make bench-frames                                  # makes the libraries' environment, then runs this
+    python benchmarks/frames.py --only batch,backtest  # some of it
+    python benchmarks/frames.py --quick                # tiny sizes: proves the path
+    python benchmarks/frames.py --write                # also writes the tables into docs/benchmarks.md
 
-The frame has 10,000 series of 200 days: trend, week and noise. The network is one GRU layer of 64
-that reads 28 days and forecasts 14.
+The frame has 10,000 series of 200 days: trend, week and noise. The network is one GRU layer of 64 that reads 28 days
+and forecasts 14.
 
-    batch      rows a second from the frame to the first batch of windows memory     peak memory of
-    a fit over the process that holds the frame backtest   `backtest(refit="never")` of five windows
-    against one `predict` of the same frame libraries  process start to forecasts of all series:
-    seqcast, neuralforecast, darts (peers/frames_peer.py)
+    batch      rows a second from the frame to the first batch of windows
+    memory     peak memory of a fit over the process that holds the frame
+    backtest   `backtest(refit="never")` of five windows against one `predict` of the same frame
+    libraries  process start to forecasts of all series: seqcast, neuralforecast, darts (peers/frames_peer.py)
 
-Whole processes run in turn, and each leaves a result file, so that an interrupted run continues;
-`--fresh` removes these. Each process of ours has trained on a small frame before its clock starts,
-so that imports do not count. Leave the machine alone meanwhile.
+Whole processes run in turn, and each leaves a result file, so that an interrupted run continues; `--fresh` removes
+these. Each process of ours has trained on a small frame before its clock starts, so that imports do not count. Leave
+the machine alone meanwhile.
 """
 
 import argparse

@@ -1,19 +1,18 @@
 """Do all numbers stay where they were? Small fits of both doors on an old commit and on the checkout, compared.
 
-    python benchmarks/golden.py COMMIT                          # all cases; exit status 1 when a
-    number has moved python benchmarks/golden.py COMMIT --only 'frames_*'        # some of them
-    python benchmarks/golden.py COMMIT --moved '*/history/*'    # shown, but no failure python
-    benchmarks/golden.py COMMIT --tolerance 1e-6 python benchmarks/golden.py COMMIT --reuse
-    # the old commit's numbers from an earlier run
+    python benchmarks/golden.py COMMIT                          # all cases; exit status 1 when a number has moved
+    python benchmarks/golden.py COMMIT --only 'frames_*'        # some of them
+    python benchmarks/golden.py COMMIT --moved '*/history/*'    # shown, but no failure
+    python benchmarks/golden.py COMMIT --tolerance 1e-6
+    python benchmarks/golden.py COMMIT --reuse                  # the old commit's numbers from an earlier run
 
 The old commit gets a worktree (`commits.py`). Each side is one process, one after the
 other, with the same backend, threads and cache of compiled programs. Only public calls are made.
 
-What is compared are entries, arrays called `case/name/...`: forecasts, states, weights, losses, the
-columns of frames and their types. An entry is equal bit for bit, or its largest absolute and
-relative difference is printed; it fails where a number moved by more than the tolerance times its
-size (and at least times 1), or where a shape, a type or a text is another one. A case that raises
-leaves its error as an entry, and fails on both sides: it would compare nothing.
+What is compared are entries, arrays called `case/name/...`: forecasts, states, weights, losses, the columns of frames
+and their types. An entry is equal bit for bit, or its largest absolute and relative difference is printed; it fails
+where a number moved by more than the tolerance times its size (and at least times 1), or where a shape, a type or a
+text is another one. A case that raises leaves its error as an entry, and fails on both sides: it would compare nothing.
 """
 
 import copy

@@ -2,13 +2,11 @@
 
     python benchmarks/interval_coverage.py --data FOLDER             # all settings, three seeds
     python benchmarks/interval_coverage.py --data FOLDER --explore   # on rows before the test rows
-    python benchmarks/interval_coverage.py --data FOLDER --quick     # few rows, one seed: proves
-    the path
+    python benchmarks/interval_coverage.py --data FOLDER --quick     # few rows, one seed: proves the path
 
-The last rows of each data set are the test rows: a network is trained once, on what comes before,
-of which the last part is for choosing the epoch and for calibration; it then forecasts the test
-rows, a horizon at a time. --explore does the same on a frame that ends where the test rows begin,
-so that settings can be chosen without looking at test rows.
+The last rows of each data set are the test rows: a network is trained once, on what comes before, of which the last
+part is for choosing the epoch and for calibration; it then forecasts the test rows, a horizon at a time. --explore does
+the same on a frame that ends where the test rows begin, so that settings can be chosen without looking at test rows.
 """
 
 import statistics

@@ -1,22 +1,19 @@
 """Train the network that has seen only synthetic series, or go on with its training.
 
-python benchmarks/pretrain.py                                   # to runs/pretrained; goes on if it
-was interrupted python benchmarks/pretrain.py --data FOLDER                     # and scores it on
-windows before test micro_batches python benchmarks/pretrain.py --steps 40 --width 16 --out
-/tmp/tiny  # proves the path
+python benchmarks/pretrain.py                                   # to runs/pretrained; goes on if it was interrupted
+python benchmarks/pretrain.py --data FOLDER                     # and scores it on windows before test micro_batches
+python benchmarks/pretrain.py --steps 40 --width 16 --out /tmp/tiny  # proves the path
 
-The state of the training is written every few minutes, so that it may take several sittings:
-started again with the same options it ends with the same weights. The rate rises, stays, and falls
-over the last steps (`--decay`). So a training without a decay can be gone on with from any number
-of steps, and each budget is a decay of its own:
+The state of the training is written every few minutes, so that it may take several sittings: started again with the
+same options it ends with the same weights. The rate rises, stays, and falls over the last steps (`--decay`). So a
+training without a decay can be gone on with from any number of steps, and each budget is a decay of its own:
 
-python benchmarks/pretrain.py --decay 0 --steps 1500 --out runs/stable                     # no
-decay python benchmarks/pretrain.py --branch runs/stable --steps 2000 --out runs/2000            #
-decays from 1,500 on python benchmarks/pretrain.py --decay 0 --steps 3000 --out runs/stable
-# goes on
+python benchmarks/pretrain.py --decay 0 --steps 1500 --out runs/stable                     # no decay
+python benchmarks/pretrain.py --branch runs/stable --steps 2000 --out runs/2000            # decays from 1,500 on
+python benchmarks/pretrain.py --decay 0 --steps 3000 --out runs/stable                     # goes on
 
-In the end it learns how the steps of sample paths depend on each other. No real series is seen in
-training. `--data` scores the network and its base on the windows of `accuracy/held_back.py`.
+In the end it learns how the steps of sample paths depend on each other. No real series is seen in training. `--data`
+scores the network and its base on the windows of `accuracy/held_back.py`.
 """
 
 import json

@@ -1,10 +1,8 @@
 """Ask the pretrained network what it continues and what its state holds, for docs/pretrained.md and its pictures.
 
-    python benchmarks/pretrained_page.py  # about two minutes; writes between the marks of the page,
-    and docs/images/
+    python benchmarks/pretrained_page.py  # about two minutes; writes between the marks of the page, and docs/images/
 
-The signals are made up here, by other means than those that the network has learnt from. Nothing is
-trained.
+The signals are made up here, by other means than those that the network has learnt from. Nothing is trained.
 """
 
 import numpy as np

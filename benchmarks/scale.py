@@ -1,17 +1,16 @@
 """Rows beyond memory: reading, training and forecasting from Parquet files, beside the same rows in memory.
 
-    make bench-scale                                    # all of it, about 25 minutes; nothing else
-    may run python benchmarks/scale.py --cases train            # 100,000 series of 200 rows in 64
-    files, 512 MiB python benchmarks/scale.py --cases predict          # a million series of 30
-    rows, 256 MiB python benchmarks/scale.py --cases workers          # 200,000 short series by 1, 2
-    and 4 workers of Ray python benchmarks/scale.py --cases peer             # 1,000 series, beside
-    neuralforecast's Parquet path python benchmarks/scale.py --series 2000 --long 5000 --rounds 1
-    # proves the path
+    make bench-scale                                    # all of it, about 25 minutes; nothing else may run
+    python benchmarks/scale.py --cases train            # 100,000 series of 200 rows in 64 files, 512 MiB
+    python benchmarks/scale.py --cases predict          # a million series of 30 rows, 256 MiB
+    python benchmarks/scale.py --cases workers          # 200,000 short series by 1, 2 and 4 workers of Ray
+    python benchmarks/scale.py --cases peer             # 1,000 series, beside neuralforecast's Parquet path
+    python benchmarks/scale.py --series 2000 --long 5000 --rounds 1   # proves the path
 
-The rows are made here from seeds and written to a temporary folder (`TMPDIR`, 1 GB). Each
-measurement is a process of its own, which begins with a small fit, so that imports and compilation
-are over; memory is counted from there by the kernel (Linux). Streamed and in-memory trainings run
-in turn. Results stay in files, so that an interrupted program continues.
+The rows are made here from seeds and written to a temporary folder (`TMPDIR`, 1 GB). Each measurement is a process of
+its own, which begins with a small fit, so that imports and compilation are over; memory is counted from there by the
+kernel (Linux). Streamed and in-memory trainings run in turn. Results stay in files, so that an interrupted program
+continues.
 """
 
 import argparse

@@ -1,12 +1,12 @@
 """The post's job: two sines, 15 steps in and 15 out, two GRU layers of 35 in encoder and decoder, 15 × 102,400 windows.
 
-    python benchmarks/seed_job.py                  # all settings, three seeds python
-    benchmarks/seed_job.py --only default   # one setting python benchmarks/seed_job.py --quick
-    # 2,048 windows, one epoch: proves the path in a few seconds
+    python benchmarks/seed_job.py                  # all settings, three seeds
+    python benchmarks/seed_job.py --only default   # one setting
+    python benchmarks/seed_job.py --quick          # 2,048 windows, one epoch: proves the path in a few seconds
 
-Compares the post's recipe with seqcast's defaults, and the decoder's inputs with one another. The
-data are drawn as the post's published code draws them (`offset=(0, 0)`); the seed decides training
-data, initial weights and order alike, and the 20,000 test windows are the same for all.
+Compares the post's recipe with seqcast's defaults, and the decoder's inputs with one another. The data are drawn as the
+post's published code draws them (`offset=(0, 0)`); the seed decides training data, initial weights and order alike, and
+the 20,000 test windows are the same for all.
 """
 
 import statistics

@@ -1,18 +1,16 @@
 """The server under load, on loopback: requests a second, times, with and without batching, under replacement, memory.
 
-    make bench-serve               # a minute for each figure: about ten minutes; nothing else may
-    run python benchmarks/serve.py --seconds 10 --presets classic python benchmarks/serve.py
-    --replace    # a model's file is replaced every few seconds under load python
-    benchmarks/serve.py --pairs 9    # one client, with batching and without, in turn python
-    benchmarks/serve.py --soak 10    # memory of the process over ten minutes of load python
-    benchmarks/serve.py --attack     # 64 clients, with an attacker and without python
-    benchmarks/serve.py --horizons   # the served horizon, while a client asks for all horizons and
-    without
+    make bench-serve               # a minute for each figure: about ten minutes; nothing else may run
+    python benchmarks/serve.py --seconds 10 --presets classic
+    python benchmarks/serve.py --replace    # a model's file is replaced every few seconds under load
+    python benchmarks/serve.py --pairs 9    # one client, with batching and without, in turn
+    python benchmarks/serve.py --soak 10    # memory of the process over ten minutes of load
+    python benchmarks/serve.py --attack     # 64 clients, with an attacker and without
+    python benchmarks/serve.py --horizons   # the served horizon, while a client asks for all horizons and without
 
-Two models are trained on hourly series that are made here (seed 0). The server is a process of its
-own; `wrk`, which takes a tenth of a core, asks it: each request is one series with 48 new rows as
-JSON, so one window of a forecast. The attacker (`attack.py`) sends ten hostile requests of each
-kind a second.
+Two models are trained on hourly series that are made here (seed 0). The server is a process of its own; `wrk`, which
+takes a tenth of a core, asks it: each request is one series with 48 new rows as JSON, so one window of a forecast. The
+attacker (`attack.py`) sends ten hostile requests of each kind a second.
 """
 
 import json

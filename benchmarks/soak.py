@@ -1,15 +1,14 @@
 """A long-lived process: fit, predict, update, save and load in a loop; memory, threads and descriptors stay flat.
 
-    python benchmarks/soak.py                                  # 30 minutes, the first ten of which
-    warm up python benchmarks/soak.py --minutes 3 --warm-up 1
+    python benchmarks/soak.py                                  # 30 minutes, the first ten of which warm up
+    python benchmarks/soak.py --minutes 3 --warm-up 1
 
-What is done is drawn: fits of both estimators with other sizes each time, forecasts of other
-horizons, levels, contexts and numbers of rows, partial fits, updates, saves, loads, fits that fail
-on purpose, and ensembles trained in worker processes. After each round it counts what the process
-holds. Each minute a line with the medians of the last minute goes to the result file, which later
-runs continue, and to the terminal. At the end the median of the last fifth is compared with that of
-the first fifth after the warm-up. The exit status is 1 if memory grew by more than 3 %, or if there
-were ever more threads or descriptors in the last fifth than before.
+What is done is drawn: fits of both estimators with other sizes each time, forecasts of other horizons, levels, contexts
+and numbers of rows, partial fits, updates, saves, loads, fits that fail on purpose, and ensembles trained in worker
+processes. After each round it counts what the process holds. Each minute a line with the medians of the last minute
+goes to the result file, which later runs continue, and to the terminal. At the end the median of the last fifth is
+compared with that of the first fifth after the warm-up. The exit status is 1 if memory grew by more than 3 %, or if
+there were ever more threads or descriptors in the last fifth than before.
 """
 
 import gc

@@ -4,17 +4,18 @@
     python benchmarks/speed_between.py COMMIT --only step,batch    # some of it
     python benchmarks/speed_between.py COMMIT --rounds 1           # proves the path
 
-    step      a training step of the post's job, GRU (15 steps read, 15 written, two layers of 35,
-    batches of 512) lstm      the same with LSTM latency   a forecast of one window through the
-    public `predict` thousand  a forecast of 1,000 windows batch     from `Forecaster.fit` of 10,000
-    series of 200 days to the first batch that reaches Keras import    `import seqcast`, less the
-    start of Python help      `seqcast --help`
+    step      a training step of the post's job, GRU (15 steps read, 15 written, two layers of 35, batches of 512)
+    lstm      the same with LSTM
+    latency   a forecast of one window through the public `predict`
+    thousand  a forecast of 1,000 windows
+    batch     from `Forecaster.fit` of 10,000 series of 200 days to the first batch that reaches Keras
+    import    `import seqcast`, less the start of Python
+    help      `seqcast --help`
 
-The old commit gets a worktree (`commits.py`); what measures is this checkout's on both sides,
-through public calls only. Which side goes first changes from round to round, and ratios are taken
-within a round, so that a machine that is slow for a minute is slow for both. No compiled programs
-are kept. Each process leaves a result file, so that an interrupted run of the same two states
-continues; `--fresh` removes these. Leave the machine alone meanwhile.
+The old commit gets a worktree (`commits.py`); what measures is this checkout's on both sides, through public calls
+only. Which side goes first changes from round to round, and ratios are taken within a round, so that a machine that is
+slow for a minute is slow for both. No compiled programs are kept. Each process leaves a result file, so that an
+interrupted run of the same two states continues; `--fresh` removes these. Leave the machine alone meanwhile.
 """
 
 import argparse

@@ -1,12 +1,10 @@
 """How the steps of the pretrained network's forecasts depend on each other, learnt from synthetic series.
 
-    python benchmarks/step_dependence.py --data FOLDER    # coverage of totals on windows before
-    test parts
+    python benchmarks/step_dependence.py --data FOLDER    # coverage of totals on windows before test parts
 
-The two numbers of `seqcast.intervals.Dependence` are those under which sums of 2, 4, …, 64 normal
-scores of what came are likeliest. They are learnt with a network, by `pretrain.py`; this program
-shows how many totals over the whole horizon the intervals of 80 % hold, with these numbers and with
-steps that are drawn one by one.
+The two numbers of `seqcast.intervals.Dependence` are those under which sums of 2, 4, …, 64 normal scores of what came
+are likeliest. They are learnt with a network, by `pretrain.py`; this program shows how many totals over the whole
+horizon the intervals of 80 % hold, with these numbers and with steps that are drawn one by one.
 """
 
 import sys

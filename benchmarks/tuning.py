@@ -1,15 +1,14 @@
 """Tuning beside the untuned forecaster: NN5 daily, tourism monthly and M3 quarterly, the last horizon held out.
 
-    python benchmarks/tuning.py FOLDER                        # the competitions' test parts, 10
-    minutes a search python benchmarks/tuning.py FOLDER --held-back            # one horizon earlier
-    python benchmarks/tuning.py FOLDER --seeds 3 --minutes 5 python benchmarks/tuning.py FOLDER
-    --only m3_quarterly --minutes 1   # proves the path
+    python benchmarks/tuning.py FOLDER                        # the competitions' test parts, 10 minutes a search
+    python benchmarks/tuning.py FOLDER --held-back            # one horizon earlier
+    python benchmarks/tuning.py FOLDER --seeds 3 --minutes 5
+    python benchmarks/tuning.py FOLDER --only m3_quarterly --minutes 1   # proves the path
 
-`balanced` is `Forecaster(horizon, effort="balanced")`; `tuned` is `seqcast.tune.tune(frame,
-horizon)` with its defaults and a time limit. Both get the same rows, which end before the horizon
-that they are scored on. Each is run in a process of its own, in which nothing is compiled yet, and
-leaves a result file, so that an interrupted program continues. `untuned` and `best` are the losses
-of the search's own objective, on rows before that horizon.
+`balanced` is `Forecaster(horizon, effort="balanced")`; `tuned` is `seqcast.tune.tune(frame, horizon)` with its defaults
+and a time limit. Both get the same rows, which end before the horizon that they are scored on. Each is run in a process
+of its own, in which nothing is compiled yet, and leaves a result file, so that an interrupted program continues.
+`untuned` and `best` are the losses of the search's own objective, on rows before that horizon.
 """
 
 import argparse

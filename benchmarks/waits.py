@@ -1,25 +1,25 @@
 """How long do users wait? The default forecast on five kinds of data, and four commands, beside an old commit.
 
-    python benchmarks/waits.py COMMIT                        # both in turn, three rounds (over an
-    hour) python benchmarks/waits.py COMMIT --only single,promotions --rounds 1 python
-    benchmarks/waits.py COMMIT --cold                 # one round, in which programs are compiled
-    python benchmarks/waits.py --profile promotions          # the twenty longest pieces, of this
-    checkout
+    python benchmarks/waits.py COMMIT                        # both in turn, three rounds (over an hour)
+    python benchmarks/waits.py COMMIT --only single,promotions --rounds 1
+    python benchmarks/waits.py COMMIT --cold                 # one round, in which programs are compiled
+    python benchmarks/waits.py --profile promotions          # the twenty longest pieces, of this checkout
 
-    single      144 months of one series, `seqcast forecast FILE` wide        eleven weekly series
-    in columns, `seqcast forecast FILE` anomalies   324,000 rows of 20 sensors, `seqcast anomalies`
-    by the pretrained network report      100 daily series of 730 rows, `seqcast report` by a
-    default model long        one series of 26,304 hours promotions  500 daily series of 400 rows,
-    with prices and promotions that are known ahead zones       20 series of 17,520 hours, with the
-    temperature, known ahead months      2,000 monthly series of 60 to 180 rows weather     21
-    columns of 20,000 steps of ten minutes grid        scikit-learn's grid of four learning rates in
-    three folds, 300 windows of 48 steps, 40 epochs
+    single      144 months of one series, `seqcast forecast FILE`
+    wide        eleven weekly series in columns, `seqcast forecast FILE`
+    anomalies   324,000 rows of 20 sensors, `seqcast anomalies` by the pretrained network
+    report      100 daily series of 730 rows, `seqcast report` by a default model
+    long        one series of 26,304 hours
+    promotions  500 daily series of 400 rows, with prices and promotions that are known ahead
+    zones       20 series of 17,520 hours, with the temperature, known ahead
+    months      2,000 monthly series of 60 to 180 rows
+    weather     21 columns of 20,000 steps of ten minutes
+    grid        scikit-learn's grid of four learning rates in three folds, 300 windows of 48 steps, 40 epochs
 
-All data are generated. The five before the last are `Forecaster(H).fit(df)` and `predict`, scored
-on the last `H` steps that the fit did not see: the mean absolute error over that of the last
-season. The grid's error is the share of the variance that its best model does not explain. Seconds
-are of whole processes, programs are compiled before, but with `--cold`. Each process leaves a
-result file. Leave the machine alone meanwhile.
+All data are generated. The five before the last are `Forecaster(H).fit(df)` and `predict`, scored on the last `H` steps
+that the fit did not see: the mean absolute error over that of the last season. The grid's error is the share of the
+variance that its best model does not explain. Seconds are of whole processes, programs are compiled before, but with
+`--cold`. Each process leaves a result file. Leave the machine alone meanwhile.
 """
 
 import argparse

@@ -1,10 +1,8 @@
 """Time forecasts without training: 1,000 series of 512 steps, all quantiles, five processes one after another.
 
-    python benchmarks/zero_shot_speed.py    # half a minute, after one process that fills the cache
-    of programs
+    python benchmarks/zero_shot_speed.py    # half a minute, after one process that fills the cache of programs
 
-Each process imports, makes the series, fits (which trains nothing) and forecasts twice; the second
-forecast is warm.
+Each process imports, makes the series, fits (which trains nothing) and forecasts twice; the second forecast is warm.
 """
 
 import argparse

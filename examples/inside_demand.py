@@ -1,18 +1,16 @@
 """Inside a model of half-hourly electricity demand: which weeks does it think are alike, and what does it look at?
 
-A network reads a week of the demand of the state of Victoria and forecasts a day; it is told no
-calendar.
+A network reads a week of the demand of the state of Victoria and forecasts a day; it is told no calendar.
 
     nearest_weeks.png   four weeks, and those whose states in the network are nearest to theirs
-    states.png          the states of all days of the last year, coloured by the day of the week,
-    the season, the demand sensitivity.png     what each half-hour of the forecast depends on
+    states.png          the states of all days of the last year, coloured by the day of the week, the season, the demand
+    sensitivity.png     what each half-hour of the forecast depends on
 
     python examples/inside_demand.py --data FOLDER            # a minute; pictures in runs/examples/
-    python examples/inside_demand.py --data FOLDER --quick    # two months, hardly any training:
-    proves the path
+    python examples/inside_demand.py --data FOLDER --quick    # two months, hardly any training: proves the path
 
-FOLDER holds vic_elec/vic_elec.csv.gz, the data set vic_elec of the R package tsibbledata as CSV:
-Time (UTC), Demand [MWh], Temperature [°C], Date, Holiday.
+FOLDER holds vic_elec/vic_elec.csv.gz, the data set vic_elec of the R package tsibbledata as CSV: Time (UTC), Demand
+[MWh], Temperature [°C], Date, Holiday.
 """
 
 import argparse

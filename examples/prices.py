@@ -1,15 +1,14 @@
 """Daily prices with two targets: the lowest and the highest price of a day, forecast together.
 
-Bitcoin in US dollars, 2013 to 2018. Prices grew a hundredfold, so the network reads their
-logarithms (`scale="log1p"`). Forecasts of several targets come out long, with a column `target`.
-Prices are close to a random
+Bitcoin in US dollars, 2013 to 2018. Prices grew a hundredfold, so the network reads their logarithms
+(`scale="log1p"`). Forecasts of several targets come out long, with a column `target`. Prices are close to a random
 walk: a good forecast is little better than the last value, and what is to be had is the interval.
 
     python examples/prices.py --data FOLDER            # about a minute; pictures in runs/examples/
     python examples/prices.py --data FOLDER --quick    # hardly any training: proves the path
 
-FOLDER holds bitcoin/bitcoin_price.csv, daily prices as CoinMarketCap lists them, the newest row
-first: Date (20-Feb-18), Open, High, Low, Close and others.
+FOLDER holds bitcoin/bitcoin_price.csv, daily prices as CoinMarketCap lists them, the newest row first: Date
+(20-Feb-18), Open, High, Low, Close and others.
 """
 
 import argparse

@@ -1,15 +1,14 @@
 """Single series that everybody knows, beside statsforecast's automatic models: MASE over four cutoffs.
 
-    make .venv-peers-libraries/.installed python benchmarks/accuracy/classics.py FOLDER python
-    benchmarks/accuracy/classics.py FOLDER --method pretrained statsforecast-AutoETS --series co2
-    lynx
+    make .venv-peers-libraries/.installed
+    python benchmarks/accuracy/classics.py FOLDER
+    python benchmarks/accuracy/classics.py FOLDER --method pretrained statsforecast-AutoETS --series co2 lynx
 
-The last four cutoffs are a horizon apart; each method is fitted at each, on what is known there.
-The horizon is a season for months and weeks, 8 quarters for ausbeer, 8 years for lynx and 10 for
-sunspots. MASE takes the mean absolute error of the seasonal naive forecast before the cutoff, with
-the season of the frequency; yearly series have none. For the methods see `methods.py`. Defaults of
-the forecaster were chosen on elnino, co2, lynx and sunspots, among others. AutoARIMA on co2, whose
-season has 52 steps, takes more than ten minutes of a core.
+The last four cutoffs are a horizon apart; each method is fitted at each, on what is known there. The horizon is a
+season for months and weeks, 8 quarters for ausbeer, 8 years for lynx and 10 for sunspots. MASE takes the mean absolute
+error of the seasonal naive forecast before the cutoff, with the season of the frequency; yearly series have none. For
+the methods see `methods.py`. Defaults of the forecaster were chosen on elnino, co2, lynx and sunspots, among others.
+AutoARIMA on co2, whose season has 52 steps, takes more than ten minutes of a core.
 """
 
 from functools import partial

@@ -1,20 +1,17 @@
 """Three competitions: NN5 daily (56 days), tourism by months (24 months) and M4 Hourly (48 hours).
 
-    python benchmarks/accuracy/competitions.py FOLDER                      # all, three seeds: about
-    an hour and a half python benchmarks/accuracy/competitions.py FOLDER --quick              #
-    proves the path python benchmarks/accuracy/competitions.py FOLDER --only nn5 --settings 'out of
-    the box' best python benchmarks/accuracy/competitions.py FOLDER --peers --seeds 1    # beside
-    other libraries: about an hour
+    python benchmarks/accuracy/competitions.py FOLDER                      # all, three seeds: about an hour and a half
+    python benchmarks/accuracy/competitions.py FOLDER --quick              # proves the path
+    python benchmarks/accuracy/competitions.py FOLDER --only nn5 --settings 'out of the box' best
+    python benchmarks/accuracy/competitions.py FOLDER --peers --seeds 1    # beside other libraries: about an hour
 
-Each setting is trained on all training values and scored on the test values. Settings were chosen
-on the last horizon of each series' training values. Naive forecasts are scored too; their numbers
-are the published ones. "Mean of seeds" is the mean of the seeds' forecasts, with all of their
-seconds and weights.
+Each setting is trained on all training values and scored on the test values. Settings were chosen on the last horizon
+of each series' training values. Naive forecasts are scored too; their numbers are the published ones. "Mean of seeds"
+is the mean of the seeds' forecasts, with all of their seconds and weights.
 
-With `--peers`, which needs `make .venv-peers-libraries/.installed`, models of other libraries are
-trained and scored too, each in a process of its own. Defaults are those of each library, `sensible`
-settings those of `peers/accuracy_peer.py`. A training that takes longer than --minutes is stopped
-there; ours is not.
+With `--peers`, which needs `make .venv-peers-libraries/.installed`, models of other libraries are trained and scored
+too, each in a process of its own. Defaults are those of each library, `sensible` settings those of
+`peers/accuracy_peer.py`. A training that takes longer than --minutes is stopped there; ours is not.
 """
 
 import dataclasses

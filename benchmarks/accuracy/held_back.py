@@ -1,17 +1,15 @@
 """Windows of many kinds before the test parts of public data: by these the pretrained network is chosen.
 
-python benchmarks/accuracy/held_back.py --data FOLDER                          # the network of the
-package python benchmarks/accuracy/held_back.py --data FOLDER --network a.seqcast b.seqcast python
-benchmarks/accuracy/held_back.py --families                             # synthetic series of each
-family
+python benchmarks/accuracy/held_back.py --data FOLDER                          # the network of the package
+python benchmarks/accuracy/held_back.py --data FOLDER --network a.seqcast b.seqcast
+python benchmarks/accuracy/held_back.py --families                             # synthetic series of each family
 
-The number is a geometric mean over tasks, of MASE and WQL over those of the seasonal naive
-forecast. Hours and shorter steps are one half of it, longer steps the other. In each half every
-source of data counts once, whatever the number of its tasks; ETT, which is in both, counts half in
-each. No window reaches into a test part, at any step, by which the pretrained network is scored. So
-the windows of ETT end before the 165th day, where the test part of its days begins: its hours,
-quarter-hours and days overlap with one another. Those of the taxi's passengers, which are no
-benchmark, end 2,688 rows before the last one.
+The number is a geometric mean over tasks, of MASE and WQL over those of the seasonal naive forecast. Hours and shorter
+steps are one half of it, longer steps the other. In each half every source of data counts once, whatever the number of
+its tasks; ETT, which is in both, counts half in each. No window reaches into a test part, at any step, by which the
+pretrained network is scored. So the windows of ETT end before the 165th day, where the test part of its days begins:
+its hours, quarter-hours and days overlap with one another. Those of the taxi's passengers, which are no benchmark, end
+2,688 rows before the last one.
 """
 
 import itertools

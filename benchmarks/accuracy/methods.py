@@ -1,12 +1,11 @@
 """The ways of forecasting that programs here compare, each by the public `Forecaster`.
 
-    pretrained               the network that has seen only synthetic series quick, balanced, best
-    `preset="auto"` with that effort scratch                  the network of `preset="auto"` without
-    one: it learns from the task alone
+    pretrained               the network that has seen only synthetic series
+    quick, balanced, best    `preset="auto"` with that effort
+    scratch                  the network of `preset="auto"` without one: it learns from the task alone
 
-A task, method and seed is run in a process of its own, in which nothing is compiled yet, and leaves
-a result file, so that seconds are those of a fresh interpreter up to the forecast, and an
-interrupted program continues.
+A task, method and seed is run in a process of its own, in which nothing is compiled yet, and leaves a result file, so
+that seconds are those of a fresh interpreter up to the forecast, and an interrupted program continues.
 """
 
 import argparse

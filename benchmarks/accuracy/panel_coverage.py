@@ -1,14 +1,12 @@
 """Do calibrated intervals reach their level on panels whose series differ? Coverage of public data, by step and series.
 
-    python benchmarks/accuracy/panel_coverage.py FOLDER                   # the last windows of
-    each: about 40 minutes python benchmarks/accuracy/panel_coverage.py FOLDER --explore         #
-    windows before the test parts python benchmarks/accuracy/panel_coverage.py FOLDER --tasks nn5
-    --method quick
+    python benchmarks/accuracy/panel_coverage.py FOLDER                   # the last windows of each: about 40 minutes
+    python benchmarks/accuracy/panel_coverage.py FOLDER --explore         # windows before the test parts
+    python benchmarks/accuracy/panel_coverage.py FOLDER --tasks nn5 --method quick
 
-A forecaster is fitted once, on the rows before the first window, with calibrate=True; the windows
-follow one another, a horizon apart. Without calibration the intervals are those of the same
-networks. --explore leaves out the test parts, as the constants of `seqcast.intervals.common_errors`
-were chosen there.
+A forecaster is fitted once, on the rows before the first window, with calibrate=True; the windows follow one another, a
+horizon apart. Without calibration the intervals are those of the same networks. --explore leaves out the test parts, as
+the constants of `seqcast.intervals.common_errors` were chosen there.
 """
 
 from dataclasses import dataclass, replace

@@ -1,19 +1,17 @@
 """How far the default falls behind the best of its own candidates, on windows before the test parts.
 
-    python benchmarks/accuracy/regrets.py FOLDER                    # the fits take an hour and a
-    half of one core python benchmarks/accuracy/regrets.py FOLDER --tasks nn5_weeks --cuts 0 1
+    python benchmarks/accuracy/regrets.py FOLDER                    # the fits take an hour and a half of one core
+    python benchmarks/accuracy/regrets.py FOLDER --tasks nn5_weeks --cuts 0 1
     python benchmarks/accuracy/regrets.py FOLDER --fitted           # what has been fitted so far
 
-Each yardstick is cut before its test part, several times, and fitted once at each cut. The
-candidates of the fit forecast its hold-out windows and the windows after the cut, which are in a
-file for each fit. From these the table works out what the shares of `choose` forecast, and what the
-best candidate on the hold-out windows does, in seconds.
+Each yardstick is cut before its test part, several times, and fitted once at each cut. The candidates of the fit
+forecast its hold-out windows and the windows after the cut, which are in a file for each fit. From these the table
+works out what the shares of `choose` forecast, and what the best candidate on the hold-out windows does, in seconds.
 
-The score is the mean quantile loss at the nine deciles, in units of each series' naive error (half
-of SQL). The regret is this score over that of the best candidate on the same windows, less 1. It is
-below zero where shares are better than each candidate. The optimism of what has learnt from the
-rows is how much better than the pretrained network it is on the hold-out windows, over how much
-better it is after the cut, less 1.
+The score is the mean quantile loss at the nine deciles, in units of each series' naive error (half of SQL). The regret
+is this score over that of the best candidate on the same windows, less 1. It is below zero where shares are better than
+each candidate. The optimism of what has learnt from the rows is how much better than the pretrained network it is on
+the hold-out windows, over how much better it is after the cut, less 1.
 """
 
 import functools

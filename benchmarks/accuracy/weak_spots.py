@@ -1,8 +1,7 @@
 """Kinds of data that networks find hard, beside the last season and the last value.
 
-    python benchmarks/accuracy/weak_spots.py FOLDER                      # all kinds, two methods:
-    two minutes python benchmarks/accuracy/weak_spots.py FOLDER --tasks walk demand --method
-    pretrained
+    python benchmarks/accuracy/weak_spots.py FOLDER                      # all kinds, two methods: two minutes
+    python benchmarks/accuracy/weak_spots.py FOLDER --tasks walk demand --method pretrained
 
 | kind | data | windows |
 |---|---|---|
@@ -14,9 +13,8 @@
 | walk | logarithms of bitcoin's daily closing price, two weeks | 20 |
 | demand | 200 made-up series of intermittent demand with a week, two weeks | 1 |
 
-Scores are the mean quantile loss at the nine deciles, summed over a task (WQL), and the MASE, each
-over that of the last season (of the last value, where there is none). A median of intermittent
-demand is mostly zero, which MASE
+Scores are the mean quantile loss at the nine deciles, summed over a task (WQL), and the MASE, each over that of the
+last season (of the last value, where there is none). A median of intermittent demand is mostly zero, which MASE
 rewards: there WQL is the score.
 """
 

@@ -1,15 +1,13 @@
 """Tasks of the Chronos zero-shot benchmark, of fev-bench, and further ones, through the public `Forecaster`.
 
-    python benchmarks/accuracy/zero_shot.py FOLDER --held-back                       # all methods,
-    on training parts python benchmarks/accuracy/zero_shot.py FOLDER --held-back --method pretrained
-    # half a minute python benchmarks/accuracy/zero_shot.py FOLDER --held-back --tasks ETT_1H
-    ETT_15T --method pretrained
+    python benchmarks/accuracy/zero_shot.py FOLDER --held-back                       # all methods, on training parts
+    python benchmarks/accuracy/zero_shot.py FOLDER --held-back --method pretrained   # half a minute
+    python benchmarks/accuracy/zero_shot.py FOLDER --held-back --tasks ETT_1H ETT_15T --method pretrained
 
-`--held-back` leaves the test part of each task out and scores the horizon before it: use it for all
-that is chosen. Without it **test parts are scored**. Result files say which it was (`scored`), and
-the program refuses to score a sixth release of the pretrained weights on test parts in one folder
-of results. For the methods see `methods.py`, for the protocols `zero_shot_tasks.py`. Where there
-are several windows a forecaster is fitted once, before the first.
+`--held-back` leaves the test part of each task out and scores the horizon before it: use it for all that is chosen.
+Without it **test parts are scored**. Result files say which it was (`scored`), and the program refuses to score a
+sixth release of the pretrained weights on test parts in one folder of results. For the methods see `methods.py`, for
+the protocols `zero_shot_tasks.py`. Where there are several windows a forecaster is fitted once, before the first.
 """
 
 import json

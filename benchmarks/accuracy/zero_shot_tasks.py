@@ -1,17 +1,14 @@
 """Tasks of public comparisons: how their series are cut, how forecasts are scored, and naive forecasts that prove it.
 
-    python benchmarks/accuracy/zero_shot_tasks.py --data FOLDER  # the seasonal naive forecast, and
-    published
+    python benchmarks/accuracy/zero_shot_tasks.py --data FOLDER  # the seasonal naive forecast, and published
 
-Tasks of the Chronos zero-shot benchmark have one window a series, its last steps. MASE takes the
-seasonal error of all that comes before, at the protocol's season length; WQL is summed over a task
-at the nine deciles; missing values are left out. Those of fev-bench have twenty windows, a horizon
-apart. Their second score is SQL: twice the pinball loss over the seasonal error, the mean over
-deciles, series, steps and windows. fev-bench cuts some a little otherwise: the seasonal naive
-forecast of ETT_1D differs by .8 %, that of air quality by .3 %. Nobody publishes scores of demand
-(`vic_elec`). The competitions (`COMPETITIONS`) have names of series, and scores in per cent. Source
-of the protocols and of published scores: github autogluon/fev, src/fev/metrics.py,
-benchmarks/chronos_zeroshot, benchmarks/fev_bench.
+Tasks of the Chronos zero-shot benchmark have one window a series, its last steps. MASE takes the seasonal error of all
+that comes before, at the protocol's season length; WQL is summed over a task at the nine deciles; missing values are
+left out. Those of fev-bench have twenty windows, a horizon apart. Their second score is SQL: twice the pinball loss
+over the seasonal error, the mean over deciles, series, steps and windows. fev-bench cuts some a little otherwise: the
+seasonal naive forecast of ETT_1D differs by .8 %, that of air quality by .3 %. Nobody publishes scores of demand
+(`vic_elec`). The competitions (`COMPETITIONS`) have names of series, and scores in per cent. Source of the protocols
+and of published scores: github autogluon/fev, src/fev/metrics.py, benchmarks/chronos_zeroshot, benchmarks/fev_bench.
 """
 
 import sys

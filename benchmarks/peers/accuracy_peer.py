@@ -1,18 +1,15 @@
 """A peer's forecasts of a public yardstick, scored: neuralforecast, darts and statsforecast.
 
-    python benchmarks/peers/accuracy_peer.py --data FOLDER --yardstick nn5 --model
-    neuralforecast-GRU python benchmarks/peers/accuracy_peer.py --data FOLDER --yardstick tourism
-    --model darts-LSTM-sensible --quick python benchmarks/peers/accuracy_peer.py --data FOLDER
-    --yardstick co2 --model statsforecast-AutoETS --cutoffs 4
+    python benchmarks/peers/accuracy_peer.py --data FOLDER --yardstick nn5 --model neuralforecast-GRU
+    python benchmarks/peers/accuracy_peer.py --data FOLDER --yardstick tourism --model darts-LSTM-sensible --quick
+    python benchmarks/peers/accuracy_peer.py --data FOLDER --yardstick co2 --model statsforecast-AutoETS --cutoffs 4
 
-`sensible` settings are those that a practitioner would take who knows the data as well as we do:
-series scaled one by one, two to three horizons of context, the absolute error, a network as wide as
-ours and 2,000 gradient steps of Adam. All others are the library's own. A model that would train
-for longer than --minutes is stopped there.
+`sensible` settings are those that a practitioner would take who knows the data as well as we do: series scaled one by
+one, two to three horizons of context, the absolute error, a network as wide as ours and 2,000 gradient steps of Adam.
+All others are the library's own. A model that would train for longer than --minutes is stopped there.
 
-The last line of stdout is one JSON object: scores, means over the cutoffs; the seconds of the
-forecasts, and those since the process began (`whole_s`); the library's version. All else goes to
-stderr.
+The last line of stdout is one JSON object: scores, means over the cutoffs; the seconds of the forecasts, and those
+since the process began (`whole_s`); the library's version. All else goes to stderr.
 """
 
 import contextlib

@@ -1,23 +1,21 @@
 """From a frame to a frame of forecasts, end to end: seqcast, neuralforecast's and darts's recurrent networks.
 
-    python benchmarks/peers/frames_peer.py --library seqcast python benchmarks/peers/frames_peer.py
-    --library darts --series 100 --steps 20 python benchmarks/peers/frames_peer.py --library seqcast
-    --files /tmp/peer   # a fit from Parquet files
+    python benchmarks/peers/frames_peer.py --library seqcast
+    python benchmarks/peers/frames_peer.py --library darts --series 100 --steps 20
+    python benchmarks/peers/frames_peer.py --library seqcast --files /tmp/peer   # a fit from Parquet files
 
-Builds the same frame in the process, fits one network on all series and forecasts each of them. All
-sides read windows of the same lengths, from series standardised one by one, in batches of the same
-number of windows, with one GRU layer of the same width, the squared error and Adam at a constant
-rate, for the same number of gradient steps, on all cores; none validates, writes checkpoints or
-shows progress. What is left to the libraries is how they get there:
+Builds the same frame in the process, fits one network on all series and forecasts each of them. All sides read windows
+of the same lengths, from series standardised one by one, in batches of the same number of windows, with one GRU layer
+of the same width, the squared error and Adam at a constant rate, for the same number of gradient steps, on all cores;
+none validates, writes checkpoints or shows progress. What is left to the libraries is how they get there:
 
-    seqcast          an encoder and a decoder of the given width neuralforecast
-    `GRU(recurrent=True)`: one network for past and future, taught with true values, fed its own
-    later darts            `RNNModel(model="GRU")`: the same, its loss also over the past
+    seqcast          an encoder and a decoder of the given width
+    neuralforecast   `GRU(recurrent=True)`: one network for past and future, taught with true values, fed its own later
+    darts            `RNNModel(model="GRU")`: the same, its loss also over the past
 
-`--files` writes the rows of 1,000 series in both layouts: a folder for each series, as
-neuralforecast wants them (and it scales windows, since it scales no series of files), and eight
-files. The clock starts with the process. The last line of stdout is one JSON object; all else goes
-to stderr.
+`--files` writes the rows of 1,000 series in both layouts: a folder for each series, as neuralforecast wants them (and
+it scales windows, since it scales no series of files), and eight files. The clock starts with the process. The last
+line of stdout is one JSON object; all else goes to stderr.
 """
 
 import contextlib

@@ -12,7 +12,7 @@ from seqcast.evaluation import METRICS, count_steps, evaluate, leaderboard
 from seqcast.evaluation.backtest_frames import Backtest
 from seqcast.evaluation.scores import Scorer, naive_scale
 from seqcast.specs.columns import Columns
-from tests.rejections import rejections, rejected
+from tests.rejections import rejected, rejections
 
 MODELS = ["good", "seasonal_naive"]
 POINT = [name for name, metric in METRICS.items() if metric.of == "point"]

@@ -1,11 +1,11 @@
 """A process that makes hostile files by number, reads each as a user would, and says what came of it.
 
-    python attempts.py FOLDER write    writes the valid files first, from which the hostile ones are
-    made python attempts.py FOLDER read
+    python attempts.py FOLDER write    writes the valid files first, from which the hostile ones are made
+    python attempts.py FOLDER read
 
-A line on standard input names a case, such as `forecaster 17`, or `forecaster/header 17` for a
-mutation of one field of the header; a line of JSON on standard output answers. The process is the
-test's to end: one that hangs, or dies, is seen as such.
+A line on standard input names a case, such as `forecaster 17`, or `forecaster/header 17` for a mutation of one field of
+the header; a line of JSON on standard output answers. The process
+is the test's to end: one that hangs, or dies, is seen as such.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Dataclasses go into JSON and arrays by their fields and come back equal; other fields, types and keys are rejected."""
+"""Dataclasses go into JSON and arrays by their fields and come back equal; other fields are rejected."""
 
 import json
 from collections.abc import Mapping

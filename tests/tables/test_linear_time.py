@@ -1,4 +1,4 @@
-"""What anybody may put into a file of text is read or rejected in time that grows with its size, not with its square."""
+"""What anybody may put into a text file is read or rejected in time that grows linearly with its size."""
 
 import contextlib
 import time

@@ -20,8 +20,8 @@ def serve(
 ) -> None:
     """Answer forecasts over HTTP, from models and the pretrained network.
 
-    It listens on this machine alone, or at --host, which requires keys; /openapi.json describes the
-    routes. Ctrl-C and SIGTERM stop it.
+    It listens on this machine alone, or at --host, which requires keys; /openapi.json describes the routes. Ctrl-C and
+    SIGTERM stop it.
 
     For example:
 
@@ -31,8 +31,7 @@ def serve(
 
         seqcast serve --new-key shop
 
-        seqcast serve sales.seqcast --host 0.0.0.0 --keys keys.txt --certificate cert.pem
-        --private-key key.pem
+        seqcast serve sales.seqcast --host 0.0.0.0 --keys keys.txt --certificate cert.pem --private-key key.pem
 
     Args:
         settings: Address, keys and limits.

@@ -1,22 +1,25 @@
 """Exceptions of seqcast, as one tree.
 
-``` SeqcastError ├── SpecError                 (ValueError)        an option: unknown name,
-impossible value or combination ├── DataError                 (ValueError)        arrays or frames:
-NaN, shape, stamps, lengths │   ├── DataTypeError         (TypeError)         arrays or frames:
-values that are no numbers at all │   └── AmbiguityError        (ValueError)        a table can be
-read in two ways ├── NotFittedError            (scikit-learn's)    a result was asked for before
-`fit` ├── FileFormatError           (ValueError)        a file is damaged, foreign or written by a
-newer version ├── MissingFileError          (FileNotFoundError) a file to read does not exist ├──
-TrainingError             (ArithmeticError)   training diverged ├── SaveError
-(OSError)           a file could not be written; an older one is intact ├── ClusterError
-(RuntimeError)      a cluster does not answer, or its workers die ├── WorkerDiedError
-(BrokenExecutor)    a process that computes has ended, perhaps for want of memory └──
-MissingPackageError       (ImportError)       an optional package is not installed ```
+```
+SeqcastError
+├── SpecError                 (ValueError)        an option: unknown name, impossible value or combination
+├── DataError                 (ValueError)        arrays or frames: NaN, shape, stamps, lengths
+│   ├── DataTypeError         (TypeError)         arrays or frames: values that are no numbers at all
+│   └── AmbiguityError        (ValueError)        a table can be read in two ways
+├── NotFittedError            (scikit-learn's)    a result was asked for before `fit`
+├── FileFormatError           (ValueError)        a file is damaged, foreign or written by a newer version
+├── MissingFileError          (FileNotFoundError) a file to read does not exist
+├── TrainingError             (ArithmeticError)   training diverged
+├── SaveError                 (OSError)           a file could not be written; an older one is intact
+├── ClusterError              (RuntimeError)      a cluster does not answer, or its workers die
+├── WorkerDiedError           (BrokenExecutor)    a process that computes has ended, perhaps for want of memory
+└── MissingPackageError       (ImportError)       an optional package is not installed
+```
 
-Every message says where (argument, or column and row), what was expected, what came, and how to
-fix it. It is worded once, for those who call from Python. A `DataError` also has the place and the
-`Fix` as fields, and a `Phrase` has the options and rows that it mentions. So another speaker, such
-as the command line, need not parse a message, and no code decides by its words.
+Every message says where (argument, or column and row), what was expected, what came, and how to fix it. It is worded
+once, for those who call from Python. A `DataError` also has the place and the `Fix` as fields, and a `Phrase` has the
+options and rows that it mentions. So another speaker, such as the command line, need not parse a message, and no code
+decides by its words.
 
 Stability: stable.
 """

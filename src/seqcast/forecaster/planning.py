@@ -318,8 +318,7 @@ def untrained_starts(
 ) -> Array:
     """Return where the hold-out rows of each series begin if nothing is trained on it.
 
-    They are the last three horizons, or the last tenth where that is more. The rows that a forecast
-    should know precede
+    They are the last three horizons, or the last tenth where that is more. The rows that a forecast should know precede
     them: a season and a half, or a horizon, or 6.
 
     Args:

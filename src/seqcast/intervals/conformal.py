@@ -1,15 +1,13 @@
 """Calibrating intervals on windows that training has not seen: split-conformal prediction, step by step.
 
-The error of a window is measured in units of the reach that its own interval has on that side, so
-later intervals are wide where the network says so. If old and new windows are exchangeable (all
-orders are equally likely), an interval of any network covers the truth at least as often as its
-level says. Series that drift or trend are not quite
+The error of a window is measured in units of the reach that its own interval has on that side, so later intervals are
+wide where the network says so. If old and new windows are exchangeable (all orders are equally likely), an interval of
+any network covers the truth at least as often as its level says. Series that drift or trend are not quite
 exchangeable: `common_errors` has what is learnt from windows that share their times and series.
 
-Source: Romano, Patterson and Candès, Conformalized quantile regression, NeurIPS 2019; locally
-    weighted scores, and
-point forecasts, Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-free predictive
-inference for regression, JASA 113 (2018), section 5.2 and algorithm 2.
+Source: Romano, Patterson and Candès, Conformalized quantile regression, NeurIPS 2019; locally weighted scores, and
+point forecasts, Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-free predictive inference for regression,
+JASA 113 (2018), section 5.2 and algorithm 2.
 """
 
 import math

@@ -3,20 +3,18 @@
 ```
 process 0: rows ─ grad_micro_batch ─┐
            rows ─ grad_micro_batch ─┴ combine ─┐
-                                        ├─ sum ─ the batch's contribution, the same bits everywhere
-                                        ─ apply
+                                        ├─ sum ─ the batch's contribution, the same bits everywhere ─ apply
 process 1: rows ─ grad_micro_batch ─┐          │
            rows ─ grad_micro_batch ─┴ combine ─┘
 ```
 
-`TrainStep` does not depend on where and in which order micro-batches are computed;
-`seqcast.network.jax_training` runs them in threads. Random numbers are drawn for the whole batch
-and cut, so micro-batches do not depend on each other.
+`TrainStep` does not depend on where and in which order micro-batches are computed; `seqcast.network.jax_training` runs
+them in threads. Random numbers are drawn for the whole batch and cut, so micro-batches do not depend on each other.
 
-Several processes may share each batch, joined by `seqcast.runtime.process_group`. `combine` returns
-the form of one micro-batch, so a sum over processes, by JAX's own collectives, stands between
-`combine` and `apply`; for one process it is the identity. It takes one message a step: one vector
-of gradients, loss and share. Then each process makes the same update.
+Several processes may share each batch, joined by `seqcast.runtime.process_group`. `combine` returns the form of one
+micro-batch, so a sum over processes, by JAX's own collectives, stands between `combine` and `apply`; for one process it
+is the identity. It takes one message a step: one vector of gradients, loss and share. Then each process makes the same
+update.
 """
 
 from __future__ import annotations

@@ -90,16 +90,14 @@ def limits(training: TrainingSpec | Mapping[str, Any] | None) -> dict[str, Any]:
 class SeasonalWindows(SeriesWindows):
     """Windows that slide along many series, each target by itself, in the units of the window.
 
-    Few windows, and those without a seed, which are the same in each epoch, are all read before the
-    first batch, on all
+    Few windows, and those without a seed, which are the same in each epoch, are all read before the first batch, on all
     cores: to read a window takes as long as to learn from it.
 
     Args:
         reader: The window reader, see `seasonal_reader`.
         horizon: Steps of future that windows have, `H`.
         season: The season of the series.
-        steps_forecast: Steps that the network writes, at least a horizon; those beyond it do not
-            count.
+        steps_forecast: Steps that the network writes, at least a horizon; those beyond it do not count.
         **options: As for `SeriesWindows`.
 
     Example:

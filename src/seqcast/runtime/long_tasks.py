@@ -1,8 +1,7 @@
 """Tasks that take long: a bar in a terminal with the time that is left, and events for a listener such as a page.
 
-Only the outermost of nested tasks shows. It shows after two seconds, on standard error, and nowhere
-but in a terminal: logs and pipes get nothing. Whether a thread shows its tasks is set by `showing`,
-at the doors that know what the user
+Only the outermost of nested tasks shows. It shows after two seconds, on standard error, and nowhere but in a terminal:
+logs and pipes get nothing. Whether a thread shows its tasks is set by `showing`, at the doors that know what the user
 wants: the commands, and methods of objects with `verbose`.
 """
 

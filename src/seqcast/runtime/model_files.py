@@ -2,11 +2,13 @@
 
 The metadata of a file has one entry, `seqcast`, which is JSON:
 
-``` content    the format's version, the kind of model, seqcast's version, the type of each array,
-the header sha256     digest of the content and of all arrays ```
+```
+content    the format's version, the kind of model, seqcast's version, the type of each array, the header
+sha256     digest of the content and of all arrays
+```
 
-safetensors compares sizes and offsets with the file before it reads an array. Arrays are not
-compressed, so a file takes as much memory as it is long, and four times as much for text.
+safetensors compares sizes and offsets with the file before it reads an array. Arrays are not compressed, so a file
+takes as much memory as it is long, and four times as much for text.
 """
 
 import hashlib

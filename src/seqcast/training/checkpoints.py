@@ -6,8 +6,8 @@ folder/fit.json                    the seed of the fit
 folder/<network>/1234.checkpoint   the state after 1,234 steps; the last two stay
 ```
 
-A checkpoint is a file of `seqcast.runtime.model_files`, written under another name and renamed. It
-has the state and the fingerprint of the training: its data, options and versions.
+A checkpoint is a file of `seqcast.runtime.model_files`, written under another name and renamed. It has the state and
+the fingerprint of the training: its data, options and versions.
 """
 
 from __future__ import annotations

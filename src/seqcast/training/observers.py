@@ -53,8 +53,7 @@ class Observer(keras.callbacks.Callback):
     A subclass defines `record`. Before a training begins, all its attributes can be pickled.
 
     Args:
-        every_n_steps: Steps from one record to the next, for which Keras waits; `None` records
-            epochs only.
+        every_n_steps: Steps from one record to the next, for which Keras waits; `None` records epochs only.
 
     Raises:
         SpecError: `every_n_steps` is no whole number above 0.

@@ -12,7 +12,7 @@ from seqcast.errors import DataError
 from seqcast.specs.columns import Columns
 from seqcast.tables.guess import guess_columns
 from seqcast.tables.open_table import OpenTable, read_raw, read_table
-from tests.rejections import rejections, rejected
+from tests.rejections import rejected, rejections
 
 DAYS = pd.date_range("2024-01-01", periods=6)
 B = [1.0, 2.0, np.nan, 3.0]

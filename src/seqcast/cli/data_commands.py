@@ -116,7 +116,7 @@ def _with_outlook(rows: tables.ReadTable, options: ForecasterOptions) -> forecas
     given |= {"horizon": proposed_horizon(facts)}
     settings = {
         "horizon": given["horizon"],
-        **forecaster.outlook(given, facts.frame.source.lengths),
+        **forecaster.outlook(given, facts.frame.source.lengths, facts.season_length),
     }
     return forecaster.PlannedFit(facts, settings)
 

@@ -4,10 +4,10 @@ from .candidates import words as words
 from .candidates.last_season import FallbackWarning as FallbackWarning
 from .choice import pinball as pinball
 from .defaults import Sizes as Sizes
-from .defaults import estimate_seconds as estimate_seconds
-from .defaults import in_words as in_words
 from .defaults import middle_length as middle_length
 from .defaults import named_network as named_network
+from .duration import estimate_seconds as estimate_seconds
+from .duration import in_words as in_words
 from .estimator import Forecaster as Forecaster
 from .fitted import FittedForecaster as FittedForecaster
 from .fitting import Cluster as Cluster

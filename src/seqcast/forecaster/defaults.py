@@ -33,18 +33,6 @@ EFFORTS = ("auto", "quick", "balanced", "best")
 # cannot know.
 ROWS_TO_TRAIN = 2_000
 
-# Seconds on two cores (docs/benchmarks.md, "Waits"): a single short series takes 7, and 11 where
-# programs are compiled; eleven weekly series 25 and 46; 500 daily series with 186,000 windows 124;
-# M4 Hourly with 350,000, as many steps, 135.
-BALANCED_SECONDS = 20.0
-SECONDS_A_WINDOW = 0.001
-MOST_WINDOWS = 110_000
-# Three networks and more, measured on NN5 and tourism.
-BEST_FACTOR = 5.0
-# Seconds until the pretrained network is ready, and series that it forecasts in a second.
-QUICK_SECONDS = 4.0
-SERIES_A_SECOND = 400.0
-
 # With few windows the default training has smaller batches (50 an epoch, down to this size). It
 # passes over very few windows more than once an epoch, since a few steps would train little. With
 # very many it ends an epoch early, since neighbouring windows are much alike.
@@ -280,44 +268,3 @@ def middle_length(lengths: Array) -> int:
     """
     ranked = np.sort(lengths)
     return int(ranked[np.searchsorted(np.cumsum(ranked), lengths.sum() / 2)])
-
-
-def estimate_seconds(
-    lengths: Sequence[int] | Array, horizon: int, effort: str, *, future: bool = False
-) -> float:
-    """Estimate the seconds of a fit on two cores by the number of its training windows.
-
-    Args:
-        lengths: Rows of each series.
-        horizon: Steps to forecast.
-        effort: `quick`, `balanced` or `best`.
-        future: Whether covariates are known ahead.
-
-    Example:
-        >>> [estimate_seconds([10_000] * 8, 12, effort) for effort in ("quick", "balanced")]
-        [4.02, 99.904]
-    """
-    if effort == "quick":
-        return QUICK_SECONDS + len(lengths) / SERIES_A_SECOND
-    windows = int(np.maximum(np.asarray(lengths) - horizon, 0).sum())
-    windows = windows if future and windows >= MORE_WINDOWS else min(MOST_WINDOWS, windows)
-    return (BALANCED_SECONDS + SECONDS_A_WINDOW * windows) * (
-        BEST_FACTOR if effort == "best" else 1.0
-    )
-
-
-def in_words(seconds: float) -> str:
-    """Return a duration in everyday words.
-
-    Args:
-        seconds: The duration.
-
-    Example:
-        >>> in_words(4.2), in_words(48), in_words(400)
-        ('about 5 seconds', 'about 50 seconds', 'about 7 minutes')
-    """
-    if seconds < 10:
-        return "about 5 seconds" if seconds < 7.5 else "about 10 seconds"
-    if seconds < 90:
-        return f"about {round(seconds / 10) * 10} seconds"
-    return f"about {round(seconds / 60)} minutes"

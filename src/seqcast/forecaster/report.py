@@ -12,7 +12,7 @@ from seqcast.data.frames import LongFrame
 from seqcast.engine import Engine
 from seqcast.errors import DataError
 from seqcast.forecaster.candidates import candidates, words
-from seqcast.forecaster.defaults import estimate_seconds, in_words
+from seqcast.forecaster.duration import estimate_seconds, in_words
 from seqcast.forecaster.explain import covariate_importance
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.options import FitOptions, RowOptions, check_options, is_compared
@@ -63,12 +63,13 @@ def described(given: Mapping[str, Any], df: Any) -> Description:
     return Description.of(read_rows(rows, df), given["season_length"])
 
 
-def outlook(given: Mapping[str, Any], lengths: Array) -> dict[str, Any]:
+def outlook(given: Mapping[str, Any], lengths: Array, season_length: int) -> dict[str, Any]:
     """Return what a fit would try, and about how long it takes on two cores, by name.
 
     Args:
         given: The arguments of the forecaster, by name.
         lengths: Rows of each series.
+        season_length: Steps of a season.
 
     Raises:
         SpecError: An option is impossible.
@@ -77,23 +78,22 @@ def outlook(given: Mapping[str, Any], lengths: Array) -> dict[str, Any]:
     options = FitOptions.resolve(given, seed=0)
     texts = words()
     options = options.decided(int(np.maximum(lengths - options.horizon, 0).sum()))
-    effort = (
-        "quick"
-        if is_zero_shot(given["preset"])
-        else "balanced"
-        if options.effort == "auto"
-        else options.effort
+    effort = "balanced" if options.effort == "auto" else options.effort
+    if is_zero_shot(given["preset"]):
+        effort = "quick"
+    seconds = estimate_seconds(
+        lengths,
+        options.horizon,
+        effort,
+        season_length=season_length,
+        future=len(given["future_covariates"]),
     )
     return {
         "effort": options.effort if is_compared(given["preset"]) else "none: nothing is chosen",
         "candidates": "; ".join(
             texts[name] for candidate in candidates(options) for name in candidate.names
         ),
-        "time": in_words(
-            estimate_seconds(
-                lengths, options.horizon, effort, future=bool(given["future_covariates"])
-            )
-        ),
+        "time": in_words(seconds),
     }
 
 
@@ -134,7 +134,7 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
         "scale": series.scale + (" (chosen)" if given["scale"] == "auto" else ""),
         "support": ", ".join(series.support) + (" (seen)" if given["support"] == "auto" else ""),
         "preset": given["preset"] if isinstance(given["preset"], str) else "given",
-        **outlook(given, rows.lengths),
+        **outlook(given, rows.lengths, rows.season_length),
         "network": _in_words(networks[0]) if networks else "none",
         "inputs": ", ".join(map(str, names)) or "the values alone",
         "windows": 0 if job is None else job.count_windows(),

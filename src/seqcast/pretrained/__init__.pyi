@@ -1,5 +1,6 @@
 from .covariate_effects import CovariateEffects as CovariateEffects
 from .covariate_effects import window_columns as window_columns
+from .finetuning import finetune_training as finetune_training
 from .finetuning import limits as limits
 from .pretrained_network import DEFAULT_MODEL as DEFAULT_MODEL
 from .pretrained_network import MODELS as MODELS

@@ -100,7 +100,12 @@ class ForecastPanel(JobPanel):
         pace = self.context.sessions.pace
         lengths = frame.facts.frame.source.lengths
         times = {
-            effort: in_words(pace * estimate_seconds(lengths, asked.horizon, effort))
+            effort: in_words(
+                pace
+                * estimate_seconds(
+                    lengths, asked.horizon, effort, season_length=frame.facts.season_length
+                )
+            )
             for effort in EFFORTS
         }
         choices = {effort: f"{text} ({times[effort]})" for effort, text in EFFORTS.items()}
@@ -140,7 +145,10 @@ class ForecastPanel(JobPanel):
         outcome: FitOutcome | None = await self.compute(queue, *job, on_event=self.on_event)
         if tells_pace and outcome is not None and not outcome.interrupted:
             estimated = estimate_seconds(
-                frame.facts.frame.source.lengths, asked.horizon, asked.effort
+                frame.facts.frame.source.lengths,
+                asked.horizon,
+                asked.effort,
+                season_length=frame.facts.season_length,
             )
             sessions.pace = learnt_pace(
                 sessions.pace, estimated=estimated, measured=time.monotonic() - began

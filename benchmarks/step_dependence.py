@@ -17,7 +17,7 @@ from held_back import SOURCES, all_windows, read_windows
 from scipy import special
 
 from harness import machine, options, parse, table
-from seqcast.forecaster.choice import PROBABILITIES
+from seqcast.forecaster.blend import PROBABILITIES
 from seqcast.intervals import Dependence, likeliest, normal_scores
 from seqcast.pretrained import load_pretrained
 from synthetic_windows import SyntheticBatches

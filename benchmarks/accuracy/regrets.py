@@ -30,8 +30,9 @@ from seqcast import Forecaster
 from seqcast.data import naive_errors
 from seqcast.engine.training_jobs import Outcome
 from seqcast.forecaster.backtest import Backtest
-from seqcast.forecaster.choice import Choice, choose, count_cutoffs, pinball
+from seqcast.forecaster.choice import Choice, choose, pinball
 from seqcast.forecaster.fitted import FittedForecaster
+from seqcast.forecaster.hold_out import count_cutoffs
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import make_plan
 from seqcast.forecaster.reading import read_rows

@@ -17,7 +17,8 @@ from seqcast.forecaster import words
 from seqcast.forecaster.candidates.last_season import FittedLastSeason, naive_calibrations
 from seqcast.forecaster.candidates.trained import FittedTrained
 from seqcast.forecaster.candidates.zero_shot import FittedZeroShot
-from seqcast.forecaster.choice import Choice, HoldOut, choose, count_cutoffs
+from seqcast.forecaster.choice import Choice, choose
+from seqcast.forecaster.hold_out import HoldOut, count_cutoffs
 from seqcast.intervals import Calibration, ForecastRequest
 from seqcast.pretrained import load_pretrained
 from seqcast.runtime import from_payload, to_payload
@@ -300,7 +301,7 @@ def test_members_have_the_share_of_their_judge(monkeypatch):
     how = {"level": (80,), "random_state": 0, "verbose": 0, "irregular": True, "scale": "standard"}
     model = Forecaster(4, preset=EnsembleSpec(members, judge=judge), **how)
     with monkeypatch.context() as patch:
-        patch.setattr("seqcast.forecaster.choice.HoldOut.choice", choose)
+        patch.setattr("seqcast.forecaster.hold_out.HoldOut.choice", choose)
         model.fit(FRAME)
     members_forecast, judges_forecast = (each["trained"] for each in asked)
     assert not np.array_equal(members_forecast, judges_forecast)

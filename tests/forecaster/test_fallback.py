@@ -15,8 +15,8 @@ from seqcast.data.series import InMemoryStore, SeriesScaler
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster import FallbackWarning, estimator
+from seqcast.forecaster.blend import Blend
 from seqcast.forecaster.candidates.last_season import FittedLastSeason, naive_calibrations
-from seqcast.forecaster.choice import Blend
 from seqcast.intervals import ForecastRequest
 from tests.rejections import rejected
 

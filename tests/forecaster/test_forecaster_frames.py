@@ -230,7 +230,7 @@ def test_nothing_to_train_on(monkeypatch):
 
 def test_contexts_are_cut_out_in_blocks(plain, monkeypatch):
     whole = plain.predict_insample(panel(rows=90))
-    monkeypatch.setattr("seqcast.forecaster.choice.MOST_NUMBERS", 1)
+    monkeypatch.setattr("seqcast.forecaster.blend.MOST_NUMBERS", 1)
     pd.testing.assert_frame_equal(plain.predict_insample(panel(rows=90)), whole)
 
 

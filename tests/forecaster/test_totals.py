@@ -10,7 +10,7 @@ from scipy import special
 
 from seqcast import Forecaster
 from seqcast.errors import SpecError
-from seqcast.forecaster.choice import OF_MEAN, PROBABILITIES, at_ranks
+from seqcast.forecaster.blend import PROBABILITIES, WEIGHTS_OF_MEAN, at_ranks
 from seqcast.forecaster.copulas import KnownCopula, share_held
 from seqcast.intervals import Calibration, Copula, Dependence
 from tests.rejections import rejected
@@ -218,9 +218,9 @@ def test_the_copula_is_learnt_from_hold_out_windows():
 
 
 def test_the_whole_distribution_and_its_mean():
-    assert OF_MEAN.sum() == pytest.approx(1)
-    assert (OF_MEAN > 0).all()
-    assert pytest.approx(0.5) == OF_MEAN @ PROBABILITIES
+    assert WEIGHTS_OF_MEAN.sum() == pytest.approx(1)
+    assert (WEIGHTS_OF_MEAN > 0).all()
+    assert pytest.approx(0.5) == WEIGHTS_OF_MEAN @ PROBABILITIES
 
 
 def test_widths_between_levels_are_in_proportion_to_normal_ones():

@@ -13,7 +13,7 @@ from scipy import special
 from seqcast import intervals
 from seqcast.data.series import SeriesScaler
 from seqcast.data.windows import Origins, WindowReader
-from seqcast.forecaster.choice import PROBABILITIES, Blend, at_ranks
+from seqcast.forecaster.blend import PROBABILITIES, Blend, at_ranks
 from seqcast.runtime import Array
 
 # Paths that are drawn for each hold-out window, and the probabilities of intervals of 80 %.

@@ -12,8 +12,9 @@ from seqcast.data.frames import ClosedSteps, LongFrame, Stamps, as_ids, read_fut
 from seqcast.data.windows import Origins, WindowReader, forward_fill
 from seqcast.engine import Engine
 from seqcast.errors import DataError, NotFittedError, Option, Phrase, SpecError
+from seqcast.forecaster.blend import Blend
 from seqcast.forecaster.candidates import FittedCandidate
-from seqcast.forecaster.choice import Blend, Choice
+from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.cold_start import ColdStart, Panel, with_blank_rows
 from seqcast.forecaster.copulas import CopulaSource, KnownCopula
 from seqcast.forecaster.options import ForecastOptions, RowOptions

@@ -19,8 +19,9 @@ from seqcast.engine import (
 from seqcast.errors import DataError, SpecError, TrainingError
 from seqcast.forecaster.calibration import calibrate, copula_of_fit
 from seqcast.forecaster.candidates import Candidate, FittedCandidate
-from seqcast.forecaster.choice import Choice, HoldOut
+from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
+from seqcast.forecaster.hold_out import HoldOut
 from seqcast.forecaster.planning import FitPlan, Place
 from seqcast.pretrained import sharing_inputs
 from seqcast.runtime import Array, Executor, say, warn_user

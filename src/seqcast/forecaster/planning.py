@@ -17,7 +17,8 @@ from seqcast.engine import TrainingJob
 from seqcast.errors import DataError
 from seqcast.forecaster.candidates import Candidate
 from seqcast.forecaster.candidates import candidates as usual_candidates
-from seqcast.forecaster.choice import Choice, HoldOut
+from seqcast.forecaster.choice import Choice
+from seqcast.forecaster.hold_out import HoldOut
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.training_rows import (
     FitRows,

@@ -227,7 +227,7 @@ def fitted_candidates(yardstick, df, seed):
         level=DECILE_LEVELS,
         verbose=0,
     )
-    how = FitOptions.resolve(model.get_params(deep=False), seed)
+    how = FitOptions.resolve(model, seed)
     plan = make_plan(read_rows(how.rows, df), how)
     outcomes = {}
     for place, job in plan.by_place.items():

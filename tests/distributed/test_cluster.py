@@ -7,7 +7,7 @@ from seqcast import RayCluster, TrainingSpec
 from seqcast.cli.forecaster_options import MachineOptions
 from seqcast.distributed.shared_training import processes_among
 from seqcast.errors import SpecError
-from seqcast.forecaster.fitting import Cluster, check_cluster
+from seqcast.forecaster.training_run import Cluster, check_cluster
 from seqcast.runtime.threads import cores
 from tests.rejections import rejected
 

@@ -77,7 +77,7 @@ def test_each_page_makes_its_data_first():
 def test_names_of_ours_are_there_and_options_are_taken(peer):
     """Values too are right: specs are made, and estimators check what they are given."""
     from seqcast.errors import MissingPackageError
-    from seqcast.forecaster.options import check_options
+    from seqcast.forecaster.option_checks import check_options
     from seqcast.regressor.arguments import resolve_options
 
     names = names_of(peer)[1]
@@ -104,7 +104,7 @@ def test_names_of_ours_are_there_and_options_are_taken(peer):
         made = eval(name.replace("Forecaster(", "Forecaster(14, ", 1) if horizon else name, names)
         if class_name == "Forecaster":
             try:
-                check_options(made.get_params(deep=False))
+                check_options(made)
             except MissingPackageError:
                 assert "holidays:" in name  # a package that nothing else needs
         elif class_name == "Seq2SeqRegressor":

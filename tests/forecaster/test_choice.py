@@ -330,7 +330,7 @@ def test_only_members_that_are_better_by_far_stand_for_themselves(
     monkeypatch.setattr(HoldOut, "choice", lambda hold_out, forecasts: choices["judge"])
     monkeypatch.setattr(HoldOut, "forecast", lambda hold_out, candidate: np.zeros(1))
     hold_out = HoldOut(None, None, ForecastRequest())
-    assert hold_out.judged(choices["own"], {}, "trained", judge=None) is choices[expected]
+    assert hold_out.choice_of_picked(choices["own"], {}, "trained", judge=None) is choices[expected]
 
 
 def test_shares_add_up_to_a_hundred_as_they_are_printed():

@@ -10,6 +10,8 @@ from seqcast import Forecaster
 from seqcast.engine import DivergedJobsError
 from seqcast.errors import SeqcastWarning, TrainingError
 from seqcast.forecaster import FallbackWarning, fitting, options
+from seqcast.forecaster.selection import Selection
+from seqcast.forecaster.training_run import TrainingRun
 
 from . import panels
 
@@ -74,10 +76,10 @@ def test_networks_are_added_up_to_the_most_or_until_some_are_no_gain(
     assert len(forecaster.engines_) == counts[int(np.argmin(losses))]
 
 
-def in_the_second_round(monkeypatch, name, error):
-    """Let a function of the module fail when it is called for the second time."""
+def in_the_second_round(monkeypatch, owner, name, error):
+    """Let a method fail when it is called for the second time."""
     calls = []
-    function = getattr(fitting, name)
+    function = getattr(owner, name)
 
     def failing(*arguments, **options):
         calls.append(name)
@@ -85,13 +87,13 @@ def in_the_second_round(monkeypatch, name, error):
             raise error
         return function(*arguments, **options)
 
-    monkeypatch.setattr(fitting, name, failing)
+    monkeypatch.setattr(owner, name, failing)
 
 
 @pytest.mark.usefixtures("one_by_one")
 def test_a_later_network_that_diverges_is_left_out(monkeypatch):
     error = TrainingError("loss", expected="a number", received="nan", hint="Train slower.")
-    in_the_second_round(monkeypatch, "run_jobs", DivergedJobsError(error, {}))
+    in_the_second_round(monkeypatch, TrainingRun, "run_jobs", DivergedJobsError(error, {}))
     with pytest.warns(
         SeqcastWarning, match="the last networks were left out, since one of them diverged"
     ):
@@ -101,9 +103,9 @@ def test_a_later_network_that_diverges_is_left_out(monkeypatch):
 
 
 @pytest.mark.usefixtures("one_by_one")
-@pytest.mark.parametrize("name", ["_train", "_chosen"])
-def test_an_interruption_keeps_what_was_chosen_before(monkeypatch, name):
-    in_the_second_round(monkeypatch, name, KeyboardInterrupt())
+@pytest.mark.parametrize(("owner", "name"), [(TrainingRun, "run_jobs"), (Selection, "fitted")])
+def test_an_interruption_keeps_what_was_chosen_before(monkeypatch, owner, name):
+    in_the_second_round(monkeypatch, owner, name, KeyboardInterrupt())
     forecaster = best(verbose=0)
     with pytest.raises(KeyboardInterrupt):
         forecaster.fit(waves())

@@ -34,7 +34,7 @@ def hourly(growing=True, below=0.0):
 
 def plan_of(df, horizon=24, **options):
     """Return what a fit would do with a frame, before anything is trained."""
-    given = Forecaster(horizon, **options).get_params(deep=False)
+    given = Forecaster(horizon, **options)
     return make_plan(read_frame(df, missing="fill"), FitOptions.resolve(given, 0, 1))
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from seqcast.errors import DataError
+from seqcast.forecaster.arguments import ForecasterArguments
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.options import RowOptions
 from seqcast.forecaster.reading import read_rows
@@ -24,7 +25,9 @@ def objective(frame, **changes):
     ).get_params(deep=False)
     options |= changes
     how = {"n_windows": WINDOWS, "step_size": None}
-    return Objective.of(read_rows(RowOptions.of(options), frame), options, 0, **how)
+    return Objective.of(
+        read_rows(RowOptions.of(ForecasterArguments(**options)), frame), options, 0, **how
+    )
 
 
 def test_the_loss_is_that_of_the_equation():

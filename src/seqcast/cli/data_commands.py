@@ -111,14 +111,11 @@ def proposed_horizon(facts: Description) -> int:
 
 def _with_outlook(rows: tables.ReadTable, options: ForecasterOptions) -> forecaster.PlannedFit:
     """Return facts about the rows of a file with what would forecast a season, or twelve steps."""
-    given = options.forecaster(12, rows.columns).get_params(deep=False)
-    facts = forecaster.described(given, rows)
-    given |= {"horizon": proposed_horizon(facts)}
-    settings = {
-        "horizon": given["horizon"],
-        **forecaster.outlook(given, facts.frame.source.lengths, facts.season_length),
-    }
-    return forecaster.PlannedFit(facts, settings)
+    model = options.forecaster(12, rows.columns)
+    facts = forecaster.described(model, rows)
+    model.set_params(horizon=proposed_horizon(facts))
+    outlook = forecaster.outlook(model, facts.frame.source.lengths, facts.season_length)
+    return forecaster.PlannedFit(facts, {"horizon": model.horizon, **outlook})
 
 
 def plot(

@@ -66,7 +66,7 @@ def forecast(
     model.set_params(columns=rows.columns)
     if horizon is None:
         with tables.in_files(df=rows):
-            horizon = proposed_horizon(forecaster.described(model.get_params(deep=False), rows))
+            horizon = proposed_horizon(forecaster.described(model, rows))
         model.set_params(horizon=horizon)
         note(f"Forecasting {counted(horizon, 'step')}; --horizon takes another number")
     note_sentinels(model, rows, OF_READING)

@@ -1,5 +1,8 @@
 from .adapt import plan_finetuning as plan_finetuning
 from .adapt import untrained as untrained
+from .arguments import ForecasterArguments as ForecasterArguments
+from .arguments import interval_levels as interval_levels
+from .arguments import is_compared as is_compared
 from .candidates import words as words
 from .candidates.last_season import FallbackWarning as FallbackWarning
 from .choice import pinball as pinball
@@ -10,16 +13,11 @@ from .duration import estimate_seconds as estimate_seconds
 from .duration import in_words as in_words
 from .estimator import Forecaster as Forecaster
 from .fitted import FittedForecaster as FittedForecaster
-from .fitting import Cluster as Cluster
-from .fitting import TrainingRun as TrainingRun
-from .fitting import check_cluster as check_cluster
 from .fitting import fit_plan as fit_plan
-from .options import RESERVED as RESERVED
+from .option_checks import RESERVED as RESERVED
+from .option_checks import check_options as check_options
 from .options import FitOptions as FitOptions
 from .options import RowOptions as RowOptions
-from .options import check_options as check_options
-from .options import interval_levels as interval_levels
-from .options import is_compared as is_compared
 from .output import OutputFolder as OutputFolder
 from .planning import FitPlan as FitPlan
 from .planning import make_plan as make_plan
@@ -33,3 +31,6 @@ from .report import outlook as outlook
 from .shortcut import fit_and_forecast as fit_and_forecast
 from .shortcut import forecast as forecast
 from .shortcut import what_was_chosen as what_was_chosen
+from .training_run import Cluster as Cluster
+from .training_run import TrainingRun as TrainingRun
+from .training_run import check_cluster as check_cluster

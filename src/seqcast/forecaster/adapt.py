@@ -12,11 +12,12 @@ from seqcast.errors import DataError
 from seqcast.forecaster.candidates import FittedCandidate, candidates
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.fitting import TrainingRun, fit_plan
+from seqcast.forecaster.fitting import fit_plan
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import FitPlan, make_plan, training_stops, with_jobs
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.training_rows import FitRows, PlannedRows
+from seqcast.forecaster.training_run import TrainingRun
 from seqcast.runtime import Array
 from seqcast.specs import TrainingSpec
 

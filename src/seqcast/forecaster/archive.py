@@ -11,11 +11,13 @@ from seqcast.data.features import FeatureBuilder
 from seqcast.data.frames import FrameSchema, Frequency, LongFrame, is_zone, plain_stamps
 from seqcast.data.series import SERIES_SCALES, InMemoryStore, SeriesScaler
 from seqcast.errors import DataError, SeqcastError, SpecError
+from seqcast.forecaster.arguments import ForecasterArguments
 from seqcast.forecaster.candidates import CANDIDATES, FittedCandidate
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.copulas import KnownCopula
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.options import LONGEST_SEASON, ForecastOptions, RowOptions, check_options
+from seqcast.forecaster.option_checks import LONGEST_SEASON, check_options
+from seqcast.forecaster.options import ForecastOptions, RowOptions
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import SUPPORTS, Calibration, Copula
 from seqcast.pretrained import MODELS, ZeroShotModel
@@ -304,7 +306,7 @@ def _options(values: dict[str, Any]) -> dict[str, Any]:
     ):
         if isinstance(options[name], list):
             options[name] = tuple(options[name])
-    check_options(options)
+    check_options(ForecasterArguments(**options))
     return options
 
 
@@ -314,10 +316,11 @@ def _fitted(file: _File, options: dict[str, Any]) -> FittedForecaster:
         name: DataError(str(where), expected=str(expected), received=str(received), hint=str(hint))
         for name, where, expected, received, hint in file.skipped
     }
+    arguments = ForecasterArguments(**options)
     fitted = FittedForecaster(
         series=file.series.state(),
-        rows=RowOptions.of(options),
-        output=ForecastOptions.of(options),
+        rows=RowOptions.of(arguments),
+        output=ForecastOptions.of(arguments),
         skipped=skipped,
         copula_source=KnownCopula(file.copula),
         **{name: getattr(file, name) for name in _OF_FITTED},

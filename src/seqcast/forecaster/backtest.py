@@ -16,10 +16,10 @@ from seqcast.errors import SpecError
 from seqcast.forecaster.candidates import Candidate
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.fitting import TrainingRun, fit_plans
+from seqcast.forecaster.fitting import fit_plans
 from seqcast.forecaster.options import FitOptions
 from seqcast.forecaster.planning import make_plan
-from seqcast.pretrained import is_zero_shot
+from seqcast.forecaster.training_run import TrainingRun
 from seqcast.runtime import Array, say, tracked
 
 
@@ -127,13 +127,14 @@ def fits_at(
     """
     choice: Choice | None = None
     candidates: tuple[Candidate, ...] = ()
-    if before is not None and is_zero_shot(options.preset):
+    is_alone = options.zero_shot is not None and options.zero_shot.is_alone
+    if before is not None and is_alone:
         # Fine-tuned or not, as the forecaster is.
         choice = before.choice
         candidates = tuple(each.for_refit(options) for each in before.candidates)
     # No sample paths are drawn.
     plans = [
-        replace(make_plan(frame, options, candidates=candidates, choice=choice), judged=None)
+        replace(make_plan(frame, options, candidates=candidates, choice=choice), held_out=None)
         for frame in frames
     ]
     if run.verbose:

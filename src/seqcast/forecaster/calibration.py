@@ -111,7 +111,7 @@ def _origins(plan: FitPlan) -> Origins:
     They have many cutoffs rather than many series, whose errors at one time are alike.
     """
     lengths = plan.rows.lengths
-    starts = plan.judged
+    starts = plan.held_out
     horizon = plan.rows.options.horizon
     if starts is None:
         starts = lengths

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from seqcast.data.frames import AnyFrame
@@ -16,39 +16,33 @@ from seqcast.forecaster import explain
 from seqcast.forecaster.adapt import plan_finetuning, plan_refit, untrained
 from seqcast.forecaster.anomalies import judge_rows
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
+from seqcast.forecaster.arguments import ForecasterArguments
 from seqcast.forecaster.backtest import Backtest, fits_at, refit_every
 from seqcast.forecaster.candidates import reject_without_network
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.fitting import Cluster, InterruptedFit, TrainingRun, check_cluster, fit_plan
-from seqcast.forecaster.options import (
-    FitOptions,
-    ForecastOptions,
-    RowOptions,
-    check_head,
-    check_options,
-)
+from seqcast.forecaster.fitting import InterruptedFit, fit_plan
+from seqcast.forecaster.option_checks import check_head, check_options
+from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions
 from seqcast.forecaster.output import OutputFolder, digests, gathered, predicted
 from seqcast.forecaster.planning import FitPlan, make_plan
-from seqcast.forecaster.reading import Memory, SourceRows, in_memory, read_rows
+from seqcast.forecaster.reading import Memory, SourceRows, in_memory, read_all, read_rows
 from seqcast.forecaster.report import PlannedFit, described, planned, write_report
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.totals import Total, compare_scenarios, forecast_totals
 from seqcast.forecaster.training_rows import with_validation, without_masked
+from seqcast.forecaster.training_run import Cluster, TrainingRun, check_cluster
 from seqcast.intervals import Calibration
 from seqcast.network import fresh_seed
 from seqcast.pretrained import is_zero_shot
 from seqcast.runtime import say, shows_tasks
 from seqcast.specs import (
     CheckpointSpec,
-    Columns,
-    EnsembleSpec,
-    NetworkSpec,
     TrainingSpec,
     check_int,
     check_submodules,
 )
-from seqcast.training import CheckpointFolder, History, check_callbacks, check_time_limit
+from seqcast.training import CheckpointFolder, History, check_time_limit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +54,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False, repr=False)
-class Forecaster(LearningEstimator[FittedForecaster]):
+class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
     """A recurrent encoder-decoder for long frames: one network for all series, any horizon.
 
     Each series is scaled by its own training rows, so that scaling a series scales its forecast,
@@ -168,35 +162,6 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         (['unique_id', 'ds', 'seqcast'], ['2011-01-01', '2011-02-01'])
     """
 
-    horizon: int
-    _: KW_ONLY
-    context_length: int | Sequence[int] | None = None
-    level: Sequence[float] | float = (80, 95)
-    preset: str | NetworkSpec | EnsembleSpec = "auto"
-    effort: str = "auto"
-    training: TrainingSpec | Mapping[str, Any] | None = None
-    columns: Columns | None = None
-    freq: Any = None
-    season_length: int | None = None
-    static_covariates: Sequence[str] = ()
-    past_covariates: Sequence[str] = ()
-    future_covariates: Sequence[str] = ()
-    calendar: str | Sequence[str] = "auto"
-    missing: str = "fill"
-    on_bad_series: str = "raise"
-    on_duplicates: str = "raise"
-    irregular: bool = False
-    scale: str = "auto"
-    support: str = "auto"
-    weighting: str = "windows"
-    calibrate: bool = False
-    point: str = "median"
-    members: int = 1
-    combine: str = "median"
-    alias: str = "seqcast"
-    random_state: int | None = None
-    verbose: int = 1
-
     def __post_init__(self) -> None:
         check_head(self.preset, self.scale)
 
@@ -211,16 +176,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         Raises:
             NotFittedError: `fit` was not called.
         """
-        options = self._options
-        return replace(
-            self._published, rows=RowOptions.of(options), output=ForecastOptions.of(options)
-        )
-
-    @property
-    def _options(self) -> dict[str, Any]:
-        """The arguments of this forecaster, by name."""
-        options: dict[str, Any] = self.get_params(deep=False)
-        return options
+        return replace(self._published, rows=RowOptions.of(self), output=ForecastOptions.of(self))
 
     choice_ = Learnt[Choice](lambda fitted: fitted.choice)
     """The shares of the candidates in the forecast, and their hold-out losses."""
@@ -337,31 +293,19 @@ class Forecaster(LearningEstimator[FittedForecaster]):
                 `best`.
             KeyboardInterrupt: The user interrupted.
         """
-        callbacks = check_callbacks(callbacks)
-        deadline = check_time_limit(time_limit, checkpoint)
-        on = check_cluster(on, time_limit=time_limit, callbacks=callbacks)
+        run = TrainingRun.of(
+            self.verbose, callbacks, on, time_limit=time_limit, checkpoint=checkpoint
+        )
         rows = self._checked_rows()
         with contextlib.ExitStack() as opened:
-            df, source = SourceRows.of(rows, df, memory_limit)
-            storage = None if on is None else on.storage
-            read = (
-                read_rows(rows, df) if source is None else source.sharded(opened, storage=storage)
-            )
-            folder = opened.enter_context(CheckpointFolder.opened(checkpoint, resume=resume))
-            frame, starts = with_validation(rows, read, validation, int(self.horizon))
+            given = read_all(opened, rows, df, memory_limit, run.storage)
+            run = run.opened(opened, checkpoint, resume=resume)
+            frame, starts = with_validation(rows, given, validation, int(self.horizon))
             frame = without_masked(rows, frame, mask)
-            engines = (
-                self._learnt.trained_networks if warm_start and self._learnt is not None else ()
-            )
-            members = len(engines) if self.effort == "best" and engines else None
-            options = self._resolved(self._seed(folder=folder), members)
-            if warm_start or folder is not None or deadline is not None:
-                options = options.trained()
-            options = replace(
-                options, most_rows_read=Memory.of(memory_limit).rows_remembered(read), first=engines
-            )
-            run = TrainingRun(self.verbose, folder, deadline, callbacks, on)
-            return self._publish(make_plan(frame, options, starts=starts), run)
+            options = self._options_of_fit(run, warm_start=warm_start)
+            options = options.within(Memory.of(memory_limit).rows_remembered(given))
+            plan = make_plan(frame, options, starts=starts)
+            return self._publish(plan, run)
 
     def refit(self, df: Any, validation: Any = None) -> Self:
         """Train new networks on other rows, with the sizes that `fit` chose.
@@ -463,8 +407,8 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
     def _checked_rows(self) -> RowOptions:
         """Check all options, and return how frames are read."""
-        check_options(self._options)
-        return RowOptions.of(self._options)
+        check_options(self)
+        return RowOptions.of(self)
 
     def _seed(
         self, before: FittedForecaster | None = None, folder: CheckpointFolder | None = None
@@ -477,7 +421,16 @@ class Forecaster(LearningEstimator[FittedForecaster]):
 
     def _resolved(self, seed: int, members: int | None = None) -> FitOptions:
         """Return the options resolved for a fit, of `members` networks where their number is known."""
-        return FitOptions.resolve(self._options, seed, members)
+        return FitOptions.resolve(self, seed, members)
+
+    def _options_of_fit(self, run: TrainingRun, *, warm_start: bool) -> FitOptions:
+        """Return the options resolved for a fit."""
+        engines = self._learnt.trained_networks if warm_start and self._learnt is not None else ()
+        members = len(engines) if self.effort == "best" and engines else None
+        options = self._resolved(self._seed(folder=run.folder), members).continuing(engines)
+
+        trains = warm_start or run.folder is not None or run.deadline is not None
+        return options.trained() if trains else options
 
     def _resolved_again(self, fitted: FittedForecaster) -> FitOptions:
         """Return the options resolved for a later training of as many networks."""
@@ -513,12 +466,12 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             DataError: Something in the frame is wrong.
             SpecError: An option is wrong.
         """
-        check_options(self._options)
-        facts = described(self._options, df)
+        check_options(self)
+        facts = described(self, df)
         plan = make_plan(
             facts.frame, self._resolved(0 if self.random_state is None else int(self.random_state))
         )
-        return PlannedFit(facts, planned(plan, self._options))
+        return PlannedFit(facts, planned(plan, self))
 
     # Forecasts
 
@@ -745,7 +698,9 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             df, source = SourceRows.of(rows, df, memory_limit, series)
             if output is not None:
                 options = ", ".join(
-                    f"{name}={each!r}" for name, each in self._options.items() if name != "verbose"
+                    f"{name}={each!r}"
+                    for name, each in self.get_params(deep=False).items()
+                    if name != "verbose"
                 )
                 job = {"job": "backtest", **cutoffs, "refit": every, "options": options}
                 written = OutputFolder.opened(output, job | digests(before, df, source))
@@ -1025,9 +980,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
             options = self._resolved(self._seed(fitted))
             backtest = cutoffs.table(fits_at(cutoffs.frames, options, fitted, TrainingRun()), 0)
         shown = {"title": title or "Forecast report", "unit": unit, "max_series": max_series}
-        write_report(
-            fitted, df, frame, self._options, path=path, future=future, backtest=backtest, **shown
-        )
+        write_report(fitted, df, frame, self, path=path, future=future, backtest=backtest, **shown)
 
     def export(
         self,
@@ -1075,7 +1028,7 @@ class Forecaster(LearningEstimator[FittedForecaster]):
         """
         fitted = self.fitted_
         freq = None if self.freq is None else fitted.frequency
-        write_forecaster(path, {**self._options, "freq": freq}, fitted)
+        write_forecaster(path, {**self.get_params(deep=False), "freq": freq}, fitted)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, max_size: Any = None) -> Self:

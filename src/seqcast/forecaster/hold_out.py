@@ -104,7 +104,7 @@ class HoldOut:
         cutoffs = count_cutoffs(self.origins, self.reader.lengths)
         return choose(self.truth, forecasts, self.request.probabilities_with_point, cutoffs=cutoffs)
 
-    def judged(
+    def choice_of_picked(
         self, own: Choice, forecasts: Mapping[str, Array], name: str, judge: FittedCandidate
     ) -> Choice:
         """Return the choice for networks that were picked as the best of many on these windows.

@@ -16,9 +16,9 @@ from seqcast._version import __version__
 from seqcast.data.frames import LongFrame, file_groups, in_source, open_source, plain_stamps
 from seqcast.errors import DataError, SaveError, SpecError
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.fitting import Cluster
 from seqcast.forecaster.reading import Memory, SourceRows, frame_of
 from seqcast.forecaster.series_state import SeriesState
+from seqcast.forecaster.training_run import Cluster
 from seqcast.runtime import digest, make_folder, require, tracked, write_atomically
 
 # File with the job of a folder and its progress; readers of folders of Parquet files ignore such

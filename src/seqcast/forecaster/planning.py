@@ -47,7 +47,7 @@ class FitPlan:
         calibration: The windows to calibrate on; `None` for no calibration.
         comparison: The windows on which candidates are compared; `None` where there is nothing to
             choose.
-        judged: Position of each series' first row on which nothing is trained or chosen, its length
+        held_out: Position of each series' first row on which nothing is trained or chosen, its length
             where it has none; `None` learns no dependence of sample paths from such rows.
     """
 
@@ -58,7 +58,7 @@ class FitPlan:
     short_series: tuple[Any, ...] = ()
     calibration: Origins | None = None
     comparison: Origins | None = None
-    judged: Array | None = None
+    held_out: Array | None = None
 
     @property
     def by_place(self) -> dict[Place, TrainingJob]:
@@ -183,19 +183,44 @@ def make_plan(
     """
     options = options.decided(int(np.maximum(frame.source.lengths - options.horizon, 0).sum()))
     chosen = tuple(candidates) or usual_candidates(options)
+    plan = _plan_without_bad_series if options.rows.skips else _plan
+    return plan(frame, options, chosen, starts, choice)
+
+
+def _plan_without_bad_series(
+    frame: AnyFrame,
+    options: FitOptions,
+    candidates: tuple[Candidate, ...],
+    starts: Array | None,
+    choice: Choice | None,
+) -> FitPlan:
+    """Return the plan of a fit to the series without an error.
+
+    Season, scaling and context length depend on all series. So after each series that is left out
+    the others are planned again.
+    """
     while True:
         try:
-            rows = _planned(
-                _rows(frame, options, chosen, starts, check=choice is None), chosen, starts
-            )
-            several = len(chosen) > 1 or any(candidate.compares(rows) for candidate in chosen)
-            return with_jobs(rows, chosen, choice, compare=choice is None and several)
+            return _plan(frame, options, candidates, starts, choice)
         except DataError as error:
-            bad = error.by_series
-            if not options.rows.skips or not bad or len(bad) == len(frame.source):
+            if not error.by_series or len(error.by_series) == len(frame.source):
                 raise
-            left, frame = frame.without(bad)
+            left, frame = frame.without(error.by_series)
             starts = None if starts is None else starts[left]
+
+
+def _plan(
+    frame: AnyFrame,
+    options: FitOptions,
+    candidates: tuple[Candidate, ...],
+    starts: Array | None,
+    choice: Choice | None,
+) -> FitPlan:
+    """Return the plan of a fit to all series of a frame."""
+    rows = _rows(frame, options, candidates, starts, check=choice is None)
+    planned = _planned(rows, candidates, starts)
+    several = len(candidates) > 1 or any(each.compares(planned) for each in candidates)
+    return with_jobs(planned, candidates, choice, compare=choice is None and several)
 
 
 def _rows(
@@ -267,20 +292,20 @@ def with_jobs(
         and not len(validation_origins(lengths, rows.starts, options.horizon))
     ):
         jobs = ((),) * len(candidates)  # nothing could tell whether a training is worth it
-    judged = rows.starts
+    held_out = rows.starts
     if not any(jobs):
         read = rows.series.context_length
-        judged = untrained_starts(
+        held_out = untrained_starts(
             lengths, options.horizon, rows.season_length, read, fill=options.rows.fill
         )
-        # Effects of covariates are learnt without a training, and judged on these rows.
-        rows = replace(rows, starts=judged)
+        # Effects of covariates are learnt without a training, and compared on these rows.
+        rows = replace(rows, starts=held_out)
     places = np.flatnonzero(lengths < (0 if context is None else context + options.horizon))
     short = tuple(rows.frame.source.ids[place] for place in places)
     calibration = None
     if options.calibrate:
-        calibration = calibration_origins(rows.reader, judged, options.horizon, options.calibrate)
-    comparison = validation_origins(lengths, judged, options.horizon) if compare else None
+        calibration = calibration_origins(rows.reader, held_out, options.horizon, options.calibrate)
+    comparison = validation_origins(lengths, held_out, options.horizon) if compare else None
     season = Season.of(rows.season_length)
     is_short = comparison is not None and not len(comparison) and not any(jobs)
     # No window has the whole horizon: what knows more than a longer season is compared a season
@@ -289,7 +314,7 @@ def with_jobs(
         comparison = validation_origins(
             lengths, np.minimum(lengths, sum(season.lengths) + 1), season.length
         )
-    return FitPlan(rows, candidates, jobs, choice, short, calibration, comparison, judged)
+    return FitPlan(rows, candidates, jobs, choice, short, calibration, comparison, held_out)
 
 
 def training_stops(rows: FitRows, starts: Array | None) -> Array:

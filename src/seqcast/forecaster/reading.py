@@ -120,6 +120,32 @@ def in_memory(frame: frames.AnyFrame, option: str) -> frames.LongFrame:
     return frame
 
 
+def read_all(
+    opened: contextlib.ExitStack,
+    rows: RowOptions,
+    df: Any,
+    memory_limit: Any,
+    storage: str | os.PathLike[str] | None,
+) -> frames.AnyFrame:
+    """Return the checked rows of a frame, or of a source, which become shards in a temporary folder.
+
+    Args:
+        opened: Removes the folder at its end.
+        rows: How frames are read.
+        df: A frame, or a source.
+        memory_limit: The limit that the user gives, if any.
+        storage: A folder that all workers see; `None` for one of this machine.
+
+    Raises:
+        DataError: Something in the rows is wrong.
+        SpecError: There is a limit for rows that are in memory.
+    """
+    given, source = SourceRows.of(rows, df, memory_limit)
+    if source is None:
+        return read_rows(rows, given)
+    return source.sharded(opened, storage=storage)
+
+
 @dataclass(frozen=True)
 class Memory:
     """A memory limit: half for shards in memory, a quarter for remembered rows, the rest for rows being read.

@@ -1,7 +1,7 @@
 """Facts about a planned fit and about a fitted forecaster, and its report."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,11 +11,13 @@ from seqcast.data import Description
 from seqcast.data.frames import LongFrame
 from seqcast.engine import Engine
 from seqcast.errors import DataError
+from seqcast.forecaster.arguments import ForecasterArguments, is_compared
 from seqcast.forecaster.candidates import candidates, words
 from seqcast.forecaster.duration import estimate_seconds, in_words
 from seqcast.forecaster.explain import covariate_importance
 from seqcast.forecaster.fitted import FittedForecaster
-from seqcast.forecaster.options import FitOptions, RowOptions, check_options, is_compared
+from seqcast.forecaster.option_checks import check_options
+from seqcast.forecaster.options import FitOptions, RowOptions
 from seqcast.forecaster.planning import FitPlan
 from seqcast.forecaster.reading import check_future_given, read_rows
 from seqcast.pretrained import is_zero_shot
@@ -49,47 +51,47 @@ class PlannedFit:
         yield from (f"{name:<{width}}{value}" for name, value in self.settings.items())
 
 
-def described(given: Mapping[str, Any], df: Any) -> Description:
+def described(arguments: ForecasterArguments, df: Any) -> Description:
     """Return facts about a frame, whatever is wrong with it.
 
     Args:
-        given: The arguments of the forecaster, by name.
+        arguments: The arguments of the forecaster.
         df: As for `Forecaster.fit`.
 
     Raises:
         DataError: A column is missing or has another type, or no row is left.
     """
-    rows = replace(RowOptions.of(given), on_bad_rows="skip", on_bad_series="skip")
-    return Description.of(read_rows(rows, df), given["season_length"])
+    rows = replace(RowOptions.of(arguments), on_bad_rows="skip", on_bad_series="skip")
+    return Description.of(read_rows(rows, df), arguments.season_length)
 
 
-def outlook(given: Mapping[str, Any], lengths: Array, season_length: int) -> dict[str, Any]:
+def outlook(arguments: ForecasterArguments, lengths: Array, season_length: int) -> dict[str, Any]:
     """Return what a fit would try, and about how long it takes on two cores, by name.
 
     Args:
-        given: The arguments of the forecaster, by name.
+        arguments: The arguments of the forecaster.
         lengths: Rows of each series.
         season_length: Steps of a season.
 
     Raises:
         SpecError: An option is impossible.
     """
-    check_options(given)
-    options = FitOptions.resolve(given, seed=0)
+    check_options(arguments)
+    options = FitOptions.resolve(arguments, seed=0)
     texts = words()
     options = options.decided(int(np.maximum(lengths - options.horizon, 0).sum()))
     effort = "balanced" if options.effort == "auto" else options.effort
-    if is_zero_shot(given["preset"]):
+    if is_zero_shot(arguments.preset):
         effort = "quick"
     seconds = estimate_seconds(
         lengths,
         options.horizon,
         effort,
         season_length=season_length,
-        future=len(given["future_covariates"]),
+        future=len(arguments.future_covariates),
     )
     return {
-        "effort": options.effort if is_compared(given["preset"]) else "none: nothing is chosen",
+        "effort": options.effort if is_compared(arguments.preset) else "none: nothing is chosen",
         "candidates": "; ".join(
             texts[name] for candidate in candidates(options) for name in candidate.names
         ),
@@ -97,12 +99,12 @@ def outlook(given: Mapping[str, Any], lengths: Array, season_length: int) -> dic
     }
 
 
-def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
+def planned(plan: FitPlan, arguments: ForecasterArguments) -> dict[str, Any]:
     """Return the settings of a plan, by name.
 
     Args:
         plan: The plan.
-        given: The arguments of the forecaster, by name.
+        arguments: The arguments of the forecaster.
     """
     rows = plan.rows
     series = plan.rows.series
@@ -116,11 +118,11 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
         if job is None
         else [job.network]
     )
-    if rows.options.round_size is not None:
+    if rows.options.networks.round_size is not None:
         more = (
             f", and more while they help, at most {members}" if plan.comparison is not None else ""
         )
-        members = f"{rows.options.round_size}{more}"
+        members = f"{rows.options.networks.round_size}{more}"
     epochs = (
         "nothing is trained"
         if job is None
@@ -131,10 +133,10 @@ def planned(plan: FitPlan, given: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "horizon": rows.options.horizon,
         "context": f"{series.context_length} steps",
-        "scale": series.scale + (" (chosen)" if given["scale"] == "auto" else ""),
-        "support": ", ".join(series.support) + (" (seen)" if given["support"] == "auto" else ""),
-        "preset": given["preset"] if isinstance(given["preset"], str) else "given",
-        **outlook(given, rows.lengths, rows.season_length),
+        "scale": series.scale + (" (chosen)" if arguments.scale == "auto" else ""),
+        "support": ", ".join(series.support) + (" (seen)" if arguments.support == "auto" else ""),
+        "preset": arguments.preset if isinstance(arguments.preset, str) else "given",
+        **outlook(arguments, rows.lengths, rows.season_length),
         "network": _in_words(networks[0]) if networks else "none",
         "inputs": ", ".join(map(str, names)) or "the values alone",
         "windows": 0 if job is None else job.count_windows(),
@@ -149,12 +151,12 @@ def _in_words(network: NetworkSpec) -> str:
     return f"{network.cell}, layers {', '.join(map(str, network.encoder_units))}, head {network.head}{segment}"
 
 
-def facts(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def facts(fitted: FittedForecaster, arguments: ForecasterArguments) -> dict[str, dict[str, Any]]:
     """Return facts about a fitted forecaster, by heading.
 
     Args:
         fitted: The fitted forecaster.
-        options: The arguments of the forecaster, by name.
+        arguments: The arguments of the forecaster.
     """
     history = fitted.histories[0]
     trainings = fitted.trainings
@@ -170,7 +172,7 @@ def facts(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str, dic
         network |= candidate.facts()
     if networks:
         network |= {**network_facts(networks[0]), "members": len(networks)}
-    return {"Training": training, "Network": network, "Settings": _settings(fitted, options)}
+    return {"Training": training, "Network": network, "Settings": _settings(fitted, arguments)}
 
 
 def network_facts(engine: Engine) -> dict[str, Any]:
@@ -189,7 +191,7 @@ def network_facts(engine: Engine) -> dict[str, Any]:
     }
 
 
-def _settings(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(fitted: FittedForecaster, arguments: ForecasterArguments) -> dict[str, Any]:
     series = fitted.series
     calibrations = fitted.calibrations
     covariates = series.frame.covariates
@@ -201,12 +203,12 @@ def _settings(fitted: FittedForecaster, options: Mapping[str, Any]) -> dict[str,
         "frequency": fitted.frequency or "irregular",
         "season_length": fitted.season_length,
         "inputs other than the target": ", ".join(map(str, inputs)) or "none",
-        "scale": options["scale"],
+        "scale": arguments.scale,
         "levels": ", ".join(f"{level:g} %" for level in fitted.request().level) or "none",
         "calibration windows": int(calibrations[0].windows.min())
         if calibrations
         else "not calibrated",
-        "random_state": f"{fitted.seed}" + (" (drawn)" if options["random_state"] is None else ""),
+        "random_state": f"{fitted.seed}" + (" (drawn)" if arguments.random_state is None else ""),
     }
 
 
@@ -214,7 +216,7 @@ def write_report(
     fitted: FittedForecaster,
     df: Any,
     frame: LongFrame,
-    options: Mapping[str, Any],
+    arguments: ForecasterArguments,
     *,
     future: Any,
     **how: Any,
@@ -225,7 +227,7 @@ def write_report(
         fitted: The fitted forecaster.
         df: The rows to forecast from; `None` takes those of the fit.
         frame: The same rows, read.
-        options: Options of the forecaster, by name.
+        arguments: The arguments of the forecaster.
         future: The future steps; without it a forecaster that needs it shows no forecast.
         **how: Other arguments of `seqcast.report.report`: the path, the backtest, the title and so
             on.
@@ -247,7 +249,7 @@ def write_report(
     report(
         history=frame.table(),
         model=fitted.output.alias,
-        metadata=facts(fitted, options),
+        metadata=facts(fitted, arguments),
         learning=fitted.histories[0].epochs or None,
         season_length=fitted.season_length,
         trained_horizon=fitted.output.horizon,

@@ -197,7 +197,7 @@ def _read(
 ) -> tuple[Any, Columns | None, str]:
     """Return a file as a table or a frame as a long one, its columns, and what was guessed, in words."""
     own = forecaster.columns
-    rows = RowOptions.of(forecaster.get_params(deep=False))
+    rows = RowOptions.of(forecaster)
     columns = own or Columns()
     is_path = isinstance(data, str | os.PathLike)
     is_polars = hasattr(data, "lazy")

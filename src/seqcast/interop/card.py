@@ -129,7 +129,7 @@ def _about_forecaster(forecaster: Forecaster, data: Any) -> dict[str, Any]:
     fitted = forecaster.fitted_
     texts = words()
     choice = forecaster.choice_
-    by_heading = facts(fitted, forecaster.get_params(deep=False))
+    by_heading = facts(fitted, forecaster)
     shares = percentages(choice.shares).items()
     forecast = " and ".join(
         texts[name] + (f" ({share})" if len(shares) > 1 else "") for name, share in shares

@@ -158,11 +158,13 @@ class Objective:
             }
             preset = EnsembleSpec((setting,), alone=True)
             options = {**self.options, **own, "preset": preset, "season_length": self.season_length}
-            plan = forecaster.make_plan(frame, forecaster.FitOptions.resolve(options, self.seed))
+            arguments = forecaster.ForecasterArguments(**options)
+            resolved = forecaster.FitOptions.resolve(arguments, self.seed)
+            plan = forecaster.make_plan(frame, resolved)
         jobs = tuple(tuple(_shortened(job, self.share) for job in jobs) for jobs in plan.jobs)
         # No sample paths are drawn.
         return forecaster.fit_plan(
-            replace(plan, jobs=jobs, judged=None), forecaster.TrainingRun(callbacks=callbacks)
+            replace(plan, jobs=jobs, held_out=None), forecaster.TrainingRun(callbacks=callbacks)
         )
 
     def forecast(self, fitted: forecaster.FittedForecaster) -> tuple[Array, tuple[float, ...]]:
@@ -241,7 +243,8 @@ def untuned_setting(frame: LongFrame, options: Mapping[str, Any], seed: int) -> 
     if is_zero_shot(options["preset"]):
         plan = _finetuning_plan(frame, options, seed, options["training"])
         return FinetuneSpec(_first_job(plan).training), plan.rows.season_length
-    resolved = forecaster.FitOptions.resolve({**options, "calibrate": False}, seed, 1).trained()
+    arguments = forecaster.ForecasterArguments(**{**options, "calibrate": False})
+    resolved = forecaster.FitOptions.resolve(arguments, seed, 1).trained()
     plan = forecaster.make_plan(frame, resolved)
     job = _first_job(plan)
     return MemberSpec(job.network, job.training, job.window.context_length), plan.rows.season_length
@@ -263,9 +266,8 @@ def _finetuning_plan(
     freeze: tuple[str, ...] = (),
 ) -> forecaster.FitPlan:
     """Return the plan of a fine-tuning, as `Forecaster.finetune` makes it."""
-    resolved = forecaster.FitOptions.resolve(
-        {**options, "training": None, "calibrate": False}, seed, 1
-    )
+    arguments = forecaster.ForecasterArguments(**{**options, "training": None, "calibrate": False})
+    resolved = forecaster.FitOptions.resolve(arguments, seed, 1)
     fitted = forecaster.untrained(frame, resolved)
     resolved = replace(resolved, season_length=fitted.season_length)
     return forecaster.plan_finetuning(frame, fitted, resolved, training=training, freeze=freeze)

@@ -13,6 +13,7 @@ from seqcast.errors import Option, Phrase, SpecError, WorkerDiedError
 from seqcast.forecaster import (
     Cluster,
     Forecaster,
+    ForecasterArguments,
     RowOptions,
     check_cluster,
     check_options,
@@ -162,7 +163,7 @@ def tune(
     if space is not None:
         space = check_space(space, finetuned=is_zero_shot(preset))
     seed = int(fresh_seed() if random_state is None else random_state)
-    frame = read_rows(RowOptions.of(arguments), df)
+    frame = read_rows(RowOptions.of(ForecasterArguments(**arguments)), df)
     objective = Objective.of(frame, arguments, seed, n_windows=n_windows, step_size=step_size)
     searched = _with_untuned(space, objective)
     count = worker_count(workers) if on is None else (workers or on.workers)
@@ -242,7 +243,8 @@ def _arguments(
         raise SpecError("preset", expected=expected, received=repr(preset)[:80], hint=hint)
     arguments = {**known, **options, "preset": preset, "random_state": random_state, "verbose": 0}
     # The forecaster has no training of the pretrained network; here it is that of its fine-tuning.
-    check_options({**arguments, "training": None} if is_zero_shot(preset) else arguments)
+    own = {"training": None} if is_zero_shot(preset) else {}
+    check_options(ForecasterArguments(**{**arguments, **own}))
     networks = Phrase("Give ", Option("ensemble", 5), ", which combines the best networks.")
     for name, usual, hint in (
         ("members", 1, networks),

@@ -12,14 +12,13 @@ from seqcast.data.windows import Origins, WindowReader, check_lengths
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
 from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster.candidates.candidate import Candidate, FittedCandidate
-from seqcast.forecaster.defaults import Sizes, context_rule, middle_length, specs
-from seqcast.forecaster.options import COMBINATIONS, FitOptions
+from seqcast.forecaster.defaults import Sizes, context_rule, middle_length
+from seqcast.forecaster.options import COMBINATIONS, FitOptions, NetworkOptions
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.forecaster.training_rows import FitRows, PlannedRows, check_head_support
 from seqcast.intervals import ForecastRequest, check_trained
-from seqcast.pretrained import is_zero_shot
 from seqcast.runtime import Array, warn_user
-from seqcast.specs import EnsembleSpec, MemberSpec, NetworkSpec, TrainingSpec
+from seqcast.specs import MemberSpec, NetworkSpec, TrainingSpec
 from seqcast.training import History
 
 
@@ -211,7 +210,7 @@ class FittedTrained(FittedCandidate):
             freeze: Submodules of the networks that stay as they are.
         """
         changed = [_continued(base, training) for base in self.trainings]
-        again = self._again(replace(options, first=self.engines), changed)
+        again = self._again(options.continuing(self.engines), changed)
         return replace(again, freeze=tuple(freeze), trainings=self.trainings)
 
     def _again(self, options: FitOptions, specs: Sequence[TrainingSpec]) -> Trained:
@@ -221,14 +220,14 @@ class FittedTrained(FittedCandidate):
             MemberSpec(engine.network, training, length) for engine, training, length in networks
         )
         again = replace(
-            options,
-            preset=EnsembleSpec(members),
-            training=None,
+            options.networks,
+            members=members,
+            seeds=options.networks.seeds[: len(members)],
             context_lengths=self.context_lengths,
+            round_size=None,
+            has_judge=False,
         )
-        return Trained(
-            replace(again, seeds=options.seeds[: len(members)], round_size=None, judged=False)
-        )
+        return Trained(again)
 
     def export(self) -> Any:
         """Return its graph for a file in ONNX."""
@@ -242,8 +241,7 @@ class Trained(Candidate):
     """Networks that learn from the data.
 
     Args:
-        options: The resolved options of the fit; those of a later training name the networks of an
-            earlier one.
+        options: The networks.
         freeze: Submodules of the networks that are not trained.
         trainings: The trainings of an earlier fit to record; none records those of this fit.
     """
@@ -253,7 +251,7 @@ class Trained(Candidate):
     learns_alone: ClassVar[bool] = True
     fitted_type: ClassVar[type[FittedCandidate]] = FittedTrained
 
-    options: FitOptions
+    options: NetworkOptions
     freeze: tuple[str, ...] = ()
     trainings: Sequence[TrainingSpec] = ()
 
@@ -264,9 +262,7 @@ class Trained(Candidate):
         Args:
             options: The resolved options of the forecaster.
         """
-        if is_zero_shot(options.preset) or (options.is_compared and options.effort == "quick"):
-            return None
-        return cls(options)
+        return cls(options.networks) if options.trains else None
 
     def context_length(self, rows: FitRows) -> int:
         """Return the longest context of its networks.
@@ -294,12 +290,8 @@ class Trained(Candidate):
         frequency = rows.frame.frequency
         if frequency is None or not frequency.season_is_a_day or season != frequency.season_length:
             return usual
-        network, _ = self._specs(Sizes(1, usual, options.horizon, season))
+        network, _ = self.options.specs(Sizes(1, usual, options.horizon, season))
         return context_rule(count, options.horizon, season, weeks=network.segment > 1)
-
-    def _specs(self, sizes: Sizes) -> tuple[NetworkSpec, TrainingSpec]:
-        """Return a network and its training for data of some sizes."""
-        return specs(self.options.preset, self.options.training, self.options.output.level, sizes)
 
     def jobs(self, rows: PlannedRows) -> list[TrainingJob]:
         """Return the training of each network.
@@ -311,11 +303,11 @@ class Trained(Candidate):
             DataError: There are no windows, or values that a head does not have.
             SpecError: The first weights are of other sizes.
         """
-        first = self.options.first
+        initial = self.options.initial
         seeds = self.options.seeds
         contexts = self._contexts(rows)
-        if first and len(first) != len(seeds):
-            expected = f"as many members as before, {len(first)}"
+        if initial and len(initial) != len(seeds):
+            expected = f"as many members as before, {len(initial)}"
             raise SpecError(
                 "warm_start",
                 expected=expected,
@@ -327,7 +319,9 @@ class Trained(Candidate):
         ]
         if not self.trainings:
             _warn_if_all_padded(rows, self.options.context_lengths)
-        return [job.with_weights(first[place]) for place, job in enumerate(jobs)] if first else jobs
+        if not initial:
+            return jobs
+        return [job.with_weights(initial[place]) for place, job in enumerate(jobs)]
 
     def _job(self, rows: PlannedRows, place: int, length: int) -> TrainingJob:
         """Return the training of the network at a place, which reads `length` steps."""
@@ -357,7 +351,7 @@ class Trained(Candidate):
             place,
             len(rows.frame.covariates.future),
         )
-        network, training = self._specs(sizes)
+        network, training = self.options.specs(sizes)
         check_head_support(rows.frame, network.head)
         season = rows.season_length if network.reads_season else None
         return replace(
@@ -396,19 +390,15 @@ class Trained(Candidate):
 
     def _judge_place(self, outcomes: Mapping[int, Outcome]) -> int | None:
         """Return the place of the judge, the last network, if all were trained."""
-        judged = (
-            self.options.judged
-            and self.options.is_compared
-            and len(outcomes) == len(self.options.seeds)
-        )
-        return max(outcomes) if judged else None
+        are_all_trained = len(outcomes) == len(self.options.seeds)
+        return max(outcomes) if self.options.has_judge and are_all_trained else None
 
     def _fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate:
         engines = tuple(each.engine for each in outcomes.values())
         recorded = self.trainings or {place: each.job.training for place, each in outcomes.items()}
         trainings = tuple(recorded[place] for place in outcomes)
         histories = tuple(each.history for each in outcomes.values())
-        return FittedTrained(engines, trainings, histories, rows.options.combine)
+        return FittedTrained(engines, trainings, histories, self.options.combine)
 
 
 def _continued(

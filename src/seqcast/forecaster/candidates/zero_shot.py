@@ -309,14 +309,11 @@ class ZeroShot(Candidate):
         Args:
             options: The resolved options of the forecaster.
         """
-        if pretrained.is_zero_shot(options.preset):
-            return cls(pretrained.MODELS[options.preset].shipped())
-        if not (options.is_compared and options.zero_shot):
+        own = options.zero_shot
+        if own is None or not (own.is_alone or options.is_compared):
             return None
-        return cls(
-            pretrained.MODELS[pretrained.DEFAULT_MODEL].shipped(),
-            finetunes=options.effort != "quick",
-        )
+        model = pretrained.MODELS[own.model].shipped()
+        return cls(model, finetunes=not own.is_alone and options.effort != "quick")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -339,11 +336,10 @@ class ZeroShot(Candidate):
             rows: The rows of the fit.
         """
         past = rows.frame.covariates.past
-        if pretrained.is_zero_shot(rows.options.preset) and past:
+        own = rows.options.zero_shot
+        if own is not None and own.is_alone and past:
             expected = "a network that has been trained on this data, with past covariates"
-            received = (
-                f"{rows.options.preset!r}, and the past covariates {', '.join(map(repr, past))}"
-            )
+            received = f"{own.model!r}, and the past covariates {', '.join(map(repr, past))}"
             hint = "Without training it reads static and future covariates alone: call finetune(df) in place of "
             hint += "fit(df), which trains it on them, leave them out, or name another preset."
             raise SpecError("preset", expected=expected, received=received, hint=hint)
@@ -383,17 +379,19 @@ class ZeroShot(Candidate):
         """
         if not self.finetunes:
             return []
+        own = rows.options.zero_shot
+        is_alone = own is not None and own.is_alone
         how = pretrained.FinetuneOptions(
             season_length=rows.season_length,
             horizon=rows.options.horizon,
-            seeds=rows.options.seeds[0],
-            training=self.training if self.is_required else rows.options.finetuning,
+            seeds=rows.options.networks.seeds[0],
+            training=self.training if self.is_required or own is None else own.training,
             weighting=rows.options.weighting,
             freeze=self.freeze,
             covariates=rows.series.builder.has_covariates,
             most_rows=rows.options.rows_read,
             # A fine-tuning that the user calls for is not the shorter one of a fit.
-            shares_data=not (self.is_required or pretrained.is_zero_shot(rows.options.preset)),
+            shares_data=not (self.is_required or is_alone),
         )
         job = self.model.finetuning(rows.reader, rows.starts, how)
         if job is None:

@@ -98,17 +98,21 @@ def plan_finetuning(
     options = replace(options, season_length=fitted.season_length)
     frame = series.with_history(new)
     _check_newest(frame, series)
+
     changes = training.to_dict() if isinstance(training, TrainingSpec) else dict(training or {})
     fraction = changes.get("validation_fraction", options.validation_fraction)
     context = fitted.context_length
     rows = FitRows(
         frame, replace(options, validation_fraction=fraction), fitted.season_length, context
     )
+
     if starts is not None:
         starts = starts + frame.source.lengths - new.source.lengths
     starts = training_stops(rows, starts)
+
     if context is not None and not series.observed and options.rows.fill:
         _check_no_gaps(frame)
+
     scaler = series.scaler_of(frame, starts)
     reader = WindowReader.of_frame(
         frame,
@@ -117,6 +121,7 @@ def plan_finetuning(
         context_length=series.context_length,
         observed=series.observed,
     )
+
     planned = PlannedRows(
         frame,
         rows.options,
@@ -126,6 +131,7 @@ def plan_finetuning(
         reader=reader,
         starts=starts,
     )
+
     candidates = tuple(each.for_finetuning(options, training, freeze) for each in _latest(fitted))
     several = any(len(candidate.names) > 1 for candidate in candidates)
     plan = with_jobs(planned, candidates, fitted.choice, compare=several)

@@ -49,20 +49,25 @@ def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float
     levels = check_levels(level)
     if len(levels) != 1:
         raise SpecError("level", expected="one level", received=repr(level), hint="Choose one.")
+
     series = fitted.series
-    (frame, origins) = fitted.past_windows(df, fitted.output.horizon)
+    frame, origins = fitted.past_windows(df, fitted.output.horizon)
     reader = series.reader(frame, origins)
     rows = origins.rows(frame)
     values = frame.targets[rows]
     trained = fitted.trained_rows(frame)[rows]
+
     groups = _groups(origins, trained, values)
     columns = _undisturbed(fitted, reader, frame, origins, groups=groups)
     usual = _usual(columns, values, groups)
+
     middle = columns[..., 0]
     known = ~np.isnan(values)
     reach = np.ones((*values.shape, 2))
     score = np.zeros(values.shape)
-    reach[known], score[known] = usual.reach(levels[0]), usual.deviations((values - middle)[known])
+    reach[known] = usual.reach(levels[0])
+    score[known] = usual.deviations((values - middle)[known])
+
     request = ForecastRequest(level=levels)
     bounds = np.stack([middle, middle - reach[..., 0], middle + reach[..., 1]], axis=-1)
     shown: Array = bounded(bounds, series.support)
@@ -72,6 +77,7 @@ def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float
     score = np.where(
         outside, np.maximum(score, np.nextafter(limit, np.inf)), np.minimum(score, limit)
     )
+
     trained = np.broadcast_to(trained[:, :, None], score.shape)
     marks = {"score": score, "anomaly": outside, "trained_on": trained}
     return origins.table(frame, {**request.by_column(shown, fitted.output.alias), **marks})
@@ -110,12 +116,12 @@ def _undisturbed(
         unusual = before & _unusual(columns, groups, frame, origins, fitted.season_length)
         if np.array_equal(unusual, before):
             break
+
         targets = frame.targets.copy()
         marked = np.zeros(len(frame.targets), dtype=np.int64)
-        targets[rows], marked[rows] = (
-            np.where(unusual, columns[..., 0], values),
-            unusual.any(axis=2),
-        )
+        targets[rows] = np.where(unusual, columns[..., 0], values)
+        marked[rows] = unusual.any(axis=2)
+
         so_far = np.concatenate([[0], np.cumsum(marked)])
         disturbed = np.flatnonzero(so_far[rows[:, 0]] > so_far[first])
         columns = as_they_are.copy()
@@ -136,10 +142,12 @@ def _unusual(
     reach = np.ones((*values.shape, 2))
     reach[~np.isnan(values)] = _usual(columns, values, groups).reach(REPLACED_LEVEL)
     unusual = np.abs(values - middle) > np.where(values > middle, reach[..., 1], reach[..., 0])
+
     marked = np.zeros(frame.targets.shape, dtype=np.int64)
     marked[rows] = unusual * np.where(values > middle, 1, -1)
     unusual &= ~_come_again(marked, frame, season_length)[rows]
     marked[rows] = unusual
+
     # Rows of the same series before those of a short horizon.
     earlier = max(0, NEWEST_ROWS - origins.horizon)
     newest = np.maximum(

@@ -109,6 +109,7 @@ class StoredSeries:
         """
         self._check_options()
         self._check_arrays()
+
         schema = self.schema
         builder = self.builder
         frame = LongFrame(
@@ -122,6 +123,7 @@ class StoredSeries:
             static_kinds=builder.static.kinds,
             rows=np.full(len(self.values), -1),
         )
+
         _check_stamps(frame)
         return SeriesState(
             frame=frame,
@@ -139,6 +141,7 @@ class StoredSeries:
         check_int("context_length", self.context_length)
         if self.scale not in SERIES_SCALES or not set(self.support) <= set(SUPPORTS):
             raise ValueError(f"series with the scale {self.scale!r} and the support {self.support}")
+
         names = (builder.past.names, builder.future.names, builder.static.names)
         if (
             names != (covariates.past, covariates.future, covariates.static)
@@ -158,6 +161,7 @@ class StoredSeries:
         weights = int(columns.weight is not None)
         series = len(self.ends)
         rows = len(self.stamps)
+
         scaling = {name: values for name, values in vars(self.scaler).items() if values is not None}
         shapes = {
             "ids": (series,),
@@ -172,6 +176,7 @@ class StoredSeries:
             "trained_until": (series,),
             **dict.fromkeys(scaling, (series, targets)),
         }
+
         for name, shape in shapes.items():
             values = scaling[name] if name in scaling else getattr(self, name)
             if values.shape != shape:
@@ -180,6 +185,7 @@ class StoredSeries:
                 )
             if values.dtype.kind not in _DTYPES.get(name, "f"):
                 raise ValueError(f"{name!r} of type {values.dtype}")
+
         if not series <= rows <= series * self.context_length:
             raise ValueError(
                 f"{rows} rows of {series} series, of which a context has {self.context_length}"
@@ -236,6 +242,7 @@ def write_forecaster(
     check_writable(
         specs, where="training or preset", expected="options that can be written to a file"
     )
+
     file = _File(
         options={
             **{
@@ -252,6 +259,7 @@ def write_forecaster(
         copula=fitted.copula,  # a file has no rows to learn it from later
         **{name: getattr(fitted, name) for name in _OF_FITTED},
     )
+
     write_archive(path, KIND, *to_payload(file))
 
 
@@ -290,12 +298,14 @@ def _options(values: dict[str, Any]) -> dict[str, Any]:
         if isinstance(options[name], dict):
             kind = EnsembleSpec if "members" in options[name] else kind
             options[name] = kind.from_dict(options[name])
+
     training = options["training"]
     if isinstance(training, dict) and "spec" in training:
         options["training"] = TrainingSpec.from_dict(training["spec"])
     elif training is not None:
         spec = TrainingSpec.from_dict(training)
         options["training"] = {name: getattr(spec, name) for name in training}
+
     for name in (
         "static_covariates",
         "past_covariates",
@@ -306,6 +316,7 @@ def _options(values: dict[str, Any]) -> dict[str, Any]:
     ):
         if isinstance(options[name], list):
             options[name] = tuple(options[name])
+
     check_options(ForecasterArguments(**options))
     return options
 
@@ -316,6 +327,7 @@ def _fitted(file: _File, options: dict[str, Any]) -> FittedForecaster:
         name: DataError(str(where), expected=str(expected), received=str(received), hint=str(hint))
         for name, where, expected, received, hint in file.skipped
     }
+
     arguments = ForecasterArguments(**options)
     fitted = FittedForecaster(
         series=file.series.state(),
@@ -348,19 +360,23 @@ def _check_fields(fitted: FittedForecaster) -> None:
     check_int("season_length", fitted.season_length, at_most=LONGEST_SEASON)
     check_int("seed", fitted.seed, at_least=0, at_most=MOST_SEED)
     _check_steps(fitted)
+
     names = [candidate.name for candidate in fitted.candidates]
     if sorted(names) != sorted(fitted.choice.shares):
         raise ValueError(
             f"shares of {', '.join(fitted.choice.shares)}, where there are {', '.join(names)}"
         )
     fitted.choice.check()
+
     for candidate in fitted.candidates:
         candidate.check_file(fitted.series, fitted.season_length)
+
     targets = len(fitted.series.schema.columns.targets)
     if len(fitted.calibrations) not in (0, targets) or fitted.series.fill != (
         fitted.rows.missing == "fill"
     ):
         raise ValueError(f"{len(fitted.calibrations)} calibrations of {targets} targets")
+
     intervals = [each for candidate in fitted.candidates for each in candidate.intervals]
     for calibration in (*fitted.calibrations, *intervals):
         if len(calibration.windows) != fitted.output.horizon:
@@ -397,6 +413,7 @@ def _check_stamps(frame: LongFrame) -> None:
     rises[source.starts[1:] - 1] = True
     if stamps.hasnans or not rises.all():
         raise ValueError("stamps that do not rise")
+
     last = frame.last_stamps[:1]
     try:
         ahead = last if frame.frequency is None else frame.frequency.after(last, 1)

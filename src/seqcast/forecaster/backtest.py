@@ -94,8 +94,10 @@ class Backtest:
         known = self.known[:, series]
         origins = self.origins[number]
         request = fits[0].request()
+
         if not len(origins):
             return None
+
         by_fit = []
         for place, fitted in enumerate(tracked(fits, "forecasting", len(fits))):
             chosen = origins.cutoff // self.every == place
@@ -105,6 +107,7 @@ class Backtest:
             own = origins.take(chosen)
             own = fitted.series.scaled_at_cutoffs(checked, known, own)
             by_fit.append(fitted.blend.forecast(fitted.series.reader(checked, own), own, request))
+
         forecasts = request.by_column(np.concatenate(by_fit), fits[0].output.alias)
         forecasts[SEASONAL_NAIVE] = origins.naive(frame, Season.of(fits[0].season_length).lengths)
         forecasts["last_value"] = origins.naive(frame, (1,))
@@ -132,11 +135,13 @@ def fits_at(
         # Fine-tuned or not, as the forecaster is.
         choice = before.choice
         candidates = tuple(each.for_refit(options) for each in before.candidates)
+
     # No sample paths are drawn.
     plans = [
         replace(make_plan(frame, options, candidates=candidates, choice=choice), held_out=None)
         for frame in frames
     ]
+
     if run.verbose:
         say(plans[0].describe(), is_result=True)
     return fit_plans(plans, run)

@@ -163,9 +163,11 @@ class Blend:
         common = functools.lru_cache(MOST_CUTOFFS)(
             lambda cutoff: draw(np.random.default_rng(cutoff), shape)
         )
+
         counts = np.array([each == "counts" for each in self.support or ("real",)])
         keys = [zlib.crc32(repr(reader.targets.ids[series]).encode()) for series in origins.series]
         seeds = zip(keys, cutoffs.tolist(), strict=True)
+
         for block in _blocks(reader, origins):
             for quantiles, (key, cutoff) in zip(self.whole(reader, block), seeds, strict=False):
                 rng = np.random.default_rng([key, cutoff])

@@ -45,6 +45,7 @@ def calibrate(
     """
     request = intervals.ForecastRequest(level=tuple(level) if fitted.is_probabilistic else ())
     forecast = fitted.blend.scaled(reader, origins, request)
+
     truth = origins.truth(reader)
     point = forecast[..., 0]
     scaler = origins.scalers(reader)
@@ -52,8 +53,10 @@ def calibrate(
     if any(counts):
         nearer = _towards_point(scaler.inverse(truth), np.maximum(scaler.inverse(point), 0.0))
         truth = np.where(counts, scaler.transform(nearer), truth)
+
     newest = reader.lengths[origins.series] - origins.horizon
     labels = intervals.WindowLabels(origins.series, (newest - origins.stops) // origins.horizon)
+
     calibrations = []
     for place in range(truth.shape[2]):
         values = truth[..., place]

@@ -74,8 +74,10 @@ class Choice:
             for name, share in percentages(self.shares).items()
         ]
         chosen = " + ".join(shares)
+
         if not self.losses:
             return chosen
+
         ranked = sorted((loss, name) for name, loss in self.losses.items() if name != "blend")
         losses = [f"{texts[name]} {loss:.3g}" for loss, name in ranked]
         chance = ""
@@ -83,6 +85,7 @@ class Choice:
             ahead = sum(loss < self.losses["blend"] for loss, _ in ranked)
             losses.insert(ahead, f"together {self.losses['blend']:.3g}")
             chance = f"; that {texts[ranked[0][1]]} alone is ahead may be chance" if ahead else ""
+
         windows = counted(self.windows, "validation window")
         return f"{chosen} (quantile loss on {windows}: {', '.join(losses)}{chance})"
 
@@ -160,14 +163,17 @@ def choose(
     known = ~np.isnan(truth)
     y = truth[known]
     quantiles = np.stack([forecasts[name][known] for name in names])
+
     losses = {
         name: float(pinball(y, each, probabilities).mean())
         for name, each in zip(names, quantiles, strict=True)
     }
+
     best = _selected(y, quantiles, probabilities)
     shares = (cutoffs * best + CAUTIOUS_CUTOFFS * _cautious(losses)) / (cutoffs + CAUTIOUS_CUTOFFS)
     shares = np.where(shares < LEAST_SHARE, 0.0, shares)
     shares = shares / shares.sum()
+
     losses["blend"] = float(
         pinball(y, np.tensordot(shares, quantiles, axes=1), probabilities).mean()
     )

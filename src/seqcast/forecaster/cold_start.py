@@ -107,6 +107,7 @@ class Panel:
         frame = self.state.frame
         frequency = self.state.frequency
         near = list[tuple[int, int]]()
+
         distances = np.square(self.static[self.lenders] - static).sum(axis=1)
         for place in np.argsort(distances, kind="stable"):
             start = frame.source.starts[self.lenders[place]]
@@ -121,8 +122,10 @@ class Panel:
                 near.append((int(place), before))
             if len(near) == NEAREST:
                 break
+
         if not near:
             return None
+
         places, stops = np.array(near).T
         series = self.lenders[places]
         longest = int(stops.max())
@@ -145,14 +148,17 @@ class Panel:
         centre = features.mean(axis=0)
         centred = features - centre
         values = np.log(self.levels) if self.is_positive else self.levels
+
         solved = np.linalg.solve(
             centred.T @ centred + PENALTY * np.eye(centred.shape[1]), centred.T
         )
+
         leverage = np.einsum("ks,sk->k", centred, solved) + 1 / len(centred)
         mean = values.mean(axis=0)
         errors = (values - mean - centred @ (solved @ (values - mean))) / np.maximum(
             1 - leverage, 0.1
         )[:, None]
+
         level = mean + (static - centre) @ (solved @ (values - mean))
         level = np.exp(level) if self.is_positive else level
         scale = level if self.is_positive else np.median(self.scales, axis=0)
@@ -200,25 +206,31 @@ class Loan:
         around = panel.rows_around(first, len(own), static)
         if around is None:
             return None
-        (lenders, rows, stamps) = around
+        lenders, rows, stamps = around
+
         targets = own.shape[1]
         before = len(stamps)
         loc = 0.0 if panel.is_positive else panel.levels[lenders, None]
         relative = (rows[:, :, :targets] - loc) / panel.scales[lenders, None]
         level, scale, spread = panel.expected(static)
+
         profile = _mean_of_known(relative, 1.0 if panel.is_positive else 0.0)
         base, offset = (
             (profile, 0.0) if panel.is_positive else (np.ones_like(profile), scale * profile)
         )
+
         noise = _mean_of_known(np.square(relative - profile).reshape(-1, targets), 0.0) + 1e-12
         noise = np.log1p(noise) if panel.is_positive else noise * scale**2
         known = ~np.isnan(own)
+
         worth = noise / spread
         rest = np.where(known, own - np.broadcast_to(offset, profile.shape)[before:], 0.0).sum(
             axis=0
         )
         level = (worth * level + rest) / (worth + np.where(known, base[before:], 0.0).sum(axis=0))
+
         filled = level * base + offset
+
         # Covariates are means too, categories those of the nearest lender.
         is_category = np.zeros(rows.shape[2] - targets, dtype=bool)
         is_category[: len(panel.state.frame.kinds)] = [
@@ -227,6 +239,7 @@ class Loan:
         covariates = np.where(
             is_category, rows[0, :, targets:], _mean_of_known(rows[:, :, targets:], np.nan)
         )
+
         values = np.concatenate([filled, covariates], axis=1)[:before]
         variances = np.stack([noise, noise / (worth + known.sum(axis=0))])
         return cls(values, stamps, np.where(known.any(axis=0), own, filled[before:]), variances)
@@ -261,6 +274,7 @@ class ColdStart:
         source = frame.source
         static = panel.static_of(frame)
         loans = dict[int, Loan]()
+
         targets = frame.targets.copy()
         for place in np.flatnonzero(observed < panel.least).tolist() if panel.lends else ():
             rows = slice(source.starts[place], source.ends[place])
@@ -280,8 +294,10 @@ class ColdStart:
                     received="none",
                     hint=hint,
                 )
+
         if not loans:
             return None
+
         variances = np.zeros((2, len(source), targets.shape[1]))
         variances[:, list(loans)] = np.stack([loan.variances for loan in loans.values()], axis=1)
         values = np.concatenate([targets, source.values[:, targets.shape[1] :]], axis=1)
@@ -328,12 +344,14 @@ def with_blank_rows(series: SeriesState, df: Any) -> Any:
     """
     if isinstance(df, ReadTable):
         return df  # which has stamps
+
     schema = series.schema
     present = set(getattr(df, "columns", ()))
     columns = schema.columns
     names = [*schema.columns.targets, *series.frame.covariates.varying]
     if columns.unique_id not in present or {columns.ds, *columns.targets} & present:
         return df
+
     frame = open_frame(df)
     times = {columns.ds: series.frame.latest_stamp.repeat(len(frame))}
     blank = dict.fromkeys(names, np.full(len(frame), np.nan))

@@ -67,12 +67,14 @@ class CopulaOfWindows:
         origins = self.origins
         shape = (len(origins), reader.targets.width)
         as_they_are = replace(origins, scaler=SeriesScaler(np.zeros(shape), np.ones(shape)))
+
         truth, quantiles = _within_reach(
             as_they_are.truth(reader), self.blend.whole(reader, origins)
         )
         scores = np.moveaxis(
             intervals.normal_scores(truth, quantiles, PROBABILITIES, np.random.default_rng(0)), 2, 0
         )
+
         # Each target is a series of its own.
         times = self.times + len(origins) * np.arange(shape[1])[:, None]
         overlap = len(origins) / _count_disjoint(origins)

@@ -150,6 +150,7 @@ def specs(
         sizes: Sizes of the data, on which the choice depends.
     """
     usual = TrainingSpec()
+
     if isinstance(preset, EnsembleSpec):
         return preset.member(sizes.member).network, preset.member(sizes.member).training
     if isinstance(preset, NetworkSpec):
@@ -163,17 +164,21 @@ def specs(
             if network.segment > 1
             else replace(usual, early_stopping=EARLY_STOPPING)
         )
+
     if isinstance(training, TrainingSpec):
         return network, training
+
     changes = dict(training or {})
     chosen = TrainingSpec.from_dict({**usual.to_dict(), **changes})
     batch_size = chosen.batch_size
     if "batch_size" not in changes:
         batch_size = min(batch_size, max(SMALLEST_BATCH, sizes.windows // FEW_STEPS))
+
     least = LEAST_QUICK_STEPS if network.segment > 1 or network is not preset else LEAST_STEPS
     many = network.segment > 1 and sizes.future > 0 and sizes.windows >= MORE_WINDOWS
     most, epochs = (MORE_STEPS, MORE_EPOCHS) if many else (MANY_STEPS, SHORTER_EPOCHS)
     steps = chosen.steps_per_epoch or max(least, min(most, -(-sizes.windows // batch_size)))
+
     ours = network is not preset and not {*OF_LENGTH, *OF_RATE} & set(changes)
     if ours and network.segment > 1 and steps >= LONG_EPOCH_STEPS:
         chosen = replace(chosen, epochs=epochs, early_stopping=SHORTER_EARLY_STOPPING)

@@ -379,8 +379,10 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
             fitted = untrained(frame, self._resolved(self._seed(), 1), starts)
         else:
             fitted = self.fitted_
+
         if not fitted.networks:
             reject_without_network("finetune")
+
         frame, starts = with_validation(fitted.rows, fitted.read(df), validation, int(self.horizon))
         new = in_memory(frame, "df")
         options = self._resolved_again(fitted)
@@ -547,12 +549,14 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
                 point.
         """
         fitted = self.fitted_
+
         horizon = None if horizon is None else check_int("horizon", horizon)
         samples = None if samples is None else check_int("samples", samples)
         for name, given in (("level", level), ("total", total)):
             if samples is not None and given is not None:
                 hint = "Ask for one of the two."
                 raise SpecError(name, expected="None with samples", received=repr(given), hint=hint)
+
         sums = Total(total, total_over)
         request = fitted.request(level)
         if total is not None:
@@ -562,6 +566,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         else:
             forecast = functools.partial(fitted.paths, samples=samples)
         forecast = functools.partial(forecast, horizon=horizon, future=future)
+
         arguments = {
             "horizon": horizon,
             "level": request.level,
@@ -569,6 +574,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
             "future": future,
         }
         arguments |= {"total": total, "total_over": total_over}
+
         on = check_cluster(on)
         return predicted(
             fitted, df, forecast, arguments, output=output, memory_limit=memory_limit, on=on
@@ -693,9 +699,11 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         storage = None if on is None else on.storage
         cutoffs = {"n_windows": n_windows, "step_size": step_size, "align": align}
         written: OutputFolder | None = None
+
         with contextlib.ExitStack() as opened:
             folder = opened.enter_context(CheckpointFolder.opened(checkpoint, resume=resume))
             df, source = SourceRows.of(rows, df, memory_limit, series)
+
             if output is not None:
                 options = ", ".join(
                     f"{name}={each!r}"
@@ -704,11 +712,13 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
                 )
                 job = {"job": "backtest", **cutoffs, "refit": every, "options": options}
                 written = OutputFolder.opened(output, job | digests(before, df, source))
+
             if source is None:
                 frame: AnyFrame = read_rows(rows, df, series)
             else:
                 piece_rows = None if written is None else written.piece_rows
                 frame = source.sharded(opened, piece_rows=piece_rows, storage=storage)
+
             backtest = self._backtest(frame, **cutoffs, every=every)
             if before is not None:
                 backtest.check_after(before)
@@ -723,6 +733,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
                 )
                 run = TrainingRun(self.verbose, folder, deadline, on=on)
                 fits = fits_at(backtest.frames, resolved, self._learnt, run)
+
             return gathered(
                 functools.partial(backtest.table, fits), range(len(backtest.origins)), written, on
             )

@@ -34,7 +34,8 @@ def in_sample(fitted: FittedForecaster, df: Any, step_size: int) -> Any:
         df: As for `Forecaster.predict_insample`.
         step_size: As for `Forecaster.predict_insample`.
     """
-    (frame, origins), request = fitted.past_windows(df, step_size), fitted.request()
+    frame, origins = fitted.past_windows(df, step_size)
+    request = fitted.request()
     forecast = fitted.blend.forecast(fitted.series.reader(frame, origins), origins, request)
     return origins.table(frame, request.by_column(forecast, fitted.output.alias))
 
@@ -62,12 +63,14 @@ def model_inputs(
     if check_int("member", member) > len(owners):
         raise SpecError("member", expected=f"1 to {len(owners)}", received=repr(member))
     candidate, place = owners[member - 1]
+
     steps = fitted.output.horizon if horizon is None else check_int("horizon", horizon)
     if step_size is None:
         frame = fitted.rows_to_forecast(df)
         ahead = fitted.steps_ahead(frame, future, steps)
         labels = _labels(frame if ahead.cold is None else ahead.cold.frame, ahead.origins)
         return candidate.model_inputs(place, ahead.reader, ahead.origins, labels, truth=None)
+
     if future is not None:
         raise SpecError(
             "future",
@@ -75,6 +78,7 @@ def model_inputs(
             received="a frame",
             hint="The rows contain it.",
         )
+
     frame, origins = fitted.past_windows(df, step_size, steps)
     reader = fitted.series.reader(frame, origins)
     return candidate.model_inputs(
@@ -142,14 +146,17 @@ def contributions(fitted: FittedForecaster, df: Any, future: Any, horizon: int |
     total = np.where(
         np.abs(effects.sum(axis=-1)) < LEAST_EFFECT, LEAST_EFFECT, effects.sum(axis=-1)
     )
+
     # The mean slope of the scaling on the way from the rest to the forecast.
     slope = (point - scaler.inverse(scaler.transform(point) - total)) / total
+
     values = {alias: point, f"{alias}-rest": rest}
     features = np.broadcast_to(effects, (*point.shape, max(1, encoder.width)))
     for name, stop, width in zip(
         encoder.names, np.cumsum(encoder.widths), encoder.widths, strict=True
     ):
         values[name] = slope * features[..., stop - width : stop].sum(axis=-1)
+
     return frame.schema.to_long(
         frame.source.ids, {frame.schema.columns.ds: steps.stamps}, values, steps.of_targets
     )

@@ -289,12 +289,14 @@ class FittedForecaster:
         frequency = series.frequency
         names = series.builder.future.names
         check_future_given(future, columns, names, needed=bool(names) or frequency is None)
+
         ids = frame.source.ids
         gaps = series.fill
         known_rows = frame_of(future, ids)
         read = functools.partial(
             read_future, known_rows, columns, names, ids, like=frame.stamps, gaps=gaps
         )
+
         if frequency is None:
             rows = read()
             stamps, values, exist = rows.after(last, horizon)
@@ -309,10 +311,12 @@ class FittedForecaster:
                 closed = ClosedSteps.of(frame, frequency) if gaps else None
                 values = known.align(rows.at(stamps, closed), rows.kinds, "future", ids.__getitem__)
                 warn_of_unknown(values, names, ids)
+
         features = series.builder.future_features(values, stamps, last)
         cold = ColdStart.of(self.panel if panel is None else panel, frame)
         origins = Origins.at_ends(frame if cold is None else cold.frame, exist.shape[1], features)
         reader = self._reader(frame, origins, cold)
+
         if reader.future:
             # Gaps are filled forward, from the past where needed.
             before = reader.last_future(origins.series, origins.stops)[:, None]

@@ -74,8 +74,10 @@ def check_options(arguments: ForecasterArguments) -> None:
         specs.check_int("season_length", arguments.season_length, at_most=LONGEST_SEASON)
     if arguments.random_state is not None:
         specs.check_int("random_state", arguments.random_state, at_least=0, at_most=specs.MOST_SEED)
+
     is_verbose(arguments.verbose)
     context_lengths(arguments.context_length, arguments.members)
+
     hint = "from seqcast import TrainingSpec, Columns"
     if not isinstance(arguments.training, specs.TrainingSpec | Mapping | None):
         raise _rejection(
@@ -83,12 +85,14 @@ def check_options(arguments: ForecasterArguments) -> None:
         )
     if not isinstance(arguments.columns, specs.Columns | None):
         raise _rejection(arguments, "columns", "a Columns or None", hint)
+
     for name, known in CHOICES.items():
         specs.check_choice(name, getattr(arguments, name), known)
     for name in ("irregular", "calibrate"):
         specs.check_flag(name, getattr(arguments, name))
     if arguments.irregular and arguments.freq is not None:
         raise _rejection(arguments, "freq", "None, for irregular=True", "Leave out one of the two.")
+
     check_calendar(arguments.calendar)
     _check_preset(arguments)
     _check_names(arguments)
@@ -111,6 +115,7 @@ def _check_preset(arguments: ForecasterArguments) -> None:
         hint = "Give it to each MemberSpec, or leave it out."
     else:
         return
+
     for name, value in usual.items():
         if given[name] != value:
             named = Option("preset", preset) if is_zero_shot(preset) else "an EnsembleSpec"
@@ -124,6 +129,7 @@ def _check_effort(arguments: ForecasterArguments) -> None:
     if effort != "auto" and arguments.preset != "auto":
         expected = "'auto' with a preset that is named: there is nothing to choose"
         raise _rejection(arguments, "effort", expected, "Leave out one of the two.")
+
     if effort == "quick" and wants_training(arguments):
         reason = "which are for networks that are trained on this data"
         received = "'quick', which trains none"
@@ -134,6 +140,7 @@ def _check_effort(arguments: ForecasterArguments) -> None:
         received = f"'quick', which trains nothing: {reason}"
     else:
         return
+
     raise SpecError(
         "effort",
         expected=expected,
@@ -159,6 +166,7 @@ def _check_intervals(arguments: ForecasterArguments) -> None:
     level = interval_levels(arguments.level)
     point = arguments.point
     network, training = defaults.specs(preset, arguments.training, level, defaults.Sizes())
+
     pairs = preset.specs if isinstance(preset, specs.EnsembleSpec) else [(network, training)]
     for each, its_training in pairs:
         specs.check_loss(each.head, its_training.loss)
@@ -166,6 +174,7 @@ def _check_intervals(arguments: ForecasterArguments) -> None:
     if isinstance(preset, specs.EnsembleSpec):
         _check_compared(preset, level)
     ForecastRequest(point, level)
+
     has_intervals = network.head != "point" or arguments.calibrate or is_zero_shot(preset)
     if point == "mean" and arguments.scale in LOGARITHMS and not has_intervals:
         hint = "The mean of logarithms is not the logarithm of the mean; give a level, or choose another scale."
@@ -179,6 +188,7 @@ def _check_intervals(arguments: ForecasterArguments) -> None:
             "a level to calibrate",
             Phrase("Give ", Option("level", (80, 95)), "."),
         )
+
     if is_zero_shot(preset):
         check_within(level, MODELS[preset].shipped().widest_level)
     elif network.head == "quantile":

@@ -78,12 +78,14 @@ class OutputFolder:
                 hint = "Name another folder, or remove this one."
                 raise SaveError(str(folder), expected=expected, received=received, hint=hint)
             return cls(folder, begun)
+
         if any(folder.iterdir()):
             expected = "an empty folder"
             received = "one that holds files"
             raise SaveError(
                 str(folder), expected=expected, received=received, hint="Name another folder."
             )
+
         opened = cls(folder, job)
         opened.record()
         return opened
@@ -167,6 +169,7 @@ def gathered(
             return frames[0]
         together = nw.concat([nw.from_native(frame, eager_only=True) for frame in frames])
         return nw.to_native(nw.maybe_reset_index(together))
+
     count = 0
     if on is not None:
         several = list(items)
@@ -202,21 +205,26 @@ def predicted(
         on: Workers that forecast a group of files each.
     """
     df, source = SourceRows.of(fitted.rows, df, memory_limit, fitted.series)
+
     if source is None and output is None and on is None:
         return forecast(fitted.rows_to_forecast(df))
     if arguments["total_over"] == "series":
         hint = "Forecast sums of each series, and read them all to add up their points."
         expected = "'steps' where series are forecast piece by piece"
         raise SpecError("total_over", expected=expected, received="'series'", hint=hint)
+
     table = None if source is None else source.source
     groups = None if on is None else file_groups(table, fitted.series.schema.columns.unique_id)
+
     folder = None
     if output is not None:
         job = {"job": "predict", **arguments, "future": _frame_digest(arguments["future"])}
         job |= {"files": "pieces" if on is None else "files"}
         folder = OutputFolder.opened(output, {**job, **digests(fitted, df, source)})
+
     if source is None:
         return gathered(lambda rows: forecast(fitted.rows_to_forecast(rows)), [df], folder)
+
     of_piece = functools.partial(_of_piece, fitted.series, forecast)
     if groups is None:
         return gathered(

@@ -120,24 +120,27 @@ class FitPlan:
         count = len(rows.frame.source)
         inferred = " (inferred)" if frequency is not None and frequency.inferred else ""
         step = "irregular" if frequency is None else f"freq {frequency.name!r}{inferred}"
-        season = f"{rows.season_length}{' (detected)' * rows.season_is_detected}"
-        calendar = (
-            f", calendar {' '.join(series.builder.calendar.names)}"
-            if series.builder.calendar.names
-            else ""
-        )
+        season = f"{rows.season_length}"
+        if rows.season_is_detected:
+            season += " (detected)"
+        calendar = ""
+        if series.builder.calendar.names:
+            calendar = f", calendar {' '.join(series.builder.calendar.names)}"
         lengths = f"context_length {series.context_length}, horizon {rows.options.horizon}"
         lines = [f"seqcast: {count} series, {step}, season_length {season}, {lengths}{calendar}"]
+
         if not self.by_place:
             lines += [
                 f"seqcast: {line}; nothing is trained"
                 for each in self.candidates
                 if (line := each.describe())
             ]
+
         if self.calibration is not None:
             lines.append(
                 f"seqcast: intervals are calibrated on {len(self.calibration)} validation windows"
             )
+
         columns = rows.frame.schema.columns
         if columns.ds_format not in (None, "integer"):
             lines.append(
@@ -292,6 +295,7 @@ def with_jobs(
         and not len(validation_origins(lengths, rows.starts, options.horizon))
     ):
         jobs = ((),) * len(candidates)  # nothing could tell whether a training is worth it
+
     held_out = rows.starts
     if not any(jobs):
         read = rows.series.context_length
@@ -300,12 +304,15 @@ def with_jobs(
         )
         # Effects of covariates are learnt without a training, and compared on these rows.
         rows = replace(rows, starts=held_out)
+
     places = np.flatnonzero(lengths < (0 if context is None else context + options.horizon))
     short = tuple(rows.frame.source.ids[place] for place in places)
+
     calibration = None
     if options.calibrate:
         calibration = calibration_origins(rows.reader, held_out, options.horizon, options.calibrate)
     comparison = validation_origins(lengths, held_out, options.horizon) if compare else None
+
     season = Season.of(rows.season_length)
     is_short = comparison is not None and not len(comparison) and not any(jobs)
     # No window has the whole horizon: what knows more than a longer season is compared a season

@@ -68,6 +68,7 @@ def read_rows(
         added=df.added if isinstance(df, tables.ReadTable) else (),
         missing_values=df.dialect.missing_values if isinstance(df, tables.ReadTable) else (),
     )
+
     if isinstance(before, SeriesState) and rows.skips:
         frame = before.without_empty(frame)
     if before is not None and frame.skipped:
@@ -108,9 +109,8 @@ def in_memory(frame: frames.AnyFrame, option: str) -> frames.LongFrame:
         SpecError: The rows are in files.
     """
     if isinstance(frame, frames.ShardedFrame):
-        expected = (
-            f"None{' or a number' * (option == 'validation')} where df is read piece by piece"
-        )
+        legal = "None or a number" if option == "validation" else "None"
+        expected = f"{legal} where df is read piece by piece"
         raise SpecError(
             option,
             expected=expected,
@@ -251,8 +251,10 @@ class SourceRows:
                 _columns(options, before),
                 dialect=tables.Dialect(missing_values=missing_values),
             )
+
         if frames.is_source(df):
             return None, cls(options, frames.open_source(df), Memory.of(memory_limit), before)
+
         if memory_limit is not None:
             expected = "None where df is read at once"
             files = "Parquet files, which seqcast partition makes of text"
@@ -307,8 +309,10 @@ class SourceRows:
         rows = self.piece_rows if piece_rows is None else piece_rows
         most = self.memory.rows_of_one(len(names))
         keys = (columns.unique_id, columns.ds)
+
         first: frames.LongFrame | None = None
         rest: dict[Any, DataError] = {}
+
         for piece in frames.pieces(self.source, names, keys, rows, most):
             table = self.source.frame(piece.table)
             try:
@@ -321,6 +325,7 @@ class SourceRows:
                     raise located from error
                 rest |= located.by_series  # all series of the piece
                 continue
+
             skipped = {
                 name: frames.in_source(error, piece.spans) for name, error in frame.skipped.items()
             }
@@ -350,12 +355,14 @@ class SourceRows:
             *columns.named(),
             *((f"{role}_covariates", name) for role, names in roles for name in names),
         ]
+
         # Ids may be left out by their usual name, and of rows that follow what the fit knows.
         optional = {"unique_id"} if columns.unique_id == Columns().unique_id else set()
         optional |= set() if self.before is None else {"static_covariates", "weight"}
         needed = [
             (field, name) for field, name in named if field not in optional or name in present
         ]
+
         frames.check_columns(self.source, needed)
         return list(dict.fromkeys(name for _, name in needed))
 

@@ -80,9 +80,11 @@ def outlook(arguments: ForecasterArguments, lengths: Array, season_length: int) 
     options = FitOptions.resolve(arguments, seed=0)
     texts = words()
     options = options.decided(int(np.maximum(lengths - options.horizon, 0).sum()))
+
     effort = "balanced" if options.effort == "auto" else options.effort
     if is_zero_shot(arguments.preset):
         effort = "quick"
+
     seconds = estimate_seconds(
         lengths,
         options.horizon,
@@ -90,6 +92,7 @@ def outlook(arguments: ForecasterArguments, lengths: Array, season_length: int) 
         season_length=season_length,
         future=len(arguments.future_covariates),
     )
+
     return {
         "effort": options.effort if is_compared(arguments.preset) else "none: nothing is chosen",
         "candidates": "; ".join(
@@ -112,22 +115,26 @@ def planned(plan: FitPlan, arguments: ForecasterArguments) -> dict[str, Any]:
     # Members are the networks that learn from the data alone; a fine-tuned one is not counted.
     own = [job for job in jobs if not job.observers_only]
     job = next(iter([*own, *jobs]), None)
+
     members: int | str = len(own)
     networks = (
         [network for each in plan.candidates for network in each.networks]
         if job is None
         else [job.network]
     )
+
     if rows.options.networks.round_size is not None:
         more = (
             f", and more while they help, at most {members}" if plan.comparison is not None else ""
         )
         members = f"{rows.options.networks.round_size}{more}"
+
     epochs = (
         "nothing is trained"
         if job is None
         else f"{job.training.epochs} of batches of {job.training.batch_size}"
     )
+
     covariates = series.frame.covariates
     names = (*covariates.static, *covariates.varying, *series.builder.calendar.names)
     return {
@@ -167,6 +174,7 @@ def facts(fitted: FittedForecaster, arguments: ForecasterArguments) -> dict[str,
         "batch size": trainings[0].batch_size if trainings else "nothing was trained",
         "seconds": f"{history.seconds:.1f}",
     }
+
     network: dict[str, Any] = {"forecast": str(fitted.choice)}
     for candidate in fitted.by_learning:
         network |= candidate.facts()
@@ -193,10 +201,13 @@ def network_facts(engine: Engine) -> dict[str, Any]:
 
 def _settings(fitted: FittedForecaster, arguments: ForecasterArguments) -> dict[str, Any]:
     series = fitted.series
-    calibrations = fitted.calibrations
+    windows: int | str = "not calibrated"
+    if fitted.calibrations:
+        windows = int(fitted.calibrations[0].windows.min())
     covariates = series.frame.covariates
     calendar = series.builder.calendar
     inputs = (*covariates.static, *covariates.varying, *calendar.names)
+
     return {
         "horizon": fitted.output.horizon,
         "context_length": series.context_length,
@@ -205,9 +216,7 @@ def _settings(fitted: FittedForecaster, arguments: ForecasterArguments) -> dict[
         "inputs other than the target": ", ".join(map(str, inputs)) or "none",
         "scale": arguments.scale,
         "levels": ", ".join(f"{level:g} %" for level in fitted.request().level) or "none",
-        "calibration windows": int(calibrations[0].windows.min())
-        if calibrations
-        else "not calibrated",
+        "calibration windows": windows,
         "random_state": f"{fitted.seed}" + (" (drawn)" if arguments.random_state is None else ""),
     }
 

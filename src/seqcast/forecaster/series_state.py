@@ -103,6 +103,7 @@ class SeriesState:
         taken = self.frame.source.take(places)
         lengths = self.frame.source.lengths[places]
         rows = positions_of(taken.ends) + np.repeat(self.frame.source.starts[places], lengths)
+
         frame = replace(
             self.frame,
             source=replace(taken, ids=ids),
@@ -110,6 +111,7 @@ class SeriesState:
             rows=self.frame.rows[rows],
             static=self.frame.static[places],
         )
+
         return replace(
             self,
             frame=frame,
@@ -292,11 +294,14 @@ class SeriesState:
                 expected = f"{prefix}{ours}, as at fit"
                 hint = "Convert the column."
                 raise DataError(column=column, expected=expected, received=theirs, hint=hint)
+
         if self.scale == "log1p":
             new.check_positive(self.scale)
+
         places = self.places(new.source.ids)
         if (places < 0).any():
             self._check_new_series(new, places < 0, empty)
+
         aligned = self.builder.align(new, warns=True)
         remembered = np.where((places >= 0)[:, None], self.frame.static[places], np.nan)
         return replace(
@@ -337,21 +342,26 @@ class SeriesState:
             ids: Names of the series, sorted; those of the new rows are among them.
         """
         remembered = self.frame
+
         place_of = {name: place for place, name in enumerate(ids)}
         remembered_owner = np.array(
             [place_of.get(name, -1) for name in remembered.source.ids], dtype=np.int64
         )
         new_owner = np.array([place_of[name] for name in new.source.ids], dtype=np.int64)
+
         older = self._older(new) & np.repeat(remembered_owner >= 0, remembered.source.lengths)
         owner = np.repeat(remembered_owner, remembered.source.lengths)[older]
         owner = np.concatenate([owner, np.repeat(new_owner, new.source.lengths)])
         order = np.argsort(owner, kind="stable")
+
         values = np.concatenate([remembered.source.values[older], new.source.values])[order]
         stamps = in_zone_of(remembered.stamps[older], new.stamps).append(new.stamps)[order]
         rows = np.concatenate([np.full(int(older.sum()), -1), new.rows])[order]
+
         static = np.full((len(ids), remembered.static.shape[1]), np.nan)
         static[remembered_owner[remembered_owner >= 0]] = remembered.static[remembered_owner >= 0]
         static[new_owner] = np.where(np.isnan(new.static), static[new_owner], new.static)
+
         source = InMemoryStore(ids, np.cumsum(np.bincount(owner, minlength=len(ids))), values)
         joined = replace(
             new, source=source, stamps=stamps, rows=rows, static=static, frequency=self.frequency
@@ -368,6 +378,7 @@ class SeriesState:
         earlier = np.asarray(remembered.stamps < firsts[owner])
         counts = np.bincount(owner[earlier], minlength=len(other))
         last = remembered.stamps[remembered.source.starts + np.maximum(counts - 1, 0)]
+
         joins = counts > 0
         if self.frequency is not None:
             # Rows that end a whole context before the new ones are out of reach; without gaps all

@@ -84,16 +84,19 @@ def forecast(
         ([25, 26, 27], [3.0, 7.0, 5.0])
     """
     forecaster = Forecaster(horizon, verbose=0, **options)
+
     steps = Steps(start, forecaster.freq)
     if dialect is not None and not isinstance(data, str | os.PathLike):
         expected = "None for data that is no file"
         hint = "Leave it out."
         raise SpecError("dialect", expected=expected, received=repr(dialect), hint=hint)
+
     if _is_values(data):
         frame = _of_values(data, forecaster.columns or Columns(), steps)
         said = ""
     else:
         frame, forecaster.columns, said = _read(data, forecaster, layout, steps, dialect)
+
     if verbose and said:
         say(f"seqcast: {said}")
     with showing(verbose > 0), in_files(df=frame, future=future):
@@ -201,9 +204,11 @@ def _read(
     columns = own or Columns()
     is_path = isinstance(data, str | os.PathLike)
     is_polars = hasattr(data, "lazy")
+
     if isinstance(data, ReadTable):
         _check_read(layout, steps)
         return data, own or data.columns, data.understood
+
     if is_path:
         opened = OpenTable.of(Path(data), dialect, keys=columns.names[:2])
     elif (
@@ -214,9 +219,11 @@ def _read(
         return data, own, ""
     else:
         opened = OpenTable.of_frame(data.to_pandas() if is_polars else data, "data")
+
     table = opened.guessed(
         _names_given(columns), layout, (*rows.covariates.static, *rows.covariates.varying), steps
     )
+
     if is_path:
         return table, table.columns, table.understood
     frame = require("polars", extra="polars").from_pandas(table.frame) if is_polars else table.frame

@@ -61,14 +61,17 @@ class Total:
             SpecError: There is no such period, or stamps have none.
         """
         count, horizon = steps.exist.shape
+
         if not isinstance(self.of, str) or self.of == "all":
             length = horizon if self.of == "all" else int(self.of or 1)
             return np.broadcast_to(np.arange(horizon) // length, (count, horizon))
+
         if not hasattr(steps.stamps, "to_period") or not steps.exist.all():
             expected = "'all' or a number of steps, where stamps are whole numbers or irregular"
             raise SpecError(
                 "total", expected=expected, received=repr(self.of), hint="Sum up a number of steps."
             )
+
         try:
             periods = steps.stamps.tz_localize(None).to_period(self.of)
         except (ValueError, AttributeError):
@@ -76,6 +79,7 @@ class Total:
         if periods is None or periods.freq.n != 1:
             expected = "'all', a number of steps, or a period: 'D', 'W', 'M', 'Q', 'Y', or another alias of pandas"
             raise SpecError("total", expected=expected, received=repr(self.of))
+
         ordinals = periods.asi8.reshape(count, horizon)
         return np.cumsum(np.diff(ordinals, axis=1, prepend=ordinals[:, :1]) != 0, axis=1)
 
@@ -180,12 +184,14 @@ class Outlook:
             *(self.fitted.drawn(self.frame, each, PATHS, "total") for each in self.ahead),
             strict=True,
         )
+
         by_series: Iterable[Array] = (
             np.einsum("fshd,hk->fskd", np.stack(paths), member)
             for paths, member in zip(futures, self.member, strict=True)
         )
         if self.total.over == "series":
             by_series = [functools.reduce(np.add, by_series)]
+
         quantile = functools.partial(np.quantile, q=self.request.probabilities_with_point, axis=1)
         pairs = [(quantile(sums), quantile(sums - sums[:1])) for sums in by_series]
         own, differences = (
@@ -270,8 +276,10 @@ def compare_scenarios(
             received=repr(futures)[:80],
             hint=hint,
         )
+
     ahead = {name: fitted.steps_ahead(frame, future, **ahead) for name, future in futures.items()}
     first = next(iter(ahead.values()))
+
     for name, steps in ahead.items():
         if not steps.stamps.equals(first.stamps):
             hint = "Give all scenarios the same stamps."
@@ -281,6 +289,7 @@ def compare_scenarios(
                 received=f"others in {name!r}",
                 hint=hint,
             )
+
     outlook = Outlook(fitted, frame, list(ahead.values()), request, total)
     tables = []
     for name, columns, differences in zip(

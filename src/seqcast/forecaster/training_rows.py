@@ -95,15 +95,18 @@ def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesStat
     options = rows.options
     context = rows.context_length or longest
     builder = FeatureBuilder.learn(frame, starts, calendar=options.calendar, context_length=context)
+
     scale = options.scale
     if scale == "auto":
         scale = auto_scale(options.head, options.output.point, frame, starts, rows.season_length)
     if scale in LOGARITHMS:
         frame.check(lambda shard: shard.check_positive(scale))
+
     aligned = frame.changed(builder.align) if builder.has_covariates else frame
     short = bool((starts < context + options.horizon).any())
     gaps = short or any(np.isnan(shard.source.values).any() for _, shard in aligned.in_shards())
     remembered = aligned.tail(longest)
+
     # Remembered rows are sorted by id; rows of files need not be.
     order = aligned.source.places(remembered.source.ids)
     series = SeriesState(
@@ -237,6 +240,7 @@ def calibration_origins(
         DataError: A level needs more windows.
     """
     origins = validation_origins(reader.lengths, starts, horizon, MOST_CALIBRATION_WINDOWS)
+
     needed = windows_needed(max(level))
     observed = (~np.isnan(origins.truth(reader))).sum(axis=0).min() if len(origins) else 0
     if observed < needed:
@@ -327,6 +331,7 @@ def _appended(frame: LongFrame, later: LongFrame, *, fill: bool) -> LongFrame:
         last_seen=frame.last_stamps[:1],
         trained_until=frame.last_stamps,
     )
+
     unknown = np.flatnonzero(series.places(later.source.ids) < 0)
     if len(unknown):
         expected = "series of df"
@@ -336,9 +341,11 @@ def _appended(frame: LongFrame, later: LongFrame, *, fill: bool) -> LongFrame:
         raise DataError(
             option="validation", series=name, expected=expected, received=received, hint=hint
         )
+
     later = series.checked(later)
     series.check_follows(later)
     joined = series.concat(later, series.ids)
+
     lost = np.flatnonzero(np.asarray(joined.first_stamps != frame.first_stamps))
     if len(lost):
         place = int(np.searchsorted(series.places(later.source.ids), lost[0]))

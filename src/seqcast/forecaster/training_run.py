@@ -83,15 +83,18 @@ def check_cluster(
     """
     if on is None:
         return None
+
     if not isinstance(on, Cluster):
         hint = "Make one: seqcast.distributed.RayCluster(workers=4)."
         raise SpecError(
             "on", expected="a RayCluster, or None for this machine", received=repr(on), hint=hint
         )
+
     if time_limit is not None:
         expected = "None with on: workers would not agree when it is over"
         hint = "Say with epochs how long to train."
         raise SpecError("time_limit", expected=expected, received=repr(time_limit), hint=hint)
+
     if callbacks:
         hint = "Leave them out and read histories_ afterwards, or train on this machine."
         expected = "none with on: other processes train"

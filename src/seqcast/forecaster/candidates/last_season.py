@@ -184,8 +184,10 @@ class LastSeason(Candidate):
         read = rows.series.context_length
         output = rows.options.output
         is_known = (season.longer or np.inf) < min(read + 1, rows.lengths.max())
+
         versions = list[FittedCandidate]()
         level = tuple(sorted({*WHOLE_LEVELS, *output.level}))
+
         for is_longer in self.longer if is_known else self.longer[:1]:
             length = season.lengths[is_longer]
             steps = length if 1 < length <= read else 1

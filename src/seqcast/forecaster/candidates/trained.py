@@ -174,6 +174,7 @@ class FittedTrained(FittedCandidate):
         counts = {name: len(getattr(self, name)) for name in ("engines", "histories", "trainings")}
         if not self.engines or len(set(counts.values())) > 1 or self.combine not in COMBINATIONS:
             raise ValueError(f"trained networks with {counts}, combined by {self.combine!r}")
+
         for engine in self.engines:
             window = engine.window
             if (
@@ -182,6 +183,7 @@ class FittedTrained(FittedCandidate):
                 or window.context_length > series.context_length
             ):
                 raise ValueError("a network without windows of the series")
+
             expected = series.builder.window(
                 horizon=window.horizon,
                 context_length=window.context_length,
@@ -306,6 +308,7 @@ class Trained(Candidate):
         initial = self.options.initial
         seeds = self.options.seeds
         contexts = self._contexts(rows)
+
         if initial and len(initial) != len(seeds):
             expected = f"as many members as before, {len(initial)}"
             raise SpecError(
@@ -314,11 +317,13 @@ class Trained(Candidate):
                 received=str(len(seeds)),
                 hint="Fit without warm_start.",
             )
+
         jobs = [
             self._job(rows, place, contexts[place % len(contexts)]) for place in range(len(seeds))
         ]
         if not self.trainings:
             _warn_if_all_padded(rows, self.options.context_lengths)
+
         if not initial:
             return jobs
         return [job.with_weights(initial[place]) for place, job in enumerate(jobs)]
@@ -330,6 +335,7 @@ class Trained(Candidate):
         window = series.builder.window(
             horizon=options.horizon, context_length=length, observed=series.observed
         )
+
         job = TrainingJob(
             rows.reader,
             rows.starts,
@@ -342,6 +348,7 @@ class Trained(Candidate):
             title=f"network {place + 1}",
             log_name=f"network-{place + 1}",
         )
+
         windows = job.checked_windows(rows.frame)
         sizes = Sizes(
             windows,
@@ -351,6 +358,7 @@ class Trained(Candidate):
             place,
             len(rows.frame.covariates.future),
         )
+
         network, training = self.options.specs(sizes)
         check_head_support(rows.frame, network.head)
         season = rows.season_length if network.reads_season else None

@@ -178,6 +178,7 @@ class FittedZeroShot(FittedCandidate):
         reads = bool(self.model.covariates)
         targets = reader.targets.width
         own = Season.of(self.season_length)
+
         # Without features the reader ignores the known future.
         seasonal = pretrained.seasonal_reader(reader, covariates=reads)
         past = seasonal.values(origins.series, origins.stops)
@@ -185,9 +186,11 @@ class FittedZeroShot(FittedCandidate):
         if self.effects is not None:
             past = scaler.inverse(scaler.transform(past) - effects[:, : -origins.horizon])
         past = past.swapaxes(1, 2).reshape(-1, past.shape[1])
+
         inputs = origins.inputs(seasonal) if reads else {}
         if reads:
             inputs = {**inputs, "past": inputs["past"][:, :, targets:]}
+
         covariates = {name: np.repeat(values, targets, axis=0) for name, values in inputs.items()}
         season, longer = (np.full(len(past), steps) for steps in (own.length, own.longer or 0))
         return pretrained.ZeroShotWindows(past, season, longer, covariates, seasonal.names)
@@ -379,6 +382,7 @@ class ZeroShot(Candidate):
         """
         if not self.finetunes:
             return []
+
         own = rows.options.zero_shot
         is_alone = own is not None and own.is_alone
         how = pretrained.FinetuneOptions(
@@ -393,9 +397,11 @@ class ZeroShot(Candidate):
             # A fine-tuning that the user calls for is not the shorter one of a fit.
             shares_data=not (self.is_required or is_alone),
         )
+
         job = self.model.finetuning(rows.reader, rows.starts, how)
         if job is None:
             return []
+
         count = job.checked_windows(rows.frame) if self.is_required else job.count_windows()
         is_left_out = how.shares_data and how.covariates and count >= MANY_WINDOWS
         return [job] if count and not is_left_out else []

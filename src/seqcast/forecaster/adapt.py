@@ -1,4 +1,4 @@
-"""Plans that adapt a fitted forecaster to other rows: new networks of the same sizes, or a fine-tuning."""
+"""Plans of later trainings: new networks of the same sizes on other rows, or fine-tuning."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -147,7 +147,10 @@ def _check_no_gaps(frame: LongFrame) -> None:
     """Reject gaps for networks without an input that marks them."""
     missing = np.isnan(frame.source.values).any(axis=1)
     if missing.any():
-        expected = "no missing values or steps: the fit saw none, so the network has no input that marks them"
+        expected = (
+            "no missing values or steps: the fit saw none, "
+            "so the network has no input that marks them"
+        )
         column = frame.schema.columns.targets[0]
         hint = "Fill it in, or fit again on rows that have some."
         raise frame.error(
@@ -163,7 +166,8 @@ def _check_newest(frame: LongFrame, series: SeriesState) -> None:
         place = int(np.flatnonzero(early)[0])
         received = f"rows up to {frame.last_stamps[place]}"
         hint = "Give its newest rows too."
-        expected = f"rows up to its last known one, {series.frame.last_stamps[places[place]]}, or later ones"
+        last = series.frame.last_stamps[places[place]]
+        expected = f"rows up to its last known one, {last}, or later ones"
         raise DataError(
             option="df",
             series=frame.source.ids[place],

@@ -32,7 +32,7 @@ JUDGED = 2
 
 
 def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float) -> Any:
-    """Judge each row once, by forecasts from the rows before it that begin one horizon after another.
+    """Score each row once, by forecasts from earlier rows that begin one horizon after another.
 
     Args:
         fitted: The fitted forecaster.
@@ -135,7 +135,10 @@ def _undisturbed(
 def _unusual(
     columns: Array, groups: list[Array], frame: LongFrame, origins: Origins, season_length: int
 ) -> Array:
-    """Return which values are beyond `REPLACED_LEVEL`, do not come again, of no changed series, `[B, H, D]`."""
+    """Return which values forecasts replace, `[B, H, D]`.
+
+    They lie beyond `REPLACED_LEVEL`, do not come again, and belong to no series that has changed.
+    """
     rows = origins.rows(frame)
     middle = columns[..., 0]
     values = frame.targets[rows]
@@ -160,7 +163,9 @@ def _unusual(
 
 
 def _come_again(marked: Array, frame: LongFrame, season_length: int) -> Array:
-    """Return which rows are unusual in the same way a season before or after, the longest that is known twice.
+    """Return which rows are unusual in the same way a season before or after.
+
+    The season is the longest one that is known twice.
 
     Where there is no season, nothing comes again.
     """
@@ -176,7 +181,7 @@ def _come_again(marked: Array, frame: LongFrame, season_length: int) -> Array:
 
 
 def _columns(fitted: FittedForecaster, reader: WindowReader, origins: Origins) -> Array:
-    """Return the forecast in the data's units, then pairs of lower and upper values that show how far errors may reach.
+    """Return forecasts in the data's units, then lower and upper values of how far errors reach.
 
     One pair is a scaled unit away from the forecast; the other one is the network's own interval,
     where it has one.
@@ -192,7 +197,7 @@ def _columns(fitted: FittedForecaster, reader: WindowReader, origins: Origins) -
 
 
 def _groups(origins: Origins, trained: Array, values: Array) -> list[Array]:
-    """Return labels of each value, by which errors may differ: its series, its step, whether it was trained on."""
+    """Return labels of each value by which errors may differ: series, step, trained on or not."""
     targets = values.shape[2]
     series = (origins.series * targets)[:, None, None] + np.arange(targets)
     step = np.arange(origins.horizon)[:, None]

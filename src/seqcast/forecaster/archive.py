@@ -1,4 +1,4 @@
-"""Reading and writing the file of a forecaster: its options, the state of its series, and its candidates."""
+"""The file of a forecaster: its options, the state of its series, and its candidates."""
 
 import os
 from collections.abc import Collection, Mapping
@@ -202,7 +202,7 @@ class StoredSeries:
 
 @dataclass(frozen=True)
 class _File:
-    """The payload of a file, see `FittedForecaster`; `options` are the arguments of the forecaster, by name."""
+    """The payload of a file, see `FittedForecaster`; `options` are the forecaster's arguments."""
 
     options: dict[str, Any]
     series: StoredSeries
@@ -390,7 +390,7 @@ def _check_fields(fitted: FittedForecaster) -> None:
 
 
 def _training_to_json(given: TrainingSpec | Mapping[str, Any] | None) -> Any:
-    """Return the option `training` as JSON types: whole under the key `spec`, or the fields that were given."""
+    """Return `training` as JSON types: whole under the key `spec`, or the given fields."""
     if given is None:
         return None
     whole = _whole(given).to_dict()
@@ -406,7 +406,7 @@ def _whole(given: TrainingSpec | Mapping[str, Any]) -> TrainingSpec:
 
 
 def _check_stamps(frame: LongFrame) -> None:
-    """Reject stamps that do not rise within a series, or that a frame of the schema's kind cannot have."""
+    """Reject stamps that do not rise within a series, or that such a frame cannot have."""
     stamps = frame.stamps
     source = frame.source
     rises = np.asarray(stamps[1:] > stamps[:-1])

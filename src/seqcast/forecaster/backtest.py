@@ -81,7 +81,7 @@ class Backtest:
             origins.check_after(shard, fitted.series.last_seen)
 
     def table(self, fits: Sequence[FittedForecaster], number: int) -> Any:
-        """Forecast the series in one shard of the frame, and return forecasts with the truth and naive forecasts.
+        """Forecast the series in one shard of the frame.
 
         Args:
             fits: The fitted forecaster for the first `every` cutoffs, for the next, and so on.
@@ -148,7 +148,9 @@ def fits_at(
 
 
 def refit_every(refit: bool | int | str) -> int | None:
-    """Return the number of cutoffs between two trainings of a backtest; 0 trains once, `None` not at all.
+    """Return the number of cutoffs between two trainings of a backtest.
+
+    It is 0 where the network is trained once, and `None` where it is not trained.
 
     Args:
         refit: The argument of `Forecaster.backtest`.

@@ -94,12 +94,12 @@ class Blend:
 
     @property
     def prior(self) -> Dependence:
-        """The dependence of steps before any is learnt: the mean of those of the candidates, by their shares."""
+        """The dependence of steps before any is learnt: the candidates' mean, by their shares."""
         own = [(each.dependence.shared, each.dependence.persistence) for each in self.candidates]
         return Dependence(*np.average(own, axis=0, weights=self.shares).tolist())
 
     def _in_units(self, reader: WindowReader, block: Origins, request: ForecastRequest) -> Array:
-        """Return calibrated forecasts in the data's units, also outside the support, `[B, H, D, 1 + 2 L]`."""
+        """Return calibrated forecasts in the data's units, `[B, H, D, 1 + 2 L]`, without bounds."""
         forecast = self._scaled(reader, block, request)
         if self.calibrations:
             forecast = calibrated(forecast, request, self.calibrations)
@@ -109,7 +109,7 @@ class Blend:
         return forecast if self.cold is None else self.cold.widened(forecast, block.series, request)
 
     def scaled(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return forecasts in scaled units, not calibrated, `[B, H, D, 1 + 2 L]`, or only their points.
+        """Return forecasts in scaled units, `[B, H, D, 1 + 2 L]`, or only points, not calibrated.
 
         Args:
             reader: The window reader of the series.
@@ -130,7 +130,9 @@ class Blend:
         )
 
     def whole(self, reader: WindowReader, block: Origins) -> Array:
-        """Return the quantiles of `WHOLE` in the data's units, calibrated, `[B, H, D, Q]`; not below zero, not rounded.
+        """Return the calibrated quantiles of `WHOLE` in the data's units, `[B, H, D, Q]`.
+
+        They are not below zero where the support is not, and counts are not rounded.
 
         Args:
             reader: The window reader.
@@ -177,7 +179,9 @@ class Blend:
                 yield bounded(paths[..., None], self.support)[..., 0]
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
-        """Return the states of the encoders after each window's past, network after network, `[B, width]`.
+        """Return the encoders' states after each window's past, one network's after another's.
+
+        They have the shape `[B, width]`.
 
         Args:
             reader: The window reader of the series.
@@ -193,7 +197,7 @@ class Blend:
         return np.concatenate(by_candidate, axis=1)
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
-        """Return the attention's weights over the steps of the past, those of the first networks, `[B, H, T]`.
+        """Return the attention weights of the first networks over past steps, `[B, H, T]`.
 
         Args:
             reader: The window reader of the series.
@@ -216,7 +220,9 @@ def _blocks(reader: WindowReader, origins: Origins) -> Iterator[Origins]:
 
 
 def at_ranks(quantiles: Array, ranks: Array) -> Array:
-    """Return the values of a forecast at ranks, `[samples, H, D]`: straight lines between quantiles, constant beyond.
+    """Return the values of a forecast at ranks, `[samples, H, D]`.
+
+    Between quantiles they are interpolated linearly, and beyond them they are constant.
 
     Args:
         quantiles: The quantiles of `PROBABILITIES`, `[H, D, Q]`.

@@ -1,4 +1,4 @@
-"""What a chosen forecaster learns from hold-out windows: calibrated intervals, and the dependence of sample paths."""
+"""Calibration on hold-out windows: intervals, and the dependence of sample paths."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def calibrate(
 
 
 def _towards_point(truth: Array, point: Array) -> Array:
-    """Return counts half a piece nearer to the points of their forecasts: bounds from there on are rounded to them."""
+    """Return counts half a piece nearer to their forecasts, because bounds are rounded."""
     nearer = truth - 0.5 * np.sign(truth - point)
     return np.where((nearer - point) * (truth - point) <= 0, point, nearer)
 
@@ -129,7 +129,7 @@ def _origins(plan: FitPlan) -> Origins:
 
 
 def _times(plan: FitPlan, origins: Origins) -> Array:
-    """Return a number for the time of each origin's cutoff, `[B]`; irregular stamps have no time in common."""
+    """Return a number for the time of each cutoff, `[B]`; irregular stamps share no times."""
     if plan.rows.frame.frequency is None:
         return np.arange(len(origins))
     ends = plain_stamps(plan.rows.frame.last_stamps).astype(np.int64)[origins.series]

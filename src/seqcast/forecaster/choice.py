@@ -31,7 +31,7 @@ LEAST_SHARE = 0.05
 
 @dataclass(frozen=True)
 class Choice:
-    """The shares of candidates in a forecast, and their hold-out losses.
+    r"""The shares of candidates in a forecast, and their hold-out losses.
 
     Args:
         shares: The share of each candidate that is used, by name; they sum to 1.
@@ -40,8 +40,10 @@ class Choice:
         windows: Number of hold-out windows; 0 where nothing was compared.
 
     Example:
-        >>> print(Choice({"pretrained": 1.0}, {"seasonal_naive": 0.5, "pretrained": 0.4, "blend": 0.4}, 12))
-        the pretrained network (quantile loss on 12 validation windows: the pretrained network 0.4, the last season 0.5)
+        >>> losses = {"seasonal_naive": 0.5, "pretrained": 0.4, "blend": 0.4}
+        >>> print(str(Choice({"pretrained": 1.0}, losses, 12)).replace(": ", ":\n", 1))
+        the pretrained network (quantile loss on 12 validation windows:
+        the pretrained network 0.4, the last season 0.5)
         >>> print(Choice({"trained": 1.0}))
         a network trained on this data
     """
@@ -51,7 +53,7 @@ class Choice:
     windows: int = 0
 
     def among(self, fitted: Sequence[FittedCandidate]) -> Self:
-        """Return the choice with the same shares for candidates after a later training, by their present names.
+        """Return the choice with the same shares for candidates after a later training.
 
         The share of a missing candidate is divided among the others.
 
@@ -129,7 +131,7 @@ def pinball(truth: Array, forecast: Array, probabilities: Sequence[float]) -> Ar
 def choose(
     truth: Array, forecasts: Mapping[str, Array], probabilities: Sequence[float], *, cutoffs: int
 ) -> Choice:
-    r"""Choose shares of candidates by their quantile loss, the more cautiously the fewer cutoffs there are.
+    r"""Choose the shares of candidates by their quantile loss.
 
     .. math:: w = \frac{n\, \hat w + n_0\, \bar w}{n + n_0}, \quad
         \bar w_k \propto b_k \exp\Big(-10 \Big(\frac{L_k}{\min_j L_j} - 1\Big)\Big)
@@ -138,7 +140,8 @@ def choose(
     the last season. So candidates of similar loss have similar shares until many cutoffs show a
     difference, and a much worse one has none. Windows of one time are alike, so cutoffs count,
     however many series there are. The shares with a small loss,
-    :math:`\hat w`, are tenths: the candidate that lowers the loss of their mean most is added to it, ten times.
+    :math:`\hat w`, are tenths: the candidate that lowers the loss of their mean most is added
+    to it, ten times.
 
     Args:
         truth: The truth of hold-out windows in units of the naive error, `[B, H, D]`; NaN is

@@ -1,4 +1,4 @@
-"""Series that begin: rows that they borrow from series like them, so that few own rows or none give a sane forecast.
+"""Series that begin, which borrow rows from series like them so that forecasts are sane.
 
 The borrowed rows are means of those of the series nearest by static covariates, at the same time
 stamps. Their level is what static covariates and own rows suggest. Candidates read them as past:
@@ -136,7 +136,7 @@ class Panel:
         return places, rows, frame.stamps[start : start + longest]
 
     def expected(self, static: Array) -> tuple[Array, Array, Array]:
-        r"""Return level and scale of a series before it begins, and the variance around that level, `[D]` each.
+        r"""Return level and scale of a series that begins, and the level's variance, `[D]` each.
 
         A ridge regression of the lenders' levels, or of their logarithms, on static covariates; the
         variance is that of errors without the lender itself.
@@ -318,7 +318,7 @@ class ColdStart:
         )
 
     def widened(self, forecast: Array, series: Array, request: ForecastRequest) -> Array:
-        """Return forecasts whose intervals hold noise, if it is more than theirs, and level, `[N, H, D, 1 + 2 L]`.
+        """Return forecasts with intervals as wide as noise and level ask, `[N, H, D, 1 + 2 L]`.
 
         Args:
             forecast: The forecasts in the data's units.
@@ -336,7 +336,7 @@ class ColdStart:
 
 
 def with_blank_rows(series: SeriesState, df: Any) -> Any:
-    """Return a frame of ids and static covariates with a row without values, at the latest stamp, for each id.
+    """Return a frame of ids and static covariates with an empty row at the latest stamp.
 
     Args:
         series: The state of the series.

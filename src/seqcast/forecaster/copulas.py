@@ -1,4 +1,4 @@
-"""The copula of sample paths: known, or learnt from hold-out windows where paths are first drawn."""
+"""The copula of sample paths: known, or learnt where paths are first drawn."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class KnownCopula:
 
 @dataclass(frozen=True, eq=False)
 class CopulaOfWindows:
-    """The copula under which sums of forecasts of hold-out windows hold the truth, learnt where it is first read.
+    """The copula under which sums over hold-out windows reach their levels, learnt when first read.
 
     A forecast of points and intervals draws no paths, so most forecasters, above all those that
     train nothing, need no copula. It is a function of this value alone, so learning it late gives

@@ -1,4 +1,4 @@
-"""Defaults of a forecaster: the network, its training, the scaling of series and the context length.
+"""Defaults of a forecaster: network, training, scaling and context length.
 
 The rules rest on `docs/accuracy.md` and `docs/benchmarks.md`.
 """
@@ -94,7 +94,8 @@ def auto_preset(sizes: Sizes) -> str:
         sizes: Sizes of the data.
 
     Example:
-        >>> [auto_preset(sizes) for sizes in (Sizes(900, 168, 24, 24), Sizes(900, 168, 3, 24), Sizes(900, 168, 24, 1))]
+        >>> several = (Sizes(900, 168, 24, 24), Sizes(900, 168, 3, 24), Sizes(900, 168, 24, 1))
+        >>> [auto_preset(sizes) for sizes in several]
         ['segment', 'classic', 'classic']
     """
     steps = segment_rule(sizes.season_length, sizes.context_length, sizes.horizon)
@@ -186,7 +187,7 @@ def specs(
 
 
 def auto_scale(head: str, point: str, frame: AnyFrame, starts: Array, season: int) -> str:
-    """Choose how series are scaled: as the head needs it, else by how their swings grow with their level.
+    """Choose how series are scaled: as the head needs it, else by `scale_rule`.
 
     Args:
         head: The head of the network.
@@ -221,7 +222,8 @@ def scale_rule(store: SeriesStore, stops: Array, season_length: int) -> str:
     Example:
         >>> from seqcast.data.series.store import InMemoryStore
         >>> wave = 2.0 + np.sin(np.arange(48.0))[:, None]
-        >>> stores = [InMemoryStore.of({"a": wave * growth}) for growth in (1.0, np.linspace(1.0, 5.0, 48)[:, None])]
+        >>> growths = (1.0, np.linspace(1.0, 5.0, 48)[:, None])
+        >>> stores = [InMemoryStore.of({"a": wave * growth}) for growth in growths]
         >>> [scale_rule(store, np.array([48]), 12) for store in stores]
         ['standard', 'log']
     """

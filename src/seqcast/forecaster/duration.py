@@ -83,7 +83,7 @@ def _seconds_trained(sizes: Sizes) -> float:
 
 
 def _size(network: NetworkSpec) -> float:
-    """Return the products of a step of a network, as a multiple of those of two layers of 64 units."""
+    """Return the products of a step of a network, relative to two layers of 64 units."""
     return sum(units**2 for units in network.encoder_units) / (2 * 64**2)
 
 

@@ -182,7 +182,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
     """The shares of the candidates in the forecast, and their hold-out losses."""
 
     engines_ = Learnt[tuple[Engine, ...]](lambda fitted: fitted.networks)
-    """The engine of each network, the pretrained one last; none where forecasts repeat the last season."""
+    """The engine of each network, the pretrained one last; none for the last season."""
 
     histories_ = Learnt[tuple[History, ...]](lambda fitted: fitted.histories)
     """The training history of each network."""
@@ -266,7 +266,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
                 instead of new ones. All else is learnt again, such as scaling and categories.
             callbacks: Keras callbacks of this fit alone. Observers
                 (`seqcast.training.observers.Observer`) see each network. Others see the one that is
-                trained on the data, and are rejected for several networks and with `checkpoint`. Not
+                trained on the data, and are rejected for several networks, with `checkpoint` and
                 with `on`.
             checkpoint: A folder for this fit, to which each training is written every two minutes
                 and at the end of epochs; a `CheckpointSpec` sets how often.
@@ -391,7 +391,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         )
 
     def update(self, df: Any) -> Self:
-        """Append rows to the remembered series; nothing is trained, and known series keep their scaling.
+        """Append rows to the remembered series without a training; known series keep their scale.
 
         Args:
             df: Rows that follow those of known series, or rows of new series, which are scaled by
@@ -415,14 +415,14 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
     def _seed(
         self, before: FittedForecaster | None = None, folder: CheckpointFolder | None = None
     ) -> int:
-        """Return the seed of a training: the user's, that of the fit before or of the folder, or a drawn one."""
+        """Return the seed of a training: the user's, an earlier fit's, the folder's or new."""
         if self.random_state is not None:
             return int(self.random_state)
         seed = fresh_seed() if before is None else before.seed
         return seed if folder is None else folder.seed(seed)
 
     def _resolved(self, seed: int, members: int | None = None) -> FitOptions:
-        """Return the options resolved for a fit, of `members` networks where their number is known."""
+        """Return the options resolved for a fit; `members` is the number of networks, if known."""
         return FitOptions.resolve(self, seed, members)
 
     def _options_of_fit(self, run: TrainingRun, *, warm_start: bool) -> FitOptions:
@@ -456,7 +456,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         return self
 
     def describe(self, df: Any) -> PlannedFit:
-        """Describe a frame and the settings of its fit; nothing is trained, and no error in a row ends it.
+        """Describe a frame and the settings of its fit, whatever is wrong with its rows.
 
         Args:
             df: As for `fit`.
@@ -591,7 +591,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         total: str | int | None = None,
         total_over: str = "steps",
     ) -> Any:
-        """Forecast several futures, such as plans of prices and promotions, and how they differ from the first one.
+        """Forecast several futures, such as plans of prices, and how they differ from the first.
 
         Args:
             futures: The future steps of each scenario, as for `predict`, by its name.
@@ -745,7 +745,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
 
     @shows_tasks
     def predict_insample(self, df: Frame | None = None, *, step_size: int = 1) -> Frame:
-        """Forecast the trained horizon from the rows that the networks were trained on, with the truth.
+        """Forecast the rows that the networks were trained on, with the truth.
 
         These forecasts show how well the networks fit, not how well they forecast; use `backtest`
         for that.
@@ -768,7 +768,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
 
     @shows_tasks
     def anomalies(self, df: Frame | None = None, level: float = 99) -> Frame:
-        """Judge rows by forecasts from the rows before them: those outside the interval of a level are anomalies.
+        """Find anomalies: rows outside the interval of a forecast from the rows before them.
 
         Forecasts begin one horizon after another, counted from each series' end, so that each row
         is judged once. The first rows of a series are not judged: the context of a trained network,
@@ -798,10 +798,12 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
             >>> from seqcast.forecaster.estimator import Forecaster
             >>> from seqcast.specs.network import NetworkSpec
             >>> tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
-            >>> forecaster = Forecaster(12, preset=tiny, training={"epochs": 1}, verbose=0, random_state=0)
+            >>> options = {"preset": tiny, "training": {"epochs": 1}, "random_state": 0}
+            >>> forecaster = Forecaster(12, **options, verbose=0)
             >>> judged = forecaster.fit(load("elnino")).anomalies()
             >>> list(judged.columns[3:])
-            ['step', 'y', 'seqcast', 'seqcast-lo-99', 'seqcast-hi-99', 'score', 'anomaly', 'trained_on']
+            ['step', 'y', 'seqcast', 'seqcast-lo-99', 'seqcast-hi-99', 'score', 'anomaly',
+             'trained_on']
         """
         judged: Frame = judge_rows(self.fitted_, df, level)
         return judged
@@ -842,7 +844,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
     def covariate_importance(
         self, df: Any = None, *, metric: str = "mae", repeats: int = 10, seed: int = 0
     ) -> pd.DataFrame:
-        """Return how much worse forecasts are when a covariate belongs to another window, on rows not trained on.
+        """Return the permutation importance of covariates on rows that were not trained on.
 
         Args:
             df: Rows to judge by, with the context before them; only windows after the training rows
@@ -865,7 +867,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         )
 
     def explain(self, df: Any = None, future: Any = None, horizon: int | None = None) -> Any:
-        r"""Return what each future covariate adds to the forecast, and the rest, which the series' own past tells.
+        r"""Return what each future covariate adds to the forecast, and the rest.
 
         .. math:: \hat y = f^{-1}(z), \quad
             a_j = e_j\, \frac{f^{-1}(z) - f^{-1}(z - \sum_k e_k)}{\sum_k e_k}
@@ -896,8 +898,10 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
             >>> import pandas as pd
             >>> promotion = np.random.default_rng(0).random(94) < 0.2
             >>> days = pd.date_range("2025-01-01", periods=94)
-            >>> sales = pd.DataFrame({"ds": days, "promotion": promotion, "y": 50.0 + 30 * promotion})
-            >>> forecaster = Forecaster(4, preset="pretrained", future_covariates=["promotion"], verbose=0)
+            >>> values = 50.0 + 30 * promotion
+            >>> sales = pd.DataFrame({"ds": days, "promotion": promotion, "y": values})
+            >>> options = {"preset": "pretrained", "future_covariates": ["promotion"]}
+            >>> forecaster = Forecaster(4, **options, verbose=0)
             >>> explained = forecaster.fit(sales[:90]).explain(future=sales[90:])
             >>> explained[["seqcast-rest", "promotion"]].round().values.tolist()
             [[50.0, 0.0], [50.0, 0.0], [50.0, 28.0], [50.0, 0.0]]
@@ -1000,7 +1004,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         horizon: int | str | None = None,
         scaling: str = "past",
     ) -> None:
-        """Write the forecaster to one ONNX file, which forecasts any series from its raw past wherever ONNX runs.
+        """Write the forecaster to one ONNX file, which forecasts series from their raw past.
 
         The file fills gaps, scales, forecasts, calibrates and returns to the data's units. It reads
         `past`, the values of each window, `[batch, time]` of any length (`[batch, time, D]` with

@@ -1,4 +1,4 @@
-"""Explanations of a fitted forecaster: in-sample forecasts, the inputs of its networks, attention, importance."""
+"""Explanations of a fitted forecaster: in-sample forecasts, inputs, attention, importance."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def model_inputs(
 
 
 def _networks(fitted: FittedForecaster, method: str) -> list[tuple[FittedCandidate, int]]:
-    """Return the candidate that each network belongs to, and its place there; reject a `method` where there is none."""
+    """Return the candidate of each network, and the network's place there; reject none."""
     owners = [(each, place) for each in fitted.by_learning for place in range(len(each.networks))]
     return owners or reject_without_network(method)
 

@@ -138,7 +138,7 @@ class FittedForecaster:
 
     @property
     def can_draw(self) -> bool:
-        """Whether it has intervals, of a distribution or by calibration, so that sample paths can be drawn."""
+        """Whether it has intervals, so that sample paths can be drawn."""
         return bool(self.calibrations) or all(
             each.is_probabilistic or each.intervals for each in self.candidates
         )
@@ -173,11 +173,11 @@ class FittedForecaster:
 
     @property
     def copula(self) -> Copula:
-        """The dependence of sample paths over steps and series, which is learnt where it is first read."""
+        """The dependence of sample paths over steps and series, learnt when it is first read."""
         return self.copula_source.copula
 
     def blend_of(self, steps: StepsAhead) -> Blend:
-        """Return this forecast for steps ahead, where series with borrowed rows have wider intervals.
+        """Return the blend for steps ahead; series with borrowed rows have wider intervals.
 
         Args:
             steps: The steps.
@@ -245,7 +245,7 @@ class FittedForecaster:
     def past_windows(
         self, df: Any, step_size: Any, horizon: int | None = None
     ) -> tuple[LongFrame, Origins]:
-        """Return some rows, or else those of the fit, and origins among them, each with a whole horizon after it.
+        """Return rows and origins among them, each with a whole horizon after it.
 
         Args:
             df: The rows; `None` takes those of the fit.
@@ -268,7 +268,7 @@ class FittedForecaster:
         horizon: int | None = None,
         panel: Panel | None = None,
     ) -> StepsAhead:
-        """Return the steps after the last row of each series, with the features of the known future.
+        """Return the steps after the last row of each series, with their known features.
 
         Args:
             frame: The series to forecast, categories numbered as at fit.
@@ -413,7 +413,8 @@ class FittedForecaster:
             >>> days = pd.date_range("2024-01-01", periods=29)
             >>> frame = pd.DataFrame({"unique_id": "a", "ds": days[:28], "y": np.arange(28) % 7.0})
             >>> fitted = Forecaster(2, preset="pretrained", verbose=0).fit(frame).fitted_
-            >>> rows = pd.DataFrame({"unique_id": ["a", "a"], "ds": days[28:].repeat(2), "y": [2.0, 60.0]})
+            >>> rows = {"unique_id": ["a", "a"], "ds": days[28:].repeat(2), "y": [2.0, 60.0]}
+            >>> rows = pd.DataFrame(rows)
             >>> forecast, owners = fitted.for_owners(rows, np.array([0, 1]))
             >>> owners.tolist(), forecast["unique_id"].tolist()
             ([0, 0, 1, 1], ['a', 'a', 'a', 'a'])
@@ -472,7 +473,7 @@ class FittedForecaster:
         return blend.paths(steps.reader, steps.origins, frame.cutoffs, samples)
 
     def states(self, df: Any = None) -> Any:
-        """Return the encoder's state after the last row of each series, as `Forecaster.encode` does.
+        """Return the encoder's state after each series' last row, as `Forecaster.encode` does.
 
         Args:
             df: As for `Forecaster.encode`.
@@ -530,7 +531,7 @@ class FittedForecaster:
         write_series_model(path, model, horizon=horizon, scaling=scaling)
 
     def _exported_features(self) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
-        """Return the names of the features that a file reads, and the cycles that it computes from stamps."""
+        """Return the features that a file reads, and the cycles that it computes from stamps."""
         from seqcast.export import is_cyclic
 
         builder = self.series.builder

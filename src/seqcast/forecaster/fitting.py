@@ -66,7 +66,7 @@ class Rounds:
     |---|---|---|
     | nothing to train | nothing, in one round | as in `Selection` |
     | one or several networks | all in one round | after it |
-    | `effort="best"` | some networks a round, while the hold-out loss falls by `LEAST_GAIN` | after each |
+    | `effort="best"` | some a round, while the hold-out loss falls by `LEAST_GAIN` | after each |
     | `effort="best"` with a time limit | all in one round | after it |
 
     | ended early | what is returned or raised |
@@ -128,7 +128,7 @@ class Rounds:
             say(f"seqcast: {len(fitted.trainings)} networks, quantile loss {loss:.4g}")
 
     def _train(self, places: Sequence[Place]) -> None:
-        """Train the networks at some places, and take their outcomes, also of trainings that end early."""
+        """Train the networks at some places, and keep the outcomes of all that have weights."""
         count = sum(not job.observers_only for job in self.plan.by_place.values())
         if count > 1:
             self._train_side_by_side(places)
@@ -180,7 +180,9 @@ class Rounds:
 
 
 def fit_plans(plans: Sequence[FitPlan], run: TrainingRun) -> list[FittedForecaster]:
-    """Run the training jobs of several plans: all side by side, or plan after plan where one has several rounds.
+    """Run the training jobs of several plans.
+
+    All run side by side, or plan after plan where one has several rounds.
 
     Args:
         plans: The plans.
@@ -235,7 +237,7 @@ def _train_all(
 
 
 def _seconds_after(plan: FitPlan) -> float | None:
-    """Return about the seconds that comparison and calibration will take, from those of a few windows.
+    """Return about the seconds that comparison and calibration take, from a few windows.
 
     They are `None` where every candidate is trained first.
     """

@@ -40,7 +40,9 @@ class HoldOut:
 
     @cached_property
     def units(self) -> Array:
-        """The naive error of each window's series, `[B, 1, D]`; NaN where it does not change, 1 if none does.
+        """The naive error of each window's series, `[B, 1, D]`.
+
+        It is NaN for a series that does not change, and 1 if none does.
 
         Where rows have weights, it is divided by them, `[B, H, D]`: so losses in these units are
         weighted.
@@ -120,7 +122,7 @@ class HoldOut:
 
 
 def count_cutoffs(origins: Origins, lengths: Array) -> int:
-    """Return the number of cutoffs of all series that are at least a horizon apart, counted back from their ends.
+    """Return the number of cutoffs that are at least a horizon apart, counted from the ends.
 
     Args:
         origins: The origins of the windows.

@@ -177,7 +177,8 @@ def _check_intervals(arguments: ForecasterArguments) -> None:
 
     has_intervals = network.head != "point" or arguments.calibrate or is_zero_shot(preset)
     if point == "mean" and arguments.scale in LOGARITHMS and not has_intervals:
-        hint = "The mean of logarithms is not the logarithm of the mean; give a level, or choose another scale."
+        hint = "The mean of logarithms is not the logarithm of the mean; "
+        hint += "give a level, or choose another scale."
         raise _rejection(
             arguments, "point", f"'median' with scale={arguments.scale!r} and no distribution", hint
         )
@@ -198,10 +199,11 @@ def _check_intervals(arguments: ForecasterArguments) -> None:
 
 
 def _check_compared(preset: specs.EnsembleSpec, level: Sequence[float]) -> None:
-    """Reject intervals of networks that forecast a point and are compared with candidates that have intervals."""
+    """Reject intervals of networks that forecast a point beside candidates with intervals."""
     if preset.alone or not level or preset.member(0).network.head != "point":
         return
-    expected = "() with an EnsembleSpec of networks that forecast a point and are compared with other candidates"
+    expected = "() with an EnsembleSpec of networks that forecast a point "
+    expected += "and are compared with other candidates"
     hint = "Choose head='quantile' with the quantiles of these levels, or alone=True."
     raise SpecError("level", expected=expected, received=repr(tuple(level)), hint=hint)
 
@@ -227,7 +229,8 @@ def check_head(preset: Any, scale: Any) -> None:
     known = ("auto", "none") if preset.head == "negative_binomial" else ("auto", "none", "mean")
     if scale not in known:
         expected = f"{' or '.join(map(repr, known))} with head={preset.head!r}"
-        hint = "Such data may be multiplied, but not shifted; NetworkSpec(normalise='scale') scales each window."
+        hint = "Such data may be multiplied, but not shifted; "
+        hint += "NetworkSpec(normalise='scale') scales each window."
         raise SpecError("scale", expected=expected, received=repr(scale), hint=hint)
 
 

@@ -229,7 +229,7 @@ class ZeroShotOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions:
-    """The resolved options of a forecaster for one fit: what all candidates share, and what each owns.
+    """The resolved options of one fit: what all candidates share, and what each owns.
 
     Args:
         rows: How frames are read.
@@ -329,7 +329,7 @@ class FitOptions:
         return not is_alone and not is_quick
 
     def decided(self, rows: int) -> Self:
-        """Return the options with an effort that suits the data: `quick` for few rows to learn from.
+        """Return the options with an effort that suits the data: `quick` for few rows.
 
         Args:
             rows: Rows that can be forecast from, those with a horizon after them.
@@ -340,7 +340,7 @@ class FitOptions:
         return replace(self, effort="quick" if is_quick else "balanced")
 
     def trained(self) -> Self:
-        """Return the options of a fit that trains a network on the data, however few rows there are."""
+        """Return the options of a fit that trains a network, however few rows there are."""
         return replace(self, effort="balanced") if self.effort == "auto" else self
 
     def within(self, rows: int | None) -> Self:

@@ -1,4 +1,4 @@
-"""The output of forecasts: as one frame, or piece by piece into numbered Parquet files of a folder."""
+"""The output of forecasts: one frame, or numbered Parquet files of a folder."""
 
 import functools
 import json
@@ -50,7 +50,7 @@ class OutputFolder:
 
     @classmethod
     def opened(cls, path: str | os.PathLike[str], job: Mapping[str, Any]) -> Self:
-        """Open a folder for a job: a new one, an empty one, or one that the same job has begun to write.
+        """Open a folder for a job: a new or empty one, or one that the same job has begun.
 
         Args:
             path: The folder.

@@ -1,4 +1,4 @@
-"""The plan of a fit: from rows to sizes, from sizes to scaling and windows, from these to training jobs.
+"""The plan of a fit: from rows to sizes, to scaling and windows, to training jobs.
 
 Each step takes the result of the one before it: `FitRows`, then `PlannedRows`, then `FitPlan`.
 """
@@ -47,7 +47,7 @@ class FitPlan:
         calibration: The windows to calibrate on; `None` for no calibration.
         comparison: The windows on which candidates are compared; `None` where there is nothing to
             choose.
-        held_out: Position of each series' first row on which nothing is trained or chosen, its length
+        held_out: Position of each series' first row on which nothing is trained, its length
             where it has none; `None` learns no dependence of sample paths from such rows.
     """
 
@@ -70,7 +70,7 @@ class FitPlan:
         }
 
     def rounds(self, *, timed: bool) -> list[list[Place]]:
-        """Return the places of the jobs that are trained before the gain of more networks is measured.
+        """Return the places of the jobs of each round, after which the gain is measured.
 
         Args:
             timed: Whether the time is limited: then there is one round.
@@ -101,7 +101,7 @@ class FitPlan:
         )
 
     def reader_at(self, origins: Origins) -> WindowReader:
-        """Return the window reader of the rows, and reject origins with short contexts that may not be padded.
+        """Return the window reader of the rows, and reject contexts that may not be padded.
 
         Args:
             origins: The origins.
@@ -149,7 +149,8 @@ class FitPlan:
         if rows.frame.skipped:
             skipped = len(rows.frame.skipped)
             lines.append(
-                f"seqcast: skipped {skipped} of {count + skipped} series, in which something is wrong"
+                f"seqcast: skipped {skipped} of {count + skipped} series, "
+                "in which something is wrong"
             )
         if self.short_series:
             short = len(self.short_series)
@@ -258,7 +259,7 @@ def _rows(
 
 
 def _planned(rows: FitRows, candidates: Sequence[Candidate], starts: Array | None) -> PlannedRows:
-    """Return the rows with starts, and scaling, features and windows that are learnt from training rows."""
+    """Return the rows with what is learnt from training rows: scaling, features, windows."""
     frame = rows.frame
     options = rows.options
     context = rows.context_length
@@ -277,7 +278,7 @@ def _planned(rows: FitRows, candidates: Sequence[Candidate], starts: Array | Non
 def with_jobs(
     rows: PlannedRows, candidates: tuple[Candidate, ...], choice: Choice | None, *, compare: bool
 ) -> FitPlan:
-    """Return the plan: the training jobs of each candidate, and the windows to compare and to calibrate on.
+    """Return the plan: the jobs of each candidate, and windows to compare and calibrate on.
 
     Args:
         rows: The rows, with scaling and windows.
@@ -351,8 +352,8 @@ def untrained_starts(
 ) -> Array:
     """Return where the hold-out rows of each series begin if nothing is trained on it.
 
-    They are the last three horizons, or the last tenth where that is more. The rows that a forecast should know precede
-    them: a season and a half, or a horizon, or 6.
+    They are the last three horizons, or the last tenth where that is more. The rows that a
+    forecast should know precede them: a season and a half, or a horizon, or 6.
 
     Args:
         lengths: Rows of each series.

@@ -37,7 +37,9 @@ def read_rows(
     static_optional: bool = True,
     argument: str = "df",
 ) -> frames.LongFrame:
-    """Read and check a frame; rows that follow others share their frequency and may leave static covariates out.
+    """Read and check a frame.
+
+    Rows that follow others share their frequency, and may leave static covariates out.
 
     Args:
         rows: How frames are read.
@@ -73,7 +75,8 @@ def read_rows(
         frame = before.without_empty(frame)
     if before is not None and frame.skipped:
         warn_user(
-            f"{argument}: skipped {len(frame.skipped)} series; the first: {next(iter(frame.skipped.values()))}"
+            f"{argument}: skipped {len(frame.skipped)} series; "
+            f"the first: {next(iter(frame.skipped.values()))}"
         )
     return frame
 
@@ -127,7 +130,7 @@ def read_all(
     memory_limit: Any,
     storage: str | os.PathLike[str] | None,
 ) -> frames.AnyFrame:
-    """Return the checked rows of a frame, or of a source, which become shards in a temporary folder.
+    """Return the checked rows of a frame, or of a source as shards in a temporary folder.
 
     Args:
         opened: Removes the folder at its end.
@@ -148,7 +151,7 @@ def read_all(
 
 @dataclass(frozen=True)
 class Memory:
-    """A memory limit: half for shards in memory, a quarter for remembered rows, the rest for rows being read.
+    """A memory limit, of which shards get half and remembered rows a quarter.
 
     Args:
         limit: Bytes.
@@ -197,7 +200,9 @@ class Memory:
         return max(FEWEST_ROWS, self.limit // (_BYTES_A_ROW_OF_ONE + _BYTES_A_COLUMN * columns))
 
     def rows_remembered(self, frame: frames.AnyFrame) -> int | None:
-        """Return the number of last rows of each series that can be remembered; `None` for all of a frame in memory.
+        """Return the number of last rows of each series that can be remembered.
+
+        It is `None` for a frame in memory, of which all can.
 
         Args:
             frame: The series.
@@ -393,7 +398,8 @@ def check_future_given(
         none = "no rows, since there are no future covariates"
         raise DataError("future", expected=none, received="a frame", hint=more)
     required_columns = ", ".join(map(repr, (columns.ds, *names)))
-    expected = f"a frame of the steps ahead, with {required_columns}, and {columns.unique_id!r} of several series"
+    expected = f"a frame of the steps ahead, with {required_columns}, "
+    expected += f"and {columns.unique_id!r} of several series"
     hint = "Give what is known of each step of the horizon, or the stamps to forecast."
     raise DataError("future", expected=expected, received="None", hint=hint)
 
@@ -410,6 +416,7 @@ def warn_of_unknown(future: Array, names: Sequence[str], ids: Sequence[Any]) -> 
     if len(series):
         where = f"{counted(len(set(series.tolist())), 'series')}, such as {ids[series[0]]!r}"
         warn_user(
-            f"future, column {names[columns[0]]!r}: expected values of the steps ahead, received none for {where}. "
+            f"future, column {names[columns[0]]!r}: "
+            f"expected values of the steps ahead, received none for {where}. "
             "The last known value stands for all steps: fill in the true ones."
         )

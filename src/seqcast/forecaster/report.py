@@ -155,7 +155,8 @@ def planned(plan: FitPlan, arguments: ForecasterArguments) -> dict[str, Any]:
 
 def _in_words(network: NetworkSpec) -> str:
     segment = f", segments of {network.segment}" if network.segment > 1 else ""
-    return f"{network.cell}, layers {', '.join(map(str, network.encoder_units))}, head {network.head}{segment}"
+    layers = ", ".join(map(str, network.encoder_units))
+    return f"{network.cell}, layers {layers}, head {network.head}{segment}"
 
 
 def facts(fitted: FittedForecaster, arguments: ForecasterArguments) -> dict[str, dict[str, Any]]:

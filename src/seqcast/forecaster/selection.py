@@ -1,4 +1,4 @@
-"""The selection after the trainings: versions of candidates, the choice among them, and the calibration."""
+"""The selection after the trainings: versions, shares, and the calibration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,11 +41,11 @@ class Selection:
 
     | case | versions of a candidate | shares |
     |---|---|---|
-    | a new fit of several candidates | the best of each name on the hold-out windows | by their losses there |
+    | a new fit of several candidates | the best of each name on hold-out windows | by losses |
     | a new fit of one candidate | the best one on the hold-out windows | the whole |
-    | a new fit without hold-out windows | the simplest | the whole for the last that trains nothing |
+    | a new fit without hold-out windows | the simplest | whole: the last that trains nothing |
     | a later training, with hold-out windows | the best one there | those of the fit |
-    | a later training without them | those with a share in the fit, or the last | those of the fit |
+    | a later training without them | those with a share in the fit, or the last | as before |
 
     Args:
         plan: The plan.
@@ -83,7 +83,7 @@ class Selection:
         )
 
     def _versions(self, hold_out: HoldOut | None) -> list[Version]:
-        """Return the versions of all candidates, without candidates that cannot learn enough from the rows."""
+        """Return the versions of all candidates that can learn enough from the rows."""
         versions = list[Version]()
         faults = list[DataError]()
         for place, candidate in enumerate(self.plan.candidates):
@@ -109,7 +109,7 @@ class Selection:
     def _compared(
         self, fitted: Sequence[FittedCandidate], hold_out: HoldOut | None
     ) -> list[tuple[FittedCandidate, Array | None]]:
-        """Return the versions of a candidate that share the forecast, or may, with their known forecasts."""
+        """Return the versions of a candidate that may share the forecast, with known forecasts."""
         choice = self.plan.choice
         if hold_out is not None and len(hold_out):
             have_names = choice is None and len(self.plan.candidates) > 1

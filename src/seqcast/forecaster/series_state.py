@@ -1,4 +1,4 @@
-"""The state of the series of a fitted forecaster: their scaling, last rows and last stamps; copies for owners."""
+"""The state of the series of a fitted forecaster: scaling, last rows and last stamps."""
 
 import contextlib
 from dataclasses import dataclass, replace
@@ -156,7 +156,7 @@ class SeriesState:
         return replace(self, frame=joined, scaler=scalers, last_seen=last_seen, trained_until=until)
 
     def trained_rows(self, frame: LongFrame) -> Array:
-        """Return which rows of a frame were trained on, a mask `[rows]`: up to the end of each series' training.
+        """Return which rows of a frame were trained on, a mask `[rows]`.
 
         Args:
             frame: The series.
@@ -179,7 +179,7 @@ class SeriesState:
         return self.trained_until[places].where(places >= 0, never)
 
     def scaler_of(self, frame: AnyFrame, stops: Array) -> SeriesScaler:
-        """Return the scaling of each series: that of the fit for known ones, that of its first rows for a new one.
+        """Return the scaling of each series: the fit's, or for a new one that of its first rows.
 
         Args:
             frame: The series.
@@ -251,7 +251,7 @@ class SeriesState:
         raise DataError(option="df", series=name, expected=expected, received=received, hint=hint)
 
     def check_follows(self, new: LongFrame) -> None:
-        """Reject rows that do not follow the remembered ones of their series, directly where gaps are not legal.
+        """Reject rows that do not follow the remembered ones of their series.
 
         Args:
             new: The new rows, checked.
@@ -321,7 +321,7 @@ class SeriesState:
         return new
 
     def _check_new_series(self, new: LongFrame, unknown: Array, empty: bool) -> None:
-        """Reject series that are `unknown`, a mask `[N]`, without static covariates or, unless `empty`, values."""
+        """Reject `unknown` series, a mask, without static covariates or, unless `empty`, values."""
         if not new.static_given:
             expected = f"the columns {', '.join(map(repr, self.builder.static.names))}"
             received = (
@@ -370,7 +370,7 @@ class SeriesState:
         return complete(joined, fill=self.fill)
 
     def _older(self, new: LongFrame) -> Array:
-        """Return which remembered rows can stand before the new ones, a mask `[remembered rows]`."""
+        """Return which remembered rows can stand before new ones, a mask `[remembered rows]`."""
         remembered = self.frame
         other = new.source.places(remembered.source.ids)
         owner = np.repeat(np.arange(len(other)), remembered.source.lengths)
@@ -444,7 +444,7 @@ class OwnedSeries:
         )
 
     def copies(self, series: SeriesState) -> tuple[SeriesState, int]:
-        """Return the state of the fitted series with a copy for each owner, and the number of known ones.
+        """Return the fitted series with a copy for each owner, and the number of known ones.
 
         Args:
             series: The state of the fitted series.

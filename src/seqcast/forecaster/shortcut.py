@@ -187,7 +187,7 @@ def _names_given(columns: Columns) -> dict[str, str]:
 
 
 def _needs_no_guess(data: Any, columns: Columns) -> bool:
-    """Return whether a frame or a Series with times has the columns, or the user has set both of them."""
+    """Return whether data with times have the columns, or the user has named them."""
     if {"ds", "y"} <= _names_given(columns).keys():
         return True
     names = set(map(str, getattr(data, "columns", ())))
@@ -198,7 +198,7 @@ def _needs_no_guess(data: Any, columns: Columns) -> bool:
 def _read(
     data: Any, forecaster: Forecaster, layout: str | None, steps: Steps, dialect: Dialect | None
 ) -> tuple[Any, Columns | None, str]:
-    """Return a file as a table or a frame as a long one, its columns, and what was guessed, in words."""
+    """Return the long table of a file or frame, its columns, and what was guessed, in words."""
     own = forecaster.columns
     rows = RowOptions.of(forecaster)
     columns = own or Columns()

@@ -1,4 +1,4 @@
-"""Sums of forecasts over steps and series, and comparisons of scenarios: statistics of sample paths.
+"""Sums of forecasts over steps and series, and scenarios: statistics of sample paths.
 
 Bounds of a sum are no sums of bounds. So paths are drawn, each is summed up, and quantiles of the
 sums are taken.
@@ -77,7 +77,8 @@ class Total:
         except (ValueError, AttributeError):
             periods = None
         if periods is None or periods.freq.n != 1:
-            expected = "'all', a number of steps, or a period: 'D', 'W', 'M', 'Q', 'Y', or another alias of pandas"
+            expected = "'all', a number of steps, or a period: 'D', 'W', 'M', 'Q', 'Y', "
+            expected += "or another alias of pandas"
             raise SpecError("total", expected=expected, received=repr(self.of))
 
         ordinals = periods.asi8.reshape(count, horizon)
@@ -86,7 +87,7 @@ class Total:
 
 @dataclass(frozen=True)
 class Outlook:
-    """Forecasts of one or several futures of the same rows, summed up over periods, and how they differ.
+    """Forecasts of futures of the same rows, summed up over periods, and their differences.
 
     The paths of all futures have the same ranks (common random numbers), so noise that they share
     leaves no trace in a difference. Without a total, each step is a period.
@@ -143,7 +144,7 @@ class Outlook:
 
     @functools.cached_property
     def columns(self) -> Array:
-        """Point and bounds of each future, `[futures, N, K, D, 1 + 2 L]`, with one series for a sum over all.
+        """Point and bounds of each future, `[futures, N, K, D, 1 + 2 L]`; `N` is 1 for one sum.
 
         The point of a total is its median, or the mean if means are requested, and of counts: the
         median of a small one is often zero.
@@ -179,7 +180,7 @@ class Outlook:
 
     @functools.cached_property
     def _drawn(self) -> tuple[Array, Array]:
-        """Quantiles of the sums of paths, and of their differences from those of the first future."""
+        """Quantiles of the sums of paths, and of their differences from the first future's."""
         futures = zip(
             *(self.fitted.drawn(self.frame, each, PATHS, "total") for each in self.ahead),
             strict=True,

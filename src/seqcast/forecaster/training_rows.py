@@ -1,4 +1,4 @@
-"""The rows of a fit: validation rows, and features, scaling and support that are learnt from training rows."""
+"""The rows of a fit: validation rows, and what is learnt from training rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -212,7 +212,7 @@ def validation_rows(frame: AnyFrame, validation: int | np.integer[Any], horizon:
 def validation_origins(
     lengths: Array, starts: Array, horizon: int, most: int = MOST_COMPARED_WINDOWS
 ) -> Origins:
-    """Return origins on which nothing was trained, evenly spaced, their horizons within the validation rows.
+    """Return origins in the validation rows, evenly spaced, with whole horizons.
 
     Args:
         lengths: Rows of each series.

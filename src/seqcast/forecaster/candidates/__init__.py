@@ -1,4 +1,4 @@
-"""The candidates: the last season, a zero-shot model, networks that are trained on the data; and their table.
+"""The candidates: last season, zero-shot model, networks trained on the data; and their table.
 
 In reading order: `candidate` (the form of a candidate, before and after a fit), `last_season`,
 `zero_shot`, `trained`.
@@ -17,7 +17,7 @@ from seqcast.forecaster.options import FitOptions
 CANDIDATES: dict[str, type[Candidate]] = {
     each.key: each for each in (LastSeason, ZeroShot, Trained)
 }
-"""The class of each candidate, from the simplest to the one that learns most; CONTRIBUTING has the recipe."""
+"""The class of each candidate, the simplest first; CONTRIBUTING has the recipe for a new one."""
 
 
 def candidates(options: FitOptions) -> tuple[Candidate, ...]:

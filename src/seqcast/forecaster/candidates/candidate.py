@@ -61,7 +61,9 @@ class FittedCandidate(ABC):
     # Forecasts
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
-        """Return point and bounds of a request in scaled units, `[B, H, D, 1 + 2 L]`; unknown bounds are left out.
+        """Return point and bounds of a request in scaled units, `[B, H, D, 1 + 2 L]`.
+
+        Unknown bounds are left out.
 
         Args:
             reader: The window reader of the series.
@@ -83,7 +85,7 @@ class FittedCandidate(ABC):
         raise NotImplementedError
 
     def states(self, reader: WindowReader, origins: Origins) -> Array:
-        """Return the states of the encoders after each window's past, network after network, `[B, width]`.
+        """Return the encoders' states after each window's past, `[B, width]`, network by network.
 
         Args:
             reader: The window reader of the series.
@@ -92,7 +94,7 @@ class FittedCandidate(ABC):
         reject_without_network("encode")
 
     def contributions(self, reader: WindowReader, origins: Origins) -> Array:
-        """Return what each feature of the future covariates adds to the forecast, in scaled units, `[B, H, D, f]`.
+        """Return what each future covariate adds to the forecast, in scaled units, `[B, H, D, f]`.
 
         Args:
             reader: The window reader of the series.
@@ -145,7 +147,7 @@ class FittedCandidate(ABC):
 
     @property
     def dependence(self) -> Dependence:
-        """The dependence of the steps of sample paths before any is learnt from hold-out windows."""
+        """The dependence of the steps of sample paths before any is learnt."""
         return USUAL_DEPENDENCE
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
@@ -207,7 +209,9 @@ class FittedCandidate(ABC):
     def for_finetuning(
         self, options: FitOptions, training: Any, freeze: Sequence[str]
     ) -> Candidate:
-        """Return the candidate that trains its networks from their present weights, or learns again if it has none.
+        """Return the candidate that trains its networks from their present weights.
+
+        Without networks it learns again.
 
         Args:
             options: The resolved options of the forecaster.
@@ -267,7 +271,7 @@ class Candidate(ABC):
         """
 
     def compares(self, rows: FitRows) -> bool:
-        """Return whether its fitted versions differ without a training, so that they are compared even if it is alone.
+        """Return whether its versions differ without a training, so that they are compared.
 
         Args:
             rows: The rows of the fit.
@@ -275,7 +279,7 @@ class Candidate(ABC):
         return False
 
     def context_length(self, rows: FitRows) -> int | None:
-        """Return the context length of its training windows; `None` where it has none or they may have any length.
+        """Return the context length of its training windows; `None` for none, or for any length.
 
         Args:
             rows: The rows of the fit.
@@ -313,7 +317,9 @@ class Candidate(ABC):
         return ""
 
     def rounds(self, count: int) -> list[range]:
-        """Return the places of its jobs that are trained together, round after round; one round at least.
+        """Return the places of its jobs that are trained together, round after round.
+
+        There is one round at least.
 
         Args:
             count: Number of its jobs.
@@ -324,7 +330,7 @@ class Candidate(ABC):
     def fitted(
         self, rows: PlannedRows, outcomes: Mapping[int, Outcome]
     ) -> Sequence[FittedCandidate]:
-        """Return its fitted versions, which are compared on the hold-out windows, the simplest first.
+        """Return its fitted versions, the simplest first; they are compared on hold-out windows.
 
         Args:
             rows: The rows.
@@ -335,7 +341,7 @@ class Candidate(ABC):
         """
 
     def judge(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate | None:
-        """Return its judge on the hold-out windows, where its networks were picked by their losses there.
+        """Return the network that measures its loss, if its networks were picked by theirs.
 
         Args:
             rows: The rows.

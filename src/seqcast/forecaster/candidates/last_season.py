@@ -32,7 +32,9 @@ class FallbackWarning(SeqcastWarning):
 
 @dataclass(frozen=True)
 class FittedLastSeason(FittedCandidate):
-    """Forecast by repeating the last season of each window's past, or its last value where it has no whole season.
+    """Forecast by repeating the last season of each window's past, or its last value.
+
+    The last value is repeated where there is no whole season.
 
     A step that is missing in the last season is taken from the newest season that has it.
 
@@ -111,7 +113,7 @@ class FittedLastSeason(FittedCandidate):
         warn_user(f"{why}. Name a preset to have its network in any case.", FallbackWarning)
 
     def check_file(self, series: SeriesState, season_length: int) -> None:
-        """Reject another season than those of the series, and intervals of other targets than they have.
+        """Reject the season of other series, and intervals of other targets.
 
         Args:
             series: The state of the series.
@@ -121,7 +123,8 @@ class FittedLastSeason(FittedCandidate):
         own = Season.of(season_length).longer if self.is_longer else season_length
         if len(self.intervals) not in (0, targets) or self.season_length != own:
             raise ValueError(
-                f"{len(self.intervals)} intervals of {targets} targets, a season of {self.season_length}"
+                f"{len(self.intervals)} intervals of {targets} targets, "
+                f"a season of {self.season_length}"
             )
 
     def for_refit(self, options: FitOptions) -> LastSeason:
@@ -160,7 +163,7 @@ class LastSeason(Candidate):
     longer: tuple[bool, ...] = (False, True)
 
     def rows_read(self, rows: FitRows) -> int:
-        """Return the rows of the longer season, where forecasts may read that many and a series has more; otherwise 1.
+        """Return the longer season if forecasts may read it and a series has more rows; else 1.
 
         Args:
             rows: The rows of the fit.
@@ -206,7 +209,8 @@ def naive_calibrations(
 ) -> tuple[Calibration, ...]:
     r"""Return the intervals of the seasonal naive forecast, in the units of the scaled series.
 
-    .. math:: w_h = Q_{level}\big(|y_t - y_{t-m}|\big) \sqrt{k + 1}, \quad k = \lfloor (h - 1) / m \rfloor
+    .. math:: w_h = Q_{level}\big(|y_t - y_{t-m}|\big) \sqrt{k + 1},
+        \quad k = \lfloor (h - 1) / m \rfloor
 
     The quantile is that of the differences of one season over all series; `k` is the number of
     whole seasons before step `h`.
@@ -227,7 +231,8 @@ def naive_calibrations(
         >>> from seqcast.data.series.scalers import SeriesScaler
         >>> from seqcast.data.series.store import InMemoryStore
         >>> store = InMemoryStore.of({"a": np.array([[0.0], [1.0], [3.0], [6.0]])})
-        >>> reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=2)
+        >>> scaler = SeriesScaler(np.zeros((1, 1)), np.ones((1, 1)))
+        >>> reader = WindowReader(store, None, scaler, context_length=2)
         >>> (calibration,) = naive_calibrations(reader, season_length=1, horizon=4, level=(50,))
         >>> calibration.widths.ravel()
         array([2.        , 2.82842712, 3.46410162, 4.        ])
@@ -245,7 +250,10 @@ def naive_calibrations(
     growth = np.sqrt(np.arange(horizon) // season_length + 1.0)[:, None]
     counts = (~np.isnan(differences)).sum(axis=0)
     if not counts.all():
-        expected = f"a value and another one {season_length} steps before it, to measure errors of forecasts"
+        expected = (
+            f"a value and another one {season_length} steps before it, "
+            "to measure errors of forecasts"
+        )
         hint = Phrase(
             "Give longer series, or ", Option("level", ()), " for a forecast without intervals."
         )
@@ -262,7 +270,7 @@ def naive_calibrations(
 def _seasonal_differences(
     reader: WindowReader, series: Array, values: Array, season_length: int
 ) -> Array:
-    """Return the distances of scaled values from those a season before, in whole series, `[rows, D]`."""
+    """Return distances of scaled values from the season before, in whole series, `[rows, D]`."""
     lengths = reader.lengths[series]
     scaled = reader.scaler.take(np.repeat(series, lengths)).transform(values)
     later = np.flatnonzero(positions_of(np.cumsum(lengths)) >= season_length)

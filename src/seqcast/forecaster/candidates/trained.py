@@ -284,7 +284,7 @@ class Trained(Candidate):
         return [length or usual or 1 for length in lengths]
 
     def _usual_context(self, rows: FitRows) -> int:
-        """Choose a context length by `context_rule`, of two weeks where the network reads segments of a day."""
+        """Choose a context length: two weeks where the network reads segments of a day."""
         options = rows.options
         season = rows.season_length
         count = middle_length(rows.lengths) if options.rows.fill else int(rows.lengths.min())
@@ -340,7 +340,8 @@ class Trained(Candidate):
             rows.reader,
             rows.starts,
             window,
-            NetworkSpec(),  # network and training depend on the number of windows, which the job counts
+            # Network and training depend on the number of windows, which the job counts.
+            NetworkSpec(),
             TrainingSpec(),
             seeds=self.options.seeds[place],
             weighting=options.weighting,
@@ -367,7 +368,7 @@ class Trained(Candidate):
         )
 
     def rounds(self, count: int) -> list[range]:
-        """Return the places of networks that are trained together, before the gain of more is measured.
+        """Return the places of networks that are trained before the gain of more is measured.
 
         Args:
             count: Number of its jobs.
@@ -425,14 +426,17 @@ def _warn_if_all_padded(rows: FitRows, context_lengths: Sequence[int | None]) ->
     horizon = rows.options.horizon
     given = max(length or 0 for length in context_lengths)
     if rows.options.rows.fill and given and given + horizon > longest:
-        sizes = f"context_length {given} and horizon {horizon} are more than the {longest} rows of the longest series"
+        sizes = (
+            f"context_length {given} and horizon {horizon} "
+            f"are more than the {longest} rows of the longest series"
+        )
         warn_user(
             f"{sizes}: all windows are padded. Choose a smaller context_length, or leave it out."
         )
 
 
 def _member_inputs(engine: Engine, inputs: dict[str, Array]) -> dict[str, Array]:
-    """Return the inputs of one network: the end of the context, which is as long as the longest network's."""
+    """Return the inputs of one network: the end of a context that suits the longest network."""
     steps = None if engine.window is None else engine.window.context_length
     if steps is None or steps == inputs["past"].shape[1]:
         return inputs

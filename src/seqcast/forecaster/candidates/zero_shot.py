@@ -164,7 +164,7 @@ class FittedZeroShot(FittedCandidate):
         )
 
     def _effects(self, reader: WindowReader, origins: Origins) -> Array:
-        """Return the effects of covariates in windows in scaled units, `[B, T + H, D]`; zeros for none."""
+        """Return the effects of covariates, `[B, T + H, D]`, in scaled units; zeros for none."""
         if self.effects is None:
             return np.zeros(
                 (len(origins), reader.context_length + origins.horizon, reader.targets.width)
@@ -174,7 +174,7 @@ class FittedZeroShot(FittedCandidate):
     def _windows(
         self, reader: WindowReader, origins: Origins, effects: Array
     ) -> pretrained.ZeroShotWindows:
-        """Return the windows that the model reads, less effects, target by target of each origin."""
+        """Return the windows that the model reads, less effects, target by target."""
         reads = bool(self.model.covariates)
         targets = reader.targets.width
         own = Season.of(self.season_length)
@@ -211,7 +211,7 @@ class FittedZeroShot(FittedCandidate):
 
     @property
     def dependence(self) -> Dependence:
-        """The dependence between steps that the model has learnt from synthetic series, unless it has seen others."""
+        """The dependence between steps that the model has learnt from synthetic series."""
         return super().dependence if self.has_learnt else self.model.dependence
 
     def facts(self) -> dict[str, Any]:
@@ -228,7 +228,7 @@ class FittedZeroShot(FittedCandidate):
             yield "The pretrained network has seen synthetic series only."
 
     def check_file(self, series: SeriesState, season_length: int) -> None:
-        """Reject another season, several histories, and a model or effects of other covariates than the series have.
+        """Reject another season, several histories, and other covariates than the series have.
 
         Args:
             series: The state of the series.
@@ -343,7 +343,8 @@ class ZeroShot(Candidate):
         if own is not None and own.is_alone and past:
             expected = "a network that has been trained on this data, with past covariates"
             received = f"{own.model!r}, and the past covariates {', '.join(map(repr, past))}"
-            hint = "Without training it reads static and future covariates alone: call finetune(df) in place of "
+            hint = "Without training it reads static and future covariates alone: "
+            hint += "call finetune(df) in place of "
             hint += "fit(df), which trains it on them, leave them out, or name another preset."
             raise SpecError("preset", expected=expected, received=received, hint=hint)
 

@@ -5,7 +5,7 @@ BIN := .venv/bin
 # A compilation that was done once is read back from here by the next run.
 export SEQCAST_CACHE_DIR ?= $(CURDIR)/.cache
 
-.PHONY: help demo docs gallery newcomer post test test-tools test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest test-peers lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts conditions importance anomalies test-backends test-tensorflow soak soak-page bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-seed \
+.PHONY: help test-timing demo docs gallery newcomer post test test-tools test-app test-site test-documents test-processes test-ray test-optimised test-oldest test-newest test-peers lint check-sktime check-workflows fuzz fuzz-export fuzz-files audit interrupts conditions importance anomalies test-backends test-tensorflow soak soak-page bench-export bench-scale bench-serve bench-tuning fuzz-serve bench-seed \
 	bench-coverage docs-peers bench-frames bench-speed bench-accuracy bench-accuracy-peers bench-zero-shot bench-classics studies lock clean
 
 help:  ## Show this list
@@ -54,7 +54,7 @@ lint: .venv/.installed  ## Format check, lint, spelling, types, imports that run
 	$(BIN)/lint-imports
 
 # What has a target of its own.
-OTHERS := not browser and not documents and not processes and not ray and not backends
+OTHERS := not browser and not documents and not processes and not ray and not backends and not timing
 
 test: lint  ## Lint, type-check and test data, networks and the two estimators; the other targets of .ci/run have tests of their own
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal -m '$(OTHERS) and not tools'
@@ -71,6 +71,10 @@ test-processes: .venv/.installed  ## Processes that are started, interrupted, ki
 # Each test starts several processes, so one runs at a time. SEQCAST_RAY_MACHINES=1 adds the loss of a machine.
 test-ray: .venv/.installed  ## Processes, and workers of Ray on this machine, that share a training
 	KERAS_BACKEND=jax $(BIN)/pytest -m ray tests
+
+# Run before a release, on a machine that does nothing else.
+test-timing: .venv/.installed  ## How long reading and trainings take, and how times grow with sizes: they fail on a busy machine
+	KERAS_BACKEND=jax $(BIN)/pytest -m timing tests
 
 # What the page of examples/export needs beside it.
 .cache/onnxruntime-web/package:

@@ -16,6 +16,7 @@ from collections import deque
 from pathlib import Path
 
 import hypothesis
+import pytest
 from hypothesis.strategies import from_regex
 
 import seqcast
@@ -261,6 +262,7 @@ PATTERNS = [
 ]
 
 
+@pytest.mark.timing
 def test_slow_patterns_are_found_and_linear_ones_pass():
     expected = {(re.compile(pattern), method): slow for pattern, method, slow in PATTERNS}
     assert {use: text is not None for use, text in slow_texts(expected).items()} == expected
@@ -284,6 +286,7 @@ def use(text, column):
     assert found == expected | {("ax", "match"), ("bx", "match")}
 
 
+@pytest.mark.timing
 def test_every_pattern_of_the_source_is_linear():
     places = uses_in_source()
     assert len(places) > 15

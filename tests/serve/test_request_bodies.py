@@ -48,6 +48,7 @@ LONG = {
 }
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("kind", LONG)
 def test_four_times_the_letters_take_about_four_times_as_long(kind):
     media_type, make = LONG[kind]
@@ -149,6 +150,7 @@ COSTLY = {
 }
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("kind", COSTLY)
 def test_tables_that_take_long_to_guess_are_rejected(kind):
     media_type, data, most = COSTLY[kind]

@@ -185,7 +185,7 @@ def slow_to_guess(rows=2000):
     return "\n".join([",".join(f"c{column}" for column in range(50)), *cells])
 
 
-@pytest.mark.processes
+@pytest.mark.timing
 def test_a_guess_delays_no_other_request(serving):
     async def ask(client):
         address = "/v1/forecast?model=pretrained&horizon=2"

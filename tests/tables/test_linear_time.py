@@ -82,6 +82,7 @@ def growth(call, small, large):
     return longest / shortest
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("name", TEXTS)
 def test_text_of_any_kind_is_read_or_rejected_in_linear_time(tmp_path, name):
     make, size = TEXTS[name]
@@ -131,6 +132,7 @@ CALLS = {
 }
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_names_and_frequencies_are_compared_in_linear_time(call):
     assert growth(call, 2_000, 8_000) < GROWTH

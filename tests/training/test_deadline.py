@@ -143,6 +143,7 @@ def fit_regressor(limit):
     )
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("fit", [fit_forecaster, fit_regressor])
 def test_a_fit_ends_in_time_and_keeps_the_best(fit):
     fit(1e-3)  # compiles, which takes as long as it takes
@@ -155,6 +156,7 @@ def test_a_fit_ends_in_time_and_keeps_the_best(fit):
     assert history.best_epoch == int(np.argmin(history["val_loss"])) + 1
 
 
+@pytest.mark.timing
 def test_the_trainings_of_a_fit_and_of_a_backtest_share_the_time():
     began = time.perf_counter()
     table = forecaster().backtest(FRAME, n_windows=2, refit=True, time_limit="1 s")

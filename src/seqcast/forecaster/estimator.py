@@ -42,7 +42,7 @@ from seqcast.specs import (
     check_int,
     check_submodules,
 )
-from seqcast.training import CheckpointFolder, History, check_time_limit
+from seqcast.training import CheckpointFolder, History
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -690,53 +690,51 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
             TrainingError: Training diverged.
             KeyboardInterrupt: The user interrupted; nothing has changed.
         """
-        deadline = check_time_limit(time_limit, checkpoint)
-        on = check_cluster(on, time_limit=time_limit)
+        run = TrainingRun.of(self.verbose, None, on, time_limit=time_limit, checkpoint=checkpoint)
         rows = self._checked_rows()
         every = refit_every(refit)
         before = self.fitted_ if every is None else None
         series = None if before is None else before.series
-        storage = None if on is None else on.storage
         cutoffs = {"n_windows": n_windows, "step_size": step_size, "align": align}
-        written: OutputFolder | None = None
 
         with contextlib.ExitStack() as opened:
-            folder = opened.enter_context(CheckpointFolder.opened(checkpoint, resume=resume))
+            run = run.opened(opened, checkpoint, resume=resume)
             df, source = SourceRows.of(rows, df, memory_limit, series)
-
+            written: OutputFolder | None = None
             if output is not None:
-                options = ", ".join(
-                    f"{name}={each!r}"
-                    for name, each in self.get_params(deep=False).items()
-                    if name != "verbose"
-                )
-                job = {"job": "backtest", **cutoffs, "refit": every, "options": options}
+                job = {"job": "backtest", **cutoffs, "refit": every, "options": self._written_out()}
                 written = OutputFolder.opened(output, job | digests(before, df, source))
 
             if source is None:
                 frame: AnyFrame = read_rows(rows, df, series)
             else:
                 piece_rows = None if written is None else written.piece_rows
-                frame = source.sharded(opened, piece_rows=piece_rows, storage=storage)
+                frame = source.sharded(opened, piece_rows=piece_rows, storage=run.storage)
 
             backtest = self._backtest(frame, **cutoffs, every=every)
-            if before is not None:
+            if before is None:
+                options = self._options_of_backtest(run, written)
+                options = options.within(Memory.of(memory_limit).rows_remembered(frame))
+                fits = fits_at(backtest.frames, options, self._learnt, run)
+            else:
                 backtest.check_after(before)
                 fits = [before]
-            else:
-                seed = self._seed(self._learnt, folder)
-                resolved = self._resolved(seed if written is None else written.seed(seed))
-                if folder is not None or deadline is not None:
-                    resolved = resolved.trained()
-                resolved = replace(
-                    resolved, most_rows_read=Memory.of(memory_limit).rows_remembered(frame)
-                )
-                run = TrainingRun(self.verbose, folder, deadline, on=on)
-                fits = fits_at(backtest.frames, resolved, self._learnt, run)
 
-            return gathered(
-                functools.partial(backtest.table, fits), range(len(backtest.origins)), written, on
-            )
+            shards = range(len(backtest.origins))
+            table = functools.partial(backtest.table, fits)
+            return gathered(table, shards, written, run.on)
+
+    def _written_out(self) -> str:
+        """Return the arguments that a backtest depends on, as text."""
+        given = self.get_params(deep=False).items()
+        return ", ".join(f"{name}={value!r}" for name, value in given if name != "verbose")
+
+    def _options_of_backtest(self, run: TrainingRun, written: OutputFolder | None) -> FitOptions:
+        """Return the options resolved for the fits of a backtest."""
+        seed = self._seed(self._learnt, run.folder)
+        options = self._resolved(seed if written is None else written.seed(seed))
+        trains = run.folder is not None or run.deadline is not None
+        return options.trained() if trains else options
 
     def _backtest(self, frame: AnyFrame, **how: Any) -> Backtest:
         return Backtest.of(frame, int(self.horizon), complete=self.missing == "raise", **how)

@@ -254,12 +254,12 @@ def measured(yardstick, folder, cut, seed):
             seed=seed,
             choice=Choice({name: 1.0}),
             candidates=(candidate,),
-            rows=rows.options.rows,
-            output=rows.options.output,
+            reading=rows.options.reading,
+            forecasting=rows.options.forecasting,
         )
         for name, candidate in candidates.items()
     }
-    frame = read_rows(rows.options.rows, df, rows.series)
+    frame = read_rows(rows.options.reading, df, rows.series)
     backtest = Backtest.of(
         frame, yardstick.horizon, n_windows=yardstick.windows, align="series", complete=False
     )

@@ -7,7 +7,7 @@ import pytest
 from seqcast.errors import DataError
 from seqcast.forecaster.arguments import ForecasterArguments
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.options import RowOptions
+from seqcast.forecaster.options import ReadOptions
 from seqcast.forecaster.reading import read_rows
 from seqcast.tune import objective as module
 from seqcast.tune.objective import Objective
@@ -26,7 +26,7 @@ def objective(frame, **changes):
     options |= changes
     how = {"n_windows": WINDOWS, "step_size": None}
     return Objective.of(
-        read_rows(RowOptions.of(ForecasterArguments(**options)), frame), options, 0, **how
+        read_rows(ReadOptions.of(ForecasterArguments(**options)), frame), options, 0, **how
     )
 
 

@@ -17,7 +17,7 @@ from .fitting import fit_plan as fit_plan
 from .option_checks import RESERVED as RESERVED
 from .option_checks import check_options as check_options
 from .options import FitOptions as FitOptions
-from .options import RowOptions as RowOptions
+from .options import ReadOptions as ReadOptions
 from .output import OutputFolder as OutputFolder
 from .planning import FitPlan as FitPlan
 from .planning import make_plan as make_plan

@@ -110,7 +110,7 @@ def plan_finetuning(
         starts = starts + frame.source.lengths - new.source.lengths
     starts = training_stops(rows, starts)
 
-    if context is not None and not series.observed and options.rows.fill:
+    if context is not None and not series.observed and options.reading.fill:
         _check_no_gaps(frame)
 
     scaler = series.scaler_of(frame, starts)

@@ -51,7 +51,7 @@ def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float
         raise SpecError("level", expected="one level", received=repr(level), hint="Choose one.")
 
     series = fitted.series
-    frame, origins = fitted.past_windows(df, fitted.output.horizon)
+    frame, origins = fitted.past_windows(df, fitted.forecasting.horizon)
     reader = series.reader(frame, origins)
     rows = origins.rows(frame)
     values = frame.targets[rows]
@@ -80,7 +80,7 @@ def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float
 
     trained = np.broadcast_to(trained[:, :, None], score.shape)
     marks = {"score": score, "anomaly": outside, "trained_on": trained}
-    return origins.table(frame, {**request.by_column(shown, fitted.output.alias), **marks})
+    return origins.table(frame, {**request.by_column(shown, fitted.forecasting.alias), **marks})
 
 
 def _undisturbed(
@@ -186,7 +186,9 @@ def _columns(fitted: FittedForecaster, reader: WindowReader, origins: Origins) -
     One pair is a scaled unit away from the forecast; the other one is the network's own interval,
     where it has one.
     """
-    request = fitted.request() if fitted.is_probabilistic else ForecastRequest(fitted.output.point)
+    request = (
+        fitted.request() if fitted.is_probabilistic else ForecastRequest(fitted.forecasting.point)
+    )
     forecast = fitted.blend.scaled(reader, origins, request)
     scaler = origins.scalers(reader)
     point = forecast[..., :1]

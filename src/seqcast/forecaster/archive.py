@@ -17,7 +17,7 @@ from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.copulas import KnownCopula
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.option_checks import LONGEST_SEASON, check_options
-from seqcast.forecaster.options import ForecastOptions, RowOptions
+from seqcast.forecaster.options import ForecastOptions, ReadOptions
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.intervals import SUPPORTS, Calibration, Copula
 from seqcast.pretrained import MODELS, ZeroShotModel
@@ -331,8 +331,8 @@ def _fitted(file: _File, options: dict[str, Any]) -> FittedForecaster:
     arguments = ForecasterArguments(**options)
     fitted = FittedForecaster(
         series=file.series.state(),
-        rows=RowOptions.of(arguments),
-        output=ForecastOptions.of(arguments),
+        reading=ReadOptions.of(arguments),
+        forecasting=ForecastOptions.of(arguments),
         skipped=skipped,
         copula_source=KnownCopula(file.copula),
         **{name: getattr(file, name) for name in _OF_FITTED},
@@ -344,7 +344,7 @@ def _fitted(file: _File, options: dict[str, Any]) -> FittedForecaster:
 def _check_steps(fitted: FittedForecaster) -> None:
     """Reject a horizon or context that would fill the memory: a small file may name any."""
     source = fitted.series.frame.source
-    steps = max(fitted.output.horizon, fitted.series.context_length)
+    steps = max(fitted.forecasting.horizon, fitted.series.context_length)
     most = max(MOST_STEPS, MOST_GROWTH * len(source.values))
     if steps * len(source) > most:
         size = f"{len(source):,} series with {len(source.values):,} rows"
@@ -373,13 +373,13 @@ def _check_fields(fitted: FittedForecaster) -> None:
 
     targets = len(fitted.series.schema.columns.targets)
     if len(fitted.calibrations) not in (0, targets) or fitted.series.fill != (
-        fitted.rows.missing == "fill"
+        fitted.reading.missing == "fill"
     ):
         raise ValueError(f"{len(fitted.calibrations)} calibrations of {targets} targets")
 
     intervals = [each for candidate in fitted.candidates for each in candidate.intervals]
     for calibration in (*fitted.calibrations, *intervals):
-        if len(calibration.windows) != fitted.output.horizon:
+        if len(calibration.windows) != fitted.forecasting.horizon:
             raise ValueError(f"a calibration of {len(calibration.windows)} steps")
         # Bounds of scaled series are numbers of single precision.
         if (

@@ -108,7 +108,7 @@ class Backtest:
             own = fitted.series.scaled_at_cutoffs(checked, known, own)
             by_fit.append(fitted.blend.forecast(fitted.series.reader(checked, own), own, request))
 
-        forecasts = request.by_column(np.concatenate(by_fit), fits[0].output.alias)
+        forecasts = request.by_column(np.concatenate(by_fit), fits[0].forecasting.alias)
         forecasts[SEASONAL_NAIVE] = origins.naive(frame, Season.of(fits[0].season_length).lengths)
         forecasts["last_value"] = origins.naive(frame, (1,))
         return origins.table(frame, forecasts)

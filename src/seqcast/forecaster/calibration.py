@@ -118,7 +118,7 @@ def _origins(plan: FitPlan) -> Origins:
     horizon = plan.rows.options.horizon
     if starts is None:
         starts = lengths
-    elif not plan.by_place and plan.rows.options.rows.fill:
+    elif not plan.by_place and plan.rows.options.reading.fill:
         many = np.maximum(lengths - MOST_HORIZONS * horizon, (lengths + 1) // 2)
         starts = np.where(starts < lengths, np.minimum(starts, many), lengths)
     rows = np.where(starts < lengths, np.maximum(lengths - horizon - starts + 1, 0), 0)

@@ -23,7 +23,7 @@ from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.fitting import InterruptedFit, fit_plan
 from seqcast.forecaster.option_checks import check_head, check_options
-from seqcast.forecaster.options import FitOptions, ForecastOptions, RowOptions
+from seqcast.forecaster.options import FitOptions, ForecastOptions, ReadOptions
 from seqcast.forecaster.output import OutputFolder, digests, gathered, predicted
 from seqcast.forecaster.planning import FitPlan, make_plan
 from seqcast.forecaster.reading import Memory, SourceRows, in_memory, read_all, read_rows
@@ -176,7 +176,9 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         Raises:
             NotFittedError: `fit` was not called.
         """
-        return replace(self._published, rows=RowOptions.of(self), output=ForecastOptions.of(self))
+        return replace(
+            self._published, reading=ReadOptions.of(self), forecasting=ForecastOptions.of(self)
+        )
 
     choice_ = Learnt[Choice](lambda fitted: fitted.choice)
     """The shares of the candidates in the forecast, and their hold-out losses."""
@@ -296,12 +298,12 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         run = TrainingRun.of(
             self.verbose, callbacks, on, time_limit=time_limit, checkpoint=checkpoint
         )
-        rows = self._checked_rows()
+        reading = self._read_options()
         with contextlib.ExitStack() as opened:
-            given = read_all(opened, rows, df, memory_limit, run.storage)
+            given = read_all(opened, reading, df, memory_limit, run.storage)
             run = run.opened(opened, checkpoint, resume=resume)
-            frame, starts = with_validation(rows, given, validation, int(self.horizon))
-            frame = without_masked(rows, frame, mask)
+            frame, starts = with_validation(reading, given, validation, int(self.horizon))
+            frame = without_masked(reading, frame, mask)
             options = self._options_of_fit(run, warm_start=warm_start)
             options = options.within(Memory.of(memory_limit).rows_remembered(given))
             plan = make_plan(frame, options, starts=starts)
@@ -328,9 +330,9 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
             KeyboardInterrupt: The user interrupted.
         """
         fitted = self.fitted_
-        rows = self._checked_rows()
+        reading = self._read_options()
         frame, starts = with_validation(
-            rows, fitted.read(df, static_optional=False), validation, int(self.horizon)
+            reading, fitted.read(df, static_optional=False), validation, int(self.horizon)
         )
         return self._publish(plan_refit(frame, fitted, self._resolved_again(fitted), starts))
 
@@ -372,9 +374,9 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         """
         check_submodules(freeze)
         if self._learnt is None and is_zero_shot(self.preset):
-            rows = self._checked_rows()
+            reading = self._read_options()
             frame, starts = with_validation(
-                rows, read_rows(rows, df), validation, int(self.horizon)
+                reading, read_rows(reading, df), validation, int(self.horizon)
             )
             fitted = untrained(frame, self._resolved(self._seed(), 1), starts)
         else:
@@ -383,7 +385,9 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         if not fitted.networks:
             reject_without_network("finetune")
 
-        frame, starts = with_validation(fitted.rows, fitted.read(df), validation, int(self.horizon))
+        frame, starts = with_validation(
+            fitted.reading, fitted.read(df), validation, int(self.horizon)
+        )
         new = in_memory(frame, "df")
         options = self._resolved_again(fitted)
         return self._publish(
@@ -407,10 +411,10 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         self._learnt = self.fitted_.updated(df)
         return self
 
-    def _checked_rows(self) -> RowOptions:
+    def _read_options(self) -> ReadOptions:
         """Check all options, and return how frames are read."""
         check_options(self)
-        return RowOptions.of(self)
+        return ReadOptions.of(self)
 
     def _seed(
         self, before: FittedForecaster | None = None, folder: CheckpointFolder | None = None
@@ -691,7 +695,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
             KeyboardInterrupt: The user interrupted; nothing has changed.
         """
         run = TrainingRun.of(self.verbose, None, on, time_limit=time_limit, checkpoint=checkpoint)
-        rows = self._checked_rows()
+        reading = self._read_options()
         every = refit_every(refit)
         before = self.fitted_ if every is None else None
         series = None if before is None else before.series
@@ -699,14 +703,14 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
 
         with contextlib.ExitStack() as opened:
             run = run.opened(opened, checkpoint, resume=resume)
-            df, source = SourceRows.of(rows, df, memory_limit, series)
+            df, source = SourceRows.of(reading, df, memory_limit, series)
             written: OutputFolder | None = None
             if output is not None:
                 job = {"job": "backtest", **cutoffs, "refit": every, "options": self._written_out()}
                 written = OutputFolder.opened(output, job | digests(before, df, source))
 
             if source is None:
-                frame: AnyFrame = read_rows(rows, df, series)
+                frame: AnyFrame = read_rows(reading, df, series)
             else:
                 piece_rows = None if written is None else written.piece_rows
                 frame = source.sharded(opened, piece_rows=piece_rows, storage=run.storage)

@@ -37,7 +37,7 @@ def in_sample(fitted: FittedForecaster, df: Any, step_size: int) -> Any:
     frame, origins = fitted.past_windows(df, step_size)
     request = fitted.request()
     forecast = fitted.blend.forecast(fitted.series.reader(frame, origins), origins, request)
-    return origins.table(frame, request.by_column(forecast, fitted.output.alias))
+    return origins.table(frame, request.by_column(forecast, fitted.forecasting.alias))
 
 
 def model_inputs(
@@ -64,7 +64,7 @@ def model_inputs(
         raise SpecError("member", expected=f"1 to {len(owners)}", received=repr(member))
     candidate, place = owners[member - 1]
 
-    steps = fitted.output.horizon if horizon is None else check_int("horizon", horizon)
+    steps = fitted.forecasting.horizon if horizon is None else check_int("horizon", horizon)
     if step_size is None:
         frame = fitted.rows_to_forecast(df)
         ahead = fitted.steps_ahead(frame, future, steps)
@@ -132,7 +132,7 @@ def contributions(fitted: FittedForecaster, df: Any, future: Any, horizon: int |
     """
     frame = fitted.rows_to_forecast(df)
     steps = fitted.steps_ahead(frame, future, horizon)
-    alias = fitted.output.alias
+    alias = fitted.forecasting.alias
     scaler = steps.origins.scalers(steps.reader)
     encoder = fitted.series.builder.future
     pairs = zip(fitted.blend.shares, fitted.candidates, strict=True)
@@ -140,7 +140,7 @@ def contributions(fitted: FittedForecaster, df: Any, future: Any, horizon: int |
         sum(share * each.contributions(steps.reader, steps.origins) for share, each in pairs)
     )
     point = fitted.blend_of(steps).forecast(
-        steps.reader, steps.origins, ForecastRequest(fitted.output.point)
+        steps.reader, steps.origins, ForecastRequest(fitted.forecasting.point)
     )[..., 0]
     rest = scaler.inverse(scaler.transform(point) - effects.sum(axis=-1))
     total = np.where(
@@ -194,7 +194,7 @@ def covariate_importance(
     # With this step about twice the windows that are judged come after the training rows.
     is_new = ~fitted.series.trained_rows(frame)
     step = max(1, int(np.count_nonzero(is_new)) // (2 * MOST_WINDOWS))
-    origins = Origins.every(frame, fitted.output.horizon, fitted.rows_before, step)
+    origins = Origins.every(frame, fitted.forecasting.horizon, fitted.rows_before, step)
     untrained = np.flatnonzero(is_new[origins.rows(frame)[:, 0]])
     if len(untrained) < 2:
         expected = "two windows or more that were not trained on"

@@ -17,7 +17,7 @@ from seqcast.forecaster.candidates import FittedCandidate
 from seqcast.forecaster.choice import Choice
 from seqcast.forecaster.cold_start import ColdStart, Panel, with_blank_rows
 from seqcast.forecaster.copulas import CopulaSource, KnownCopula
-from seqcast.forecaster.options import ForecastOptions, RowOptions
+from seqcast.forecaster.options import ForecastOptions, ReadOptions
 from seqcast.forecaster.reading import check_future_given, frame_of, read_rows, warn_of_unknown
 from seqcast.forecaster.series_state import OwnedSeries, SeriesState
 from seqcast.intervals import Calibration, Copula, ForecastRequest, check_levels, check_trained
@@ -68,8 +68,8 @@ class FittedForecaster:
         seed: Seed of everything random, drawn where `random_state` is `None`.
         choice: The shares of the candidates, and their hold-out losses.
         candidates: The candidates that share the forecast.
-        rows: How frames are read.
-        output: The defaults of a forecast.
+        reading: How frames are read.
+        forecasting: The defaults of a forecast.
         calibrations: The calibration of each target's intervals; empty for none.
         short_series: Names of the series whose contexts were padded in training.
         skipped: The error of each series that was left out, by name.
@@ -85,8 +85,8 @@ class FittedForecaster:
     seed: int
     choice: Choice
     candidates: tuple[FittedCandidate, ...]
-    rows: RowOptions
-    output: ForecastOptions
+    reading: ReadOptions
+    forecasting: ForecastOptions
     calibrations: tuple[Calibration, ...] = ()
     short_series: tuple[Any, ...] = ()
     skipped: Mapping[Any, DataError] = field(default_factory=dict)
@@ -203,7 +203,7 @@ class FittedForecaster:
             df: The frame.
             **how: Other arguments of `read_rows`.
         """
-        return read_rows(self.rows, df, self.series, **how)
+        return read_rows(self.reading, df, self.series, **how)
 
     def rows_to_forecast(self, df: Any = None) -> LongFrame:
         """Return the rows to forecast from: the remembered ones, followed by newer ones.
@@ -257,7 +257,7 @@ class FittedForecaster:
             DataError: Something in the frame is wrong, or no series is long enough.
         """
         frame = self.rows_of_fit(df)
-        steps = self.output.horizon if horizon is None else horizon
+        steps = self.forecasting.horizon if horizon is None else horizon
         origins = Origins.every(frame, steps, self.rows_before, check_int("step_size", step_size))
         return self.series.checked(frame), origins
 
@@ -302,7 +302,7 @@ class FittedForecaster:
             stamps, values, exist = rows.after(last, horizon)
             values = known.align(values, rows.kinds, "future", ids.__getitem__)
         else:
-            steps = self.output.horizon if horizon is None else horizon
+            steps = self.forecasting.horizon if horizon is None else horizon
             stamps = frequency.following(last, steps)
             exist = np.ones((len(frame.source), steps), dtype=bool)
             values = np.zeros((*exist.shape, 0))
@@ -347,15 +347,15 @@ class FittedForecaster:
             or self.calibrations
             or any(each.intervals for each in self.candidates)
         )
-        fitted = self.output.level if with_intervals else ()
+        fitted = self.forecasting.level if with_intervals else ()
         if level is None:
-            return ForecastRequest(self.output.point, fitted)
+            return ForecastRequest(self.forecasting.point, fitted)
         levels = check_levels(level)
         if self.calibrations:
             check_trained(levels, fitted, hint=Phrase("Fit with such a ", Option("level"), "."))
         for candidate in self.candidates:
             candidate.check_levels(levels, fitted)
-        return ForecastRequest(self.output.point, levels)
+        return ForecastRequest(self.forecasting.point, levels)
 
     def forecast(self, frame: LongFrame, request: ForecastRequest, **ahead: Any) -> Any:
         """Forecast the steps after the last rows of a frame.
@@ -370,7 +370,7 @@ class FittedForecaster:
         """
         steps = self.steps_ahead(frame, **ahead)
         forecast = self.blend_of(steps).forecast(steps.reader, steps.origins, request)
-        values = request.by_column(forecast, self.output.alias)
+        values = request.by_column(forecast, self.forecasting.alias)
         times = {frame.schema.columns.ds: steps.stamps}
         return frame.schema.to_long(frame.source.ids, times, values, steps.of_targets)
 
@@ -445,7 +445,7 @@ class FittedForecaster:
         steps = self.steps_ahead(frame, **ahead)
         drawn = np.stack(list(self.drawn(frame, steps, samples)))
         return frame.schema.paths_to_long(
-            frame.source.ids, steps.stamps, self.output.alias, drawn, steps.of_targets
+            frame.source.ids, steps.stamps, self.forecasting.alias, drawn, steps.of_targets
         )
 
     def drawn(
@@ -504,7 +504,7 @@ class FittedForecaster:
         from seqcast.export import SeriesModel, write_series_model
 
         series = self.series
-        if self.output.point == "mean" and series.scaler.unit is not None:
+        if self.forecasting.point == "mean" and series.scaler.unit is not None:
             expected = "point='median' with a scale of logarithms"
             hint = "Set point, or fit with another scale."
             raise SpecError("export", expected=expected, received="point='mean'", hint=hint)
@@ -515,17 +515,17 @@ class FittedForecaster:
             self.request(),
             scale=series.scale,
             context_length=series.context_length,
-            horizon=self.output.horizon,
+            horizon=self.forecasting.horizon,
             observed=series.observed,
             names=names,
             calendar=calendar,
             calibrations=self.calibrations,
             support=series.support,
-            alias=self.output.alias,
+            alias=self.forecasting.alias,
             facts={
                 "frequency": self.frequency,
                 "season_length": self.season_length,
-                "missing": self.rows.missing,
+                "missing": self.reading.missing,
             },
         )
         write_series_model(path, model, horizon=horizon, scaling=scaling)

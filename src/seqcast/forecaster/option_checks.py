@@ -20,7 +20,7 @@ from seqcast.forecaster.arguments import (
     interval_levels,
     wants_training,
 )
-from seqcast.forecaster.options import COMBINATIONS, RowOptions
+from seqcast.forecaster.options import COMBINATIONS, ReadOptions
 from seqcast.intervals import (
     SUPPORTS,
     ForecastRequest,
@@ -153,7 +153,7 @@ def _check_names(arguments: ForecasterArguments) -> None:
     """Reject names that other columns have."""
     columns = arguments.columns or specs.Columns()
     alias = arguments.alias
-    RowOptions.of(arguments).covariates.check_beside(columns)
+    ReadOptions.of(arguments).covariates.check_beside(columns)
     reserved = [*columns.names, columns.value, *RESERVED]
     if not isinstance(alias, str) or not alias or alias in reserved:
         raise _rejection(arguments, "alias", f"a name other than {reserved}", "Choose one.")

@@ -36,7 +36,7 @@ Seeds = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class RowOptions:
+class ReadOptions:
     """How frames are read.
 
     Args:
@@ -232,8 +232,8 @@ class FitOptions:
     """The resolved options of one fit: what all candidates share, and what each owns.
 
     Args:
-        rows: How frames are read.
-        output: The defaults of a forecast.
+        reading: How frames are read.
+        forecasting: The defaults of a forecast.
         networks: The networks that are trained on the data, if `trains`.
         zero_shot: The zero-shot model; `None` where it is not tried.
         effort: How much is tried before the choice: `auto`, `quick`, `balanced` or `best`.
@@ -253,8 +253,8 @@ class FitOptions:
         seed: The seed of everything random.
     """
 
-    rows: RowOptions
-    output: ForecastOptions
+    reading: ReadOptions
+    forecasting: ForecastOptions
     networks: NetworkOptions
     zero_shot: ZeroShotOptions | None
     effort: str
@@ -297,8 +297,8 @@ class FitOptions:
         lengths = () if is_ensemble else filter(None, networks.context_lengths)
 
         return cls(
-            rows=RowOptions.of(arguments),
-            output=ForecastOptions.of(arguments),
+            reading=ReadOptions.of(arguments),
+            forecasting=ForecastOptions.of(arguments),
             networks=networks,
             zero_shot=ZeroShotOptions.of(arguments),
             effort=effort,
@@ -319,7 +319,7 @@ class FitOptions:
     @property
     def horizon(self) -> int:
         """Steps to forecast in training."""
-        return self.output.horizon
+        return self.forecasting.horizon
 
     @property
     def trains(self) -> bool:

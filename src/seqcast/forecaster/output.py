@@ -204,7 +204,7 @@ def predicted(
         memory_limit: The user's limit.
         on: Workers that forecast a group of files each.
     """
-    df, source = SourceRows.of(fitted.rows, df, memory_limit, fitted.series)
+    df, source = SourceRows.of(fitted.reading, df, memory_limit, fitted.series)
 
     if source is None and output is None and on is None:
         return forecast(fitted.rows_to_forecast(df))
@@ -261,7 +261,9 @@ def _of_files(
 ) -> Any:
     """Forecast from the rows of some files."""
     return gathered(
-        of_piece, SourceRows(fitted.rows, open_source(files), memory, fitted.series).pieces(), None
+        of_piece,
+        SourceRows(fitted.reading, open_source(files), memory, fitted.series).pieces(),
+        None,
     )
 
 
@@ -305,6 +307,6 @@ def _digest_of(fitted: FittedForecaster) -> str:
     shares = np.array(list(fitted.choice.shares.values()))
     widths = [calibration.widths for calibration in fitted.calibrations]
     rows = (frame.source.values, plain_stamps(frame.last_stamps))
-    options = repr(fitted.output).encode()
+    options = repr(fitted.forecasting).encode()
     arrays = [*weights, *widths, *rows, scaler.loc, scaler.scale, scaler.unit, shares]
     return digest([*arrays, np.frombuffer(options, np.uint8)])

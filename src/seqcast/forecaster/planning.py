@@ -95,7 +95,7 @@ class FitPlan:
         """The windows on which candidates are compared."""
         if self.comparison is None:
             return None
-        request = ForecastRequest(level=self.rows.options.output.level)
+        request = ForecastRequest(level=self.rows.options.forecasting.level)
         return HoldOut(
             self.reader_at(self.comparison), self.comparison, request, self.rows.season_length
         )
@@ -187,7 +187,7 @@ def make_plan(
     """
     options = options.decided(int(np.maximum(frame.source.lengths - options.horizon, 0).sum()))
     chosen = tuple(candidates) or usual_candidates(options)
-    plan = _plan_without_bad_series if options.rows.skips else _plan
+    plan = _plan_without_bad_series if options.reading.skips else _plan
     return plan(frame, options, chosen, starts, choice)
 
 
@@ -301,7 +301,7 @@ def with_jobs(
     if not any(jobs):
         read = rows.series.context_length
         held_out = untrained_starts(
-            lengths, options.horizon, rows.season_length, read, fill=options.rows.fill
+            lengths, options.horizon, rows.season_length, read, fill=options.reading.fill
         )
         # Effects of covariates are learnt without a training, and compared on these rows.
         rows = replace(rows, starts=held_out)

@@ -16,7 +16,7 @@ from seqcast import tables
 from seqcast.data import frames
 from seqcast.data.series import ArrayCache
 from seqcast.errors import DataError, Option, Phrase, SpecError, counted
-from seqcast.forecaster.options import RowOptions
+from seqcast.forecaster.options import ReadOptions
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.runtime import Array, make_folder, parse_size, temporary_folder, warn_user
 from seqcast.specs import Columns
@@ -30,7 +30,7 @@ FEWEST_ROWS = 1_000
 
 
 def read_rows(
-    rows: RowOptions,
+    reading: ReadOptions,
     df: Any,
     before: frames.LongFrame | SeriesState | None = None,
     *,
@@ -42,7 +42,7 @@ def read_rows(
     Rows that follow others share their frequency, and may leave static covariates out.
 
     Args:
-        rows: How frames are read.
+        reading: How frames are read.
         df: The frame, or a table that was read from a file.
         before: The rows that they follow, or the fitted series.
         static_optional: Whether rows that follow may leave static covariates out.
@@ -55,23 +55,23 @@ def read_rows(
     ids = _ids_of(before)
     frame = frames.read_frame(
         frame_of(df, ids),
-        rows.columns if before is None else before.schema.columns,
-        freq=rows.freq if before is None or before.frequency is None else before.frequency.name,
-        covariates=rows.covariates,
-        missing=rows.missing,
-        irregular=rows.irregular,
+        reading.columns if before is None else before.schema.columns,
+        freq=reading.freq if before is None or before.frequency is None else before.frequency.name,
+        covariates=reading.covariates,
+        missing=reading.missing,
+        irregular=reading.irregular,
         static_optional=static_optional and before is not None,
         zone=None if before is None else before.schema.zone,
         argument=argument,
-        on_bad_series=rows.on_bad_series,
-        on_bad_rows=rows.on_bad_rows,
-        on_duplicates=rows.on_duplicates,
+        on_bad_series=reading.on_bad_series,
+        on_bad_rows=reading.on_bad_rows,
+        on_duplicates=reading.on_duplicates,
         series_name=ids[0] if len(ids) == 1 else None,
         added=df.added if isinstance(df, tables.ReadTable) else (),
         missing_values=df.dialect.missing_values if isinstance(df, tables.ReadTable) else (),
     )
 
-    if isinstance(before, SeriesState) and rows.skips:
+    if isinstance(before, SeriesState) and reading.skips:
         frame = before.without_empty(frame)
     if before is not None and frame.skipped:
         warn_user(
@@ -125,7 +125,7 @@ def in_memory(frame: frames.AnyFrame, option: str) -> frames.LongFrame:
 
 def read_all(
     opened: contextlib.ExitStack,
-    rows: RowOptions,
+    reading: ReadOptions,
     df: Any,
     memory_limit: Any,
     storage: str | os.PathLike[str] | None,
@@ -134,7 +134,7 @@ def read_all(
 
     Args:
         opened: Removes the folder at its end.
-        rows: How frames are read.
+        reading: How frames are read.
         df: A frame, or a source.
         memory_limit: The limit that the user gives, if any.
         storage: A folder that all workers see; `None` for one of this machine.
@@ -143,9 +143,9 @@ def read_all(
         DataError: Something in the rows is wrong.
         SpecError: There is a limit for rows that are in memory.
     """
-    given, source = SourceRows.of(rows, df, memory_limit)
+    given, source = SourceRows.of(reading, df, memory_limit)
     if source is None:
-        return read_rows(rows, given)
+        return read_rows(reading, given)
     return source.sharded(opened, storage=storage)
 
 
@@ -224,14 +224,14 @@ class SourceRows:
         before: The fitted series, which the rows follow, if any.
     """
 
-    options: RowOptions
+    options: ReadOptions
     source: frames.TableSource
     memory: Memory
     before: SeriesState | None = None
 
     @classmethod
     def of(
-        cls, options: RowOptions, df: Any, memory_limit: Any, before: SeriesState | None = None
+        cls, options: ReadOptions, df: Any, memory_limit: Any, before: SeriesState | None = None
     ) -> tuple[Any, Self | None]:
         """Return the user's rows as a frame or a source.
 
@@ -372,7 +372,7 @@ class SourceRows:
         return list(dict.fromkeys(name for _, name in needed))
 
 
-def _columns(options: RowOptions, before: SeriesState | None) -> Columns:
+def _columns(options: ReadOptions, before: SeriesState | None) -> Columns:
     """Return the names of the columns, those of the rows before where there are any."""
     return options.columns or Columns() if before is None else before.schema.columns
 

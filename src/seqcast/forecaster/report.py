@@ -17,7 +17,7 @@ from seqcast.forecaster.duration import estimate_seconds, in_words
 from seqcast.forecaster.explain import covariate_importance
 from seqcast.forecaster.fitted import FittedForecaster
 from seqcast.forecaster.option_checks import check_options
-from seqcast.forecaster.options import FitOptions, RowOptions
+from seqcast.forecaster.options import FitOptions, ReadOptions
 from seqcast.forecaster.planning import FitPlan
 from seqcast.forecaster.reading import check_future_given, read_rows
 from seqcast.pretrained import is_zero_shot
@@ -61,8 +61,8 @@ def described(arguments: ForecasterArguments, df: Any) -> Description:
     Raises:
         DataError: A column is missing or has another type, or no row is left.
     """
-    rows = replace(RowOptions.of(arguments), on_bad_rows="skip", on_bad_series="skip")
-    return Description.of(read_rows(rows, df), arguments.season_length)
+    reading = replace(ReadOptions.of(arguments), on_bad_rows="skip", on_bad_series="skip")
+    return Description.of(read_rows(reading, df), arguments.season_length)
 
 
 def outlook(arguments: ForecasterArguments, lengths: Array, season_length: int) -> dict[str, Any]:
@@ -210,7 +210,7 @@ def _settings(fitted: FittedForecaster, arguments: ForecasterArguments) -> dict[
     inputs = (*covariates.static, *covariates.varying, *calendar.names)
 
     return {
-        "horizon": fitted.output.horizon,
+        "horizon": fitted.forecasting.horizon,
         "context_length": series.context_length,
         "frequency": fitted.frequency or "irregular",
         "season_length": fitted.season_length,
@@ -248,7 +248,7 @@ def write_report(
     importance = None
     names = fitted.series.frame.covariates.future
     columns = frame.schema.columns
-    is_needed = bool(names) or fitted.rows.irregular
+    is_needed = bool(names) or fitted.reading.irregular
     if future is not None or not is_needed:
         forecast = fitted.forecast(fitted.rows_to_forecast(df), fitted.request(), future=future)
     elif how.get("backtest") is None:
@@ -258,11 +258,11 @@ def write_report(
             importance = covariate_importance(fitted, df, metric="mae", repeats=5, seed=0)
     report(
         history=frame.table(),
-        model=fitted.output.alias,
+        model=fitted.forecasting.alias,
         metadata=facts(fitted, arguments),
         learning=fitted.histories[0].epochs or None,
         season_length=fitted.season_length,
-        trained_horizon=fitted.output.horizon,
+        trained_horizon=fitted.forecasting.horizon,
         columns=Columns(columns.unique_id, columns.ds, columns.value),
         forecast=forecast,
         importance=importance,

@@ -74,8 +74,8 @@ class Selection:
             seed=rows.options.seed,
             choice=choice,
             candidates=tuple(each for each in fitted if each.name in choice.shares),
-            rows=rows.options.rows,
-            output=rows.options.output,
+            reading=rows.options.reading,
+            forecasting=rows.options.forecasting,
             short_series=plan.short_series,
             skipped=rows.frame.skipped,
             tried=self._history(),
@@ -170,7 +170,7 @@ def calibrated(fitted: FittedForecaster, plan: FitPlan) -> FittedForecaster:
 
     if plan.calibration is not None:
         reader = plan.reader_at(plan.calibration)
-        level = plan.rows.options.output.level
+        level = plan.rows.options.forecasting.level
         calibrations = calibrate(fitted, reader, plan.calibration, level)
         fitted = replace(fitted, calibrations=calibrations)
     return replace(fitted, copula_source=copula_of_fit(fitted, plan))

@@ -14,7 +14,7 @@ from narwhals.typing import IntoDataFrameT
 from seqcast.data.frames import LONG, form_of, is_source
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.forecaster.options import RowOptions
+from seqcast.forecaster.options import ReadOptions
 from seqcast.forecaster.reading import check_future_given
 from seqcast.runtime import require, say, showing
 from seqcast.specs import Columns
@@ -200,7 +200,7 @@ def _read(
 ) -> tuple[Any, Columns | None, str]:
     """Return the long table of a file or frame, its columns, and what was guessed, in words."""
     own = forecaster.columns
-    rows = RowOptions.of(forecaster)
+    reading = ReadOptions.of(forecaster)
     columns = own or Columns()
     is_path = isinstance(data, str | os.PathLike)
     is_polars = hasattr(data, "lazy")
@@ -221,7 +221,10 @@ def _read(
         opened = OpenTable.of_frame(data.to_pandas() if is_polars else data, "data")
 
     table = opened.guessed(
-        _names_given(columns), layout, (*rows.covariates.static, *rows.covariates.varying), steps
+        _names_given(columns),
+        layout,
+        (*reading.covariates.static, *reading.covariates.varying),
+        steps,
     )
 
     if is_path:

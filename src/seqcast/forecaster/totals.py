@@ -238,7 +238,7 @@ def forecast_totals(
         SpecError: There are no such periods, or only a point is forecast.
     """
     outlook = Outlook(fitted, frame, [fitted.steps_ahead(frame, **ahead)], request, total)
-    return outlook.table(request.by_column(outlook.columns[0], fitted.output.alias))
+    return outlook.table(request.by_column(outlook.columns[0], fitted.forecasting.alias))
 
 
 def compare_scenarios(
@@ -298,7 +298,7 @@ def compare_scenarios(
     ):
         named = {
             "scenario": np.full(columns.shape[:-1], name),
-            **request.by_column(columns, fitted.output.alias),
+            **request.by_column(columns, fitted.forecasting.alias),
         }
         tables.append(
             nw.from_native(outlook.table({**named, **request.by_column(differences, "difference")}))

@@ -13,7 +13,7 @@ from seqcast.data.series import LOGARITHMS, SeriesScaler
 from seqcast.data.windows import Origins, WindowReader, counted_back
 from seqcast.errors import DataError, Option, Phrase, SpecError
 from seqcast.forecaster.defaults import auto_scale
-from seqcast.forecaster.options import FitOptions, RowOptions
+from seqcast.forecaster.options import FitOptions, ReadOptions
 from seqcast.forecaster.reading import frame_of, in_memory, read_rows
 from seqcast.forecaster.series_state import FARTHEST, SeriesState
 from seqcast.intervals import (
@@ -98,7 +98,9 @@ def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesStat
 
     scale = options.scale
     if scale == "auto":
-        scale = auto_scale(options.head, options.output.point, frame, starts, rows.season_length)
+        scale = auto_scale(
+            options.head, options.forecasting.point, frame, starts, rows.season_length
+        )
     if scale in LOGARITHMS:
         frame.check(lambda shard: shard.check_positive(scale))
 
@@ -115,11 +117,11 @@ def learn_series(rows: FitRows, starts: Array, longest: int) -> tuple[SeriesStat
         builder=builder,
         scale=scale,
         context_length=longest,
-        observed=options.rows.fill and gaps,
-        fill=options.rows.fill,
+        observed=options.reading.fill and gaps,
+        fill=options.reading.fill,
         last_seen=aligned.latest_stamp,
         trained_until=_stamps_before(aligned, starts)[order],
-        support=learn_support(frame, options.support, options.output.point),
+        support=learn_support(frame, options.support, options.forecasting.point),
     )
     return series, aligned
 
@@ -258,12 +260,12 @@ def calibration_origins(
 
 
 def with_validation(
-    rows: RowOptions, frame: AnyFrame, validation: Any, horizon: int
+    reading: ReadOptions, frame: AnyFrame, validation: Any, horizon: int
 ) -> tuple[AnyFrame, Array | None]:
     """Return the rows of a fit with the validation rows that follow them, and where these begin.
 
     Args:
-        rows: How frames are read.
+        reading: How frames are read.
         frame: The rows of a fit, without rows that follow.
         validation: The argument of a fit: a number of rows, a frame of rows that follow, or `None`.
         horizon: Steps to forecast.
@@ -281,15 +283,15 @@ def with_validation(
     if isinstance(validation, int | np.integer):
         return frame, validation_rows(frame, validation, horizon)
     before = in_memory(frame, "validation")
-    later = read_rows(rows, validation, before, argument="validation")
-    return _appended(before, later, fill=rows.fill), frame.source.lengths
+    later = read_rows(reading, validation, before, argument="validation")
+    return _appended(before, later, fill=reading.fill), frame.source.lengths
 
 
-def without_masked(rows: RowOptions, frame: AnyFrame, mask: Any) -> AnyFrame:
+def without_masked(reading: ReadOptions, frame: AnyFrame, mask: Any) -> AnyFrame:
     """Return the rows of a fit, with the values of masked rows missing.
 
     Args:
-        rows: How frames are read.
+        reading: How frames are read.
         frame: The rows of a fit.
         mask: The argument of a fit; `None` for none.
 
@@ -299,7 +301,7 @@ def without_masked(rows: RowOptions, frame: AnyFrame, mask: Any) -> AnyFrame:
     """
     if mask is None:
         return frame
-    if not rows.fill:
+    if not reading.fill:
         expected = "None with missing='raise', as values that are left out are missing"
         hint = Phrase("Take ", Option("missing", "fill"), ".")
         raise SpecError("mask", expected=expected, received="a frame", hint=hint)

@@ -14,7 +14,7 @@ from seqcast.forecaster import (
     Cluster,
     Forecaster,
     ForecasterArguments,
-    RowOptions,
+    ReadOptions,
     check_cluster,
     check_options,
     is_compared,
@@ -163,7 +163,7 @@ def tune(
     if space is not None:
         space = check_space(space, finetuned=is_zero_shot(preset))
     seed = int(fresh_seed() if random_state is None else random_state)
-    frame = read_rows(RowOptions.of(ForecasterArguments(**arguments)), df)
+    frame = read_rows(ReadOptions.of(ForecasterArguments(**arguments)), df)
     objective = Objective.of(frame, arguments, seed, n_windows=n_windows, step_size=step_size)
     searched = _with_untuned(space, objective)
     count = worker_count(workers) if on is None else (workers or on.workers)

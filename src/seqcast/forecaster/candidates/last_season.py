@@ -171,7 +171,7 @@ class LastSeason(Candidate):
         longer = Season.of(rows.season_length).longer or 1
         options = rows.options
         fits = longer < min(rows.lengths.max(), options.most_rows_read or np.inf)
-        return longer if True in self.longer and options.rows.fill and fits else 1
+        return longer if True in self.longer and options.reading.fill and fits else 1
 
     def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> list[FittedCandidate]:
         """Return its versions, with their intervals.
@@ -185,7 +185,7 @@ class LastSeason(Candidate):
         """
         season = Season.of(rows.season_length)
         read = rows.series.context_length
-        output = rows.options.output
+        output = rows.options.forecasting
         is_known = (season.longer or np.inf) < min(read + 1, rows.lengths.max())
 
         versions = list[FittedCandidate]()

@@ -273,7 +273,7 @@ class Trained(Candidate):
             rows: The rows of the fit.
         """
         longest = max(self._contexts(rows))
-        if not rows.options.rows.fill:
+        if not rows.options.reading.fill:
             check_lengths(rows.frame, context_length=longest, horizon=rows.options.horizon)
         return longest
 
@@ -287,7 +287,7 @@ class Trained(Candidate):
         """Choose a context length: two weeks where the network reads segments of a day."""
         options = rows.options
         season = rows.season_length
-        count = middle_length(rows.lengths) if options.rows.fill else int(rows.lengths.min())
+        count = middle_length(rows.lengths) if options.reading.fill else int(rows.lengths.min())
         usual = context_rule(count, options.horizon, season)
         frequency = rows.frame.frequency
         if frequency is None or not frequency.season_is_a_day or season != frequency.season_length:
@@ -425,7 +425,7 @@ def _warn_if_all_padded(rows: FitRows, context_lengths: Sequence[int | None]) ->
     longest = int(rows.lengths.max())
     horizon = rows.options.horizon
     given = max(length or 0 for length in context_lengths)
-    if rows.options.rows.fill and given and given + horizon > longest:
+    if rows.options.reading.fill and given and given + horizon > longest:
         sizes = (
             f"context_length {given} and horizon {horizon} "
             f"are more than the {longest} rows of the longest series"

@@ -365,7 +365,7 @@ class ZeroShot(Candidate):
         longest = self.model.context_lengths[-1]
         options = rows.options
         longest = min(longest, options.most_rows_read or longest)
-        if options.rows.fill:
+        if options.reading.fill:
             return longest
         # Each forecast needs these rows before it, also on the hold-out windows.
         least = (

@@ -1,4 +1,4 @@
-"""Do all numbers stay where they were? Small fits of both doors on an old commit and on the checkout, compared.
+"""Do all numbers stay where they were? Small fits of both estimators on an old commit and on the checkout, compared.
 
     python benchmarks/golden.py COMMIT                          # all cases; exit status 1 when a number has moved
     python benchmarks/golden.py COMMIT --only 'frames_*'        # some of them
@@ -82,7 +82,7 @@ def split(df, rows):
     return df[left >= rows].reset_index(drop=True), df[left < rows].reset_index(drop=True)
 
 
-# Both doors, with small networks and short trainings.
+# Both estimators, with small networks and short trainings.
 
 
 def regressor(preset="classic", **options):

@@ -1,6 +1,6 @@
 """Sequence-to-sequence forecasting of time series with recurrent encoder-decoders on Keras 3.
 
-Two doors lead to one engine: `Seq2SeqRegressor` takes arrays of windows, `Forecaster` takes long
+Two estimators use one engine: `Seq2SeqRegressor` takes arrays of windows, `Forecaster` takes long
 data frames; `forecast` is the second one in one step. Importing this module imports none of Keras,
 JAX, scikit-learn, pandas and matplotlib; the first use of a name does.
 

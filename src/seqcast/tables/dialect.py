@@ -1,4 +1,4 @@
-"""The dialect of a text file: encoding, separator, quotes, lines before the header, and marks in numbers.
+"""The dialect of a text file: encoding, separator, quotes, lines before the header, and marks.
 
 The user's fields are taken, the others inferred: marks from all numbers of a file.
 """
@@ -8,14 +8,18 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise, takewhile
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
 
 from seqcast.data.frames import DATE, file_error, is_numeral
 from seqcast.errors import Option, Phrase, SpecError, counted
+from seqcast.runtime import Array
 from seqcast.specs import check_choice
 from seqcast.tables.dates import YEARS
 
@@ -29,47 +33,37 @@ _SAMPLE = 1 << 16
 _SEPARATOR = re.compile(r'"?sep=([^\w"])"?\r?\n', re.IGNORECASE)
 # Lines from which it is inferred whether the first one has names.
 _LINES = 30
-# Most rows below a header and at the end that are none of the table, and columns that are looked
-# at.
+# Most rows below a header that are none of the table.
 _MOST_BELOW = 12
+# Most rows at the end that are none of the table.
 _MOST_AT_END = 5
+# Columns that are looked at to find such rows.
 _MOST_COLUMNS = 50
 # Dashes stand for a missing value, and in tables of offices also for zero.
 DASHES = ("-", "--", "---", "–", "—", "－")
-# Marks that stand for a missing value in tables of offices and archives, beside words that pandas
-# knows.
+# Marks that stand for a missing value in tables of offices and archives, and that pandas does not
+# know.
 NOT_KNOWN = (
     *DASHES,
-    *("…", ".", "..", "...", ":", "*", "?"),
-    *(
-        "#DIV/0!",
-        "#REF!",
-        "#VALUE!",
-        "n.a.",
-        "n.d.",
-        "n/d",
-        "n/e",
-        "k.a.",
-        "k.A.",
-        "k. A.",
-        "s/d",
-        "brak",
-    ),
+    *"… . .. ... : * ? #DIV/0! #REF! #VALUE! n.a. n.d. n/d n/e k.a. k.A. s/d brak".split(),
+    "k. A.",
 )
-# Those words, in small letters.
+# Words for a missing value that pandas knows, in small letters.
 NO_VALUES = ("na", "nan", "null", "none", "n/a", "#n/a")
 _MISSING = frozenset(("", *NO_VALUES, *NOT_KNOWN))
-# Control characters that no text has; bytes beyond ASCII that stand alone, as in names in Latin
-# letters.
+# Control characters that no text has.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x80-\x84\x86-\x9f]")
+# Bytes beyond ASCII that stand alone, as in names in Latin letters.
 _ALONE = re.compile(b"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 # Letters of Central Europe within words, where their bytes are signs in cp1252, or letters that end
-# words in its languages; letters that stand beside ř in Czech alone.
+# words in its languages.
 _IN_WORDS = re.compile(r"[^\W\d_][ąłżľ][^\W\d_]|ść|[^\W\d_][ńż]\b|[^\W\d_][ěů][^\W\d_]")
+# Letters that stand next to ř in Czech alone.
 _CZECH = frozenset("ěčůňČ")
+# Chinese characters, and the marks between them.
+_HAN = "\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e"
 # Encodings in which many bytes have a meaning, the strictest first, and words of the letters that
 # they are for.
-_HAN = "\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e"
 _SCRIPTS = {
     "cp932": re.compile(f"[{_HAN}\u3040-\u30ff]+"),
     "cp949": re.compile("[\uac00-\ud7a3]+"),
@@ -121,30 +115,28 @@ class Dialect:
 
     def __post_init__(self) -> None:
         if self.sep is not None and len(self.sep) != 1:
-            raise SpecError(
-                "sep",
-                expected="one character, such as ;",
-                received=repr(self.sep),
-                hint="A tab is '\\t'.",
-            )
-        for name, known in (("decimal", (".", ",")), ("thousands", _MARKS)):
-            if getattr(self, name) is not None:
-                check_choice(name, getattr(self, name), known)
-        if self.thousands is not None and self.thousands == self.decimal:
-            hint = "Give another, or leave one of the two out."
-            raise SpecError(
-                "thousands",
-                expected="another mark than decimal",
-                received=repr(self.decimal),
-                hint=hint,
-            )
+            expected = "one character, such as ;"
+            hint = "A tab is '\\t'."
+            raise SpecError("sep", expected=expected, received=repr(self.sep), hint=hint)
+
+        if self.decimal is not None:
+            check_choice("decimal", self.decimal, (".", ","))
+        if self.thousands is not None:
+            check_choice("thousands", self.thousands, _MARKS)
+            if self.thousands == self.decimal:
+                expected = "another mark than decimal"
+                received = repr(self.decimal)
+                hint = "Give another, or leave one of the two out."
+                raise SpecError("thousands", expected=expected, received=received, hint=hint)
+
         if self.encoding is not None:
             try:
                 codecs.lookup(self.encoding)
             except LookupError as error:
+                received = repr(self.encoding)
                 hint = "Names are those of Python, such as utf-8, cp1252 or utf-16."
                 raise SpecError(
-                    "encoding", expected="an encoding", received=repr(self.encoding), hint=hint
+                    "encoding", expected="an encoding", received=received, hint=hint
                 ) from error
 
     def lines(self, text: str, most: int | None = None) -> list[list[str]]:
@@ -154,13 +146,14 @@ class Dialect:
             text: The text, or its beginning.
             most: Number of lines; all if `None`.
         """
-        return list(islice(filter(None, (cells for _, cells in self.numbered_lines(text))), most))
+        filled = (cells for _, cells in self.numbered_lines(text) if cells)
+        return list(islice(filled, most))
 
     def numbered_lines(self, text: str) -> Iterator[tuple[int, list[str]]]:
-        r"""Return the cells of each line of a text from its header on, and the number of the line, from 1.
+        r"""Return the cells of each line of a text from its header on, and the line's number.
 
         Args:
-            text: The text, or its beginning.
+            text: The text, or its beginning; its lines are numbered from 1.
 
         Example:
             >>> list(Dialect(skip=1).numbered_lines("a title\nday,sold\n"))
@@ -176,11 +169,9 @@ class Dialect:
         Args:
             text: The text.
         """
-        return (
-            re.sub(r"^ +| +(?=\r?$)|(?<= ) +", "", text, flags=re.MULTILINE)
-            if self.sep == " "
-            else text
-        )
+        if self.sep != " ":
+            return text
+        return re.sub(r"^ +| +(?=\r?$)|(?<= ) +", "", text, flags=re.MULTILINE)
 
     def names(self, text: str) -> list[str]:
         """Return the names of the columns of a text, as written: numbers where no line has them.
@@ -189,28 +180,30 @@ class Dialect:
             text: The text.
         """
         if self.header is False:
-            return [
-                str(place) for place in range(1, max(map(len, self.lines(text)), default=0) + 1)
-            ]
+            width = max(map(len, self.lines(text)), default=0)
+            return [str(number) for number in range(1, width + 1)]
         return next(iter(self.lines(text, 1)), [])
 
     def describe(self) -> str:
         """Return in words all that differs from commas, a decimal point and UTF-8."""
-        words = {
-            f"the header after {counted(self.skip, 'line')}": self.skip > 0,
-            "no header": self.header is False,
-            f"{_NAMES.get(self.sep or '', repr(self.sep))} between columns": self.sep
-            not in (None, ","),
-            "decimal comma": self.decimal == ",",
-            f"{self.thousands!r} between thousands": self.thousands is not None,
-            f"encoding {self.encoding}": self.encoding not in (None, "utf-8"),
-            f"dates with the {'day' if self.day_first else 'month'} first": self.day_first
-            is not None,
-            f"{', '.join(map(repr, self.missing_values))} for missing values": bool(
-                self.missing_values
-            ),
-        }
-        return ", ".join(text for text, differs in words.items() if differs)
+        words = []
+        if self.skip > 0:
+            words.append(f"the header after {counted(self.skip, 'line')}")
+        if self.header is False:
+            words.append("no header")
+        if self.sep not in (None, ","):
+            words.append(f"{_NAMES.get(self.sep, repr(self.sep))} between columns")
+        if self.decimal == ",":
+            words.append("decimal comma")
+        if self.thousands is not None:
+            words.append(f"{self.thousands!r} between thousands")
+        if self.encoding not in (None, "utf-8"):
+            words.append(f"encoding {self.encoding}")
+        if self.day_first is not None:
+            words.append(f"dates with the {'day' if self.day_first else 'month'} first")
+        if self.missing_values:
+            words.append(f"{', '.join(map(repr, self.missing_values))} for missing values")
+        return ", ".join(words)
 
 
 def decode(data: bytes | bytearray, path: Path, encoding: str | None = None) -> tuple[str, str]:
@@ -237,28 +230,37 @@ def decode(data: bytes | bytearray, path: Path, encoding: str | None = None) -> 
         except UnicodeError as error:
             hint = Phrase("Give another ", Option("dialect.encoding"), ", or leave it out.")
             raise file_error(path, f"text in {encoding}", str(error), hint) from error
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", errors="replace"), "utf-16"
-    start = data[:4096]
-    for place, name in ((1, "utf-16-le"), (0, "utf-16-be")):
-        if start[place::2].count(0) > _SHARE_OF_ZEROS * len(start) and len(data) % 2 == 0:
-            return data.decode(name, errors="replace"), name
-    others = sum(byte > 127 for byte in data[:_SAMPLE])
-    is_latin = 2 * len(_ALONE.findall(data[:_SAMPLE])) > others
+
+    utf_16 = _utf_16(data)
+    if utf_16 is not None:
+        return data.decode(utf_16, errors="replace"), utf_16
+
+    start = data[:_SAMPLE]
+    others = sum(byte > 127 for byte in start)
+    is_latin = 2 * len(_ALONE.findall(start)) > others
     latin = ("cp1250", "cp1252")
-    for name in (
-        "utf-8-sig",
-        *((*latin, *_SCRIPTS) if is_latin else (*_SCRIPTS, *latin)),
-        "latin-1",
-    ):
+    windows = (*latin, *_SCRIPTS) if is_latin else (*_SCRIPTS, *latin)
+    for name in ("utf-8-sig", *windows, "latin-1"):
         try:
             text = data.decode(name)
         except UnicodeDecodeError:
             continue
         if not _NO_TEXT.search(text[:_SAMPLE]) and _has_letters(text[:_SAMPLE], name):
             return text, name.removesuffix("-sig")
+
     hint = Phrase("Check the file, or name its encoding with ", Option("dialect.encoding"), ".")
     raise file_error(path, "text", "bytes that are no text", hint)
+
+
+def _utf_16(data: bytes | bytearray) -> str | None:
+    """Return the form of UTF-16 that bytes are in; `None` for other encodings."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    start = data[:4096]
+    for place, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if start[place::2].count(0) > _SHARE_OF_ZEROS * len(start) and len(data) % 2 == 0:
+            return name
+    return None
 
 
 def _has_letters(text: str, encoding: str) -> bool:
@@ -271,9 +273,8 @@ def _has_letters(text: str, encoding: str) -> bool:
     if encoding not in _SCRIPTS:
         return True
     words = [len(word) for word in _SCRIPTS[encoding].findall(text)]
-    return max(words, default=0) > 1 and sum(words) > _SHARE_OF_SCRIPT * sum(
-        not letter.isascii() for letter in text
-    )
+    others = sum(not letter.isascii() for letter in text)
+    return max(words, default=0) > 1 and sum(words) > _SHARE_OF_SCRIPT * others
 
 
 def find_dialect(text: str, dialect: Dialect) -> Dialect:
@@ -293,33 +294,60 @@ def find_dialect(text: str, dialect: Dialect) -> Dialect:
     if directive is not None and dialect.sep in (None, directive[1]):
         dialect = replace(dialect, sep=directive[1], skip=max(1, dialect.skip))
     start = text if len(text) <= _SAMPLE else text[: text.rfind("\n", 0, _SAMPLE) + 1 or _SAMPLE]
+
     separators = dialect.sep or ",;\t|"
     best = max(
-        (_divided(start, replace(dialect, sep=sep)) for sep in separators), key=lambda pair: pair[0]
+        (_divided(start, replace(dialect, sep=sep)) for sep in separators),
+        key=lambda division: division.rank,
     )
-    if dialect.sep is None and not all(best[0][:2]):
+    if dialect.sep is None and not best.is_table:
         aligned = _divided(start, replace(dialect, sep=" "))
         # A number with spaces between its thousands divides into two.
-        best = aligned if all(aligned[0][:2]) and aligned[0][-1] > 2 else best
-    dialect = best[1]
+        if aligned.is_table and aligned.width > 2:
+            best = aligned
+
+    dialect = best.dialect
     if dialect.header is None:
         dialect = replace(dialect, header=has_header(dialect.lines(start, _LINES)))
     return dialect
 
 
-def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, bool, int, int], Dialect]:
-    """Return how well a separator divides text: into several cells, all lines alike, how many lines, how many cells.
+class _Division(NamedTuple):
+    """How a separator divides text.
 
-    And its dialect.
+    Args:
+        dialect: The dialect with the separator, and with the lines before the header.
+        width: Number of cells of most lines.
+        count: Number of lines with so many cells.
+        is_even: Whether all lines of the table have so many.
     """
+
+    dialect: Dialect
+    width: int
+    count: int
+    is_even: bool
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the lines have several cells, and all alike."""
+        return self.width > 1 and self.is_even
+
+    @property
+    def rank(self) -> tuple[bool, bool, int, int]:
+        """How well it divides; the largest is the best."""
+        return self.width > 1, self.is_even, self.count, self.width
+
+
+def _divided(text: str, dialect: Dialect) -> _Division:
     lines = list(dialect.numbered_lines(text))
     facts = sum(1 for _ in takewhile(_is_fact, (cells for _, cells in lines)))
-    facts = 0 if facts == len(lines) else facts
+    if facts == len(lines):
+        facts = 0
 
     ends = [dialect.skip]
     widths = [0]
     for place, (end, cells) in enumerate(lines):
-        # A title that a spreadsheet has written has empty cells beside it; a total may have its
+        # A title that a spreadsheet has written has empty cells next to it; a total may have its
         # word behind the others.
         is_title = place < facts or (len(cells) > 2 and not any(cells[1:]))
         ends.append(end)
@@ -328,17 +356,17 @@ def _divided(text: str, dialect: Dialect) -> tuple[tuple[bool, bool, int, int], 
     width, count = max(counts.items(), key=lambda pair: (pair[0] > 1, pair[1]), default=(1, 0))
     first = next((place for place, each in enumerate(widths) if place and each == width), 1)
 
-    last = ((cells, each) for (_, cells), each in zip(lines[::-1], widths[::-1], strict=False))
     # A note below the table stands in one cell.
-    found = takewhile(
-        lambda line: line[1] != width and sum(map(bool, line[0])) < 2, islice(last, _MOST_AT_END)
-    )
-    notes = sum(1 for _ in found)
+    filled = [sum(map(bool, cells)) for _, cells in lines[-_MOST_AT_END:]]
+    last = zip(widths[: -len(filled) - 1 : -1], filled[::-1], strict=True)
+    notes = sum(1 for _ in takewhile(lambda line: line[0] != width and line[1] < 2, last))
+    if notes >= count:
+        notes = 0
     # A title stands before lines of one width; lines of several widths are series.
-    even = {*widths[first : len(widths) - (notes if notes < count else 0)]} <= {0, width}
-    return (width > 1, even, count, width), replace(
-        dialect, skip=ends[first - 1] if even else dialect.skip
-    )
+    is_even = {*widths[first : len(widths) - notes]} <= {0, width}
+    if is_even:
+        dialect = replace(dialect, skip=ends[first - 1])
+    return _Division(dialect, width, count, is_even)
 
 
 def _is_fact(cells: Sequence[str]) -> bool:
@@ -353,7 +381,9 @@ def _is_fact(cells: Sequence[str]) -> bool:
 
 
 def is_longer(width: int, cells: Sequence[str]) -> bool:
-    """Return whether a line without a first cell is one cell longer than the header above it, as a total may be.
+    """Return whether a line without a first cell is one cell longer than the header above it.
+
+    That may be a total.
 
     Args:
         width: Number of cells of the header.
@@ -363,48 +393,45 @@ def is_longer(width: int, cells: Sequence[str]) -> bool:
 
 
 def has_header(lines: Sequence[Sequence[str]]) -> bool:
-    """Return whether the first of some lines has names: it has other cells than those below, or numbers that count.
+    """Return whether the first of some lines has names.
+
+    It has other cells than those below, or numbers that count.
 
     Args:
         lines: The cells of the lines.
 
     Example:
-        >>> has_header([["day", "sold"], ["2024-01-01", "3"]]), has_header([["1.5", "2"], ["2.5", "2"]])
-        (True, False)
+        >>> has_header([["day", "sold"], ["2024-01-01", "3"]])
+        True
+        >>> has_header([["1.5", "2"], ["2.5", "2"]])
+        False
     """
     first = lines[0]
     others = lines[1:]
-    below = [[line[place] for line in others if place < len(line)] for place in range(len(first))]
-    kinds = [Counter(filter(None, map(_kind, cells))).most_common(1) for cells in below]
-    pairs = [
-        (_kind(cell), kind[0][0] if kind else "") for cell, kind in zip(first, kinds, strict=True)
-    ]
-    # A name is no number, and does not occur among values that repeat.
-    named = (above == "text" != under and under for above, under in pairs)
-    alone = (
-        cell not in cells and 2 * len(set(cells)) <= len(cells)
-        for cell, cells in zip(first, below, strict=True)
-    )
-    if (
-        not others
-        or any(named)
-        or any(new and above == "text" for new, (above, _) in zip(alone, pairs, strict=True))
-    ):
-        return bool(others) or "text" in dict(pairs)
-    same = [
-        cell
-        for cell, (above, under) in zip(first, pairs, strict=True)
-        if "text" != above == under != ""
-    ]
-    return not same or _count(same)
+    kinds = [_kind(cell) for cell in first]
+    if not others:
+        return "text" in kinds
+
+    alike = []
+    for place, cell in enumerate(first):
+        below = [line[place] for line in others if place < len(line)]
+        under = _usual(map(_kind, below))
+        if kinds[place] == "text":
+            # A name is no number, and does not occur among values that repeat.
+            is_new = cell not in below and 2 * len(set(below)) <= len(below)
+            if is_new or under not in ("text", ""):
+                return True
+        elif kinds[place] == under != "":
+            alike.append(cell)
+    return not alike or _count(alike)
 
 
-def odd_rows(frame: Any) -> tuple[int, int]:
-    """Return the numbers of rows below the header and at the end that are none of the table: units, notes, totals.
+def odd_rows(frame: pd.DataFrame) -> tuple[int, int]:
+    """Return the numbers of rows below the header and at the end that are none of the table.
 
-    Those below the header have text, or nothing, in each column of dates or numbers, or words in
-    each column of dates; those at the end have no date, and nothing in another column, or are a
-    note in one cell.
+    These are units, notes and totals. Those below the header have text, or nothing, in each column
+    of dates or numbers, or words in each column of dates; those at the end have no date, and
+    nothing in another column, or are a note in one cell.
 
     Args:
         frame: A pandas frame of text, as a file has it.
@@ -412,38 +439,45 @@ def odd_rows(frame: Any) -> tuple[int, int]:
     Example:
         >>> import pandas as pd
         >>> days = [f"2024-01-0{day}" for day in range(1, 10)]
-        >>> rows = {"time": ["TS", *days, "Total"], "sold": ["kg", *"123456789", "45"], "shop": ["", *["a"] * 9, ""]}
+        >>> sold = ["kg", *"123456789", "45"]
+        >>> rows = {"time": ["TS", *days, "Total"], "sold": sold, "shop": ["", *["a"] * 9, ""]}
         >>> odd_rows(pd.DataFrame(rows))
         (1, 1)
     """
-    first = _kinds(frame.head(_LINES))
+    frame = frame.iloc[:, :_MOST_COLUMNS]
+    head = _texts(frame.head(_LINES))
+    first = _kinds(head)
     below = first[min(_MOST_BELOW, len(first) // 2) :]
-    usual = [Counter(filter(None, column)).most_common(1) for column in below.T]
-    kinds = [kind[0][0] if kind else "" for kind in usual]
-    typed = [place for place, kind in enumerate(kinds) if kind in ("date", "number")]
-    dates = [place for place in typed if kinds[place] == "date"]
-    dated = frame.head(_LINES).iloc[:, dates]
-    words = [
-        [_is_word(cell) for cell in row]
-        for row in dated.astype("str").where(dated.notna(), "").to_numpy()
-    ]
-    fits = [
-        any(row[place] == kinds[place] for place in typed) and not (in_words and all(in_words))
-        for row, in_words in zip(first, words, strict=True)
-    ]
-    last = _kinds(frame.iloc[::-1].head(_LINES)) if len(frame) > 2 * _MOST_AT_END else []
-    others = [place for place, kind in enumerate(kinds) if kind and place not in dates]
-    steps = [
-        _is_row(row) and (not dates or any(row[dates] == "date") or all(row[others]))
-        for row in last
-    ]
-    return _until_first(fits, _MOST_BELOW) if len(typed) > 1 else 0, _until_first(
-        steps, _MOST_AT_END
-    )
+    usual = np.array(list(map(_usual, below.T)), dtype=object)
+    is_date = usual == "date"
+    is_typed = is_date | (usual == "number")
+
+    above = 0
+    if is_typed.sum() > 1:
+        words = [is_date.any() and all(map(_is_word, row[is_date])) for row in head]
+        fits = ((first == usual) & is_typed).any(axis=1) & ~np.array(words)
+        above = _until_first(fits.tolist(), _MOST_BELOW)
+
+    at_end = 0
+    if len(frame) > 2 * _MOST_AT_END:
+        others = (usual != "") & ~is_date
+        last = _kinds(_texts(frame.iloc[::-1].head(_LINES)))
+        is_step = [
+            _is_row(row)
+            and (not is_date.any() or "date" in row[is_date] or bool((row[others] != "").all()))
+            for row in last
+        ]
+        at_end = _until_first(is_step, _MOST_AT_END)
+    return above, at_end
 
 
-def _is_row(kinds: Any) -> bool:
-    """Return whether a row with cells of some kinds is neither empty nor a note, which fills one cell."""
+def _usual(kinds: Iterable[str]) -> str:
+    """Return the kind of most cells; nothing where all are missing."""
+    return next((kind for kind, _ in Counter(filter(None, kinds)).most_common(1)), "")
+
+
+def _is_row(kinds: Array) -> bool:
+    """Return whether a row with cells of some kinds is neither empty nor a note in one cell."""
     filled = kinds[kinds != ""]
     is_note = len(kinds) > 2 and len(filled) == 1 and filled[0] == "text"
     return len(filled) > 0 and not is_note
@@ -454,10 +488,14 @@ def _is_word(cell: str) -> bool:
     return any(letter.isalpha() for letter in cell) and not any(letter.isdigit() for letter in cell)
 
 
-def _kinds(rows: Any) -> Any:
-    """Return the kind of each cell of some rows, `[rows, columns]`."""
-    rows = rows.iloc[:, :_MOST_COLUMNS]
-    return rows.astype("str").where(rows.notna(), "").map(_kind).to_numpy()
+def _texts(rows: pd.DataFrame) -> Array:
+    """Return the cells of some rows as text, `[rows, columns]`."""
+    return rows.astype("str").where(rows.notna(), "").to_numpy(dtype=object)
+
+
+def _kinds(texts: Array) -> Array:
+    """Return the kinds of cells, of the same shape."""
+    return np.vectorize(_kind, otypes=[object])(texts)
 
 
 def _until_first(fits: Sequence[bool], most: int) -> int:
@@ -466,16 +504,14 @@ def _until_first(fits: Sequence[bool], most: int) -> int:
 
 
 def _count(cells: Sequence[str]) -> bool:
-    """Return whether cells are whole numbers in equal steps, or years that ascend, as names are."""
+    """Return whether cells are whole numbers in equal steps, or years in order, as names are."""
     numbers = [int(cell) for cell in cells if cell.strip().isdecimal()]
+    if not len(numbers) == len(cells) > 2:
+        return False
     steps = {after - before for before, after in pairwise(numbers)}
-    years = all(YEARS[0] <= number <= YEARS[1] for number in numbers)
-    is_even = years or len(steps) == 1
-    return (
-        len(numbers) == len(cells) > 2
-        and is_even
-        and (min(steps) > 0 or (years and max(steps) < 0))
-    )
+    if all(YEARS[0] <= number <= YEARS[1] for number in numbers):
+        return min(steps) > 0 or max(steps) < 0
+    return len(steps) == 1 and min(steps) > 0
 
 
 def dashes_in(text: str, sep: str) -> list[str]:
@@ -502,4 +538,6 @@ def _kind(cell: str) -> str:
     text = cell.strip().lower()
     if text in _MISSING:
         return ""
-    return "date" if DATE.fullmatch(text) else "number" if is_numeral(text) else "text"
+    if DATE.fullmatch(text):
+        return "date"
+    return "number" if is_numeral(text) else "text"

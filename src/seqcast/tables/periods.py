@@ -1,6 +1,6 @@
-"""Weeks, months and quarters in text: the numbers and names of their years, and their first days."""
+"""Weeks, months and quarters in text: the numbers and names of their years, and first days."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -10,16 +10,26 @@ from seqcast.tables.vocabulary import WITHIN_YEARS
 QUARTERS = 4
 _MONTHS = 12
 _WEEKS = 53
+_MOST = {"quarter": QUARTERS, "month": _MONTHS, "week": _WEEKS}
 # `2024-S1` and `2024-S2` alone are halves of a year.
 _HALVES = 2
-# Weeks, months and quarters; a quarter is a T in Romance languages, a K in Nordic ones.
-_WEEK = r"(?P<a>\d{4})[- ]?(?:K?W|S)(?P<b>\d{1,2})|(?:KW|W|[Ww]eek) ?(?P<c>\d{1,2})(?:[-/ ]|, ?)(?P<d>\d{4})"
-_MONTH = r"(?P<a>\d{4})(?:[- ]?MM?(?P<b>\d{1,2})|:(?P<c>\d\d))|0{0,2}(?P<e>[1-9]|1[0-2])[./-](?P<d>(?:19|20)\d\d)"
-_QUARTER = r"(?P<a>\d{4})(?:[- /]?[QTK]|:|KW0)(?P<b>[1-4])"
-_QUARTER += r"|(?:[QTK](?P<c>[1-4])|(?P<e>[1-4])(?:[QTK]|\.? ?Quartal))[- /]?(?P<d>\d{2}(?:\d{2})?)"
-_WEEK = f"^(?:{_WEEK})$"
-_MONTH = f"^(?:{_MONTH})$"
-_QUARTER = f"^(?:{_QUARTER})$"
+# How quarters, weeks and months are written; a quarter is a T in Romance languages, a K in Nordic
+# ones. Of 2024KW01 to 2024KW04 alone, all are quarters, which so come first.
+_WRITTEN = {
+    "quarter": (
+        r"(?P<year>\d{4})(?:[- /]?[QTK]|:|KW0)(?P<number>[1-4])"
+        r"|(?:[QTK](?P<number_2>[1-4])|(?P<number_3>[1-4])(?:[QTK]|\.? ?Quartal))"
+        r"[- /]?(?P<year_2>\d{2}(?:\d{2})?)"
+    ),
+    "week": (
+        r"(?P<year>\d{4})[- ]?(?:K?W|S)(?P<number>\d{1,2})"
+        r"|(?:KW|W|[Ww]eek) ?(?P<number_2>\d{1,2})(?:[-/ ]|, ?)(?P<year_2>\d{4})"
+    ),
+    "month": (
+        r"(?P<year>\d{4})(?:[- ]?MM?(?P<number>\d{1,2})|:(?P<number_2>\d\d))"
+        r"|0{0,2}(?P<number_3>[1-9]|1[0-2])[./-](?P<year_2>(?:19|20)\d\d)"
+    ),
+}
 
 
 class ParsedDates(NamedTuple):
@@ -31,16 +41,16 @@ class ParsedDates(NamedTuple):
         sentence: Which moment of a longer period a time stands for, in words; nothing for moments.
     """
 
-    times: Any
+    times: pd.Series
     day_first: bool | None = None
     sentence: str = ""
 
 
-def numbered_parts(column: Any) -> ParsedDates | None:
-    """Return `2015-1` to `2015-4` of several years as quarters, and `2015-40` as weeks, by their first day.
+def numbered_parts(column: pd.Series) -> ParsedDates | None:
+    """Return `2015-1` to `2015-4` of several years as quarters, and `2015-40` as weeks.
 
-    Months, and other columns, are `None`. Weeks have the word in the name of the column, or numbers
-    beyond twelve.
+    They become their first days. Months, and other columns, are `None`. Weeks have the word in the
+    name of the column, or numbers beyond twelve.
 
     Args:
         column: A pandas Series of text.
@@ -48,22 +58,22 @@ def numbered_parts(column: Any) -> ParsedDates | None:
     found = column.str.extract(r"^(\d{4})-(\d{1,2})$")
     if found.isna().any(axis=None):
         return None
+
     years = found[0]
     numbers = found[1].astype("int64")
     part = named_part(column.name)
-    # A thirteenth period is none of a week.
-    if part == "week" or (part is None and numbers.max() > _MONTHS + 1):
-        return first_days("week", years, numbers) if numbers.between(1, _WEEKS).all() else None
-    may_be_quarters = part is None and column.str.len().max() == len("2015-1")
-    are_quarters = part == "quarter" or (
-        may_be_quarters and years.nunique() > 1 and numbers.nunique() == QUARTERS
-    )
-    if not are_quarters or not numbers.between(1, QUARTERS).all():
+    if part is None and numbers.max() > _MONTHS + 1:  # a thirteenth period is none of a week
+        part = "week"
+    elif part is None and column.str.len().max() == len("2015-1"):
+        are_quarters = years.nunique() > 1 and numbers.nunique() == QUARTERS
+        part = "quarter" if are_quarters else None
+
+    if part not in ("week", "quarter") or not numbers.between(1, _MOST[part]).all():
         return None
-    return first_days("quarter", years, numbers)
+    return first_days(part, years, numbers)
 
 
-def named_part(name: Any) -> str | None:
+def named_part(name: object) -> str | None:
     """Return `week`, `month` or `quarter` if the name of a column says so; else `None`.
 
     Args:
@@ -76,7 +86,7 @@ def named_part(name: Any) -> str | None:
     return next((part for part, words in WITHIN_YEARS.items() if words.is_within(str(name))), None)
 
 
-def first_days(part: str, years: Any, numbers: Any) -> ParsedDates:
+def first_days(part: str, years: pd.Series, numbers: pd.Series) -> ParsedDates:
     """Return weeks, months or quarters by their first day.
 
     Args:
@@ -86,15 +96,15 @@ def first_days(part: str, years: Any, numbers: Any) -> ParsedDates:
     """
     if part == "week":
         text = years + numbers.astype("str").str.zfill(2) + "1"
-        return ParsedDates(
-            pd.to_datetime(text, format="%G%V%u", errors="coerce"), sentence="weeks by their Monday"
-        )
+        mondays = pd.to_datetime(text, format="%G%V%u", errors="coerce")
+        return ParsedDates(mondays, sentence="weeks by their Monday")
+
     months = numbers if part == "month" else 3 * numbers - 2
     first = pd.to_datetime(years + "-" + months.astype("str"), format="%Y-%m", errors="coerce")
     return ParsedDates(first, sentence=f"{part}s by their first day")
 
 
-def periods_of(column: Any) -> ParsedDates | None:
+def periods_of(column: pd.Series) -> ParsedDates | None:
     """Return weeks, months or quarters by their first day; `None` where a row is none.
 
     Args:
@@ -104,27 +114,27 @@ def periods_of(column: Any) -> ParsedDates | None:
         >>> periods_of(pd.Series(["2024Q1", "2024Q2"])).sentence
         'quarters by their first day'
     """
-    text = column.str
-    # Of 2024KW01 to 2024KW04 alone, all are quarters.
-    parts = {
-        "quarter": text.extract(_QUARTER),
-        "week": text.extract(_WEEK),
-        "month": text.extract(_MONTH),
-    }
-    for part, extracted in parts.items():
-        found = extracted.reindex(columns=list("abcde"))
-        year = found["a"].fillna(found["d"])
-        place = found["b"].fillna(found["c"]).fillna(found["e"])
-        if year.isna().any() or place.isna().any():
-            continue
-        numbers = place.astype("int64")
-        # 1/2024 is a month, except in a column of weeks or quarters.
-        part = named_part(column.name) or part if part == "month" else part
-        are_halves = part == "week" and numbers.max() <= _HALVES and text.contains("S").all()
-        fits = numbers.max() <= {"quarter": QUARTERS, "month": _MONTHS, "week": _WEEKS}[part]
-        return (
-            None
-            if are_halves or not fits
-            else first_days(part, year.where(year.str.len() == 4, "20" + year), numbers)
-        )
+    for part, written in _WRITTEN.items():
+        found = column.str.extract(f"^(?:{written})$")
+        years = _first_known(found, "year")
+        places = _first_known(found, "number")
+        if years.notna().all() and places.notna().all():
+            years = years.where(years.str.len() == 4, "20" + years)
+            return _periods(part, column, years, places.astype("int64"))
     return None
+
+
+def _first_known(found: pd.DataFrame, group: str) -> pd.Series:
+    return found.filter(like=group).bfill(axis=1).iloc[:, 0]
+
+
+def _periods(
+    part: str, column: pd.Series, years: pd.Series, numbers: pd.Series
+) -> ParsedDates | None:
+    """Return periods that are written as parts of years; `None` where the numbers are none."""
+    if part == "month":
+        # 1/2024 is a month, except in a column of weeks or quarters.
+        part = named_part(column.name) or part
+    if part == "week" and numbers.max() <= _HALVES and column.str.contains("S").all():
+        return None
+    return first_days(part, years, numbers) if numbers.max() <= _MOST[part] else None

@@ -1,4 +1,4 @@
-"""Words in the names of columns, by their meaning: times, series, values, and what is measured beside a value.
+"""Words in the names of columns, by meaning: times, series, values, and what explains a value.
 
 A list has the likeliest word first. A new language is a few words in each list.
 """
@@ -42,7 +42,9 @@ class Words:
 
     @lru_cache(maxsize=10_000)  # noqa: B019 - the lists of words live as long as the module
     def rank(self, name: str) -> int | None:
-        """Return the place of a name among the words: those that are the whole name come before those within it.
+        """Return the place of a name among the words.
+
+        Words that are the whole name come before those within it.
 
         Args:
             name: The name of a column.
@@ -65,6 +67,14 @@ class Words:
             if len(word) > 1 and (word in known if word.isascii() else word in plain):
                 return place
         return None
+
+    def occur_in(self, name: str) -> bool:
+        """Return whether a name has one of the words.
+
+        Args:
+            name: The name of a column.
+        """
+        return self.rank(name) is not None
 
     def is_name(self, name: str) -> bool:
         """Return whether a word is the whole name.
@@ -89,50 +99,47 @@ class Words:
         Args:
             names: Names of columns.
         """
-        ranks = {name: self.rank(name) for name in names}
-        return sorted(
-            (name for name, rank in ranks.items() if rank is not None),
-            key=lambda name: ranks[name] or 0,
-        )
+        return sorted(filter(self.occur_in, names), key=lambda name: self.rank(name) or 0)
 
 
-TIMES = Words.of("""ds timestamp datetime date_time date time ts day week month quarter year period periode elapsed
-    datum zeit monat jahr fecha tiempo periodo mes mois temps période tempo data mese tid maand""")
-SERIES = Words.of("""unique_id id series series_id item_id item sku product store shop name key dept department
-    category family region country state city location site station sensor meter branch customer symbol ticker
-    stock code line host""")
+TIMES = Words.of("""ds timestamp datetime date_time date time ts day week month quarter year period
+    periode elapsed datum zeit monat jahr fecha tiempo periodo mes mois temps période tempo data
+    mese tid maand""")
+SERIES = Words.of("""unique_id id series series_id item_id item sku product store shop name key dept
+    department category family region country state city location site station sensor meter branch
+    customer symbol ticker stock code line host""")
 # Those before `count` name a value whatever stands beside it.
 VALUES = Words.of(
-    """y value actual actuals ist sales sold demand quantity qty count units amount attendance close menge absatz
-    umsatz wert ventes ventas vendite valor valeur obs_value sessions visitors visits guests customers orders
-    revenue turnover target""",
+    """y value actual actuals ist sales sold demand quantity qty count units amount attendance close
+    menge absatz umsatz wert ventes ventas vendite valor valeur obs_value sessions visitors visits
+    guests customers orders revenue turnover target""",
     at_ends=True,
 )
 SURE_VALUES = Words(VALUES.listed[: VALUES.listed.index("count")])
 # What instruments measure.
 MEASURED = Words.of("temperature temp humidity pressure wind rain precipitation")
-# What is set, planned or measured beside a value; fields of the calendar.
+# What is set, planned or measured next to a value; fields of the calendar.
 BESIDE = Words(
     MEASURED.listed
     + Words.of("""price promo promotion discount holiday open high low cost budget hour
     forecast prognose prévision plan predicted soll variance abweichung difference diff prior ly
     予測 预测 計画 计划 pronóstico previsione prognoza tahmin dayofweek dow day week
-    weekday weekend month quarter year profit staff personal employees preis prix precio prezzo aktion pvp cena
+    weekday weekend month quarter year profit staff personal employees
+    preis prix precio prezzo aktion pvp cena
     fiyat battery batterie rssi latitude longitude lat lon lng capacity kapasitet""").listed
 )
 # Running totals.
-CUMULATIVE = Words.of(
-    "cum cumulative cumulated ytd kumuliert cumul cumulé acumulado cumulato kumulativ 累计 累計 누계"
-)
+CUMULATIVE = Words.of("""cum cumulative cumulated ytd kumuliert cumul cumulé acumulado cumulato
+    kumulativ 累计 累計 누계""")
 # Units of the values in the same row.
-UNITS = Words.of("""currency unit units uom währung einheit devise monnaie unité moneda divisa unidad valuta moeda
-    waluta""")
+UNITS = Words.of("""currency unit units uom währung einheit devise monnaie unité moneda divisa
+    unidad valuta moeda waluta""")
 PRICES = Words.of("price")
 HOURS = Words.of("hour stunde uur heure hora ora óra godzina hodina saat timme tunti jam")
 YEARS = Words.of("year yyyy yr jahr année annee año ano ejercicio anno år ar jaar rok vuosi yıl")
 DAYS = Words.of("day dd tag")
 DATES = Words.of("date datum fecha data dato dátum day tag month monat datetime timestamp")
-# Parts of a day, which name no series beside a date.
+# Parts of a day, which name no series next to a date.
 WITHIN_DAYS = Words(
     HOURS.listed + Words.of("hours hr hh hhmm h minute minutes min interval period ampm").listed
 )
@@ -153,14 +160,11 @@ def shared_word(names: Sequence[str], *meanings: Words) -> bool:
         meanings: Words.
 
     Example:
-        >>> shared_word(["sales north", "sales south"], VALUES), shared_word(["sales", "rain"], VALUES, BESIDE)
-        (True, False)
+        >>> shared_word(["sales north", "sales south"], VALUES)
+        True
+        >>> shared_word(["sales", "rain"], VALUES, BESIDE)
+        False
     """
     words = dict.fromkeys(word for meaning in meanings for word in meaning.listed)
     alone = (Words((word,), at_ends=word in VALUES.listed) for word in words)
-    # Most words are not in the first name.
-    return any(
-        all(each.rank(name) is not None for name in names)
-        for each in alone
-        if each.rank(names[0]) is not None
-    )
+    return any(all(map(each.occur_in, names)) for each in alone)

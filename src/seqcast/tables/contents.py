@@ -1,4 +1,4 @@
-"""What a file holds: a raw table, and a long frame once its columns are known; and where in the file a row is.
+"""What a file holds: a raw table, a long frame once its columns are known, and where rows are.
 
 Rows of text and Excel files are counted as a spreadsheet shows them, the header being row 1; those
 of others from 1.
@@ -6,9 +6,9 @@ of others from 1.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
@@ -33,7 +33,7 @@ class FileContent:
     """
 
     path: Path
-    frame: Any
+    frame: pd.DataFrame
     dialect: Dialect
     first_row: int = 0
     sheet: str | None = None
@@ -44,6 +44,16 @@ class FileContent:
         """How the file was read, in a line; nothing where all of it is usual."""
         return ", ".join(filter(None, (self.dialect.describe(), *self.sentences)))
 
+    def with_frame(self, frame: pd.DataFrame, *sentences: str) -> Self:
+        """Return the content with other rows.
+
+        Args:
+            frame: The rows.
+            sentences: How they came about, in words; empty ones are left out.
+        """
+        said = (*self.sentences, *filter(None, sentences))
+        return replace(self, frame=frame, sentences=said)
+
     def row_number(self, row: int) -> int:
         """Return the number that a row has in the file.
 
@@ -53,7 +63,9 @@ class FileContent:
         return int(self.frame.index[row]) + self.first_row
 
     def locate(self, error: DataError) -> DataError:
-        """Return an error about the frame as one about the file: it names the file, and counts rows as the file does.
+        """Return an error about the frame as one about the file.
+
+        It names the file, and counts rows as the file does.
 
         Args:
             error: The error.
@@ -66,23 +78,21 @@ class FileContent:
             counted = number(row.number)
             return row if counted is None else Row(counted)
 
-        texts = {each: getattr(error, each) for each in ("expected", "received", "hint")}
-        named = {
-            each: text.with_rows(name) if isinstance(text, Phrase) else text
-            for each, text in texts.items()
-        }
+        texts = {}
+        for field_ in ("expected", "received", "hint"):
+            text = getattr(error, field_)
+            texts[field_] = text.with_rows(name) if isinstance(text, Phrase) else text
+
         column, series = self._column_in_file(error)
-        place = place_in_file(self.path, column=column, row=number(error.row), series=series)
-        missing_values = error.missing_values or self._words_of(error)
         located = error.changed(
-            place,
+            place_in_file(self.path, column=column, row=number(error.row), series=series),
             path=str(self.path),
             option=None,
             column=column,
-            missing_values=missing_values,
-            **named,
+            missing_values=error.missing_values or self._words_of(error),
+            **texts,
         )
-        located.rows = [counted for row in error.rows if (counted := number(row)) is not None]
+        located.rows = [self.row_number(row) for row in error.rows if row < len(self.frame)]
         return located
 
     @contextmanager
@@ -97,12 +107,12 @@ class FileContent:
         except DataError as error:
             raise self.locate(error) from error
 
-    def _column_in_file(self, error: DataError) -> tuple[str | None, Any]:
+    def _column_in_file(self, error: DataError) -> tuple[str | None, object]:
         """Return the column and the series of an error, as the file has them."""
         return error.column, error.series
 
     def _words_of(self, error: DataError) -> tuple[str, ...]:
-        """Return the words in the column of an error that may stand for missing values; none for other errors."""
+        """Return the words in the column of an error that may stand for missing values."""
         if error.fix is not Fix.CORRECT or error.column not in self.frame.columns:
             return ()
         return find_words(self.frame[error.column]).missing_values
@@ -124,7 +134,7 @@ class RawTable(FileContent):
     """
 
     merged: tuple[str, ...] = ()
-    written: Mapping[str, Any] = field(default_factory=dict)
+    written: Mapping[str, pd.Series] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -146,8 +156,8 @@ class ReadTable(FileContent):
 
     Example:
         >>> frame = pd.DataFrame({"ds": [1, 2], "y": [3.0, 4.0]})
-        >>> dialect = Dialect(sep=";")
-        >>> table = ReadTable(path=Path("a.csv"), frame=frame, dialect=dialect, columns=Columns(), series="a")
+        >>> of_file = {"path": Path("a.csv"), "dialect": Dialect(sep=";")}
+        >>> table = ReadTable(frame=frame, columns=Columns(), series="a", **of_file)
         >>> table.one_series, table.with_ids().to_dict("list")
         (True, {'unique_id': ['a', 'a'], 'ds': [1, 2], 'y': [3.0, 4.0]})
     """
@@ -158,7 +168,7 @@ class ReadTable(FileContent):
     layout: str = "long"
     has_value: bool = True
     rows_ahead: int = 0
-    series: Any = None
+    series: object = None
 
     @property
     def one_series(self) -> bool:
@@ -167,7 +177,7 @@ class ReadTable(FileContent):
 
     @property
     def understood(self) -> str:
-        """How the file was read, and what was guessed, in a line; nothing where all of it is usual."""
+        """How the file was read, and what was guessed, in a line; nothing if all is usual."""
         return "; ".join(filter(None, (super().understood, self.guessed)))
 
     @property
@@ -175,7 +185,7 @@ class ReadTable(FileContent):
         """The columns of `with_ids` that the file does not have."""
         return (self.columns.unique_id,) if self.one_series else ()
 
-    def with_ids(self, series: Any = None) -> Any:
+    def with_ids(self, series: object = None) -> Any:
         """Return the frame with a column of ids, also where the file names no series.
 
         Args:
@@ -183,11 +193,12 @@ class ReadTable(FileContent):
         """
         if not self.one_series:
             return self.frame
+
         name = self.series if series is None else series
-        ids = pd.Series(name, index=self.frame.index, name=self.columns.unique_id)
+        ids: pd.Series = pd.Series(name, index=self.frame.index, name=self.columns.unique_id)
         return pd.concat([ids, self.frame], axis=1)  # inserting would copy block by block
 
-    def _column_in_file(self, error: DataError) -> tuple[str | None, Any]:
+    def _column_in_file(self, error: DataError) -> tuple[str | None, object]:
         if self.has_value or error.column != self.columns.value:
             return error.column, error.series
         # Cells of several columns became values: in a wide table the series names the column.

@@ -22,6 +22,7 @@ from seqcast.errors import Option, Phrase, SpecError, counted
 from seqcast.runtime import Array
 from seqcast.specs import check_choice
 from seqcast.tables.dates import YEARS
+from seqcast.tables.vocabulary import words_of
 
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 _MARKS = (",", ".", " ", "'", "_")
@@ -45,7 +46,7 @@ DASHES = ("-", "--", "---", "–", "—", "－")
 # know.
 NOT_KNOWN = (
     *DASHES,
-    *"… . .. ... : * ? #DIV/0! #REF! #VALUE! n.a. n.d. n/d n/e k.a. k.A. s/d brak".split(),
+    *words_of("… . .. ... : * ? #DIV/0! #REF! #VALUE! n.a. n.d. n/d n/e k.a. k.A. s/d brak"),
     "k. A.",
 )
 # Words for a missing value that pandas knows, in small letters.
@@ -278,7 +279,7 @@ def _has_letters(text: str, encoding: str) -> bool:
 
 
 def find_dialect(text: str, dialect: Dialect) -> Dialect:
-    r"""Return the dialect with its separator, the lines before the header, and whether there is one.
+    r"""Return the dialect with its separator, the lines before its header, and if it has one.
 
     The separator is the one that divides the most lines into the same number of cells.
 
@@ -318,13 +319,13 @@ class _Division(NamedTuple):
     Args:
         dialect: The dialect with the separator, and with the lines before the header.
         width: Number of cells of most lines.
-        count: Number of lines with so many cells.
+        lines: Number of lines with so many cells.
         is_even: Whether all lines of the table have so many.
     """
 
     dialect: Dialect
     width: int
-    count: int
+    lines: int
     is_even: bool
 
     @property
@@ -335,7 +336,7 @@ class _Division(NamedTuple):
     @property
     def rank(self) -> tuple[bool, bool, int, int]:
         """How well it divides; the largest is the best."""
-        return self.width > 1, self.is_even, self.count, self.width
+        return self.width > 1, self.is_even, self.lines, self.width
 
 
 def _divided(text: str, dialect: Dialect) -> _Division:
@@ -495,7 +496,8 @@ def _texts(rows: pd.DataFrame) -> Array:
 
 def _kinds(texts: Array) -> Array:
     """Return the kinds of cells, of the same shape."""
-    return np.vectorize(_kind, otypes=[object])(texts)
+    kinds: Array = np.vectorize(_kind, otypes=[object])(texts)
+    return kinds
 
 
 def _until_first(fits: Sequence[bool], most: int) -> int:

@@ -1,6 +1,6 @@
-"""Dates without marks, as whole numbers: 20240131, 31012024, 2024031; and days as spreadsheets number them."""
+"""Dates without marks, as whole numbers: 20240131, 31012024, 2024031; days of spreadsheets."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -35,13 +35,15 @@ _DIGIT_STYLES = {
     "%d%m%y": 6,
     "%m%d%y": 6,
 }
-# Formats that frames recognise by themselves; years of such dates.
+# Formats that frames recognise by themselves.
 _OF_FRAMES = ("%Y%m%d", "%Y%m")
+# Years of dates without marks.
 _YEARS_OF_DIGITS = (1900, 2100)
-# Years with a month or week, as 202401, or with a day, as 2024366; fraction of numbers that have to
-# be dates.
+# Years with a month or week, as 202401.
 _YEARS_AND_PARTS = (190_001, 210_053)
+# Years with a day, as 2024366.
 _YEARS_AND_DAYS = (1_900_001, 2_100_366)
+# Fraction of numbers that have to be dates.
 _MOSTLY_DIGITS = 0.5
 # Numbers of days since 1900 in the years 1954 to 2119.
 _SERIALS = (20_000, 80_000)
@@ -49,11 +51,11 @@ _SERIALS = (20_000, 80_000)
 _PERIODS = 16
 
 
-def digits_as_times(column: Any) -> tuple[Any, str]:
-    """Return whole numbers that are dates without marks as times, and the format; `""` where they are none.
+def digits_as_times(column: pd.Series) -> tuple[pd.Series, str]:
+    """Return whole numbers that are dates without marks as times, and the format.
 
-    Days and months that begin with four digits of the year stay numbers, because frames may have
-    them too.
+    The format is `""` where they are none. Days and months that begin with four digits of the year
+    stay numbers, because frames may have them too.
 
     Args:
         column: A pandas Series of whole numbers.
@@ -69,68 +71,89 @@ def digits_as_times(column: Any) -> tuple[Any, str]:
         >>> digits_as_times(pd.Series([10101, 10102, 10103]))[1]
         ''
     """
-    known = column.dropna().drop_duplicates()
-    _check_serials(known)
-    least, most = (int(known.min()), int(known.max())) if len(known) else (0, 0)
-    widths = [width for width, (low, high) in _DIGITS.items() if low <= least and most <= high]
-    begins_with_year = _YEARS_AND_PARTS[0] <= least and most <= _YEARS_AND_PARTS[1]
-    has_days = _YEARS_AND_DAYS[0] <= least and most <= _YEARS_AND_DAYS[1]
-    if not widths or (
-        not (begins_with_year or has_days) and (known.sort_values().diff().dropna() == 1).all()
-    ):
+    numbers = column.dropna().drop_duplicates()
+    if not len(numbers):
+        return column, ""
+    _check_serials(numbers)
+
+    has_parts = _are_within(numbers, _YEARS_AND_PARTS)
+    has_days = _are_within(numbers, _YEARS_AND_DAYS)
+    counts_up = bool((numbers.sort_values().diff().dropna() == 1).all())
+    if counts_up and not (has_parts or has_days):
         return column, ""
 
-    numbers = known.astype("int64").to_numpy()
+    read = _readings(numbers)
+    if has_parts:
+        # The name of the column says whether 202401 is a week, a month or a quarter.
+        part = named_part(column.name)
+        if part == "quarter" and (numbers % 100).between(1, QUARTERS).all():
+            first = first_days("quarter", (numbers // 100).astype("str"), numbers % 100).times
+            return column.map(dict(zip(numbers, first, strict=True))), "years and quarters"
+        meant = "%G%V" if part == "week" else "%Y%m"
+        read = {meant: read[meant]} if meant in read else read
+    if has_days and (numbers % 1000).max() <= _PERIODS and (numbers // 1000).nunique() > 1:
+        # Periods of fiscal years, such as 2022016, are no days.
+        read.pop("%Y%j", None)
+    if not read:
+        return column, ""
+
+    style = _only_style(column, numbers, read)
+    if style in _OF_FRAMES:
+        return column, style
+    return column.map(dict(zip(numbers, read[style], strict=True))), style
+
+
+def _are_within(numbers: pd.Series, bounds: tuple[int, int]) -> bool:
+    return bool(numbers.between(*bounds).all())
+
+
+def _readings(numbers: pd.Series) -> dict[str, pd.Series]:
+    """Return numbers as times, by each format in which most are dates."""
     read = {}
     for style, width in _DIGIT_STYLES.items():
-        if width in widths:
-            times: Any = pd.Series(parse_stamps(numbers, style), known.index)
+        if _are_within(numbers, _DIGITS[width]):
+            stamps = parse_stamps(numbers.astype("int64").to_numpy(), style)
+            times: pd.Series = pd.Series(stamps, numbers.index)
             times = times.where(times.dt.year.between(*_YEARS_OF_DIGITS))
             if times.notna().mean() >= _MOSTLY_DIGITS:
                 read[style] = times
-    if begins_with_year:
-        # The name of the column says whether 202401 is a week or a month.
-        part = named_part(column.name)
-        if part == "quarter" and (known % 100).between(1, QUARTERS).all():
-            first = first_days("quarter", (known // 100).astype("str"), known % 100).times
-            return column.map(dict(zip(known, first, strict=True))), "years and quarters"
-        style = "%G%V" if part == "week" else "%Y%m"
-        read = {each: times for each, times in read.items() if each == style} or read
-    if has_days and known.mod(1000).max() <= _PERIODS and known.floordiv(1000).nunique() > 1:
-        # Periods of fiscal years, such as 2022016, are no days.
-        read.pop("%Y%j", None)
+    return read
+
+
+def _only_style(column: pd.Series, numbers: pd.Series, read: Mapping[str, pd.Series]) -> str:
+    """Return the format in which all numbers are dates, and reject several or none."""
     whole = {style: times for style, times in read.items() if times.notna().all()}
-    if not read:
-        return column, ""
     if not whole:
         style = max(read, key=lambda each: read[each].notna().mean())
-        place = int(read[style].isna().to_numpy().argmax())
-        row = int((column == known.iloc[place]).to_numpy().argmax())
-        received = str(known.iloc[place])
-        hint = "Correct it."
+        number = numbers[read[style].isna()].iloc[0]
         raise DataError(
-            column=column.name, row=row, expected=f"a date as {style}", received=received, hint=hint
+            column=str(column.name),
+            row=int((column == number).to_numpy().argmax()),
+            expected=f"a date as {style}",
+            received=str(number),
+            hint="Correct it.",
         )
 
     style, *others = most_even(whole)
     if others:
         answers = [Option("columns.ds_format", each) for each in (style, *others)]
         written = [each for each in whole if each in (style, *others)]
-        received = f"{int(known.iloc[0])}, which may be written as {' or '.join(written)}"
+        received = f"{int(numbers.iloc[0])}, which may be written as {' or '.join(written)}"
         raise in_two_ways(column, received, Phrase("Name the format: ", answers[0], "."), answers)
-    if style in _OF_FRAMES:
-        return column, style
-    return column.map(dict(zip(known, whole[style], strict=True))), style
+    return style
 
 
-def _check_serials(numbers: Any) -> None:
+def _check_serials(numbers: pd.Series) -> None:
     """Reject days as spreadsheets number them, such as 45292 for 2024-01-01.
 
     Raises:
         DataError: A column called as dates has such numbers.
     """
-    least, most = _SERIALS
-    if DATES.is_name(str(numbers.name)) and len(numbers) and numbers.between(least, most).all():
-        hint = "Write them as dates: in a spreadsheet, format the column as a date."
-        received = f"{int(numbers.iloc[0])}, which may be a day as spreadsheets number them"
-        raise DataError(column=numbers.name, row=0, expected="dates", received=received, hint=hint)
+    if DATES.is_name(str(numbers.name)) and _are_within(numbers, _SERIALS):
+        raise DataError(
+            column=str(numbers.name),
+            row=0,
+            expected="dates",
+            received=f"{int(numbers.iloc[0])}, which may be a day as spreadsheets number them",
+            hint="Write them as dates: in a spreadsheet, format the column as a date.",
+        )

@@ -1,10 +1,9 @@
-"""Profiles of the columns of a table: what the values of a column say of it, found once for each column."""
+"""Profiles of the columns of a table: what the values of a column say of it, computed once."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
@@ -21,24 +20,27 @@ from seqcast.tables.dates import (
 from seqcast.tables.layouts import join_times, months_of, quarters_of
 from seqcast.tables.number_marks import holds_numbers
 
-# Rows that profiles read, and rows among which a time is looked for that a series has twice.
+# Rows that profiles read.
 ROWS_PROFILED = 5_000
+# Rows among which a time is looked for that a series has twice.
 ROWS_COMPARED = 200_000
 # Numbers since 1970 are larger: seconds from 1973 on. Smaller ones are steps.
 _SINCE_1970 = 10**8
-# Fewest steps of a column that numbers rows, and the fraction of steps of one among them.
+# Fewest steps of a column that numbers rows.
 FEWEST_STEPS = 6
+# The fraction of steps of one among them.
 _MOSTLY_ONE = 0.9
 # A column of more rows than this has two codes at least if it is a flag.
 _MANY_ROWS = 20
-# Most different whole numbers of codes, such as those of quality, and the fewest rows for each of
-# them.
+# Most different whole numbers of codes, such as those of quality.
 _MOST_CODES = 4
+# The fewest rows for each of them.
 _ROWS_OF_A_CODE = 20
-# Spans of whole numbers within a day or a year.
+# First and last of whole numbers within a day.
 _HOURS_OF_A_DAY = ((0, 23), (1, 24))
+# First and last of whole numbers within a year.
 _PARTS_OF_A_YEAR = ((1, 12), (1, 52), (1, 53))
-# Numbers that a calendar gives to times, beside weeks.
+# Numbers that a calendar gives to times, next to weeks.
 _CALENDAR = ("year", "quarter", "month", "day", "dayofyear", "dayofweek", "hour")
 
 
@@ -53,7 +55,7 @@ class ColumnProfile:
     """
 
     name: str
-    values: Any
+    values: pd.Series
     is_known: bool
 
     @cached_property
@@ -92,20 +94,20 @@ class ColumnProfile:
         return float(self.values.min()), float(self.values.max())
 
     @cached_property
-    def steps(self) -> Any:
+    def steps(self) -> pd.Series:
         """Differences of its numbers from row to row."""
         return self.values.diff()[1:]
 
     @cached_property
     def is_flag(self) -> bool:
         """Whether its numbers are all the same, yes and no, or one of two codes."""
-        few = 1 + (len(self.values) > _MANY_ROWS)
+        few = 2 if len(self.values) > _MANY_ROWS else 1
         is_few = self.distinct <= few or bool(self.values.dropna().isin((0, 1)).all())
         return self.values.dtype.kind in "iuf" and is_few
 
     @cached_property
     def is_code(self) -> bool:
-        """Whether it holds a few whole numbers again and again, as codes of quality do, and not all from 0 on."""
+        """Whether it holds a few whole numbers again and again, as codes do, not all from 0 on."""
         is_few = self.distinct <= min(_MOST_CODES, len(self.values) // _ROWS_OF_A_CODE)
         return self.is_whole and is_few and self.span[1] > self.distinct
 
@@ -149,7 +151,7 @@ class ColumnProfile:
 
     @cached_property
     def unevenness(self) -> float:
-        """How much longer its longest step is than its shortest one: times of a day are even, durations are not."""
+        """How much longer its longest step is than its shortest one, as for durations."""
         return unevenness(seconds(self.values) if is_text(self.values) else self.values)
 
     @cached_property
@@ -167,10 +169,11 @@ class ColumnProfile:
         runs = int((self.steps < 0).sum()) + 1
         if runs > 1 and len(self.values) / runs < FEWEST_STEPS:
             return False
+
         step = self.steps.median() if is_named or self.span[0] > _SINCE_1970 else 1
         return bool(self.is_complete and grows and step > 0 and (self.steps == step).mean() > 0.5)
 
-    def numbers_rows(self, steps: Any) -> bool:
+    def numbers_rows(self, steps: pd.Series) -> bool:
         """Return whether whole numbers go up by ones, as numbers of rows, days or documents do.
 
         Args:
@@ -182,6 +185,7 @@ class ColumnProfile:
     def _goes_round(self, spans: Sequence[tuple[int, int]]) -> bool:
         if not self.is_complete or self.span not in spans:
             return False
+
         first, last = self.span
         begins_again = bool((self.steps == first - last).any())
         return begins_again and bool(self.steps.isin((0, 1, first - last)).mean() > READ_AS_TIMES)
@@ -195,10 +199,10 @@ class TableProfile:
         table: The table, a pandas frame.
     """
 
-    table: Any
+    table: pd.DataFrame
 
     @cached_property
-    def head(self) -> Any:
+    def head(self) -> pd.DataFrame:
         """The rows that are profiled."""
         return self.table.head(ROWS_PROFILED)
 
@@ -226,9 +230,10 @@ class TableProfile:
         ]
 
     @cached_property
-    def digits(self) -> Any:
+    def digits(self) -> pd.DataFrame:
         """The columns of numbers as such, a pandas frame."""
-        return self.head[self.numbers].apply(pd.to_numeric, errors="coerce")
+        digits: pd.DataFrame = self.head[self.numbers].apply(pd.to_numeric, errors="coerce")
+        return digits
 
     def repeated(self, keys: Sequence[str]) -> float:
         """Return the fraction of rows that have the same keys as an earlier one.
@@ -247,30 +252,31 @@ class TableProfile:
         return int(self.table[name].head(ROWS_COMPARED).nunique())
 
     def calendar_columns(self, time: Sequence[str]) -> list[str]:
-        """Return the columns whose numbers a calendar gives to the times again and again: weeks, days, hours.
+        """Return the columns whose numbers a calendar gives to the times: weeks, days, hours.
 
         Args:
             time: The columns of the times.
         """
         times = as_times(join_times(self.head, ",".join(time)))
-        if not pd.api.types.is_datetime64_any_dtype(times):
+        if times.dtype.kind != "M":
             return []
+
         weeks = times.dt.isocalendar().week.astype("float64")
         fields = (weeks, *(getattr(times.dt, name) for name in _CALENDAR))
         again = [field for field in fields if field.nunique() < times.nunique()]
         return [
             name
-            for name in self.digits
+            for name in self.numbers
             if any(_counts_as(self.digits[name], field) for field in again)
         ]
 
 
-def _counts_as(numbers: Any, field: Any) -> bool:
+def _counts_as(numbers: pd.Series, field: pd.Series) -> bool:
     """Return whether numbers are those of a field of the calendar, which counts from 0 or 1 on."""
     # Most columns begin otherwise.
     if not abs(numbers.iloc[0] - field.iloc[0]) <= 1:
         return False
-    return bool(numbers.nunique() > 1 and (numbers - field).nunique() == 1)
+    return numbers.nunique() > 1 and (numbers - field).nunique() == 1
 
 
 def are_alike(names: Sequence[str]) -> bool:

@@ -1,9 +1,8 @@
 """Columns and rows of a table that are sums of others, and cells that hold for several rows."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,22 +16,27 @@ from seqcast.tables.vocabulary import TIMES
 
 # Words for a total.
 _TOTAL = re.compile(
-    r"(?<![^\W_])(?:(?:grand|sub)?totals?|summe?|summa|gesamt\w*|insgesamt|sommes?|totaux|toplam\w*|somma|suma|totale"
-    r"|totaal|razem|ogółem)(?![^\W_])|合計|小計|总计|合计|總計|합계|^[計计]$|^\*+$",
+    r"(?<![^\W_])(?:(?:grand|sub)?totals?|summe?|summa|gesamt\w*|insgesamt|sommes?|totaux"
+    r"|toplam\w*|somma|suma|totale|totaal|razem|ogółem)(?![^\W_])"
+    r"|合計|小計|总计|合计|總計|합계|^[計计]$|^\*+$",
     re.IGNORECASE,
 )
-# Rows that are looked at; longer tables are not searched for rows of totals.
+# Rows that are looked at.
 _ROWS_LOOKED_AT = 5_000
+# Longer tables are not searched for rows of totals.
 _ROWS_SEARCHED = 200_000
-# Fraction of rows in which a column is the sum of others; the fewest different sums; columns of
-# which some may add up.
+# Fraction of rows in which a column is the sum of others.
 _MOSTLY = 0.9
+# The fewest different sums of a column of sums.
 _FEWEST_SUMS = 8
+# Among more columns than this, only all others together may add up to one.
 _FEW_COLUMNS = 8
 
 
-def sum_columns(table: Any, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns that are the sum of all other ones or, among a few, of some on one side of them.
+def sum_columns(table: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that are the sum of all other ones.
+
+    Among a few columns, the sum of some that stand on one side of it counts, too.
 
     Args:
         table: A pandas frame; text in columns of numbers is none.
@@ -43,28 +47,24 @@ def sum_columns(table: Any, names: Sequence[str]) -> tuple[str, ...]:
         >>> sum_columns(table, list(table)), sum_columns(table.assign(south=7), list(table))
         (('all',), ())
     """
-    digits = (
-        table[list(names)]
-        .head(_ROWS_LOOKED_AT)
-        .apply(pd.to_numeric, errors="coerce")
-        .fillna(0)
-        .astype("float")
-    )
+    head = table[list(names)].head(_ROWS_LOOKED_AT)
+    digits = head.apply(pd.to_numeric, errors="coerce").fillna(0).astype("float")
     rest = list(names)
     whole = digits.to_numpy().sum(axis=1)
     for name in reversed(names):
+        if len(rest) <= 2:
+            break
+        column = digits[name].to_numpy()
         # Of many, one is the sum of all others or none; most are far from it.
-        is_far = len(rest) > _FEW_COLUMNS and not _is_near_half(
-            digits[name].to_numpy(), whole, len(rest)
-        )
-        if len(rest) > 2 and not is_far and _is_sum(digits[rest].to_numpy(), rest.index(name)):
+        may_be_sum = len(rest) <= _FEW_COLUMNS or _is_near_half(column, whole, len(rest))
+        if may_be_sum and _is_sum(digits[rest].to_numpy(), rest.index(name)):
             rest.remove(name)
-            whole = whole - digits[name].to_numpy()
+            whole = whole - column
     return tuple(name for name in names if name not in rest)
 
 
 def _is_near_half(total: Array, whole: Array, count: int) -> bool:
-    """Return whether a column may be the sum of all others, so half of the whole, whatever its digits are."""
+    """Return whether a column may be the sum of all others, and so half of the whole."""
     near = np.abs(2 * total - whole) <= max(count / 2, float(np.abs(total).mean()) / 2_000)
     return bool(total.any()) and float(near[total != 0].mean()) >= _MOSTLY
 
@@ -75,28 +75,27 @@ def _is_sum(values: Array, place: int) -> bool:
     count = values.shape[1]
     if len(np.unique(total)) < _FEWEST_SUMS:
         return False
+
     before = range(place)
     after = range(place + 1, count)
-    sides = (before, after) if count <= _FEW_COLUMNS else ()
-    some = (
-        group
-        for side in sides
-        for size in range(2, len(side) + 1)
-        for group in combinations(side, size)
-    )
-    return any(
-        _adds_up(total, values[:, list(group)]) for group in chain([(*before, *after)], some)
-    )
+    groups: list[Iterable[tuple[int, ...]]] = [[(*before, *after)]]
+    if count <= _FEW_COLUMNS:
+        groups += [
+            combinations(side, size) for side in (before, after) for size in range(2, len(side) + 1)
+        ]
+    return any(_adds_up(total, values[:, group]) for group in chain.from_iterable(groups))
 
 
 def _adds_up(total: Array, parts: Array) -> bool:
-    """Return whether parts, which are seldom negative, add up to a total in most rows, as far as it is rounded."""
+    """Return whether parts, which are seldom negative, add up to a total in most rows.
+
+    The total may be rounded to its last digit, and so may the parts.
+    """
     size = float(np.abs(total).mean())
-    digit = next(
-        (10.0**-place for place in range(7) if np.allclose(np.round(total, place), total, 0, 1e-9)),
-        0.0,
-    )
+    exact = (place for place in range(7) if np.allclose(np.round(total, place), total, 0, 1e-9))
+    digit = next((10.0**-place for place in exact), 0.0)
     rounding = max(0.49 * digit, min(parts.shape[1] * digit / 2, size / 2_000), 1e-9 * size)
+
     several = (parts != 0).sum(axis=1) > 1
     equal = np.abs(parts.sum(axis=1) - total) <= rounding
     adds = equal[total != 0].mean() >= _MOSTLY and several[total != 0].mean() > 0.5
@@ -116,7 +115,7 @@ def is_total(name: str) -> bool:
     return bool(_TOTAL.search(name))
 
 
-def total_rows(table: Any) -> Any:
+def total_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a table with a word for a total whose cell in a column of times is none.
 
     Args:
@@ -124,31 +123,29 @@ def total_rows(table: Any) -> Any:
 
     Example:
         >>> rows = {"month": ["2024-01", "2024-02", "H1 Total"], "north": [1, 2, 3]}
-        >>> total_rows(pd.DataFrame(rows)).index.tolist(), total_rows(pd.DataFrame({"Total": ["a"]})).index.tolist()
-        ([2], [])
+        >>> total_rows(pd.DataFrame(rows)).index.tolist()
+        [2]
     """
+    none = table.iloc[:0]
     if len(table) > _ROWS_SEARCHED:
-        return table.iloc[:0]
-    texts = [table[name] for name in table.columns if is_text(table[name])]
-    named = {
-        text.name: text.isin([cell for cell in text.dropna().unique() if _TOTAL.search(cell)])
-        for text in texts
-    }
-    is_named = pd.DataFrame(named, index=table.index).any(axis=1)
+        return none
+    named = pd.DataFrame(False, table.index, table.columns)
+    for name in filter(lambda each: is_text(table[each]), table.columns):
+        totals = [cell for cell in table[name].dropna().unique() if _TOTAL.search(cell)]
+        named[name] = table[name].isin(totals)
+    is_named = named.any(axis=1)
     if not is_named.any():
-        return table.iloc[:0]
+        return none
+
     rows = table[is_named]
     others = table[~is_named].head(_ROWS_LOOKED_AT)
-    lacks = {
-        name: rows[name].isna() | named.get(name, is_named & False)[is_named]
-        for name in table.columns
-    }
+    lacks = rows.isna() | named[is_named]
     timed = [name for name in table.columns if lacks[name].any() and _has_times(others[name])]
-    return rows[pd.DataFrame(lacks, index=rows.index)[timed].any(axis=1)]
+    return rows[lacks[timed].any(axis=1)]
 
 
-def ends_with_total(numbers: Any, texts: Any) -> bool:
-    """Return whether the last row of a table is the sum of all others, or the only one with a word for a total.
+def ends_with_total(numbers: pd.DataFrame, texts: pd.DataFrame) -> bool:
+    """Return whether the last row of a table is the sum of all others, or alone called a total.
 
     Args:
         numbers: A pandas frame, its columns of numbers.
@@ -156,43 +153,47 @@ def ends_with_total(numbers: Any, texts: Any) -> bool:
 
     Example:
         >>> numbers = pd.DataFrame([range(9), range(3, 12), range(3, 21, 2)])
-        >>> ends_with_total(numbers, pd.DataFrame(index=range(3))), ends_with_total(numbers[:2], numbers[:2])
-        (True, False)
+        >>> ends_with_total(numbers, pd.DataFrame(index=range(3)))
+        True
+        >>> ends_with_total(numbers[:2], numbers[:2])
+        False
     """
     values = numbers.fillna(0).to_numpy(dtype=float)
     named = (
         texts.astype("str").apply(lambda cells: cells.str.contains(_TOTAL)).any(axis=1).to_numpy()
     )
-    adds = (
-        len(values) > 2
-        and len(np.unique(values[-1])) >= _FEWEST_SUMS
-        and _adds_up(values[-1], values[:-1].T)
-    )
-    return bool(adds or (len(values) > 1 and named[-1] and named.sum() == 1))
+    if len(values) > 1 and named[-1] and named.sum() == 1:
+        return True
+    has_sums = len(values) > 2 and len(np.unique(values[-1])) >= _FEWEST_SUMS
+    return has_sums and _adds_up(values[-1], values[:-1].T)
 
 
-def words_on(rows: Any, where: str) -> str:
-    """Return words on rows that are left out, with the first cell of words in them; none for no rows.
+def words_on(rows: pd.DataFrame, where: str) -> str:
+    """Return words on rows that are left out, with the first cell of words; none for no rows.
 
     Args:
         rows: A pandas frame of them.
         where: Where they stood.
     """
+    if not len(rows):
+        return ""
+    words = f"without {counted(len(rows), 'row')} {where}"
     cells = [str(cell) for cell in rows.to_numpy().ravel() if pd.notna(cell)]
     cell = next((cell for cell in cells if not is_numeral(cell)), next(iter(cells), ""))
-    words = f"without {counted(len(rows), 'row')} {where}" if len(rows) else ""
     return f"{words}, {cell!r:.40}" if cell else words
 
 
-def _has_times(column: Any) -> bool:
+def _has_times(column: pd.Series) -> bool:
     """Return whether a column holds times in nearly all rows, or days such as 20240131."""
     if column.dtype.kind == "f" and (column % 1 == 0).all():
         column = column.astype("int64").astype("str")
     return bool(column.notna().mean() >= _MOSTLY) and is_time(column)
 
 
-def names_below(names: Sequence[str], rows: Any) -> list[str]:
-    """Return the names of columns with those of a second header, or the second header where the first is a title.
+def names_below(names: Sequence[str], rows: pd.DataFrame) -> list[str]:
+    """Return the names of columns with those of a second header.
+
+    Where the first header is a title, the second one alone has the names.
 
     Args:
         names: The names in the header; one that occurs again has a number behind it.
@@ -207,13 +208,9 @@ def names_below(names: Sequence[str], rows: Any) -> list[str]:
     """
     if not len(rows):
         return list(names)
-    cells = (
-        rows.iloc[int(rows.notna().sum(axis=1).to_numpy().argmax())]
-        .astype("object")
-        .fillna("")
-        .map(str)
-        .tolist()
-    )
+    fullest = rows.iloc[int(rows.notna().sum(axis=1).to_numpy().argmax())]
+    cells = fullest.astype("object").fillna("").map(str).tolist()
+
     over = ["" if name.startswith("Unnamed: ") else re.sub(r"\.\d+$", "", name) for name in names]
     if len(set(over)) < len(names):
         joined = joined_names(over, cells)
@@ -222,8 +219,8 @@ def names_below(names: Sequence[str], rows: Any) -> list[str]:
     return cells if is_header and not any(map(TIMES.is_name, names)) else list(names)
 
 
-def merged_columns(table: Any) -> list[str]:
-    """Return the columns of words that only the first row of each block has, as merged cells of a workbook do.
+def merged_columns(table: pd.DataFrame) -> list[str]:
+    """Return the columns of words that only the first row of each block has, as merged cells do.
 
     Within a block, another column ascends or descends, and begins again with the next one.
 
@@ -231,34 +228,34 @@ def merged_columns(table: Any) -> list[str]:
         table: A pandas frame.
 
     Example:
-        >>> table = pd.DataFrame({"zone": ["a", None, None, "b", None], "year": [1, 2, 3, 1, 2], "m": 5})
+        >>> years = [1, 2, 3, 1, 2]
+        >>> table = pd.DataFrame({"zone": ["a", None, None, "b", None], "year": years, "m": 5})
         >>> merged_columns(table), merged_columns(table.assign(year=range(5)))
         (['zone'], [])
     """
-    heads = {
-        name: table[name].notna().to_numpy() for name in table.columns if _is_sparse(table[name])
-    }
-    whole = [table[name] for name in table.columns if heads and table[name].notna().all()]
-    ranks = [
-        pd.factorize(column, sort=True)[0]
-        for column in whole
-        if column.dtype.kind in "fiuM" or is_text(column)
+    columns = [table[name] for name in table.columns]
+    heads = {str(each.name): each.notna().to_numpy() for each in columns if _is_sparse(each)}
+    if not heads:
+        return []
+
+    whole = [each for each in columns if each.notna().all()]
+    sortable = [each for each in whole if each.dtype.kind in "fiuM" or is_text(each)]
+    steps = [np.diff(pd.factorize(each, sort=True)[0]) for each in sortable]
+    blocks = [
+        head
+        for head in heads.values()
+        if any(_begins_again(step, head) or _begins_again(-step, head) for step in steps)
     ]
-    steps = [sign * np.diff(rank) for rank in ranks for sign in (1, -1)]
-    fitting = {
-        name
-        for name, head in heads.items()
-        if any(((step <= 0) == head[1:]).all() for step in steps)
-    }
     # Blocks may have blocks within: regions of towns.
-    return [
-        name
-        for name, head in heads.items()
-        if any((head <= heads[inner]).all() for inner in fitting)
-    ]
+    return [name for name, head in heads.items() if any((head <= inner).all() for inner in blocks)]
 
 
-def _is_sparse(column: Any) -> bool:
+def _begins_again(steps: Array, heads: Array) -> bool:
+    """Return whether a column ascends within blocks, and only there."""
+    return bool(((steps <= 0) == heads[1:]).all())
+
+
+def _is_sparse(column: pd.Series) -> bool:
     """Return whether a column of words has a few, all different, from its first row on."""
     if not is_text(column):
         return False

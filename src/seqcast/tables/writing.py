@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -15,7 +14,6 @@ from seqcast.runtime import require, suffix_of, write_atomically, writing_out
 
 # Suffixes of tables.
 TABLES = ("csv", "parquet")
-
 
 # Beginnings of cells that spreadsheets take for formulas, also in the full width of East Asian
 # text.
@@ -29,7 +27,7 @@ _LINE_END = "\n"
 _NOT_IN_WORKBOOKS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
-def write_table(frame: Any, path: Path | None, *, safe_formulas: bool = False) -> None:
+def write_table(frame: pd.DataFrame, path: Path | None, *, safe_formulas: bool = False) -> None:
     """Write a pandas frame as CSV or Parquet, by the suffix; to standard output without a path.
 
     Args:
@@ -41,16 +39,15 @@ def write_table(frame: Any, path: Path | None, *, safe_formulas: bool = False) -
     Raises:
         SaveError: It could not be written; an older file is unchanged.
     """
-    content = table_bytes(
-        frame, "csv" if path is None else suffix_of(path, TABLES), safe_formulas=safe_formulas
-    )
+    kind = "csv" if path is None else suffix_of(path, TABLES)
+    content = table_bytes(frame, kind, safe_formulas=safe_formulas)
     if path is None:
         _write_out(content.decode())
     else:
         write_atomically(path, lambda file: file.write(content))
 
 
-def table_bytes(frame: Any, kind: str, *, safe_formulas: bool = False) -> bytes:
+def table_bytes(frame: pd.DataFrame, kind: str, *, safe_formulas: bool = False) -> bytes:
     """Return a pandas frame as the content of a file.
 
     Args:
@@ -73,22 +70,22 @@ def table_bytes(frame: Any, kind: str, *, safe_formulas: bool = False) -> bytes:
     return buffer.getvalue()
 
 
-def _write_workbook(frame: Any, buffer: io.BytesIO) -> None:
+def _write_workbook(frame: pd.DataFrame, buffer: io.BytesIO) -> None:
     with pd.ExcelWriter(buffer, engine="openpyxl") as writer:
         legal = _with_text(frame, lambda text: _NOT_IN_WORKBOOKS.sub("", text))
         legal.to_excel(writer, index=False, sheet_name="forecast")
+
+        # openpyxl takes text such as =1 and #N/A for formulas and errors.
         for row in writer.sheets["forecast"].iter_rows():
             for cell in row:
-                if (
-                    cell.data_type in "fe"
-                ):  # openpyxl takes text such as =1 and #N/A for formulas and errors
+                if cell.data_type in "fe":
                     cell.data_type = "s"
 
 
-def _with_text(frame: Any, change: Callable[[str], str]) -> Any:
+def _with_text(frame: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
     """Return a frame whose text, names of columns included, is changed."""
 
-    def changed(value: Any) -> Any:
+    def changed(value: object) -> object:
         return change(value) if isinstance(value, str) else value
 
     columns = [frame.iloc[:, place] for place in range(frame.shape[1])]
@@ -99,7 +96,7 @@ def _with_text(frame: Any, change: Callable[[str], str]) -> Any:
 
 
 def _write_out(text: str) -> None:
-    """Write text to standard output, if its encoding has all characters of the text: none is replaced in data."""
+    """Write text to standard output if its encoding has all characters: data stay as they are."""
     encoding = sys.stdout.encoding or "utf-8"
     try:
         text.encode(encoding)

@@ -1,4 +1,4 @@
-"""Guesses of the layout of a table and of the roles of its columns: time, series, value and covariates.
+"""Guesses of the layout of a table, and of the roles of its columns: time, series, value, others.
 
 A guess says in a line what it reads, and which readings are about as likely; the user decides
 between these.
@@ -6,7 +6,7 @@ between these.
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, combinations
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
@@ -19,6 +19,9 @@ from seqcast.tables.dates import as_times
 from seqcast.tables.profiles import FEWEST_STEPS, TableProfile, are_alike
 from seqcast.tables.readings import (
     CLEARLY,
+    MOST_KEYS,
+    MOST_REPEATED,
+    Reading,
     best_of,
     series_readings,
     time_readings,
@@ -28,17 +31,13 @@ from seqcast.tables.readings import (
 from seqcast.tables.tidying import is_total, sum_columns
 from seqcast.tables.vocabulary import TIMES, UNITS, WITHIN_DAYS
 
-# Most rows that may have the time of another row of their series, as duplicates.
-_MOST_REPEATED = 0.05
-# Most columns that may name the series together.
-_MOST_KEYS = 6
 # A table with words has a series in each row if it has this many steps for each row.
 _MANY_STEPS = 20.0
 # Evidence of times that are whole numbers.
 _IN_NUMBERS = frozenset(("numbers named as times", "counted steps"))
-# Most columns that a question names, and most that the line on a file names of those that are not
-# used.
+# Most columns that a question names.
 _MOST_NAMED = 20
+# Most columns that the line on a file names of those that are not used.
 _MOST_UNUSED = 5
 
 
@@ -87,7 +86,7 @@ class ColumnGuess:
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """The columns of a long table that may be covariates, and are not used because nobody named them."""
+        """The columns of a long table that may be covariates, and are not used without a name."""
         return (*self.static, *self.future, *self.past)
 
     def is_known(self, names: Container[str]) -> bool:
@@ -110,28 +109,29 @@ class ColumnGuess:
             start: The first time of a table without times, if it is known.
 
         Example:
-            >>> ColumnGuess("Date", "Store", "Sales").sentence(), ColumnGuess(None, layout="wide").sentence()
-            ('time: Date, value: Sales, series: Store', 'time: steps 1, 2, 3 …, a series in each column')
-            >>> ColumnGuess("Date", None, "Sales", past=("Price", "Rain"), left_out=("Row",)).sentence()
-            "without the column 'Row'; time: Date, value: Sales; not used: Price, Rain"
+            >>> ColumnGuess("Date", "Store", "Sales").sentence()
+            'time: Date, value: Sales, series: Store'
+            >>> ColumnGuess(None, layout="wide").sentence()
+            'time: steps 1, 2, 3 …, a series in each column'
+            >>> ColumnGuess("Date", None, "Sales", past=("Rain",), left_out=("Row",)).sentence()
+            "without the column 'Row'; time: Date, value: Sales; not used: Rain"
         """
-        named = (
-            self.value
-            if self.value is None or isinstance(self.value, str)
-            else ", ".join(self.value)
-        )
-        made = (
-            "the header"
-            if self.timed
-            else "steps 1, 2, 3 …"
-            if start is None
-            else f"from {start} on"
-        )
-        words = [f"time: {self.time or made}"]
-        words += (
-            [layouts.LAYOUTS[self.layout].words] if self.layout != "long" else [f"value: {named}"]
-        )
-        words += [f"series: {self.unique_id}"] if self.unique_id is not None else []
+        time = self.time
+        if not time and self.timed:
+            time = "the header"
+        elif not time:
+            time = "steps 1, 2, 3 …" if start is None else f"from {start} on"
+
+        words = [f"time: {time}"]
+        if self.layout != "long":
+            words.append(layouts.LAYOUTS[self.layout].words)
+        elif isinstance(self.value, tuple):
+            words.append(f"value: {', '.join(self.value)}")
+        else:
+            words.append(f"value: {self.value}")
+        if self.unique_id is not None:
+            words.append(f"series: {self.unique_id}")
+
         sentences = [", ".join(words)]
         if self.left_out:
             columns = "columns" if len(self.left_out) > 1 else "column"
@@ -141,7 +141,7 @@ class ColumnGuess:
         return "; ".join(sentences)
 
     def question(self, start: Any = None) -> DataError | None:
-        """Return the question between readings that are about as likely, as an error; `None` if the guess is sure.
+        """Return the question between readings that are about as likely; `None` for a sure guess.
 
         Args:
             start: The first time of a table without times, if it is known.
@@ -158,56 +158,45 @@ class ColumnGuess:
 
 
 def _parts_across(down: str, across: Sequence[str]) -> DataError:
-    """Return the error for a grid of times that is not read: quarters of a year, or years of a month, in each row."""
+    """Return the error for a grid of times that is not read.
+
+    It has the quarters of a year, or the years of a month, in each row.
+    """
     expected = "a row for each time, or in each row the months of a year or the hours of a day"
     received = f"{down!r} in the rows, and {_listed(across[:3])} … in the columns"
-    hint = Phrase(
-        "Write a row for each time; or, if each column is a series, give ",
-        Option("layout", "wide"),
-        ".",
-    )
+    hint = _or_wide("Write a row for each time")
     return DataError("columns", expected=expected, received=received, hint=hint)
 
 
 def _times_among_names(times: Sequence[str], others: Sequence[str]) -> DataError:
     """Return the error for a header in which some names are times, and others are not."""
-    received = (
-        f"{_listed(times[:2])} … and {_listed(others)}"
-        if others
-        else f"{_listed(times)}, in no order"
-    )
-    hint = Phrase(
-        "Leave the others out; or, if each column is a series, give ", Option("layout", "wide"), "."
-    )
-    return DataError(
-        "columns",
-        expected="times in the names of all columns of numbers",
-        received=received,
-        hint=hint,
-    )
+    expected = "times in the names of all columns of numbers"
+    received = f"{_listed(times)}, in no order"
+    if others:
+        received = f"{_listed(times[:2])} … and {_listed(others)}"
+    hint = _or_wide("Leave the others out")
+    return DataError("columns", expected=expected, received=received, hint=hint)
+
+
+def _or_wide(advice: str) -> Phrase:
+    wide = Option("layout", "wide")
+    return Phrase(f"{advice}; or, if each column is a series, give ", wide, ".")
 
 
 def _ask_for_times(texts: Sequence[str]) -> DataError:
-    """Return the question which column has the times, where columns of words cannot be read as such."""
+    """Return the question which column has the times, where words cannot be read as such."""
     received = f"none, and {_listed(texts)} cannot be read as times"
-    first = Option("start", "2024-01-01")
-    step = Option("freq", "D")
+    start = ("such as ", Option("start", "2024-01-01"), " and ", Option("freq", "D"))
     hint = Phrase(
-        "Give the time of the first row and the step, such as ",
-        first,
-        " and ",
-        step,
-        "; or count the rows: ",
-        Option("layout", "long"),
-        "; or, if a column has the times, name it with ",
-        Option("columns.ds", ...),
-        ".",
+        *("Give the time of the first row and the step, ", *start),
+        *("; or count the rows: ", Option("layout", "long")),
+        *("; or, if a column has the times, name it with ", Option("columns.ds", ...), "."),
     )
     return DataError("columns", expected="a column of times", received=received, hint=hint)
 
 
 def _ask_for_layout() -> AmbiguityError:
-    """Return the question whether each column of a table without times or names is a series, or each row."""
+    """Return the question whether each column of a table without times is a series, or each row."""
     answers = (Option("layout", "wide"), Option("layout", "rows"))
     hint = Phrase("Choose ", answers[0], " or ", answers[1], ".")
     expected = "a series in each column, or in each row"
@@ -228,10 +217,12 @@ def _ask_for_values(names: Sequence[str], *, may_be_wide: bool) -> AmbiguityErro
     if may_be_wide:
         answers.append(Option("layout", "wide"))
         ways += ["; or read each as a series: ", answers[-1]]
-    hint = Phrase(*ways, ".")
-    received = _listed(names)
     return AmbiguityError(
-        "columns", expected="one column of values", received=received, hint=hint, answers=answers
+        "columns",
+        expected="one column of values",
+        received=_listed(names),
+        hint=Phrase(*ways, "."),
+        answers=answers,
     )
 
 
@@ -248,7 +239,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def guess_columns(
-    table: Any,
+    table: pd.DataFrame,
     given: Mapping[str, str] | None = None,
     layout: str | None = None,
     covariates: Iterable[str] = (),
@@ -275,29 +266,26 @@ def guess_columns(
         SpecError: There is no such layout.
 
     Example:
-        >>> import pandas as pd
-        >>> rows = {"Day": ["2024-01-01", "2024-01-02"] * 2, "Shop": ["a", "a", "b", "b"], "Sold": [1.0, 2.0, 3.0, 4.0]}
+        >>> days = ["2024-01-01", "2024-01-02"]
+        >>> rows = {"Day": days * 2, "Shop": ["a", "a", "b", "b"], "Sold": [1.0, 2.0, 3.0, 4.0]}
         >>> guess_columns(pd.DataFrame(rows)).sentence()
         'time: Day, value: Sold, series: Shop'
-        >>> wide = pd.DataFrame({"day": ["2024-01-01", "2024-01-02"], "north": [1.0, 2.0], "south": [3.0, 4.0]})
-        >>> guess_columns(wide).layout
+        >>> wide = {"day": days, "north": [1.0, 2.0], "south": [3.0, 4.0]}
+        >>> guess_columns(pd.DataFrame(wide)).layout
         'wide'
     """
     if layout is not None:
         check_choice("layout", layout, tuple(layouts.LAYOUTS))
-    keys = backtest_keys(table.columns, (given or {}).values())
-    left_out = {*covariates, *keys}
-    others = table[[name for name in table.columns if name not in left_out]]
-    # The usual names need no guess.
-    usual = {
-        role: name
-        for role, name in Columns().named()
-        if name in table.columns and layout in (None, "long")
-    }
-    known = usual | dict(given or {})
-    guess = _Guesser(
-        TableProfile(others), known, layout, day_first=day_first, ds_format=ds_format
-    ).guess()
+    known = dict(given or {})
+    keys = backtest_keys(table.columns, known.values())
+    if layout in (None, "long"):
+        # The usual names need no guess.
+        usual = {role: name for role, name in Columns().named() if name in table.columns}
+        known = usual | known
+
+    others = table[list(_others(table.columns, [*covariates, *keys]))]
+    guesser = _Guesser(TableProfile(others), known, layout, day_first, ds_format)
+    guess = guesser.guess()
     return replace(guess, left_out=(*guess.left_out, *keys)) if guess.layout == "wide" else guess
 
 
@@ -320,40 +308,36 @@ class _Guesser:
     ds_format: str | None
 
     def guess(self) -> ColumnGuess:
-        """Return the guess: the first layout that the table may have, of those with more columns of one series on."""
+        """Return the guess: the first layout that the table may have; long is the last."""
         time = self._time()
-        keys = layouts.joined_parts(self.profile.columns, time)
+        keys = self._parts(time)
         found = self._as_grid(time, keys) or self._as_rows(keys)
         if found is not None:
             return found
         if self.layout == "wide":
             series = _others(self.profile.numbers, keys)
-            sums = sum_columns(self.profile.head, series)
-            return ColumnGuess(
-                time, layout="wide", left_out=self._left_out([*keys, *_others(series, sums)])
-            )
+            series = _others(series, sum_columns(self.profile.head, series))
+            return ColumnGuess(time, layout="wide", left_out=self._left_out([*keys, *series]))
         return self._as_long(time, keys)
 
     def _time(self) -> str | None:
-        """Return the column of the times, or several with commas; `None` for a table without times."""
+        """Return the column of the times, or several with commas; `None` for no times."""
         if self.layout == "rows":
             return None
         if "ds" in self.given:
             return self.given["ds"]
-        taken = {part for role in ("y", "unique_id") for part in self._parts(role)}
+
+        taken = {*self._parts(self.given.get("y")), *self._parts(self.given.get("unique_id"))}
+        readings = time_readings(self.profile)
         dated, times = layouts.dated_columns(self.profile.numbers, self.day_first)
-        taken |= set() if times is None else set(dated)
-        free = [
-            reading for reading in time_readings(self.profile) if taken.isdisjoint(reading.columns)
-        ]
-        # Where the header has times, whole numbers are names of rows.
-        free = [each for each in free if times is None or _IN_NUMBERS.isdisjoint(each.evidence)]
-        written = [name for name in self._written_as_times() if name not in taken]
-        fitting = [
-            reading
-            for reading in free
-            if reading.columns and set(written).issuperset(reading.columns)
-        ]
+        if times is not None:
+            taken.update(dated)
+            # Where the header has times, whole numbers are names of rows.
+            readings = [each for each in readings if _IN_NUMBERS.isdisjoint(each.evidence)]
+        free = [each for each in readings if taken.isdisjoint(each.columns)]
+
+        written = _others(self._written_as_times(), taken)
+        fitting = [each for each in free if each.columns and set(each.columns) <= set(written)]
         if written and not fitting:
             return written[0]
         return ",".join(best_of(fitting or free).columns) or None
@@ -368,9 +352,9 @@ class _Guesser:
             if _has_format(column.values, self.ds_format)
         ]
 
-    def _parts(self, role: str) -> list[str]:
-        """Return the columns that the user named for a role."""
-        return layouts.joined_parts(self.profile.columns, self.given.get(role))
+    def _parts(self, name: str | None) -> list[str]:
+        """Return the columns that a name stands for."""
+        return layouts.joined_parts(self.profile.columns, name)
 
     def _series(self, keys: Sequence[str], others: Sequence[str]) -> str | None:
         """Return the columns that name the series, with commas; `None` for one series."""
@@ -383,12 +367,12 @@ class _Guesser:
         return _others(self.profile.columns, used)
 
     def _as_grid(self, time: str | None, keys: Sequence[str]) -> ColumnGuess | None:
-        """Return the guess of a table with the months of a year or hours of a day in each row, if it is one."""
+        """Return the guess of a table with the months of years or hours of days in its columns."""
         cells = layouts.grid_columns(self.profile.head, time)
         if self.layout != "grid" and (not cells or self.layout is not None or "y" in self.given):
             return None
         series = self._series(keys, _others(self.profile.columns, [*keys, *cells]))
-        used = [*keys, *cells, *layouts.joined_parts(self.profile.columns, series)]
+        used = [*keys, *cells, *self._parts(series)]
         return ColumnGuess(time, series, layout="grid", left_out=self._left_out(used))
 
     def _as_rows(self, keys: Sequence[str]) -> ColumnGuess | None:
@@ -396,42 +380,50 @@ class _Guesser:
         if keys or self.layout == "wide" or "y" in self.given:
             return None
         numbers = self.profile.numbers
-        texts = self.profile.words
-        table = self.profile.table
-        groups = chain.from_iterable(
-            combinations(texts[:_MOST_KEYS], count) for count in range(1, 4)
-        )
-        unique = (",".join(group) for group in groups if not table.duplicated(list(group)).any())
         dated, times = layouts.dated_columns(numbers, self.day_first)
-        rest = (
-            name for name in _others(numbers, dated) if times is not None and table[name].is_unique
-        )
-        series = self.given.get("unique_id") or next(unique, None) or next(rest, None)
-        sums = () if times is not None or self.layout == "rows" else self._totals(numbers)
-        used = [*_others(dated, sums), *layouts.joined_parts(self.profile.columns, series)]
-        by_row = ColumnGuess(
-            None, series, layout="rows", timed=times is not None, left_out=self._left_out(used)
-        )
-        if self.layout is None and (
-            fault := _mixed_header(numbers, () if times is None else dated)
-        ):
-            return replace(by_row, fault=fault)
-        if self.layout == "rows" or by_row.timed:
-            is_grid = times is not None and self.layout is None and self._are_parts(series)
-            return replace(by_row, fault=_parts_across(str(series), dated)) if is_grid else by_row
+        timed = times is not None
+        series = self._name_of_rows(_others(numbers, dated) if timed else ())
+        sums = () if timed or self.layout == "rows" else self._totals(numbers)
+        left_out = self._left_out([*_others(dated, sums), *self._parts(series)])
+        by_row = ColumnGuess(None, series, layout="rows", timed=timed, left_out=left_out)
+        if self.layout is not None:
+            return by_row if timed or self.layout == "rows" else None
 
-        if (
-            len(numbers) < FEWEST_STEPS
-            or self.layout is not None
-            or (texts and "," in (series or ","))
-        ):
+        fault = _mixed_header(numbers, dated if timed else ())
+        if fault is None and timed and self._are_parts(series):
+            fault = _parts_across(str(series), dated)
+        if fault is not None or timed:
+            return replace(by_row, fault=fault)
+        return self._as_rows_without_times(by_row)
+
+    def _name_of_rows(self, numbers: Sequence[str]) -> str | None:
+        """Return the columns that name a row each, with commas: of words, or else of numbers."""
+        if self.given.get("unique_id"):
+            return self.given["unique_id"]
+        table = self.profile.table
+        words = self.profile.words[:MOST_KEYS]
+        for count in range(1, 4):
+            for group in combinations(words, count):
+                if not table.duplicated(list(group)).any():
+                    return ",".join(group)
+        return next((name for name in numbers if table[name].is_unique), None)
+
+    def _as_rows_without_times(self, by_row: ColumnGuess) -> ColumnGuess | None:
+        """Return the guess of a table without times in columns or header, if rows may be series."""
+        numbers = self.profile.numbers
+        has_words = bool(self.profile.words)
+        has_one_name = by_row.unique_id is not None and "," not in by_row.unique_id
+        if len(numbers) < FEWEST_STEPS or (has_words and not has_one_name):
             return None
+
+        table = self.profile.table
         last = table[numbers].iloc[-1]
         ends = table[numbers[-1]].isna().any() and not last.isna().all()
-        if ends or len(table) == 1 or (texts and _MANY_STEPS * len(numbers) > len(table)):
+        if ends or len(table) == 1 or (has_words and _MANY_STEPS * len(numbers) > len(table)):
             return by_row
-        may_be_rows = bool(texts) or len(numbers) > len(table)
-        return ColumnGuess(None, layout="wide", rivals=("wide", "rows")) if may_be_rows else None
+        if has_words or len(numbers) > len(table):
+            return ColumnGuess(None, layout="wide", rivals=("wide", "rows"))
+        return None
 
     def _totals(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the columns that are sums of others, or are called totals."""
@@ -439,126 +431,131 @@ class _Guesser:
         return tuple(name for name in names if name in sums or is_total(name))
 
     def _are_parts(self, name: str | None) -> bool:
-        """Return whether a column holds months, quarters or hours, so that times across it are years or days."""
+        """Return whether a column holds parts of years or days, which are across it then."""
         column = self.profile.columns.get(str(name))
         if column is None:
             return False
         return column.is_month or column.is_quarter or WITHIN_DAYS.is_name(column.name)
 
     def _as_long(self, time: str | None, keys: Sequence[str]) -> ColumnGuess:
-        """Return the guess of a table with a row for each series and time; or of one with alike columns, as wide."""
-        targets = self._parts("y")
+        """Return the guess of a table with a row for each series and time.
+
+        A table with alike columns is wide.
+        """
+        targets = self._parts(self.given.get("y"))
         others = _others(self.profile.columns, keys)
         series = self._series(keys, _others(others, targets))
-        ids = layouts.joined_parts(self.profile.columns, series)
+        ids = self._parts(series)
         others = _others(others, ids)
-        named = [name for name in self.profile.numbers if TIMES.is_name(name)]
-        unread = (
-            ()
-            if keys or self.layout is not None
-            else _others([*self.profile.words, *named], [*ids, *targets])
-        )
         readings = value_readings(self.profile, keys, ids, others)
-        uncounted = _others(
-            others, (each.columns[0] for each in readings if "numbers of rows" in each.evidence)
-        )
+        counters = [each.columns[0] for each in readings if "numbers of rows" in each.evidence]
+        uncounted = _others(others, counters)
+        guess = ColumnGuess(time, series)
         if "y" in self.given:
             named = targets or self.given["y"].split(",")
             value = named[0] if len(named) == 1 else tuple(named)
-            return self._with_covariates(ColumnGuess(time, series, value), uncounted)
+            return self._with_covariates(replace(guess, value=value), uncounted)
         if not readings:
-            return self._with_covariates(ColumnGuess(time, series), uncounted)
+            return self._with_covariates(guess, uncounted)
 
         best = best_of(readings)
-        rivals = sorted(
-            (each for each in readings if best.score - each.score < CLEARLY),
-            key=lambda each: (each is not best, each.place),
-        )
-        names = [each.columns[0] for each in rivals]
+        likely = [each for each in readings if best.score - each.score < CLEARLY]
+        likely.sort(key=lambda each: (each is not best, each.place))
+        names = [each.columns[0] for each in likely]
+        guess = replace(guess, unread=self._unread(keys, ids))
         if len(names) > 1 and self.layout is None and series is None and self._has_one_series(keys):
-            sums = sum_columns(self.profile.head, [name for name in others if name in names])
-            alike = _others(names, sums)
-            if wide_reading(self.profile, best, alike).score > best.score:
-                flags = [
-                    name
-                    for name in self.profile.numbers
-                    if name in others and self.profile.columns[name].is_flag
-                ]
-                alike += tuple(
-                    name for name in flags if name not in alike and are_alike([*alike, name])
-                )
+            alike = self._series_across(best, names, others)
+            if alike:
                 has_years = len(keys) == 1 and self.profile.columns[keys[0]].are_years
-                fault = (
-                    _parts_across(keys[0], alike)
-                    if has_years and layouts.count_parts(alike)
-                    else None
+                is_grid = has_years and layouts.count_parts(alike)
+                return replace(
+                    guess,
+                    layout="wide",
+                    left_out=self._left_out([*keys, *alike]),
+                    fault=_parts_across(keys[0], alike) if is_grid else None,
                 )
-                left_out = self._left_out([*keys, *alike])
-                return ColumnGuess(
-                    time, layout="wide", left_out=left_out, unread=unread, fault=fault
-                )
-        guess = ColumnGuess(
-            time, series, names[0], rivals=tuple(names) if len(names) > 1 else (), unread=unread
-        )
-        return self._with_covariates(guess, uncounted)
+        rivals = tuple(names) if len(names) > 1 else ()
+        return self._with_covariates(replace(guess, value=names[0], rivals=rivals), uncounted)
+
+    def _unread(self, keys: Sequence[str], ids: Sequence[str]) -> tuple[str, ...]:
+        """Return the columns of a table without times that may have some, in an unknown format."""
+        if keys or self.layout is not None:
+            return ()
+        named = filter(TIMES.is_name, self.profile.numbers)
+        return _others([*self.profile.words, *named], ids)
+
+    def _series_across(
+        self, best: Reading, names: Sequence[str], others: Sequence[str]
+    ) -> tuple[str, ...]:
+        """Return columns that are likelier series of one thing than one of them is the value."""
+        sums = sum_columns(self.profile.head, [name for name in others if name in names])
+        alike = _others(names, sums)
+        if wide_reading(self.profile, best, alike).score <= best.score:
+            return ()
+        flags = [
+            name
+            for name in _others(self.profile.numbers, alike)
+            if name in others and self.profile.columns[name].is_flag
+        ]
+        return (*alike, *(name for name in flags if are_alike([*alike, name])))
 
     def _has_one_series(self, keys: Sequence[str]) -> bool:
         """Return whether hardly a time stands twice."""
-        return not keys or self.profile.repeated(keys) <= _MOST_REPEATED
+        return not keys or self.profile.repeated(keys) <= MOST_REPEATED
 
     def _with_covariates(self, guess: ColumnGuess, others: Sequence[str]) -> ColumnGuess:
-        """Return a guess with the columns that are static, known ahead, and neither; others are left out."""
+        """Return a guess with the columns that are static, known ahead, and neither."""
         table = self.profile.table
-        ids = layouts.joined_parts(self.profile.columns, guess.unique_id)
+        ids = self._parts(guess.unique_id)
+        keys = self._parts(guess.time)
         targets = [guess.value] if isinstance(guess.value, str) else list(guess.value or ())
-        keys = layouts.joined_parts(self.profile.columns, guess.time)
-        has_end = keys and targets and targets[0] in table
-        ahead = _at_ends(table, str(guess.time), ids, targets[0]) if has_end else None
-        roles: dict[str, list[str]] = {"static": [], "future": [], "past": []}
+        ahead = pd.Series(False, table.index)
+        if keys and targets and targets[0] in table:
+            ahead = _at_ends(table, str(guess.time), ids, targets[0])
+
+        static = list[str]()
+        future = list[str]()
+        past = list[str]()
         for name in _others(others, targets):
             if not self.profile.columns[name].is_known:
                 continue
-            if ids and bool(
-                (table.groupby(ids, observed=True)[name].nunique(dropna=False) == 1).all()
-            ):
-                roles["static"].append(name)
-            elif ahead is not None and bool(table.loc[ahead, name].notna().any()):
-                roles["future"].append(name)
+            if ids and _is_static(table, name, ids):
+                static.append(name)
+            elif table.loc[ahead, name].notna().any():
+                future.append(name)
             else:
-                roles["past"].append(name)
-        used = [*keys, *ids, *targets, *chain.from_iterable(roles.values())]
-        static, future, past = map(tuple, roles.values())
-        fault = guess.fault or self._mixed_units([*future, *past])
+                past.append(name)
         return replace(
             guess,
-            static=static,
-            future=future,
-            past=past,
-            left_out=self._left_out(used),
-            fault=fault,
+            static=tuple(static),
+            future=tuple(future),
+            past=tuple(past),
+            left_out=self._left_out([*keys, *ids, *targets, *static, *future, *past]),
+            fault=guess.fault or self._mixed_units([*future, *past]),
         )
 
     def _mixed_units(self, names: Iterable[str]) -> DataError | None:
-        """Return the error for values of a series in several units, as a column of words says; `None` without one."""
+        """Return the error for values of a series in several units, as a column of words says."""
         for name in names:
-            if name not in self.profile.words or UNITS.rank(name) is None:
+            if name not in self.profile.words or not UNITS.occur_in(name):
                 continue
             units = self.profile.table[name].dropna().unique().tolist()
-            if len(units) < 2:
-                continue
-            hint = Phrase(
-                "Convert them to one, or read a series for each: ",
-                Option("columns.unique_id", name),
-                ".",
-            )
-            received = f"{_listed(units)} in the column {name!r}"
-            return DataError(
-                "columns", expected="values of a series in one unit", received=received, hint=hint
-            )
+            if len(units) > 1:
+                expected = "values of a series in one unit"
+                received = f"{_listed(units)} in the column {name!r}"
+                own_series = Option("columns.unique_id", name)
+                hint = Phrase("Convert them to one, or read a series for each: ", own_series, ".")
+                return DataError("columns", expected=expected, received=received, hint=hint)
         return None
 
 
-def _has_format(values: Any, ds_format: str) -> bool:
+def _is_static(table: pd.DataFrame, name: str, ids: list[str]) -> bool:
+    """Return whether a column has one value in each series."""
+    values = table.groupby(ids, observed=True)[name]
+    return bool((values.nunique(dropna=False) == 1).all())
+
+
+def _has_format(values: pd.Series, ds_format: str) -> bool:
     """Return whether all values of a column are times of a format."""
     are_written = is_text(values) or values.dtype.kind in "iu"
     if not are_written or not len(values) or values.isna().any():
@@ -567,25 +564,22 @@ def _has_format(values: Any, ds_format: str) -> bool:
 
 
 def _mixed_header(names: Sequence[str], dated: Sequence[str]) -> DataError | None:
-    """Return the error for names of columns some of which are times, but not all; `None` for others.
+    """Return the error for names of columns of which some are times, but not all.
 
     Args:
         names: The names.
         dated: Those that are read as times; without any, half of the names have to be times.
     """
     rest = _others(names, dated)
-    are_times = (
-        as_times(pd.Series(list(rest), dtype="str")).notna().tolist()
-        if len(names) > 3 and rest
-        else []
-    )
-    # A year beside its months is their sum.
-    times = [
-        name
-        for name, is_time in zip(rest, are_times, strict=False)
-        if is_time and not name.strip().isdecimal()
-    ]
-    if not times or (not dated and not 2 * len(times) >= len(names) > len(times)):
+    if len(names) <= 3 or not rest:
+        return None
+
+    are_times = as_times(pd.Series(list(rest), dtype="str")).notna()
+    times = [name for name, is_time in zip(rest, are_times, strict=True) if is_time]
+    # A year next to its months is their sum.
+    times = [name for name in times if not name.strip().isdecimal()]
+    is_mixed = bool(dated) or 2 * len(times) >= len(names) > len(times)
+    if not times or not is_mixed:
         return None
     return _times_among_names([*dated, *times], _others(rest, times))
 
@@ -595,16 +589,16 @@ def _others(names: Iterable[str], but: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name not in left_out)
 
 
-def _at_ends(table: Any, time: str, ids: list[str], value: str) -> Any:
+def _at_ends(table: pd.DataFrame, time: str, ids: list[str], value: str) -> pd.Series:
     """Return which rows come after the last value of their series, in any order of the rows."""
     times = as_times(layouts.join_times(table, time))
     if times.dtype.kind not in "iufM":
         # A mixture of times and something else, which is an error once the table is read.
         return pd.Series(False, table.index)
+
     known = times.where(table[value].notna())
-    last = (
-        known.groupby([table[name] for name in ids], observed=True).transform("max")
-        if ids
-        else known.max()
-    )
-    return times > last
+    if not ids:
+        return times > known.max()
+    last = known.groupby([table[name] for name in ids], observed=True).transform("max")
+    is_after: pd.Series = times > last
+    return is_after

@@ -1,9 +1,9 @@
-"""Reading of long frames from files and tables in memory, with columns that are named or guessed."""
+"""Reading of long frames from files and from memory, with columns that are named or guessed."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,13 +20,18 @@ from seqcast.tables.digit_dates import digits_as_times
 from seqcast.tables.guess import ColumnGuess, guess_columns
 from seqcast.tables.layouts import FISCAL_YEARS, LAYOUTS, Steps, fiscal_years, with_joined
 from seqcast.tables.number_marks import to_numbers
+from seqcast.tables.periods import ParsedDates
 from seqcast.tables.tidying import words_on
 
-# Most rows after the last step, and letters of a time.
+T = TypeVar("T")
+
+# Most rows after the last step.
 _MOST_NOTES = 20
+# Most letters of a time.
 _LONGEST_TIME = 40
-# A step back of clocks, and the fraction of rows that are at most such steps.
+# A step back of clocks.
 _HOUR = np.timedelta64(1, "h")
+# The fraction of rows that are at most such steps.
 _RARELY = 0.02
 
 
@@ -78,8 +83,8 @@ def read_table(
 
 
 def read_leniently(
-    faults: list[DataError], read: Callable[[Dialect, Collection[int]], Any], dialect: Dialect
-) -> Any:
+    faults: list[DataError], read: Callable[[Dialect, Collection[int]], T], dialect: Dialect
+) -> T:
     """Return what a function reads from a file, whatever is wrong with it.
 
     Single rows that are wrong are left out. Marks and dates that can be read in two ways are read
@@ -95,10 +100,10 @@ def read_leniently(
         try:
             return read(dialect, left_out)
         except DataError as error:
-            settled = _settled(dialect, error)
             if isinstance(error, file_kinds.NoRowLeftError):
                 # The fault of the last rows says more.
                 raise faults[-1] from error
+            settled = _settled(dialect, error)
             if settled == dialect and not len(error.rows):
                 raise
             left_out = (*left_out, *error.rows)
@@ -107,14 +112,13 @@ def read_leniently(
 
 
 def _settled(dialect: Dialect, error: DataError) -> Dialect:
-    """Return a dialect with the first answer to an ambiguity that is a field of it; unchanged for other errors."""
-    answers = error.answers if isinstance(error, AmbiguityError) else ()
-    fields: list[tuple[str, Any]] = [
-        (each.name.removeprefix("dialect."), each.value)
-        for each in answers
-        if each.name.startswith("dialect.")
-    ]
-    return replace(dialect, **dict(fields[:1]))
+    """Return a dialect with the first answer to an ambiguity that is a field of it, if any."""
+    for answer in error.answers if isinstance(error, AmbiguityError) else ():
+        owner, _, field = answer.name.rpartition(".")
+        if owner == "dialect":
+            settled: dict[str, Any] = {field: answer.value}
+            return replace(dialect, **settled)
+    return dialect
 
 
 def read_raw(path: Path, *, dialect: Dialect | None = None, max_size: Any = None) -> RawTable:
@@ -161,9 +165,8 @@ class OpenTable:
             keys: Columns that hold no values, as far as they are known.
             left_out: Rows to leave out, as the file counts.
         """
-        file = file_kinds.TableFile(
-            path, tuple(keys), dialect or Dialect(), FileLimits.of(max_size), left_out
-        )
+        limits = FileLimits.of(max_size)
+        file = file_kinds.TableFile(path, tuple(keys), dialect or Dialect(), limits, left_out)
         return cls(file, file_kinds.read_file(file))
 
     @classmethod
@@ -174,22 +177,23 @@ class OpenTable:
             frame: A pandas frame, perhaps with an index of times.
             name: Its name in errors, which count its rows from 0.
         """
-        frame = frame.to_timestamp() if isinstance(frame.index, pd.PeriodIndex) else frame
+        if isinstance(frame.index, pd.PeriodIndex):
+            frame = frame.to_timestamp()
         index = frame.index
         if isinstance(index, pd.DatetimeIndex) and index.name is None:
             index = index.rename("ds")
         # Numbers of rows have a name now and then.
-        is_kept = any(index.names) and index.dtype.kind not in "iu"
-        is_kept &= not {*index.names} & {*getattr(frame, "columns", ())}
-        raw = frame.set_axis(index, axis=0).reset_index(drop=not is_kept).rename(columns=str)
-        objects = {name: column for name, column in raw.items() if column.dtype == object}
-        dates = [
-            name for name, column in objects.items() if pd.api.types.infer_dtype(column) == "date"
-        ]
-        raw = raw.astype(dict.fromkeys(dates, "datetime64[us]"))
-        raw = raw.assign(
-            **{name: without_overflow(raw[name]) for name in objects if name not in dates}
-        )
+        is_new = {*index.names}.isdisjoint(getattr(frame, "columns", ()))
+        is_data = any(index.names) and index.dtype.kind not in "iu" and is_new
+        raw = frame.set_axis(index, axis=0).reset_index(drop=not is_data).rename(columns=str)
+
+        changed = {}
+        for column_name, column in raw.items():
+            if column.dtype == object and pd.api.types.infer_dtype(column) == "date":
+                changed[column_name] = column.astype("datetime64[us]")
+            elif column.dtype == object:
+                changed[column_name] = without_overflow(column)
+        raw = raw.assign(**changed)
         file = file_kinds.TableFile(Path(name), (), Dialect(), FileLimits())
         return cls(file, RawTable(path=file.path, frame=raw, dialect=file.dialect))
 
@@ -217,21 +221,21 @@ class OpenTable:
         steps = steps or Steps()
         path = str(self.file.path)
         others = {role: known.pop(role) for role in ("ds_format", "tz", "weight") if role in known}
-        used = (*covariates, others.get("weight", ""))
-        day_first = self.raw.dialect.day_first
         try:
             guess = guess_columns(
                 self.raw.frame,
                 known,
                 layout,
-                used,
-                day_first=day_first,
+                (*covariates, others.get("weight", "")),
+                day_first=self.raw.dialect.day_first,
                 ds_format=others.get("ds_format"),
             )
         except AmbiguityError as error:
             raise error.changed(f"{path}, {error.where}", path=path) from error
-        if (question := guess.question(steps.start)) is not None:
+        question = guess.question(steps.start)
+        if question is not None:
             raise question.changed(path, path=path)
+
         table = self.as_guessed(guess, Columns(**guess.names, **others), steps)
         if guess.is_known({*known.values(), *Columns().names}):
             return table
@@ -248,9 +252,12 @@ class OpenTable:
             steps: Times of a table without a column of them.
             series: Name of the one series; the file's name if `None`.
         """
-        made = steps if guess.time is None or steps.start is not None else None
         table = self.frame(
-            columns, series=series, layout=guess.layout, steps=made, left_out=guess.left_out
+            columns,
+            series=series,
+            layout=guess.layout,
+            steps=steps if guess.time is None or steps.start is not None else None,
+            left_out=guess.left_out,
         )
         return replace(table, guess=guess)
 
@@ -282,129 +289,137 @@ class OpenTable:
             ahead: Whether rows after the last value of all series stay.
         """
         table = self._long(columns, layout, steps, left_out)
-        frame = table.frame
-        names = [str(name) for name in self.raw.frame.columns]
-        if whole_ids and columns.unique_id in frame.columns:
-            frame = frame.assign(
-                **{columns.unique_id: file_kinds.as_whole(frame[columns.unique_id])}
-            )
-        if columns.unique_id not in frame.columns and columns.unique_id == Columns().unique_id:
+        unique_id = columns.unique_id
+        if unique_id not in table.frame and unique_id == Columns().unique_id:
             table = replace(table, series=table.path.stem if series is None else series)
-        for role, name in columns.named():
-            is_needed = role != "weight" and (value or role != "y") and name not in table.added
-            if is_needed and name not in frame.columns:
-                raise unknown_column(table.path, role, name, names)
-        if not len(frame):
-            raise file_error(table.path, "at least one row", "none")
+        elif whole_ids and unique_id in table.frame:
+            whole = file_kinds.as_whole(table.frame[unique_id])
+            table = table.with_frame(table.frame.assign(**{unique_id: whole}))
+        self._check_columns(table, needs_value=value)
 
-        with replace(table, frame=frame).locating_errors():
-            targets = [
-                name
-                for name in columns.targets
-                if value and not pd.api.types.is_numeric_dtype(frame[name])
-            ]
-            frame = frame.assign(**{name: to_numbers(frame[name]) for name in targets})
+        frame = table.frame
+        if value:
+            with table.locating_errors():
+                frame = frame.assign(
+                    **{
+                        name: to_numbers(frame[name])
+                        for name in columns.targets
+                        if not pd.api.types.is_numeric_dtype(frame[name])
+                    }
+                )
         frame, words = _sorted(frame, columns)
-        is_ahead = (
-            _rows_ahead(frame, columns) if value and not ahead else np.zeros(len(frame), dtype=bool)
-        )
+        if ahead or not value:
+            return table.with_frame(frame, words)
+
+        is_ahead = _rows_ahead(frame, columns)
         count = int(is_ahead.sum())
-        planned = f"without {counted(count, 'row')} after the last value" if count else ""
-        said = (*table.sentences, words, planned)
-        frame = frame[~is_ahead] if count else frame
-        return replace(table, frame=frame, rows_ahead=count, sentences=tuple(filter(None, said)))
+        if not count:
+            return table.with_frame(frame, words)
+        planned = f"without {counted(count, 'row')} after the last value"
+        return replace(table, rows_ahead=count).with_frame(frame[~is_ahead], words, planned)
+
+    def _check_columns(self, table: ReadTable, *, needs_value: bool) -> None:
+        """Reject a long frame without rows, or without a column that it needs."""
+        names = list(map(str, self.raw.frame.columns))
+        for role, name in table.columns.named():
+            is_needed = role != "weight" and (needs_value or role != "y")
+            if is_needed and name not in table.added and name not in table.frame.columns:
+                raise unknown_column(table.path, role, name, names)
+        if not len(table.frame):
+            raise file_error(table.path, "at least one row", "none")
 
     def _long(
         self, columns: Columns, layout: str, steps: Steps | None, left_out: Sequence[str]
     ) -> ReadTable:
-        """Return the table as a long frame in the order of the file, its values as they were read."""
+        """Return the table as a long frame in the order of the file, its values as read."""
         # Ids are found by the place of their column, so others are left out after them.
         frame = self.file.with_ids(self.raw, columns.unique_id)
         frame = with_joined(frame.drop(columns=list(left_out), errors="ignore"), columns)
-        if steps is not None and columns.ds in frame.columns and steps.start is not None:
-            received = f"{steps.start!r}, and a column {columns.ds!r}"
-            hint = "Leave it out."
-            raise SpecError(
-                "start", expected="none for a file with times", received=received, hint=hint
-            )
-        if steps is not None and steps.start is not None and steps.freq is None:
-            hint = Phrase("Give one with ", Option("start"), ", such as ", Option("freq", "D"), ".")
-            raise SpecError(
-                "freq", expected="the step between rows without times", received="none", hint=hint
-            )
+        if steps is not None:
+            _check_steps(steps, frame, columns.ds)
         check_choice("layout", layout, tuple(LAYOUTS))
-        names = [str(name) for name in self.raw.frame.columns]
+        names = list(map(str, self.raw.frame.columns))
         if steps is None and columns.ds not in frame.columns and layout != "rows":
             raise unknown_column(self.raw.path, "ds", columns.ds, names)
 
-        raw = _without_notes(replace(self.raw, frame=frame), columns)
+        raw = _without_notes(self.raw.with_frame(frame), columns)
         raw, times = _with_times(raw, columns)
+        steps = replace(steps or Steps(), day_first=raw.dialect.day_first)
         with raw.locating_errors():
-            long = LAYOUTS[layout].to_long(
-                raw.frame, columns, replace(steps or Steps(), day_first=raw.dialect.day_first)
-            )
+            long = LAYOUTS[layout].to_long(raw.frame, columns, steps)
         return ReadTable(
             path=raw.path,
             frame=long.frame,
             dialect=raw.dialect,
             first_row=raw.first_row,
             sheet=raw.sheet,
-            sentences=(*raw.sentences, long.sentence, times),
+            sentences=(*raw.sentences, *filter(None, (long.sentence, times))),
             columns=columns,
             layout=layout,
             has_value=columns.value in names,
         )
 
 
+def _check_steps(steps: Steps, frame: pd.DataFrame, name: str) -> None:
+    """Reject a first time for a table that has times in a column, or without a step."""
+    if steps.start is None:
+        return
+    if name in frame.columns:
+        expected = "none for a file with times"
+        received = f"{steps.start!r}, and a column {name!r}"
+        raise SpecError("start", expected=expected, received=received, hint="Leave it out.")
+    if steps.freq is None:
+        expected = "the step between rows without times"
+        hint = Phrase("Give one with ", Option("start"), ", such as ", Option("freq", "D"), ".")
+        raise SpecError("freq", expected=expected, received="none", hint=hint)
+
+
 def _with_times(raw: RawTable, columns: Columns) -> tuple[RawTable, str]:
-    """Return a table with its times parsed and the order of day and month in its dialect; and words on the times."""
+    """Return a table with its times parsed, and words on them.
+
+    Its dialect has the order of day and month.
+    """
     frame = raw.frame
     dialect = raw.dialect
     words = ""
-    with raw.locating_errors():
-        for name in (columns.ds, "cutoff"):
-            if name in frame.columns and frame[name].dtype.kind == "f":
-                frame = frame.assign(**{name: _as_whole_times(frame[name])})
-            if (
-                name in frame.columns
-                and columns.ds_format is None
-                and frame[name].dtype.kind in "iu"
-            ):
-                column, style = digits_as_times(frame[name])
-                frame = frame.assign(**{name: column})
-                words = f"times as {style}" if style else words
-            if name not in frame.columns or not is_text(frame[name]):
-                continue
-            column = (
-                frame[name] if columns.ds_format is not None else file_kinds.as_whole(frame[name])
-            )
-            if is_clock(column) and column.notna().all():
-                column = seconds(column)
-                words = "times of the day as seconds"
-            elif (years := fiscal_years(column)) is not None:
-                column = years
-                words = FISCAL_YEARS
-            elif is_text(column):
-                parsed = parse_dates(column, columns, dialect.day_first)
-                column = parsed.times
-                words = parsed.sentence or words
-                if (
-                    columns.tz is None
-                    and hasattr(column.dtype, "tz")
-                    and offsets_of(frame[name]).nunique() > 1
-                ):
-                    words = "times in UTC, as their offsets change"
-                dialect = (
-                    dialect
-                    if parsed.day_first is None
-                    else replace(dialect, day_first=parsed.day_first)
-                )
-            frame = frame.assign(**{name: column})
+    for name in (columns.ds, "cutoff"):
+        if name not in frame.columns:
+            continue
+        with raw.locating_errors():
+            parsed = _as_times(frame[name], columns, dialect.day_first)
+        frame = frame.assign(**{name: parsed.times})
+        words = parsed.sentence or words
+        if parsed.day_first is not None:
+            dialect = replace(dialect, day_first=parsed.day_first)
     return replace(raw, frame=frame, dialect=dialect), words
 
 
-def _as_whole_times(column: Any) -> Any:
-    """Return whole numbers that were read as fractions, because one was missing, as such; other columns unchanged.
+def _as_times(column: pd.Series, columns: Columns, day_first: bool | None) -> ParsedDates:
+    """Return a column of times as such, or as whole numbers, unless its format is given."""
+    if column.dtype.kind == "f":
+        column = _as_whole_times(column)
+    if columns.ds_format is None and column.dtype.kind in "iu":
+        column, style = digits_as_times(column)
+        return ParsedDates(column, sentence=f"times as {style}" if style else "")
+    if columns.ds_format is None and is_text(column):
+        column = file_kinds.as_whole(column)
+    if not is_text(column):
+        return ParsedDates(column)
+
+    if is_clock(column) and column.notna().all():
+        return ParsedDates(seconds(column), sentence="times of the day as seconds")
+    years = fiscal_years(column)
+    if years is not None:
+        return ParsedDates(years, sentence=FISCAL_YEARS)
+    parsed = parse_dates(column, columns, day_first)
+    is_utc = columns.tz is None and isinstance(parsed.times.dtype, pd.DatetimeTZDtype)
+    if is_utc and offsets_of(column).nunique() > 1:
+        return parsed._replace(sentence="times in UTC, as their offsets change")
+    return parsed
+
+
+def _as_whole_times(column: pd.Series) -> pd.Series:
+    """Return whole numbers that were read as fractions, because one was missing, as such.
 
     Raises:
         DataError: One is still missing.
@@ -413,12 +428,15 @@ def _as_whole_times(column: Any) -> Any:
     if not (column.dropna() % 1 == 0).all() or is_missing.all():
         return column
     if is_missing.any():
-        row = int(is_missing.to_numpy().argmax())
-        hint = "Fill it in or drop the row."
+        rows = is_missing.to_numpy().nonzero()[0].tolist()
         error = DataError(
-            column=column.name, row=row, expected="a time stamp", received="none", hint=hint
+            column=str(column.name),
+            row=rows[0],
+            expected="a time stamp",
+            received="none",
+            hint="Fill it in or drop the row.",
         )
-        error.rows = is_missing.to_numpy().nonzero()[0].tolist()
+        error.rows = rows
         raise error
     return column.astype("int64")
 
@@ -428,24 +446,24 @@ def _without_notes(raw: RawTable, columns: Columns) -> RawTable:
     frame = raw.frame
     if columns.ds not in frame.columns or not is_text(frame[columns.ds]):
         return raw
+
     last = frame.iloc[::-1].head(_MOST_NOTES)
-    cells = last[columns.ds].astype("str").where(last[columns.ds].notna(), "")
-    is_note = ~cells.str.contains(r"\d") | (
-        (last.notna().sum(axis=1) <= 1) & (cells.str.len() > _LONGEST_TIME)
-    )
+    times = last[columns.ds]
+    cells = times.astype("str").where(times.notna(), "")
+    is_sentence = (last.notna().sum(axis=1) <= 1) & (cells.str.len() > _LONGEST_TIME)
+    is_note = ~cells.str.contains(r"\d") | is_sentence
     if columns.unique_id in last.columns:
-        ids = frame[columns.unique_id].iloc[: len(frame) - len(last)]
-        is_note &= last[columns.unique_id].isna() | (
-            last[columns.ds].isna() & ~last[columns.unique_id].isin(ids)
-        )
-    count = 0 if is_note.all() else int(is_note.to_numpy().argmin())
-    if not count:
+        ids = last[columns.unique_id]
+        known = frame[columns.unique_id].iloc[: len(frame) - len(last)]
+        is_note &= ids.isna() | (times.isna() & ~ids.isin(known))
+
+    if is_note.all() or not is_note.iloc[0]:
         return raw
-    said = words_on(frame.iloc[len(frame) - count :], "at the end")
-    return replace(raw, frame=frame.iloc[: len(frame) - count], sentences=(*raw.sentences, said))
+    end = len(frame) - int(is_note.to_numpy().argmin())
+    return raw.with_frame(frame.iloc[:end], words_on(frame.iloc[end:], "at the end"))
 
 
-def _rows_ahead(frame: Any, columns: Columns) -> Array:
+def _rows_ahead(frame: pd.DataFrame, columns: Columns) -> Array:
     """Return which rows come after the last value of all series, `[rows]`: they are planned."""
     times = _times(frame, columns)
     if times.dtype.kind not in "iufM":
@@ -454,7 +472,7 @@ def _rows_ahead(frame: Any, columns: Columns) -> Array:
     return np.asarray(times > times[is_known].max())
 
 
-def _times(frame: Any, columns: Columns) -> Any:
+def _times(frame: pd.DataFrame, columns: Columns) -> pd.Series:
     """Return the column of times, text and digits of a given format as times."""
     times = frame[columns.ds]
     given = columns.ds_format
@@ -464,7 +482,7 @@ def _times(frame: Any, columns: Columns) -> Any:
     return pd.Series(parse_stamps(times, given), times.index)
 
 
-def split_ahead(frame: Any, columns: Columns) -> tuple[Any, Any]:
+def split_ahead(frame: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Divide rows at the last known value of each series; their order stays.
 
     Args:
@@ -486,7 +504,7 @@ def split_ahead(frame: Any, columns: Columns) -> tuple[Any, Any]:
     return frame[~ahead], frame[ahead]
 
 
-def _sorted(frame: Any, columns: Columns) -> tuple[Any, str]:
+def _sorted(frame: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, str]:
     """Return a frame whose times increase within each series, and that rows were sorted, in words.
 
     An hour that clocks show twice is no disorder: a few steps back of an hour at most stay.
@@ -495,17 +513,17 @@ def _sorted(frame: Any, columns: Columns) -> tuple[Any, str]:
     kind = times.dtype.kind
     if kind not in "iufM":
         return frame, ""
+
+    steps = times.diff()
     has_ids = columns.unique_id in frame.columns
-    groups = (
-        times.groupby(frame[columns.unique_id], sort=False, observed=True, dropna=False)
-        if has_ids
-        else times
-    )
-    steps = groups.diff()
+    if has_ids:
+        ids = frame[columns.unique_id]
+        steps = times.groupby(ids, sort=False, observed=True, dropna=False).diff()
     back = steps < (np.timedelta64(0) if kind == "M" else 0)
     if not back.any() or (kind == "M" and steps.min() >= -_HOUR and back.mean() < _RARELY):
         return frame, ""
-    by_time = frame.iloc[times.reset_index(drop=True).sort_values(kind="stable").index]
-    return by_time.sort_values(
-        columns.unique_id, kind="stable"
-    ) if has_ids else by_time, "rows sorted by time"
+
+    frame = frame.iloc[times.reset_index(drop=True).sort_values(kind="stable").index]
+    if has_ids:
+        frame = frame.sort_values(columns.unique_id, kind="stable")
+    return frame, "rows sorted by time"

@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self, cast
 
+import pandas as pd
+
 from seqcast.data.frames import file_error, is_flat
 from seqcast.errors import AmbiguityError, DataError, Option, Phrase, SeqcastError, unknown_name
 from seqcast.runtime import FileLimits, require
@@ -27,6 +29,7 @@ STANDARD_INPUT = Path("-")
 
 # Text takes several times its size once it is a frame.
 _TEXT_SHARE = 4
+# The first bytes of packed files.
 _SIGNS = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "Zstandard"}
 _CELL_BYTES = 8
 _ALLOW_MORE = Phrase(
@@ -36,10 +39,11 @@ _SCRIPT = Path(__file__).with_name("reader_script.py")
 _CHUNK_BYTES = 1 << 20
 # Memory of the interpreter and its imports, with a margin: 75 MiB were measured.
 _BASE_BYTES = 128 << 20
-# Seconds for the imports, which may come from a slow disk; least seconds for reading, and bytes
-# unpacked in one.
+# Seconds for the imports, which may come from a slow disk.
 _START_SECONDS = 60.0
+# Least seconds for reading.
 _LEAST_SECONDS = 3
+# Bytes that are unpacked in a second.
 _BYTES_A_SECOND = 25_000_000
 # Wall time may be this many times the processor's time.
 _WAITING = 1.5
@@ -50,8 +54,9 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
-# Endings of a process without memory, by itself or by the system; and of one whose time is over.
+# Endings of a process without memory, by itself or by the system.
 _NO_MEMORY = ("memory", "SIGABRT", "SIGKILL")
+# The ending of a process whose time is over.
 _NO_TIME = "SIGXCPU"
 # Linux alone enforces a limit on all memory that a process may write to.
 _HAS_LIMIT = sys.platform.startswith("linux")
@@ -77,9 +82,8 @@ def check_cells(path: Path, limits: FileLimits, packed: int, rows: int, columns:
         raise file_error(path, f"at most {limits.columns:,} columns", f"{columns:,}", _ALLOW_MORE)
     size = rows * columns * _CELL_BYTES
     if size > limits.most(packed):
-        raise too_large(
-            path, limits, packed, f"{rows:,} rows of {columns:,} columns, {size:,} bytes"
-        )
+        received = f"{rows:,} rows of {columns:,} columns, {size:,} bytes"
+        raise too_large(path, limits, packed, received)
 
 
 def too_large(path: Path, limits: FileLimits, packed: int, received: str) -> DataError:
@@ -127,6 +131,7 @@ class ReaderProcess:
         most = self.limits.most(packed)
         if packed > most:
             raise too_large(self.path, self.limits, packed, f"{packed:,} bytes")
+
         seconds = _LEAST_SECONDS + most // _BYTES_A_SECOND
         memory = _BASE_BYTES + most
         with self._start(memory, seconds) as process, _Watch(process, memory) as watch:
@@ -139,37 +144,40 @@ class ReaderProcess:
                 code = process.wait()
             finally:
                 process.kill()
+
         if code:
             signals = {-each.value: each.name for each in signal.Signals}
-            raise self._error(
-                report, watch.reason or signals.get(code, f"exit code {code}"), seconds
-            )
+            ending = watch.reason or signals.get(code, f"exit code {code}")
+            raise self._error(report, ending, seconds)
         return data
 
     def _start(self, memory: int, seconds: int) -> subprocess.Popen[bytes]:
-        """Start a fresh interpreter: a forked one has other threads' locks, a spawned one runs the user's script."""
+        """Start a fresh interpreter.
+
+        A forked one has other threads' locks, and a spawned one runs the user's script.
+        """
         if not sys.executable or getattr(sys, "frozen", False):
             expected = "an interpreter of Python to read it with (sys.executable)"
             received = f"{sys.executable or 'none'}, as Python is embedded in a program"
             hint = "Convert the file to CSV, or read it yourself and give the frame."
             raise file_error(self.path, expected, received, hint)
-        packages = [folder for folder in sys.path if os.path.isabs(folder)]
-        task: dict[str, Any] = {
+
+        task = {
             "kind": self.kind,
             "file": str(self.path),
             "sheet": self.sheet,
-            "packages": packages,
-        }
-        task |= {
             "names_only": self.names_only,
+            "packages": [folder for folder in sys.path if os.path.isabs(folder)],
             "memory": memory if _HAS_LIMIT else 0,
             "seconds": seconds,
         }
-        command = [sys.executable, "-I", "-S", str(_SCRIPT), json.dumps(task)]
-        environment = {**os.environ, **_ENVIRONMENT}
-        nothing = subprocess.DEVNULL
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdin=nothing, stdout=pipe, stderr=pipe, env=environment)
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_SCRIPT), json.dumps(task)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **_ENVIRONMENT},
+        )
 
     def _error(self, report: bytes, ending: str, seconds: int) -> SeqcastError:
         """Return the error for a process that failed, from its report or else from its ending."""
@@ -178,6 +186,7 @@ class ReaderProcess:
         except ValueError:
             kind = ending
             words = report.decode(errors="replace").splitlines()[-1:]
+
         if kind == "rejected":
             return file_error(self.path, *words)
         if kind == "sheet":
@@ -187,12 +196,8 @@ class ReaderProcess:
         if kind in _NO_MEMORY:
             return self._excess()
         if kind == _NO_TIME:
-            return file_error(
-                self.path,
-                f"a file that is read in {seconds} s",
-                "one that takes longer",
-                _ALLOW_MORE,
-            )
+            expected = f"a file that is read in {seconds} s"
+            return file_error(self.path, expected, "one that takes longer", _ALLOW_MORE)
         reason = words[0] if words else f"the process that read it ended with {ending}"
         expected = f"a {self.kind} file" if self.kind in PACKED else f"a table in {self.kind}"
         return file_error(self.path, expected, f"something else ({reason})")
@@ -200,11 +205,12 @@ class ReaderProcess:
     def _several_sheets(self, names: list[str]) -> AmbiguityError:
         """Return the question which of several sheets with tables is meant."""
         answers = [Option("dialect.sheet", name) for name in names]
-        hint = Phrase("Name it, such as ", answers[0], " or ", answers[1], ".")
-        path = str(self.path)
-        received = ", ".join(map(repr, names))
         return AmbiguityError(
-            path, path=path, expected="one sheet", received=received, hint=hint, answers=answers
+            path=str(self.path),
+            expected="one sheet",
+            received=", ".join(map(repr, names)),
+            hint=Phrase("Name it, such as ", answers[0], " or ", answers[1], "."),
+            answers=answers,
         )
 
     def _excess(self) -> DataError:
@@ -223,7 +229,9 @@ def _read(file: IO[bytes], most: int, error: DataError) -> bytearray:
 
 
 class _Watch(threading.Thread):
-    """A thread that kills a process when its time is over, or at its memory limit where the system enforces none.
+    """A thread that kills a process when its time is over.
+
+    It also kills one at its memory limit where the system enforces none.
 
     Args:
         process: The process.
@@ -232,7 +240,9 @@ class _Watch(threading.Thread):
 
     def __init__(self, process: subprocess.Popen[bytes], memory: int) -> None:
         super().__init__(name="seqcast-reader-watch", daemon=True)
-        self._process, self._memory, self._over = process, memory, threading.Event()
+        self._process = process
+        self._memory = memory
+        self._over = threading.Event()
         self.end = time.monotonic() + _START_SECONDS
         self.reason = ""
 
@@ -279,7 +289,7 @@ class BinaryTable(NamedTuple):
         sheets: Which of several sheets it is, in words; nothing where there is one.
     """
 
-    frame: Any
+    frame: pd.DataFrame
     above: int = 0
     sheet: str | None = None
     sheets: str = ""
@@ -303,12 +313,16 @@ def read_binary(kind: str, path: Path, limits: FileLimits, sheet: str | None = N
     pyarrow: Any = require("pyarrow", extra="parquet")
     if kind == "Excel":
         require("fastexcel", extra="files")
-    table = pyarrow.ipc.open_stream(ReaderProcess(kind, path, limits, sheet).read()).read_all()
+
+    answer = ReaderProcess(kind, path, limits, sheet).read()
+    table = pyarrow.ipc.open_stream(answer).read_all()
     _check_columns(path, table.schema)
     check_cells(path, limits, path.stat().st_size, table.num_rows, table.num_columns)
+
     # pandas writes an index without a name as such a column; its other metadata are ignored.
     index = [name for name in table.column_names if name.startswith("__index_level_")]
     frame = table.drop_columns(index).to_pandas(ignore_metadata=True, date_as_object=False)
+
     about = table.schema.metadata or {}
     name = about.get(b"sheet")
     return BinaryTable(
@@ -339,9 +353,8 @@ def _check_columns(path: Path, schema: Any) -> None:
     names = set()
     for field in schema:
         if field.name in names:
-            raise file_error(
-                path, "each column once", f"{field.name!r} twice", "Rename one of them."
-            )
+            received = f"{field.name!r} twice"
+            raise file_error(path, "each column once", received, "Rename one of them.")
         names.add(field.name)
         if not is_flat(field.type):
             expected = "numbers, text, times or flags"
@@ -353,9 +366,9 @@ def _check_columns(path: Path, schema: Any) -> None:
 
 
 def read_bytes(path: Path, limits: FileLimits | None = None) -> bytearray:
-    """Return the content of a file, unpacked by its suffix `.gz`, `.zst` or `.zip`; `-` is standard input.
+    """Return the content of a file, unpacked by its suffix `.gz`, `.zst` or `.zip`.
 
-    A process of its own unpacks, and is ended at the limit, at any size that the file claims.
+    `-` is standard input. A process of its own unpacks, and is ended at the limit, at any size that the file claims.
 
     Args:
         path: The file.
@@ -370,6 +383,7 @@ def read_bytes(path: Path, limits: FileLimits | None = None) -> bytearray:
     more = too_large(path, limits, limits.size, "more")
     if path == STANDARD_INPUT:
         return _read(sys.stdin.buffer, limits.size, more)
+
     suffix = path.suffix.lower()
     size = path.stat().st_size
     if suffix in PACKED:
@@ -386,10 +400,6 @@ def _unpack(path: Path, suffix: str, limits: FileLimits) -> bytearray:
     data = ReaderProcess(suffix, path, limits).read()
     for sign, kind in _SIGNS.items():
         if data.startswith(sign):
-            raise file_error(
-                path,
-                "text in it",
-                f"a {kind} archive in it",
-                "Unpack it once and give its content.",
-            )
+            hint = "Unpack it once and give its content."
+            raise file_error(path, "text in it", f"a {kind} archive in it", hint)
     return data

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import IO, Any
 
-# Rows of a batch of the answer, and bytes of a piece of text.
+# Rows of a batch of the answer.
 _ROWS = 1 << 16
+# Bytes of a piece of text.
 _CHUNK_BYTES = 1 << 20
 # Rows of a sheet among which its header is looked for.
 _MOST_TITLES = 30
@@ -25,12 +26,14 @@ _NUMBER = re.compile(r"[-+(]?\d[\d.,:T%) /-]*")
 # The flag of a zip's entry that is encrypted.
 _ENCRYPTED = 0x1
 
+Task = dict[str, Any]
+
 
 class RejectedError(Exception):
-    """A rejection, which the asking process turns into its own error: a word for its kind, and its message."""
+    """A rejection, as a word for its kind and its message, which the asking process words."""
 
 
-def main(task: dict[str, Any]) -> None:
+def main(task: Task) -> None:
     """Read a file and answer.
 
     Args:
@@ -51,9 +54,8 @@ def main(task: dict[str, Any]) -> None:
     except BaseException as error:  # a panic in Rust is no Exception
         text = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         kind = "memory" if isinstance(error, MemoryError) else "something else"
-        errors.write(
-            json.dumps(error.args if isinstance(error, RejectedError) else [kind, text]).encode()
-        )
+        report = error.args if isinstance(error, RejectedError) else (kind, text)
+        errors.write(json.dumps(report).encode())
         errors.flush()
         os._exit(1)
     os._exit(0)
@@ -73,64 +75,60 @@ def _limit(memory: int, seconds: int) -> None:
         import resource
     except ImportError:  # Windows
         return
-    limits = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_CPU, seconds)]
-    limits += [(resource.RLIMIT_DATA, memory)] if memory else []
-    for kind, most in limits:
-        hard = resource.getrlimit(kind)[1]
-        resource.setrlimit(
-            kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
-        )
+    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: seconds}
+    if memory:
+        limits[resource.RLIMIT_DATA] = memory
+    for kind, most in limits.items():
+        _, hard = resource.getrlimit(kind)
+        soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (soft, hard))
 
 
 # ---------------------------------------------------------------- tables
 
 
-def _read_parquet(parquet: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
+def _read_parquet(parquet: Any, task: Task, answers: IO[bytes]) -> None:
     with parquet.ParquetFile(task["file"]) as file:
-        batches = (
-            [] if task["names_only"] else file.iter_batches(batch_size=_ROWS, use_threads=False)
-        )
-        _answer(answers, file.schema_arrow, batches)
+        rows = () if task["names_only"] else file.iter_batches(batch_size=_ROWS, use_threads=False)
+        _answer(answers, file.schema_arrow, rows)
 
 
-def _read_feather(pyarrow: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
+def _read_feather(pyarrow: Any, task: Task, answers: IO[bytes]) -> None:
     with pyarrow.memory_map(task["file"]) as whole, pyarrow.ipc.open_file(whole) as file:
         _answer(answers, file.schema, map(file.get_batch, range(file.num_record_batches)))
 
 
-def _read_workbook(fastexcel: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
+def _read_workbook(fastexcel: Any, task: Task, answers: IO[bytes]) -> None:
     book = fastexcel.read_excel(task["file"])
     sheet = task["sheet"]
     if sheet is not None and sheet not in book.sheet_names:
         raise RejectedError("sheet", *book.sheet_names)
-    pyarrow: Any = importlib.import_module("pyarrow")
+
     names = [sheet] if sheet else book.sheet_names
     starts = {
         name: _cells(book.load_sheet(name, header_row=None, skip_rows=0, n_rows=_MOST_TITLES))
         for name in names
     }
     headers = {name: _header(start) for name, start in starts.items()}
-    held = [name for name in names if _holds_table(starts[name], headers[name][0])] or names[:1]
-    others = [name for name in names if name not in held]
-    said = _words_on_others(others)
-    tables = [_table(pyarrow, book, name, *headers[name]) for name in held]
+    chosen = [name for name in names if _holds_table(starts[name], headers[name][0])] or names[:1]
+    tables = [_table(book, name, *headers[name]) for name in chosen]
+    table = tables[0]
+    said = []
     if len(tables) > 1:
-        if not _are_alike([headers[name][1] for name in held]) or not _follow(tables):
-            raise RejectedError("sheets", *held)
-        one_after_the_other = (
-            f"{len(held)} sheets, {held[0]!r} to {held[-1]!r}, one after the other"
-        )
-        said = ", ".join(filter(None, (one_after_the_other, said)))
-        tables = [_joined(pyarrow, tables, held)]
-    about = {"above": str(headers[held[0]][0]), "sheet": held[0], "sheets": said}
-    _answer(answers, tables[0].schema.with_metadata(about), tables[0].to_batches())
+        if not _are_alike([headers[name][1] for name in chosen]) or not _follow(tables):
+            raise RejectedError("sheets", *chosen)
+        table = _joined(tables, chosen)
+        first, *_, last = chosen
+        said.append(f"{len(chosen)} sheets, {first!r} to {last!r}, one after the other")
 
-
-def _words_on_others(names: Sequence[str]) -> str:
-    """Return words on sheets that are passed over; none for no sheets."""
-    if len(names) == 1:
-        return f"without the sheet {names[0]!r}, which holds no table"
-    return f"without the sheets {', '.join(map(repr, names))}, which hold no table" if names else ""
+    others = [repr(name) for name in names if name not in chosen]
+    if len(others) == 1:
+        said.append(f"without the sheet {others[0]}, which holds no table")
+    elif others:
+        said.append(f"without the sheets {', '.join(others)}, which hold no table")
+    above, _ = headers[chosen[0]]
+    about = {"above": str(above), "sheet": chosen[0], "sheets": ", ".join(said)}
+    _answer(answers, table.schema.with_metadata(about), table.to_batches())
 
 
 def _cells(start: Any) -> list[list[str]]:
@@ -143,11 +141,10 @@ def _cells(start: Any) -> list[list[str]]:
 
 def _holds_table(rows: Sequence[Sequence[str]], above: int) -> bool:
     """Return whether a sheet has several columns with rows of numbers or times below their names."""
-    several = bool(rows) and sum(bool(cell) for cell in rows[above]) > 1
     below = rows[above + 1 :]
-    return (
-        several and len(below) > 1 and any(_NUMBER.fullmatch(cell) for row in below for cell in row)
-    )
+    if len(below) < 2 or sum(map(bool, rows[above])) < 2:
+        return False
+    return any(_NUMBER.fullmatch(cell) for row in below for cell in row)
 
 
 def _are_alike(headers: Sequence[Sequence[str]]) -> bool:
@@ -156,8 +153,9 @@ def _are_alike(headers: Sequence[Sequence[str]]) -> bool:
     return all(len(first & {*own}) >= max(2, min(len(first), len(own))) for own in headers)
 
 
-def _joined(pyarrow: Any, tables: Sequence[Any], names: Sequence[str]) -> Any:
+def _joined(tables: Sequence[Any], names: Sequence[str]) -> Any:
     """Return tables one after the other."""
+    pyarrow: Any = importlib.import_module("pyarrow")
     try:
         return pyarrow.concat_tables(tables, promote_options="permissive")
     except pyarrow.ArrowException:  # one has words where another has numbers
@@ -167,20 +165,24 @@ def _joined(pyarrow: Any, tables: Sequence[Any], names: Sequence[str]) -> Any:
 def _header(rows: Sequence[Sequence[str]]) -> tuple[int, list[str]]:
     """Return the number of rows above the header of a sheet, and its names."""
     cells = [len(row) - row.count("") for row in rows]
+    if not cells:
+        return 0, []
+
     # Titles stand above the first whole row; a header just above it may have an empty corner.
-    wide = max(cells, default=0)
-    above = cells.index(wide) if cells else 0
+    wide = max(cells)
+    above = cells.index(wide)
     over = rows[above - 1] if above else []
-    above -= wide > 2 and len({*over} - {""}) == wide - 1 == len(over) - over.count("")
-    return above, joined_names(rows[above - 1] if above else [], rows[above] if rows else [])
+    if wide > 2 and len({*over} - {""}) == wide - 1 == len(over) - over.count(""):
+        above -= 1
+    return above, joined_names(rows[above - 1] if above else [], rows[above])
 
 
 def joined_names(over: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Return names of columns, each with the word above it where these tell names that occur twice apart.
+    """Return names of columns, each with the word above it where some names occur twice.
 
     Args:
         over: The cells above; a merged one has its word in the first column.
-        names: The names.
+        names: The names, which stay where those words do not tell them apart.
 
     Example:
         >>> joined_names(["", "north", "", "south", ""], ["day", "sold", "left", "sold", "left"])
@@ -192,10 +194,12 @@ def joined_names(over: Sequence[str], names: Sequence[str]) -> list[str]:
     return joined if tells else list(names)
 
 
-def _table(pyarrow: Any, book: Any, name: str, above: int, names: list[str]) -> Any:
-    """Return a sheet, an Arrow table; names that are missing or stand twice are those of the reader."""
+def _table(book: Any, name: str, above: int, names: list[str]) -> Any:
+    """Return a sheet, an Arrow table, with the reader's names where some are missing or equal."""
+    pyarrow: Any = importlib.import_module("pyarrow")
     batch = book.load_sheet(name, header_row=above).to_arrow()
-    own = names if len(names) == batch.num_columns == len(set(names) - {""}) else batch.schema.names
+    are_whole = len(names) == batch.num_columns == len(set(names) - {""})
+    own = names if are_whole else batch.schema.names
     return pyarrow.Table.from_arrays(batch.columns, names=own)
 
 
@@ -209,6 +213,7 @@ def _follow(tables: list[Any]) -> bool:
     ]
     if not timed or not all(timed[0] in table.column_names for table in tables):
         return False
+
     spans = [compute.min_max(table[timed[0]]).as_py() for table in tables]
     if len({type(span["min"]) for span in spans}) > 1 or any(span["min"] is None for span in spans):
         return False
@@ -224,6 +229,7 @@ def _answer(answers: IO[bytes], schema: Any, batches: Iterable[Any]) -> None:
         for each in schema
     ]
     plain = pyarrow.schema(fields, schema.metadata)
+
     with pyarrow.ipc.new_stream(answers, plain) as stream:
         for batch in batches:
             # Offsets and indices may point anywhere until they are validated.
@@ -246,30 +252,29 @@ def _plain(pyarrow: Any, kind: Any) -> Any:
 # ---------------------------------------------------------------- packed text
 
 
-def _unpack_gzip(gzip: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
+def _unpack_gzip(gzip: Any, task: Task, answers: IO[bytes]) -> None:
     shutil.copyfileobj(gzip.open(task["file"]), answers, _CHUNK_BYTES)
 
 
-def _unpack_zstandard(pyarrow: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
+def _unpack_zstandard(pyarrow: Any, task: Task, answers: IO[bytes]) -> None:
     shutil.copyfileobj(
         pyarrow.input_stream(task["file"], compression="zstd"), answers, _CHUNK_BYTES
     )
 
 
-def _unpack_zip(zipfile: Any, task: dict[str, Any], answers: IO[bytes]) -> None:
+def _unpack_zip(zipfile: Any, task: Task, answers: IO[bytes]) -> None:
     archive = zipfile.ZipFile(task["file"])
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     if len(entries) != 1:
-        raise RejectedError(
-            "rejected", "one file in it", str(len(entries)), "Unpack it and give one of them."
-        )
+        hint = "Unpack it and give one of them."
+        raise RejectedError("rejected", "one file in it", str(len(entries)), hint)
     if entries[0].flag_bits & _ENCRYPTED:
         hint = "Unpack it with its password and give its content."
         raise RejectedError("rejected", "a file in it", "an encrypted one", hint)
     shutil.copyfileobj(archive.open(entries[0]), answers, _CHUNK_BYTES)
 
 
-_READERS: dict[str, tuple[str, Callable[[Any, dict[str, Any], IO[bytes]], None]]] = {
+_READERS: dict[str, tuple[str, Callable[[Any, Task, IO[bytes]], None]]] = {
     "Parquet": ("pyarrow.parquet", _read_parquet),
     "Feather": ("pyarrow", _read_feather),
     "Excel": ("fastexcel", _read_workbook),

@@ -1,4 +1,4 @@
-"""Readings of a table: which columns may be its times, series and values, and how much speaks for each.
+"""Readings of a table: which columns may be its times, series and values, with the evidence.
 
 A reading has evidence, and its score is the sum of the weights of the evidence. All weights stand
 in `WEIGHTS`, each with its reason. Readings that are less than `CLEARLY` behind the best one are
@@ -8,9 +8,8 @@ about as likely: the user chooses.
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import Any
 
 from seqcast.tables import vocabulary as words
 from seqcast.tables.layouts import part_of_year
@@ -18,11 +17,12 @@ from seqcast.tables.profiles import ROWS_COMPARED, ColumnProfile, TableProfile, 
 
 # How far the best reading is ahead of others that are not asked for.
 CLEARLY = 1.0
-# Columns that may name the series together, and most of them.
-_MOST_KEYS = 6
+# Columns among which those are that name the series together.
+MOST_KEYS = 6
+# Most columns that name the series together.
 _MOST_JOINED = 3
 # Most rows that may have the time of another row of their series, as duplicates.
-_MOST_REPEATED = 0.05
+MOST_REPEATED = 0.05
 # Most series that a number may name for each that has a row at a usual time; a value has more.
 _MOST_ABSENT = 4.0
 # Sizes of values that columns of the same thing have: the largest for the smallest.
@@ -147,31 +147,27 @@ def time_readings(table: TableProfile) -> list[Reading]:
     Args:
         table: The table.
     """
-    singles = [
-        _time_reading(table, place, column) for place, column in enumerate(table.columns.values())
-    ]
-    dates = [reading for reading in singles if "dates" in reading.evidence]
-    most = max((table.columns[each.columns[0]].distinct for each in dates), default=0)
+    dates = list[Reading]()
+    others = list[Reading]()
+    for place, column in enumerate(table.columns.values()):
+        kind = _kind_of_time(table, column)
+        if kind is not None:
+            rank = words.TIMES.rank(column.name)
+            named = 0.0 if rank is None else 1 - rank / (4 * len(words.TIMES.listed))
+            reading = Reading((column.name,), {kind: 1, "the name of a time": named}, place)
+            if kind == "dates":
+                dates.append(reading)
+            else:
+                others.append(reading)
+
+    distinct = [table.columns[date.columns[0]].distinct for date in dates]
     dates = [
-        _with(each, "repeats", 2 * table.columns[each.columns[0]].distinct <= most)
-        for each in dates
+        _with(date, "repeats", 2 * count <= max(distinct))
+        for date, count in zip(dates, distinct, strict=True)
     ]
-    with_years = list(_years_and_parts(table))
-    with_clocks = [joined for each in (*dates, *with_years) for joined in _with_clocks(table, each)]
-    others = [
-        reading for reading in singles if "dates" not in reading.evidence and reading.evidence
-    ]
-    return [Reading(()), *others, *dates, *with_years, *with_clocks]
-
-
-def _time_reading(table: TableProfile, place: int, column: ColumnProfile) -> Reading:
-    """Return a column as the times; without evidence if it cannot be."""
-    kind = _kind_of_time(table, column)
-    if kind is None:
-        return Reading((column.name,), {}, place)
-    rank = words.TIMES.rank(column.name)
-    named = 0.0 if rank is None else 1 - rank / (4 * len(words.TIMES.listed))
-    return Reading((column.name,), {kind: 1, "the name of a time": named}, place)
+    dates += _years_and_parts(table)
+    with_clocks = [joined for date in dates for joined in _with_clocks(table, date)]
+    return [Reading(()), *others, *dates, *with_clocks]
 
 
 def _kind_of_time(table: TableProfile, column: ColumnProfile) -> str | None:
@@ -187,8 +183,9 @@ def _kind_of_time(table: TableProfile, column: ColumnProfile) -> str | None:
         return "numbers named as times"
     if not column.is_complete:
         return None
-    is_named = words.TIMES.rank(column.name) is not None
-    may_be_year = column.are_years and (is_named or words.YEARS.rank(column.name) is not None)
+
+    is_named = words.TIMES.occur_in(column.name)
+    may_be_year = column.are_years and (is_named or words.YEARS.occur_in(column.name))
     if words.TIMES.is_name(column.name) or may_be_year:
         return "numbers named as times"
     return "counted steps" if len(table.numbers) > 1 and column.counts(is_named=is_named) else None
@@ -200,43 +197,44 @@ def _with_clocks(table: TableProfile, date: Reading) -> Iterator[Reading]:
     if repeated == 0:
         return
     for column in table.columns.values():
-        is_hour = column.is_number and column.is_whole and words.HOURS.rank(column.name) is not None
+        is_hour = column.is_number and column.is_whole and words.HOURS.occur_in(column.name)
         is_clock = column.is_clock or is_hour or column.goes_round_days
         if column.name in date.columns or not is_clock:
             continue
+
         joined = (*date.columns, column.name)
         if table.repeated(joined) < repeated:
-            finer = {
-                "finer": date.evidence.get("finer", 0) + 1,
-                "uneven": math.log(column.unevenness),
-            }
-            clock = {"a clock": 1} if column.is_clock else {}
-            yield Reading(joined, {**date.evidence, **finer, **clock}, date.place)
+            reading = Reading(joined, date.evidence, date.place)
+            reading = _with(reading, "finer", date.evidence.get("finer", 0) + 1)
+            reading = _with(reading, "uneven", math.log(column.unevenness))
+            yield _with(reading, "a clock", column.is_clock)
 
 
 def _years_and_parts(table: TableProfile) -> Iterator[Reading]:
-    """Return years together with months, quarters or weeks, and perhaps days, in columns of their own."""
+    """Return years together with columns of months, quarters or weeks, and perhaps of days."""
     years = [name for name, column in table.columns.items() if column.are_years]
-    named_years = words.YEARS.ranked(years)
     if not years:
         return
+    named_years = words.YEARS.ranked(years)
     year = next(iter(named_years), years[0])
+
     for place, column in enumerate(table.columns.values()):
         # A month in words needs no name beside a year, and gives the year its meaning.
         is_part = _is_part_of_year(column) if named_years else column.is_month
         if column.name == year or not is_part:
             continue
-        named = column.is_month or words.PARTS_OF_YEARS.rank(column.name) is not None
+
+        named = column.is_month or words.PARTS_OF_YEARS.occur_in(column.name)
         is_month = column.is_month or (
             not column.is_quarter and part_of_year(column.values) == "month"
         )
-        days = words.DAYS.ranked(
-            name
-            for name, each in table.columns.items()
-            if is_month and each.is_complete and name not in (year, column.name)
-        )
-        evidence = {"a year and its part": 1, "the name of a time": named, "finer": len(days[:1])}
-        yield Reading((year, column.name, *days[:1]), evidence, place)
+        day: list[str] = []
+        if is_month:
+            complete = [name for name, each in table.columns.items() if each.is_complete]
+            days = words.DAYS.ranked(complete)
+            day = [name for name in days if name not in (year, column.name)][:1]
+        evidence = {"a year and its part": 1, "the name of a time": named, "finer": len(day)}
+        yield Reading((year, column.name, *day), evidence, place)
 
 
 def _is_part_of_year(column: ColumnProfile) -> bool:
@@ -244,7 +242,7 @@ def _is_part_of_year(column: ColumnProfile) -> bool:
     if column.is_month or column.goes_round_years:
         return True
     is_inside = column.is_complete and column.span[0] >= 1 and column.span[1] <= _WEEKS
-    return (is_inside or column.is_quarter) and words.PARTS_OF_YEARS.rank(column.name) is not None
+    return (is_inside or column.is_quarter) and words.PARTS_OF_YEARS.occur_in(column.name)
 
 
 # ---------------------------------------------------------------- series
@@ -260,28 +258,25 @@ def series_readings(
         time: The columns of the times.
         others: The columns that may name series.
     """
+    named = words.SERIES.ranked(others)
     if not time:
-        named = [
-            name
-            for name in words.SERIES.ranked(others)
-            if name not in table.numbers and _repeats(table, name)
-        ]
+        named = [name for name in named if name not in table.numbers and _repeats(table, name)]
         return [Reading(()), *(Reading((name,), {"the one series": 1}, -1) for name in named[:1])]
+
     repeated = table.repeated(time)
     none = Reading((), {"shared keys": repeated}, -1)
     if repeated == 0:
-        named = [name for name in words.SERIES.ranked(others) if table.distinct(name) == 1]
-        return [none, *(Reading((name,), {"a key": 1, "the one series": 1}) for name in named[:1])]
+        named = [name for name in named if table.distinct(name) == 1]
+        evidence = {"a key": 1, "the one series": 1}
+        return [none, *(Reading((name,), evidence) for name in named[:1])]
 
     likely = _keys(table, others, repeated)
     readings = [none]
     for count in range(1, min(_MOST_JOINED, len(likely)) + 1):
         groups = [_series_reading(table, time, group) for group in combinations(likely, count)]
         readings += groups
-        # More columns are not needed.
-        if min(group.evidence["shared keys"] for group in groups) <= min(
-            _MOST_REPEATED, repeated / 2
-        ):
+        shared = min(group.evidence["shared keys"] for group in groups)
+        if shared <= min(MOST_REPEATED, repeated / 2):  # more columns are not needed
             break
     return readings
 
@@ -295,13 +290,12 @@ def _keys(table: TableProfile, others: Sequence[str], repeated: float) -> list[s
         if name in others
         and table.columns[name].is_whole
         and table.distinct(name) <= most
-        and words.VALUES.rank(name) is None
+        and not words.VALUES.occur_in(name)
     ]
     texts = [name for name in others if name in table.words]
     likely = dict.fromkeys([*words.SERIES.ranked(others), *texts, *codes])
-    return [name for name in likely if _repeats(table, name) and table.distinct(name) > 1][
-        :_MOST_KEYS
-    ]
+    keys = [name for name in likely if _repeats(table, name) and table.distinct(name) > 1]
+    return keys[:MOST_KEYS]
 
 
 def _repeats(table: TableProfile, name: str) -> bool:
@@ -324,15 +318,15 @@ def _series_reading(table: TableProfile, time: Sequence[str], group: tuple[str, 
 
 
 def _named_as_series(name: str) -> float:
-    """Return how much the name of a column says that it names series: `Branch` more than `Branch code`."""
+    """Return how much a name, such as `Branch` or `Branch code`, says that it names series."""
     if words.SERIES.is_name(name):
         return 1.0
-    return 0.5 if words.SERIES.rank(name) is not None else 0.0
+    return 0.5 if words.SERIES.occur_in(name) else 0.0
 
 
 def _is_named_time(column: ColumnProfile) -> bool:
     """Return whether a column that names series has the name of a part of a year or a day."""
-    if words.WITHIN_DAYS.rank(column.name) is not None:
+    if words.WITHIN_DAYS.occur_in(column.name):
         return True
     return words.TIMES.is_name(column.name) or any(
         each.is_name(column.name) for each in words.WITHIN_YEARS.values()
@@ -360,17 +354,17 @@ def value_readings(
     readings = [
         _value_reading(table, name, places[name], against.get(name)) for name in (*numbers, *texts)
     ]
+
     plain = [reading for reading in readings if reading.score >= 0]
-    measured = [reading for reading in readings if "measured" in reading.evidence]
-    if len(plain) < len(measured) and not any(
-        "the name of a value" in reading.evidence for reading in plain
-    ):
-        # Instruments measure several things, of which none is beside the others.
-        readings = [
-            _with(each, "one of several instruments", "measured" in each.evidence)
-            for each in readings
-        ]
-    return readings
+    measured = ["measured" in reading.evidence for reading in readings]
+    has_name = any("the name of a value" in reading.evidence for reading in plain)
+    if has_name or len(plain) >= sum(measured):
+        return readings
+    # Instruments measure several things, of which none explains the others.
+    return [
+        _with(reading, "one of several instruments", is_measured)
+        for reading, is_measured in zip(readings, measured, strict=True)
+    ]
 
 
 def _against_values(
@@ -378,45 +372,51 @@ def _against_values(
 ) -> dict[str, str]:
     """Return the evidence that columns of numbers are no values, by their names."""
     digits = table.digits[list(numbers)]
-    by_series = (
-        digits.groupby([table.head[name] for name in series], observed=True) if series else None
-    )
-    steps = digits.diff() if by_series is None else by_series.diff()
     against = dict[str, str]()
+    steps = digits.diff()
+    constant = list[str]()
+    if series:
+        by_series = digits.groupby([table.head[name] for name in series], observed=True)
+        steps = by_series.diff()
+        most = by_series.nunique().max()
+        constant = [name for name in numbers if most[name] <= 1]
+
     if time:
         unnamed = [
             name
             for name in numbers
-            if words.VALUES.rank(name) is None and words.BESIDE.rank(name) is None
+            if not words.VALUES.occur_in(name) and not words.BESIDE.occur_in(name)
         ]
         rows = [name for name in unnamed if table.columns[name].numbers_rows(steps[name])]
         calendar = [name for name in table.calendar_columns(time) if name in numbers]
         against |= dict.fromkeys((*rows, *calendar), "numbers of rows")
-    if by_series is not None:
-        most = by_series.nunique().max()
-        against |= {name: "constant in a series" for name in numbers if most[name] <= 1}
-    return against
+    return against | dict.fromkeys(constant, "constant in a series")
 
 
 def _value_reading(table: TableProfile, name: str, place: int, against: str | None) -> Reading:
     column = table.columns[name]
-    evidence = dict[str, float]()
+    facts = list[str]()
     if words.SURE_VALUES.is_name(name):
-        evidence["the usual name of a value"] = 1
-    elif words.VALUES.rank(name) is not None:
-        evidence["the name of a value"] = 1
-    elif words.BESIDE.rank(name) is not None:
-        evidence["beside a value"] = 1
-        evidence |= {"a price": 1} if words.PRICES.is_name(name) else {}
-        evidence |= {"measured": 1} if words.MEASURED.rank(name) is not None else {}
-    is_identifier = (
-        words.SERIES.is_name(name) and column.is_number and column.distinct == len(column.values)
-    )
-    evidence |= {"an identifier": 1} if is_identifier else {}
-    evidence |= {"a flag": 1} if column.is_flag else {}
-    evidence |= {"no number": 1} if not column.is_number else {}
-    evidence |= {against: 1} if against is not None else {}
-    return Reading((name,), evidence, place)
+        facts.append("the usual name of a value")
+    elif words.VALUES.occur_in(name):
+        facts.append("the name of a value")
+    elif words.BESIDE.occur_in(name):
+        facts.append("beside a value")
+        if words.PRICES.is_name(name):
+            facts.append("a price")
+        if words.MEASURED.occur_in(name):
+            facts.append("measured")
+
+    is_identifier = words.SERIES.is_name(name) and column.distinct == len(column.values)
+    if column.is_number and is_identifier:
+        facts.append("an identifier")
+    if column.is_flag:
+        facts.append("a flag")
+    if not column.is_number:
+        facts.append("no number")
+    if against is not None:
+        facts.append(against)
+    return Reading((name,), dict.fromkeys(facts, 1), place)
 
 
 def wide_reading(table: TableProfile, best: Reading, names: Sequence[str]) -> Reading:
@@ -427,9 +427,8 @@ def wide_reading(table: TableProfile, best: Reading, names: Sequence[str]) -> Re
         best: The best reading of a single column.
         names: The columns.
     """
-    return _with(
-        Reading(tuple(names), best.evidence, best.place), "series alike", are_series(table, names)
-    )
+    wide = Reading(tuple(names), best.evidence, best.place)
+    return _with(wide, "series alike", are_series(table, names))
 
 
 def are_series(table: TableProfile, names: Sequence[str]) -> bool:
@@ -439,15 +438,14 @@ def are_series(table: TableProfile, names: Sequence[str]) -> bool:
         table: The table.
         names: The columns.
     """
-    has_word = any(
-        words.VALUES.rank(name) is not None or words.BESIDE.rank(name) is not None for name in names
-    )
+    has_word = any(words.VALUES.occur_in(name) or words.BESIDE.occur_in(name) for name in names)
     if has_word and not words.shared_word(names, words.VALUES, words.BESIDE):
         return False
     if are_alike(names):
         return True
+
     units = {_unit(name) for name in names}
-    running = {words.CUMULATIVE.rank(name) is not None for name in names}
+    running = {words.CUMULATIVE.occur_in(name) for name in names}
     if len(units) > 1 or len(running) > 1:
         return False
     if any(table.columns[name].is_code for name in names):
@@ -462,10 +460,6 @@ def _unit(name: str) -> str:
     return "" if found is None else found[1] or found[0]
 
 
-def _with(reading: Reading, name: str, units: Any) -> Reading:
+def _with(reading: Reading, name: str, units: float) -> Reading:
     """Return a reading with more evidence."""
-    return (
-        Reading(reading.columns, {**reading.evidence, name: float(units)}, reading.place)
-        if units
-        else reading
-    )
+    return replace(reading, evidence={**reading.evidence, name: units})

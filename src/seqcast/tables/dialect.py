@@ -192,6 +192,7 @@ class Dialect:
             words.append(f"the header after {counted(self.skip, 'line')}")
         if self.header is False:
             words.append("no header")
+
         if self.sep not in (None, ","):
             words.append(f"{_NAMES.get(self.sep, repr(self.sep))} between columns")
         if self.decimal == ",":
@@ -200,6 +201,7 @@ class Dialect:
             words.append(f"{self.thousands!r} between thousands")
         if self.encoding not in (None, "utf-8"):
             words.append(f"encoding {self.encoding}")
+
         if self.day_first is not None:
             words.append(f"dates with the {'day' if self.day_first else 'month'} first")
         if self.missing_values:

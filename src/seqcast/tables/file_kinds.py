@@ -352,6 +352,7 @@ def _json_object(path: Path, number: int, line: str) -> dict[str, object]:
             fault = type(row).__name__
         elif nested := [name for name, cell in row.items() if isinstance(cell, (dict, list))]:
             fault = f"an object or a list as {nested[0]!r}"
+
     if fault:
         where = f"{path}, line {number}"
         expected = 'a JSON object, such as {"ds": "2026-01-31", "y": 3}'

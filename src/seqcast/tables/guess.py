@@ -186,12 +186,11 @@ def _or_wide(advice: str) -> Phrase:
 def _ask_for_times(texts: Sequence[str]) -> DataError:
     """Return the question which column has the times, where words cannot be read as such."""
     received = f"none, and {_listed(texts)} cannot be read as times"
-    start = ("such as ", Option("start", "2024-01-01"), " and ", Option("freq", "D"))
-    hint = Phrase(
-        *("Give the time of the first row and the step, ", *start),
-        *("; or count the rows: ", Option("layout", "long")),
-        *("; or, if a column has the times, name it with ", Option("columns.ds", ...), "."),
-    )
+    hint = Phrase("Give the time of the first row and the step, such as ")
+    hint = Phrase(hint, Option("start", "2024-01-01"), " and ", Option("freq", "D"))
+    hint = Phrase(hint, "; or count the rows: ", Option("layout", "long"))
+    named = Option("columns.ds", ...)
+    hint = Phrase(hint, "; or, if a column has the times, name it with ", named, ".")
     return DataError("columns", expected="a column of times", received=received, hint=hint)
 
 
@@ -213,10 +212,12 @@ def _ask_for_values(names: Sequence[str], *, may_be_wide: bool) -> AmbiguityErro
     several = [name for name in names if "," not in name][:2]
     if len(several) > 1:
         ways += [", or several, such as ", Option("columns.y", ",".join(several))]
+
     answers = [Option("columns.y", name) for name in names]
     if may_be_wide:
         answers.append(Option("layout", "wide"))
         ways += ["; or read each as a series: ", answers[-1]]
+
     return AmbiguityError(
         "columns",
         expected="one column of values",
@@ -463,19 +464,24 @@ class _Guesser:
         likely.sort(key=lambda each: (each is not best, each.place))
         names = [each.columns[0] for each in likely]
         guess = replace(guess, unread=self._unread(keys, ids))
-        if len(names) > 1 and self.layout is None and series is None and self._has_one_series(keys):
+        if len(names) == 1:
+            return self._with_covariates(replace(guess, value=names[0]), uncounted)
+
+        alike: tuple[str, ...] = ()
+        if self.layout is None and series is None and self._has_one_series(keys):
             alike = self._series_across(best, names, others)
-            if alike:
-                has_years = len(keys) == 1 and self.profile.columns[keys[0]].are_years
-                is_grid = has_years and layouts.count_parts(alike)
-                return replace(
-                    guess,
-                    layout="wide",
-                    left_out=self._left_out([*keys, *alike]),
-                    fault=_parts_across(keys[0], alike) if is_grid else None,
-                )
-        rivals = tuple(names) if len(names) > 1 else ()
-        return self._with_covariates(replace(guess, value=names[0], rivals=rivals), uncounted)
+        if alike:
+            fault = self._grid_across(keys, alike)
+            left_out = self._left_out([*keys, *alike])
+            return replace(guess, layout="wide", left_out=left_out, fault=fault)
+        guess = replace(guess, value=names[0], rivals=tuple(names))
+        return self._with_covariates(guess, uncounted)
+
+    def _grid_across(self, keys: Sequence[str], columns: Sequence[str]) -> DataError | None:
+        """Return the error for years in the rows and their parts in the columns, if they are so."""
+        has_years = len(keys) == 1 and self.profile.columns[keys[0]].are_years
+        is_grid = has_years and layouts.count_parts(columns)
+        return _parts_across(keys[0], columns) if is_grid else None
 
     def _unread(self, keys: Sequence[str], ids: Sequence[str]) -> tuple[str, ...]:
         """Return the columns of a table without times that may have some, in an unknown format."""
@@ -597,8 +603,8 @@ def _at_ends(table: pd.DataFrame, time: str, ids: list[str], value: str) -> pd.S
         return pd.Series(False, table.index)
 
     known = times.where(table[value].notna())
-    if not ids:
-        return times > known.max()
-    last = known.groupby([table[name] for name in ids], observed=True).transform("max")
+    last = known.max()
+    if ids:
+        last = known.groupby([table[name] for name in ids], observed=True).transform("max")
     is_after: pd.Series = times > last
     return is_after

@@ -116,8 +116,7 @@ def _settled(dialect: Dialect, error: DataError) -> Dialect:
     for answer in error.answers if isinstance(error, AmbiguityError) else ():
         owner, _, field = answer.name.rpartition(".")
         if owner == "dialect":
-            settled: dict[str, Any] = {field: answer.value}
-            return replace(dialect, **settled)
+            return Dialect(**{**vars(dialect), field: answer.value})
     return dialect
 
 
@@ -427,6 +426,7 @@ def _as_whole_times(column: pd.Series) -> pd.Series:
     is_missing = column.isna()
     if not (column.dropna() % 1 == 0).all() or is_missing.all():
         return column
+
     if is_missing.any():
         rows = is_missing.to_numpy().nonzero()[0].tolist()
         error = DataError(

@@ -1,4 +1,4 @@
-"""Reading of files within limits of size, memory and time, in a process that may die of a damaged file.
+"""Reading of files within limits of size, memory and time, in a process that may die of one.
 
 A small workbook, Parquet, Feather or packed file can make its reader ask for any amount of memory,
 or loop. So a fresh interpreter reads it, which imports the reader alone and has limits on its
@@ -368,7 +368,8 @@ def _check_columns(path: Path, schema: Any) -> None:
 def read_bytes(path: Path, limits: FileLimits | None = None) -> bytearray:
     """Return the content of a file, unpacked by its suffix `.gz`, `.zst` or `.zip`.
 
-    `-` is standard input. A process of its own unpacks, and is ended at the limit, at any size that the file claims.
+    `-` is standard input. A process of its own unpacks, and is ended at the limit, at any size that
+    the file claims.
 
     Args:
         path: The file.

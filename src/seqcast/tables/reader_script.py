@@ -43,6 +43,7 @@ def main(task: Task) -> None:
     answers = _own(1)
     errors = _own(2)
     sys.path += task["packages"]
+
     try:
         name, read = _READERS[task["kind"]]
         module = importlib.import_module(name)
@@ -111,24 +112,29 @@ def _read_workbook(fastexcel: Any, task: Task, answers: IO[bytes]) -> None:
     }
     headers = {name: _header(start) for name, start in starts.items()}
     chosen = [name for name in names if _holds_table(starts[name], headers[name][0])] or names[:1]
+    others = [name for name in names if name not in chosen]
+
     tables = [_table(book, name, *headers[name]) for name in chosen]
     table = tables[0]
-    said = []
     if len(tables) > 1:
         if not _are_alike([headers[name][1] for name in chosen]) or not _follow(tables):
             raise RejectedError("sheets", *chosen)
         table = _joined(tables, chosen)
-        first, *_, last = chosen
-        said.append(f"{len(chosen)} sheets, {first!r} to {last!r}, one after the other")
-
-    others = [repr(name) for name in names if name not in chosen]
-    if len(others) == 1:
-        said.append(f"without the sheet {others[0]}, which holds no table")
-    elif others:
-        said.append(f"without the sheets {', '.join(others)}, which hold no table")
     above, _ = headers[chosen[0]]
-    about = {"above": str(above), "sheet": chosen[0], "sheets": ", ".join(said)}
+    about = {"above": str(above), "sheet": chosen[0], "sheets": _words_on_sheets(chosen, others)}
     _answer(answers, table.schema.with_metadata(about), table.to_batches())
+
+
+def _words_on_sheets(chosen: Sequence[str], others: Sequence[str]) -> str:
+    """Return words on several sheets that are read, and on those that are passed over."""
+    said = []
+    if len(chosen) > 1:
+        said.append(f"{len(chosen)} sheets, {chosen[0]!r} to {chosen[-1]!r}, one after the other")
+    if len(others) == 1:
+        said.append(f"without the sheet {others[0]!r}, which holds no table")
+    elif others:
+        said.append(f"without the sheets {', '.join(map(repr, others))}, which hold no table")
+    return ", ".join(said)
 
 
 def _cells(start: Any) -> list[list[str]]:
@@ -140,7 +146,7 @@ def _cells(start: Any) -> list[list[str]]:
 
 
 def _holds_table(rows: Sequence[Sequence[str]], above: int) -> bool:
-    """Return whether a sheet has several columns with rows of numbers or times below their names."""
+    """Return whether a sheet has several columns of numbers or times below their names."""
     below = rows[above + 1 :]
     if len(below) < 2 or sum(map(bool, rows[above])) < 2:
         return False

@@ -238,21 +238,25 @@ def merged_columns(table: pd.DataFrame) -> list[str]:
     if not heads:
         return []
 
-    whole = [each for each in columns if each.notna().all()]
-    sortable = [each for each in whole if each.dtype.kind in "fiuM" or is_text(each)]
-    steps = [np.diff(pd.factorize(each, sort=True)[0]) for each in sortable]
-    blocks = [
-        head
-        for head in heads.values()
-        if any(_begins_again(step, head) or _begins_again(-step, head) for step in steps)
-    ]
+    ranks = [_ranks(each) for each in columns if each.notna().all() and _is_sortable(each)]
+    blocks = [head for head in heads.values() if _begin_again(ranks, head)]
     # Blocks may have blocks within: regions of towns.
     return [name for name, head in heads.items() if any((head <= inner).all() for inner in blocks)]
 
 
-def _begins_again(steps: Array, heads: Array) -> bool:
-    """Return whether a column ascends within blocks, and only there."""
-    return bool(((steps <= 0) == heads[1:]).all())
+def _is_sortable(column: pd.Series) -> bool:
+    return column.dtype.kind in "fiuM" or is_text(column)
+
+
+def _ranks(column: pd.Series) -> Array:
+    ranks, _ = pd.factorize(column, sort=True)
+    return np.asarray(ranks)
+
+
+def _begin_again(ranks: Iterable[Array], heads: Array) -> bool:
+    """Return whether a column ascends or descends within blocks, and only there."""
+    steps = [sign * np.diff(each) for each in ranks for sign in (1, -1)]
+    return any(bool(((step <= 0) == heads[1:]).all()) for step in steps)
 
 
 def _is_sparse(column: pd.Series) -> bool:

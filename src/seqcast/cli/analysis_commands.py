@@ -1,9 +1,9 @@
-"""`seqcast anomalies`, `explain` and `report`: unusual rows, important covariates, and a page about a fitted model."""
+"""`seqcast anomalies`, `explain` and `report`: unusual rows, covariates, a page about a model."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from seqcast import forecaster, intervals, plots, tables
 from seqcast.cli.console import note, print_json, print_line, print_table
@@ -11,6 +11,9 @@ from seqcast.cli.input_files import FileOptions, future_of
 from seqcast.cli.output_files import TableOptions, as_records, check_figures, check_output
 from seqcast.data import frames
 from seqcast.runtime import number_text, writing_results
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def anomalies(
@@ -50,53 +53,53 @@ def anomalies(
     check_figures(figure, read=[model, data], force=table.force)
     with files.opened(model, data) as (fitted, rows):
         table.check([model, data], column=fitted.alias, one_of_two=True)
-        judged = fitted.anomalies(rows, level)
+        compared = fitted.anomalies(rows, level)
+
     with writing_results():
         if table.output is not None:
-            table.write(judged)
+            table.write(compared)
         if figure is not None:
-            plots.save_figure(
-                plots.anomaly_frame(judged, columns=fitted.series_state_.schema.columns), figure
-            )
-    unusual = judged[judged["anomaly"]].sort_values("score", ascending=False, kind="stable")
-    counts = {"level": level, "rows": len(judged), "unusual": len(unusual)}
-    facts = counts | {"most_unusual": as_records(unusual.head(most))}
+            columns = fitted.series_state_.schema.columns
+            plots.save_figure(plots.anomaly_frame(compared, columns=columns), figure)
+
+    unusual = compared[compared["anomaly"]].sort_values("score", ascending=False, kind="stable")
+    facts = {
+        "level": level,
+        "rows": len(compared),
+        "unusual": len(unusual),
+        "most_unusual": as_records(unusual.head(most)),
+    }
     table.report(
         facts,
-        lambda: _print_unusual(judged, unusual.head(most), fitted, level),
+        lambda: _print_unusual(compared, unusual.head(most), fitted, level),
         [table.path, figure],
     )
 
 
-def _print_unusual(judged: Any, unusual: Any, fitted: forecaster.Forecaster, level: float) -> None:
-
-    columns = fitted.series_state_.schema.columns
-    trained = int(judged["trained_on"].sum())
+def _print_unusual(
+    compared: pd.DataFrame, unusual: pd.DataFrame, fitted: forecaster.Forecaster, level: float
+) -> None:
+    """Print how many rows are unusual, and the most unusual ones."""
+    count = int(compared["anomaly"].sum())
+    trained = int(compared["trained_on"].sum())
     on = f", {trained} of which were trained on," if trained else ""
-    print_line(
-        f"{int(judged['anomaly'].sum())} of {len(judged)} rows{on} lie outside their {level:g} % interval."
-    )
+    print_line(f"{count} of {len(compared)} rows{on} lie outside their {level:g} % interval.")
     if not len(unusual):
         return
-    names = [name for name in (columns.unique_id, "target", columns.ds) if name in judged.columns]
+
+    columns = fitted.series_state_.schema.columns
+    names = [name for name in (columns.unique_id, "target", columns.ds) if name in compared.columns]
     low, high = (f"{fitted.alias}-{side}-{intervals.level_text(level)}" for side in ("lo", "hi"))
     rows = []
     for row in unusual.to_dict("records"):
-        numbers = [
-            *(number_text(row[name]) for name in (columns.value, low, high)),
-            f"{row['score']:.2f}",
-        ]
-        rows.append(
-            [
-                *(frames.stamp_text(row[name]) for name in names),
-                *numbers,
-                "yes" if row["trained_on"] else "no",
-            ]
-        )
+        cells = [frames.stamp_text(row[name]) for name in names]
+        cells += [number_text(row[name]) for name in (columns.value, low, high)]
+        cells.append(f"{row['score']:.2f}")
+        cells.append("yes" if row["trained_on"] else "no")
+        rows.append(cells)
     title = "The most unusual rows; score: how rare, in standard deviations"
-    print_table(
-        title, [*names, "value", "usual from", "to", "score", "trained on"], rows, names=len(names)
-    )
+    headings = [*names, "value", "usual from", "to", "score", "trained on"]
+    print_table(title, headings, rows, names=len(names))
 
 
 def explain(
@@ -135,6 +138,7 @@ def explain(
     check_figures(figure, read=[model, data], force=force)
     with files.opened(model, data) as (fitted, tested):
         table = fitted.covariate_importance(tested, metric=metric, repeats=repeats, seed=seed)
+
     if figure is not None:
         with writing_results():
             plots.save_figure(plots.importance_chart(table), figure)
@@ -142,11 +146,13 @@ def explain(
     if as_json:
         print_json(as_records(table))
         return
+
     rows = []
     for row in table.to_dict("records"):
         numbers = map(number_text, (row["importance"], row["spread"]))
         rows.append([row["covariate"], *numbers, f"{row['share']:.1%}"])
-    title = f"{metric.upper()} {number_text(table['error'].iloc[0])} (scaled); how much it grows without each covariate"
+    error = f"{metric.upper()} {number_text(table['error'].iloc[0])} (scaled)"
+    title = f"{error}; how much it grows without each covariate"
     print_table(title, ["covariate", "by", "spread", "share"], rows)
 
 

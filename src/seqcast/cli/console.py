@@ -77,7 +77,10 @@ _OF_FIT = flags_of(ForecasterOptions) | {"--horizon"}
 # Hints for people with a file, in place of those about code.
 _HINTS: dict[Fix | None, str] = {
     Fix.CONVERT: "Convert the column.",
-    Fix.FILL: "Fill the gap or drop the row; if the step is another, name it to fit or backtest with --freq.",
+    Fix.FILL: (
+        "Fill the gap or drop the row; "
+        "if the step is another, name it to fit or backtest with --freq."
+    ),
     Fix.SORT: "Sort the rows.",
 }
 
@@ -135,9 +138,8 @@ def note(text: str) -> None:
     Args:
         text: The note.
     """
-    with contextlib.suppress(
-        OSError
-    ):  # standard error may be a file on a full disk; the work goes on
+    # Standard error may be a file on a full disk; the work goes on.
+    with contextlib.suppress(OSError):
         _ERRORS.print(text.translate(_CONTROLS), highlight=False, markup=False, soft_wrap=True)
 
 
@@ -205,8 +207,9 @@ def word_system_error(error: Exception) -> str | None:
         error: The error.
 
     Example:
-        >>> word_system_error(MemoryError())
-        'memory: expected enough for this command, received none left. Take fewer rows, or a smaller network.'
+        >>> print(word_system_error(MemoryError()))
+        memory: expected enough for this command, received none left.
+        Take fewer rows, or a smaller network.
         >>> word_system_error(OSError(28, "No space left on device", "sales.csv"))
         'sales.csv: expected a working file, received No space left on device.'
         >>> word_system_error(KeyError("a"))
@@ -222,7 +225,9 @@ def word_system_error(error: Exception) -> str | None:
     return None
 
 
-def note_skipped(model: forecaster.Forecaster, rows: Any, options: Collection[str]) -> None:
+def note_skipped(
+    model: forecaster.Forecaster, rows: tables.ReadTable | str, options: Collection[str]
+) -> None:
     """Print the problems of the first series that a fit skipped.
 
     Args:
@@ -238,7 +243,9 @@ def note_skipped(model: forecaster.Forecaster, rows: Any, options: Collection[st
         note(f"Skipped: {len(skipped) - MOST_SKIPPED} more series")
 
 
-def note_sentinels(model: forecaster.Forecaster, rows: Any, options: Collection[str]) -> None:
+def note_sentinels(
+    model: forecaster.Forecaster, rows: tables.ReadTable | str, options: Collection[str]
+) -> None:
     """Print which values of a file may stand for missing ones.
 
     Args:
@@ -274,25 +281,28 @@ def word_error(error: SeqcastError, options: Collection[str] = ()) -> str:
     def word(mention: Option | Row) -> str:
         return word_option(mention, options) if isinstance(mention, Option) else str(mention)
 
-    where = error.where
-    if isinstance(error, SpecError) or (
-        isinstance(error, DataError) and error.column is None and error.path is None
-    ):
-        where = _flag(where, options) or where
-    if (
-        isinstance(error, DataError)
-        and error.option is not None
-        and (flag := _flag(error.option, options))
-    ):
-        where = compose_place(option=flag, column=error.column, row=error.row, series=error.series)
-    texts = {name: getattr(error, name) for name in ("expected", "received", "hint")}
-    worded = {
-        name: text.worded(word) if isinstance(text, Phrase) else text
-        for name, text in texts.items()
-    }
+    worded = {}
+    for field in ("expected", "received", "hint"):
+        text = getattr(error, field)
+        worded[field] = text.worded(word) if isinstance(text, Phrase) else text
     if isinstance(error, DataError):
         worded["hint"] = _HINTS.get(error.fix, worded["hint"])
-    return compose_message(where, **worded)
+    return compose_message(_place(error, options), **worded)
+
+
+def _place(error: SeqcastError, options: Collection[str]) -> str:
+    """Return the place of an error, its argument as it is typed."""
+    if isinstance(error, DataError) and error.option is not None:
+        flag = _flag(error.option, options)
+        if flag is not None:
+            return compose_place(
+                option=flag, column=error.column, row=error.row, series=error.series
+            )
+    is_option = isinstance(error, SpecError) or (
+        isinstance(error, DataError) and error.column is None and error.path is None
+    )
+    flag = _flag(error.where, options) if is_option else None
+    return flag or error.where
 
 
 def _flag(name: str, options: Collection[str]) -> str | None:
@@ -319,6 +329,7 @@ def word_option(option: Option, options: Collection[str] = ()) -> str:
         return option.code or f"Forecaster({option}) in Python"
     if isinstance(option.value, bool):
         return flag.split(", ")[0 if option.value else -1]
+
     value = ",".join(map(str, option.value)) if isinstance(option.value, tuple) else option.value
     typed = flag if value is None or value is ... else f"{flag} {shlex.quote(str(value))}"
     return typed if not options or flag in options else f"{typed} (an option of fit)"

@@ -1,4 +1,4 @@
-"""`seqcast describe`, `plot` and `partition`: facts about a file, its picture, and tables larger than memory."""
+"""`seqcast describe`, `plot` and `partition`: facts about a file, its picture, large tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqcast import forecaster, plots, tables
 from seqcast.cli.console import note, print_json, print_line, word_error, word_option
@@ -18,6 +18,8 @@ from seqcast.runtime import writing_results
 from seqcast.specs import Columns
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from seqcast.data import Description
 
 
@@ -30,7 +32,7 @@ def describe(
     figure: Path | None = None,
     force: bool = False,
 ) -> None:
-    """Describe the series of a file: rows, step, gaps, outliers, season and trend, and all that is wrong.
+    """Describe the series of a file: rows, step, gaps, outliers, season, trend, and all faults.
 
     It says what would forecast the file, in about what time, and for each fault the option that
     settles it.
@@ -54,6 +56,7 @@ def describe(
         force: Write also over a file of another kind, or one that was read.
     """
     check_figures(figure, read=[data], force=force)
+
     faults = list[DataError]()
     rows = files.guess(data, options, faults)
     with tables.in_files(df=rows):
@@ -62,27 +65,20 @@ def describe(
         else:
             found = options.forecaster(horizon, rows.columns).describe(rows)
     facts = replace(found.data, faults=(*faults, *map(rows.locate, found.data.faults)))
+
     word = partial(word_error, options=OF_READING)
     if as_json:
         print_json(found.to_dict() | {"faults": list(map(word, facts.faults))})
     else:
-        names = () if rows.guess is None else rows.guess.unused
-        unread = (
-            [f"Not used: {', '.join(names)}. Name covariates with --static, --future, --past."]
-            if names
-            else []
-        )
-        others = replace(
-            facts,
-            faults=tuple(each for each in facts.faults if not isinstance(each, AmbiguityError)),
-        )
-        lines = [
-            *_ambiguity_lines(facts.faults),
-            *found.lines(),
-            *unread,
-            *others.fault_lines(word),
-        ]
+        lines = [*_ambiguity_lines(facts.faults), *found.lines()]
+        unused = () if rows.guess is None else rows.guess.unused
+        if unused:
+            advice = "Name covariates with --static, --future, --past."
+            lines.append(f"Not used: {', '.join(unused)}. {advice}")
+        others = [each for each in facts.faults if not isinstance(each, AmbiguityError)]
+        lines += replace(facts, faults=tuple(others)).fault_lines(word)
         print_line("\n".join(lines))
+
     if figure is not None:
         with writing_results():
             plots.save_figure(plots.history_frame(facts), figure)
@@ -90,14 +86,15 @@ def describe(
 
 
 def _ambiguity_lines(faults: Sequence[DataError]) -> Iterator[str]:
-    """Yield lines about what can be read in two ways, with the answer that the facts below them are about."""
+    """Yield lines about what can be read in two ways, with the answer that is taken."""
     ambiguous = [fault for fault in faults if isinstance(fault, AmbiguityError)]
-    if ambiguous:
-        yield "Can be read in two ways; `forecast` and `fit` ask:"
+    if not ambiguous:
+        return
+    yield "Can be read in two ways; `forecast` and `fit` ask:"
     for fault in ambiguous:
-        yield f"- {word_error(fault, OF_READING)} Below, {word_option(fault.answers[0], OF_READING)} is taken."
-    if ambiguous:
-        yield ""
+        answer = word_option(fault.answers[0], OF_READING)
+        yield f"- {word_error(fault, OF_READING)} Below, {answer} is taken."
+    yield ""
 
 
 def proposed_horizon(facts: Description) -> int:
@@ -146,9 +143,10 @@ def plot(
         force: Write also over a file of another kind, or one that was read.
     """
     check_figures(output, read=[data, forecast], force=force)
+
     rows = files.guess(data, columns)
     names = rows.columns
-    unique_id = rows.columns.unique_id
+    unique_id = names.unique_id
     of_forecasts = files.read(forecast, names, value=False)
     forecasts = of_forecasts.with_ids()
     if rows.layout == "wide" and of_forecasts.one_series:
@@ -156,18 +154,17 @@ def plot(
     ids = forecasts[unique_id].unique()
     history = rows.with_ids(ids[0] if len(ids) == 1 else None)
     if history[unique_id].dtype != forecasts[unique_id].dtype:  # one is from a CSV file, as text
-        history, forecasts = (each.astype({unique_id: "str"}) for each in (history, forecasts))
+        history = history.astype({unique_id: "str"})
+        forecasts = forecasts.astype({unique_id: "str"})
+
     with tables.in_files(df=rows, forecast_df=of_forecasts):
         if not history[unique_id].isin(ids).any():
-            expected = f"series of {data}, such as {history[unique_id].iloc[0]!r}"
-            received = repr(ids[0])
-            hint = "Give the file that was forecast from."
             raise DataError(
                 option="forecast_df",
                 column=unique_id,
-                expected=expected,
-                received=received,
-                hint=hint,
+                expected=f"series of {data}, such as {history[unique_id].iloc[0]!r}",
+                received=repr(ids[0]),
+                hint="Give the file that was forecast from.",
             )
         figure = plots.forecast_frame(
             history, forecasts, columns=names, max_series=max_series, last=last
@@ -177,18 +174,21 @@ def plot(
     print_line(f"Wrote {output}")
 
 
-def _as_long(wide: Any, columns: Columns, ids: Iterable[str]) -> Any:
-    """Return a wide forecast, whose columns are as `north` and `north-lo-80`, as a long one; unchanged without such."""
+def _as_long(wide: pd.DataFrame, columns: Columns, ids: Iterable[str]) -> pd.DataFrame:
+    """Return a wide forecast, whose columns are as `north` and `north-lo-80`, as a long one.
+
+    It is unchanged without such columns.
+    """
     import pandas as pd
 
     by_series = []
     for name in ids:
         bounds = tuple(f"{name}-{side}-" for side in ("lo", "hi"))
         own = [column for column in wide.columns if column == name or column.startswith(bounds)]
-        long = wide[[columns.ds, *own]].rename(
-            columns={each: "seqcast" + each.removeprefix(name) for each in own}
-        )
-        by_series += [long.assign(**{columns.unique_id: name})] * bool(own)
+        if own:
+            renamed = {each: "seqcast" + each.removeprefix(name) for each in own}
+            long = wide[[columns.ds, *own]].rename(columns=renamed)
+            by_series.append(long.assign(**{columns.unique_id: name}))
     return pd.concat(by_series, ignore_index=True) if by_series else wide
 
 

@@ -1,4 +1,4 @@
-"""Commands as typer sees them, declared once: options come from the signature of a function, help from its docstring.
+"""Commands as typer sees them: options come from signatures, help from docstrings.
 
 A parameter becomes an option of the same name, with its entry under `Args:` as help. A parameter
 whose type is a dataclass becomes an option for each field that is no parameter of the command. In
@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+# A command, or a dataclass of options.
+Source = Callable[..., None] | type
 
 # Parameters that are typed without a name, with their names in the help.
 _ARGUMENTS = {name: name.upper() for name in ("data", "forecast", "model", "name")}
@@ -78,7 +81,7 @@ def declared(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def flags_of(source: Any) -> frozenset[str]:
+def flags_of(source: Source) -> frozenset[str]:
     """Return the options of a function or a dataclass as they are typed.
 
     Args:
@@ -93,18 +96,19 @@ def _flags(name: str) -> tuple[str, ...]:
     return f"--{typed}{_OPPOSITE.get(name, '')}", *_SHORT.get(name, ())
 
 
-def _options(source: Any) -> Iterator[inspect.Parameter]:
+def _options(source: Source) -> Iterator[inspect.Parameter]:
     """Yield the parameters of a function or a dataclass as typer's."""
     described, titles = _docstrings(source)
     for name, parameter in inspect.signature(source, eval_str=True).parameters.items():
         kind = parameter.annotation
         if is_dataclass(kind):
             continue
+
         text = " ".join(described[name].split())
         if name in _ARGUMENTS:
             info = typer.Argument(metavar=_ARGUMENTS[name], help=text)
         else:
-            parser: Callable[[str], Any] | None = None
+            parser: Callable[[str], int | float] | None = None
             metavar = "PATH" if kind in (Path, Path | None) else "TEXT"
             if kind in (int, int | None):
                 least = _LEAST.get(name, 1)
@@ -120,24 +124,26 @@ def _options(source: Any) -> Iterator[inspect.Parameter]:
                 metavar=metavar,
                 rich_help_panel=titles.get(name),
             )
-        kind = list[str] if kind == tuple[str, ...] else kind
+
+        typed = list[str] if kind == tuple[str, ...] else kind
         yield parameter.replace(
-            kind=inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[kind, info]
+            kind=inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[typed, info]
         )
 
 
-def _docstrings(source: Any) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the description of each parameter of a function or a dataclass, and the title of its panel.
+def _docstrings(source: Source) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the description of each parameter, and the title of its panel in the help.
 
     The title is that of the dataclass that declares the field.
     """
     described = dict[str, str]()
     titles = dict[str, str]()
-    for each in (source,) if inspect.isfunction(source) else source.__mro__[:-1]:
+    sources = source.__mro__[:-1] if isinstance(source, type) else (source,)
+    for each in sources:
         summary, _, section = inspect.cleandoc(each.__doc__ or "").partition("Args:\n")
         entries = re.findall(r"^    (\w+): (.+(?:\n {5,}.+)*)", section, flags=re.MULTILINE)
         described |= entries
-        if not inspect.isfunction(source):
+        if isinstance(source, type):
             title = summary.partition("\n")[0].partition(", as typed")[0].rstrip(".")
             titles |= {name: title for name, _ in entries if name not in _USUAL}
     return described, titles

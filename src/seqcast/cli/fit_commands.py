@@ -1,11 +1,11 @@
-"""`seqcast fit`, `update` and `finetune`: train on a file, write a model, and go on with newer rows."""
+"""`seqcast fit`, `update`, `finetune`: train on a file, write a model, go on with newer rows."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from seqcast import forecaster, tables
 from seqcast.cli.console import note, note_sentinels, note_skipped, print_json, print_line
@@ -20,6 +20,9 @@ from seqcast.cli.input_files import OF_READING, FileOptions
 from seqcast.cli.output_files import check_output
 from seqcast.errors import SpecError, TrainingError
 from seqcast.runtime import writing_results
+
+if TYPE_CHECKING:
+    from seqcast.training import TrainingLog
 
 
 def fit(
@@ -80,11 +83,13 @@ def fit(
         expected = "none where rows are read piece by piece"
         hint = "Leave it out."
         raise SpecError("mask", expected=expected, received=str(mask), hint=hint)
+
     model = options.forecaster(horizon, silent=as_json)
     rows, columns = files.read_rows(data, options, machines)
     left_out = None if mask is None or isinstance(rows, str) else files.read_like(mask, rows)
     model.set_params(columns=columns)
     note_sentinels(model, rows, OF_READING)
+
     how = training.arguments(machines, files.max_size)
     with tables.in_files(df=rows, mask=left_out), _saved_weights(model, output) as saved:
         model.fit(rows, mask=left_out, callbacks=callbacks, **how)
@@ -93,23 +98,19 @@ def fit(
         model.save(output)
     for words in saved:
         note(f"Interrupted; saved {words}.")
-    if as_json:
-        facts = {
-            "file": str(output),
-            "choice": model.choice_.to_dict(),
-            "season_length": model.season_length_,
-        }
-        seconds = sum(history.seconds for history in model.histories_)
-        print_json(
-            {
-                **facts,
-                "networks": len(model.engines_),
-                "seconds": seconds,
-                "interrupted": bool(saved),
-            }
-        )
-    else:
+
+    if not as_json:
         print_line(f"Wrote {output}")
+        return
+    facts = {
+        "file": str(output),
+        "choice": model.choice_.to_dict(),
+        "season_length": model.season_length_,
+        "networks": len(model.engines_),
+        "seconds": sum(history.seconds for history in model.histories_),
+        "interrupted": bool(saved),
+    }
+    print_json(facts)
 
 
 def update(
@@ -178,20 +179,18 @@ def finetune(
     print_line(f"Wrote {output}")
 
 
-def _log_callbacks(log: Path | None, ray: str | None, output: Path) -> list[Any]:
-    """Return the callbacks of a log, and reject a log that cannot be written, or that is the output."""
+def _log_callbacks(log: Path | None, ray: str | None, output: Path) -> list[TrainingLog]:
+    """Return the callbacks of a log, and reject one that cannot be written, or is the output."""
     if log is None:
         return []
     if ray is not None:
         hint = "Workers write no log: leave it out."
         raise SpecError("log", expected="none with --ray", received=str(log), hint=hint)
     if log.absolute() == output.absolute():
-        raise SpecError(
-            "log",
-            expected="a file of its own",
-            received=f"that of -o, {log}",
-            hint="Name another one.",
-        )
+        received = f"that of -o, {log}"
+        hint = "Name another one."
+        raise SpecError("log", expected="a file of its own", received=received, hint=hint)
+
     from seqcast.training import TrainingLog
 
     callback = TrainingLog(log)
@@ -201,8 +200,12 @@ def _log_callbacks(log: Path | None, ray: str | None, output: Path) -> list[Any]
 
 @contextlib.contextmanager
 def _saved_weights(model: forecaster.Forecaster, output: Path) -> Iterator[list[str]]:
-    """Yield a list for the weights of an interrupted training, in words; write those of one that diverged."""
+    """Yield a list for the weights of an interrupted training, in words.
+
+    Those of a training that diverged are written.
+    """
     saved: list[str] = []
+
     try:
         yield saved
     except KeyboardInterrupt:
@@ -213,9 +216,8 @@ def _saved_weights(model: forecaster.Forecaster, output: Path) -> Iterator[list[
         if error.best is not None and len(error.history):
             with writing_results():
                 error.best.save(output)
-            note(
-                f"Wrote {output} with {_in_words(error.best)}, from before the training went wrong."
-            )
+            words = _in_words(error.best)
+            note(f"Wrote {output} with {words}, from before the training went wrong.")
         raise
 
 
@@ -228,8 +230,6 @@ def _in_words(model: forecaster.Forecaster) -> str:
     if len(model.engines_) > 1:
         return f"{len(model.engines_)} networks, those that had finished"
     best = model.history_.best_epoch
-    return (
-        "the weights of the last step"
-        if best is None
-        else f"the best weights so far, those of epoch {best}"
-    )
+    if best is None:
+        return "the weights of the last step"
+    return f"the best weights so far, those of epoch {best}"

@@ -1,10 +1,10 @@
-"""`seqcast forecast`, `predict` and `backtest`: forecasts from a file, from a model, and from past cutoffs."""
+"""`seqcast forecast`, `predict` and `backtest`: forecasts from a file, a model, past cutoffs."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from seqcast import evaluation, forecaster, plots, tables
 from seqcast.cli.console import note, note_sentinels, note_skipped, print_table
@@ -19,6 +19,9 @@ from seqcast.cli.input_files import OF_READING, FileOptions, future_of
 from seqcast.cli.output_files import TableOptions, as_records, check_figures
 from seqcast.errors import SpecError, counted
 from seqcast.runtime import number_text, writing_results
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def forecast(
@@ -69,6 +72,7 @@ def forecast(
             horizon = proposed_horizon(forecaster.described(model, rows))
         model.set_params(horizon=horizon)
         note(f"Forecasting {counted(horizon, 'step')}; --horizon takes another number")
+
     note_sentinels(model, rows, OF_READING)
     future_file = future_of(rows, model, future_file)
     known = None if future_file is None else files.read_like(future_file, rows)
@@ -77,13 +81,8 @@ def forecast(
     note_skipped(model, rows, OF_READING)
     if not options.quiet:
         note(forecaster.what_was_chosen(model))
-    table.give(
-        result,
-        model,
-        rows.layout,
-        choice=model.choice_.to_dict(),
-        season_length=model.season_length_,
-    )
+    choice = model.choice_.to_dict()
+    table.give(result, model, rows.layout, choice=choice, season_length=model.season_length_)
 
 
 def predict(
@@ -133,18 +132,17 @@ def predict(
             such as W or M.
         total_over: What is summed up: steps of each series, or series too.
     """
-    folder = table.folder(in_pieces=machines.reads_pieces(data))
-    read = [model, data, future_file]
+    in_pieces = machines.reads_pieces(data)
+    folder = table.folder(in_pieces=in_pieces)
     fitted = files.load(model)
     if folder is None:
-        table.check(read, column=fitted.alias)
+        table.check([model, data, future_file], column=fitted.alias)
     for name, given in (("samples", samples), ("total", total)):
         if files.layout == "wide" and given is not None:
+            expected = "none with --layout wide"
             hint = "Leave out one of the two."
-            raise SpecError(
-                name, expected="none with --layout wide", received=str(given), hint=hint
-            )
-    in_pieces = data is not None and machines.reads_pieces(data)
+            raise SpecError(name, expected=expected, received=str(given), hint=hint)
+
     rows = files.source(data) if data is not None and in_pieces else files.read_for(fitted, data)
     future_file = future_of(rows, fitted, future_file)
     known = files.read_for(fitted, future_file, value=False)
@@ -161,6 +159,7 @@ def predict(
             memory_limit=machines.memory_limit,
             on=machines.cluster(folder),
         )
+
     if folder is not None:
         table.report_folder(folder)
     else:
@@ -176,9 +175,8 @@ def _total(text: str | None) -> int | str | None:
     except ValueError:  # Python reads no more than a few thousand digits
         expected = "a number of steps, all, or a period such as W"
         received = f"{len(text):,} digits"
-        raise SpecError(
-            "total", expected=expected, received=received, hint="Choose a smaller one."
-        ) from None
+        hint = "Choose a smaller one."
+        raise SpecError("total", expected=expected, received=received, hint=hint) from None
 
 
 def backtest(
@@ -226,11 +224,13 @@ def backtest(
         expected = "none where rows are read piece by piece"
         hint = "Leave it out."
         raise SpecError("--figure", expected=expected, received=str(figure), hint=hint)
+
     model = options.forecaster(horizon, silent=table.as_json)
     folder = table.folder(in_pieces=in_pieces)
     if folder is None:
         table.check([data], column=model.alias, one_of_two=True)
     check_figures(figure, read=[data], force=table.force)
+
     rows, columns = files.read_rows(data, options, machines)
     model.set_params(columns=columns)
     with tables.in_files(df=rows):
@@ -241,15 +241,16 @@ def backtest(
     if folder is not None:
         table.report_folder(folder)
         return
+
     table_of_rows = rows if isinstance(rows, tables.ReadTable) else None
     scores = _scores(result, table_of_rows, model)
     with writing_results():
         if table.output is not None:
             table.write(result)
         if figure is not None and table_of_rows is not None:
-            plots.save_figure(
-                plots.forecast_frame(table_of_rows.with_ids(), result, columns=columns), figure
-            )
+            history = table_of_rows.with_ids()
+            plots.save_figure(plots.forecast_frame(history, result, columns=columns), figure)
+
     facts = {"n_windows": n_windows, "horizon": horizon, "scores": as_records(scores)}
     cutoffs = counted(n_windows, "cutoff")
     steps = counted(horizon, "step")
@@ -257,7 +258,9 @@ def backtest(
     table.report(facts, lambda: _print_scores(title, scores), [table.path, figure])
 
 
-def _scores(result: Any, rows: tables.ReadTable | None, model: forecaster.Forecaster) -> Any:
+def _scores(
+    result: pd.DataFrame, rows: tables.ReadTable | None, model: forecaster.Forecaster
+) -> pd.DataFrame:
     """Return the scores of forecasts; errors in units of each series' own need its past."""
     by = ("target",) if len(getattr(model.columns, "targets", ())) > 1 else ()
     past = None if rows is None else rows.with_ids()
@@ -269,7 +272,7 @@ def _scores(result: Any, rows: tables.ReadTable | None, model: forecaster.Foreca
         )
 
 
-def _print_scores(title: str, scores: Any) -> None:
+def _print_scores(title: str, scores: pd.DataFrame) -> None:
     """Print a row for each metric, and for each target where there are several."""
     rows = []
     for row in scores.to_dict("records"):
@@ -278,6 +281,5 @@ def _print_scores(title: str, scores: Any) -> None:
         # A model without intervals has no score of them.
         numbers = (number_text(number) if number == number else "" for number in row.values())
         rows.append([f"{name} {target}".rstrip(), *numbers])
-    print_table(
-        title, [name.replace("_", " ") for name in scores.columns if name != "target"], rows
-    )
+    headings = [name.replace("_", " ") for name in scores.columns if name != "target"]
+    print_table(title, headings, rows)

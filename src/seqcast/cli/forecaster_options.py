@@ -1,4 +1,4 @@
-"""Options that several commands share: those of a `Forecaster`, of its training, and of memory and processes."""
+"""Options that several commands share: of a `Forecaster`, of its training, of memory, processes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,10 @@ from seqcast.specs import CheckpointSpec, Columns
 
 if TYPE_CHECKING:
     from seqcast.forecaster import Forecaster
-# Options that are arguments of a forecaster as they are.
-_AS_TYPED: tuple[str, ...] = (
-    "context_length",
-    "season_length",
-    "missing",
-    "on_bad_series",
-    "on_duplicates",
-    "scale",
-)
-_AS_TYPED += ("support", "effort", "calibrate", "members")
+    from seqcast.specs import NetworkSpec
+
+# The roles of covariates.
+_ROLES = ("static", "past", "future")
 
 
 @dataclass(frozen=True)
@@ -62,11 +56,9 @@ class ColumnOptions:
     @property
     def step(self) -> str | int | None:
         """The step between stamps; a whole number as such."""
-        return (
-            int(self.freq)
-            if self.freq is not None and re.fullmatch(r"\d{1,18}", self.freq)
-            else self.freq
-        )
+        if self.freq is not None and re.fullmatch(r"\d{1,18}", self.freq):
+            return int(self.freq)
+        return self.freq
 
     @property
     def covariates(self) -> tuple[str, ...]:
@@ -112,11 +104,7 @@ class SeriesOptions(ColumnOptions):
     @property
     def covariates(self) -> tuple[str, ...]:
         """The columns of covariates."""
-        return tuple(
-            name
-            for role in ("static", "past", "future")
-            for name in split_names(getattr(self, role))
-        )
+        return tuple(name for role in _ROLES for name in split_names(getattr(self, role)))
 
 
 @dataclass(frozen=True)
@@ -163,32 +151,43 @@ class ForecasterOptions(SeriesOptions):
             silent: Whether it shows no progress, also without `quiet`.
         """
         level = forecaster.interval_levels(parse_levels(self.level))
-        same: dict[str, Any] = {name: getattr(self, name) for name in _AS_TYPED}
-        same |= {
-            f"{role}_covariates": split_names(getattr(self, role))
-            for role in ("static", "past", "future")
-        }
+        calendar: str | tuple[str, ...] = self.calendar
+        if calendar not in ("auto", "none"):
+            calendar = split_names(self.calendar)
+        # The forecaster's own rules apply to the other fields of a training.
+        training = given(epochs=self.epochs, learning_rate=self.learning_rate) or None
+
         return forecaster.Forecaster(
             horizon,
             columns=columns or self.columns,
             freq=self.step,
-            calendar=self.calendar
-            if self.calendar in ("auto", "none")
-            else split_names(self.calendar),
+            context_length=self.context_length,
+            season_length=self.season_length,
+            static_covariates=split_names(self.static),
+            past_covariates=split_names(self.past),
+            future_covariates=split_names(self.future),
+            calendar=calendar,
+            missing=self.missing,
+            on_bad_series=self.on_bad_series,
+            on_duplicates=self.on_duplicates,
+            scale=self.scale,
+            support=self.support,
             preset=self._network(level),
+            effort=self.effort,
+            members=self.members,
+            training=training,
             level=level,
-            # The forecaster's own rules apply to the rest.
-            training=given(epochs=self.epochs, learning_rate=self.learning_rate) or None,
+            calibrate=self.calibrate,
             random_state=self.seed,
             verbose=int(not (self.quiet or silent)),
-            **same,
         )
 
-    def _network(self, level: tuple[float, ...]) -> Any:
+    def _network(self, level: tuple[float, ...]) -> str | NetworkSpec:
         """Return the name of a preset, or the preset with the user's cell and units."""
         changes = given(units=self.units, cell=self.cell)
         if not changes:
             return self.preset
+
         if pretrained.is_zero_shot(self.preset):
             name = "cell" if self.units is None else "units"
             expected = "none with the pretrained network, whose layers are fixed"
@@ -223,12 +222,13 @@ class TrainingOptions:
             machines: Memory and processes.
             max_size: Length of the files of a checkpoint.
         """
-        checkpoint = (
-            None if self.checkpoint is None else CheckpointSpec(self.checkpoint, max_size=max_size)
-        )
-        how = {"checkpoint": checkpoint, "resume": self.resume, "time_limit": self.time_limit}
+        checkpoint = None
+        if self.checkpoint is not None:
+            checkpoint = CheckpointSpec(self.checkpoint, max_size=max_size)
         return {
-            **how,
+            "checkpoint": checkpoint,
+            "resume": self.resume,
+            "time_limit": self.time_limit,
             "memory_limit": machines.memory_limit,
             "on": machines.cluster(self.checkpoint),
         }

@@ -70,7 +70,9 @@ class FileOptions:
         return replace(written, header=self.header, missing_values=missing)
 
     def dialect_for(self, model: forecaster.Forecaster) -> tables.Dialect:
-        """Return the dialect of files for a fitted model, which remembers what stood for missing values at its fit.
+        """Return the dialect of files for a fitted model.
+
+        The model remembers what stood for missing values at its fit.
 
         Args:
             model: The model.
@@ -82,7 +84,7 @@ class FileOptions:
     def guess(
         self, path: Path, options: ColumnOptions, faults: list[DataError] | None = None
     ) -> tables.ReadTable:
-        """Read a file, its columns guessed as far as they were not typed, and print a note of what was not typed.
+        """Read a file, guess the columns that were not typed, and print a note of them.
 
         Args:
             path: The file.
@@ -98,11 +100,10 @@ class FileOptions:
             opened = tables.OpenTable.of(path, dialect, self.max_size, keys, left_out)
             return opened.guessed(given, self.layout, options.covariates, steps)
 
-        table = (
-            read(self.dialect)
-            if faults is None
-            else tables.read_leniently(faults, read, self.dialect)
-        )
+        if faults is None:
+            table = read(self.dialect)
+        else:
+            table = tables.read_leniently(faults, read, self.dialect)
         is_sure = not any(isinstance(fault, AmbiguityError) for fault in faults or ())
         _note_understood(table, "" if is_sure else ", in one of two ways")
         return table
@@ -154,10 +155,9 @@ class FileOptions:
         for each in fields(self):
             if each.name != "max_size" and getattr(self, each.name) != each.default:
                 expected = f"none where {path} is read piece by piece"
+                received = repr(getattr(self, each.name))
                 hint = "Leave it out; seqcast partition makes Parquet files of others."
-                raise SpecError(
-                    each.name, expected=expected, received=repr(getattr(self, each.name)), hint=hint
-                )
+                raise SpecError(each.name, expected=expected, received=received, hint=hint)
         return str(path)
 
     def read_like(self, path: Path, rows: tables.ReadTable) -> tables.ReadTable:
@@ -182,40 +182,44 @@ class FileOptions:
         return forecaster.Forecaster.load(model, max_size=self.max_size)
 
     def read_for(
-        self, model: forecaster.Forecaster, path: Path | None, **options: Any
+        self, model: forecaster.Forecaster, path: Path | None, *, value: bool = True
     ) -> tables.ReadTable | None:
         """Read rows for a fitted model, or its known future; return `None` where there is no file.
 
         Args:
             model: The model, whose columns the file has.
             path: The file.
-            options: Other arguments of `seqcast.tables.read_table`.
+            value: Whether a value column is required.
         """
         if path is None:
             return None
         ids = model.series_state_.ids
         columns = model.series_state_.schema.columns
-        usual = Columns()
-        opened = tables.OpenTable.of(
-            path, self.dialect_for(model), self.max_size, columns.names[:2]
-        )
-        # Rows in a file of any name continue the only series.
-        options |= {
-            "series": ids[0] if len(ids) == 1 else None,
-            "whole_ids": isinstance(ids[0], int),
-        }
-        if options.get("value", True):
+        dialect = self.dialect_for(model)
+        opened = tables.OpenTable.of(path, dialect, self.max_size, columns.names[:2])
+
+        layout = "long"
+        steps = None
+        if value:
             # Where the table of the fit had no such columns, newer ones have none either.
             raw = opened.raw.frame
-            is_long = columns.y != usual.y or usual.y in raw
-            options["layout"] = self.layout or (
-                "long"
-                if is_long
-                else tables.guess_columns(raw, day_first=self.dialect.day_first).layout
-            )
-            counts = columns.ds == usual.ds and usual.ds not in raw
-            options["steps"] = tables.Steps(self.start, model.freq_) if counts else None
-        table = opened.frame(columns, **options)
+            usual = Columns()
+            if self.layout:
+                layout = self.layout
+            elif columns.y == usual.y and usual.y not in raw:
+                layout = tables.guess_columns(raw, day_first=self.dialect.day_first).layout
+            if columns.ds == usual.ds and usual.ds not in raw:
+                steps = tables.Steps(self.start, model.freq_)
+
+        # Rows in a file of any name continue the only series.
+        table = opened.frame(
+            columns,
+            value=value,
+            series=ids[0] if len(ids) == 1 else None,
+            whole_ids=isinstance(ids[0], int),
+            layout=layout,
+            steps=steps,
+        )
         _note_understood(table)
         return table
 
@@ -241,8 +245,12 @@ def _note_understood(table: tables.ReadTable, manner: str = "") -> None:
         note(f"Read {table.path}{manner}: {table.understood}")
 
 
-def future_of(rows: Any, model: forecaster.Forecaster, future_file: Path | None) -> Path | None:
-    """Return the file of the steps ahead: that of the rows, where it has planned ones that a model needs and no other.
+def future_of(
+    rows: tables.ReadTable | str | None, model: forecaster.Forecaster, future_file: Path | None
+) -> Path | None:
+    """Return the file of the steps ahead, which may be that of the rows.
+
+    That is where none was typed, and it has planned rows that the model needs.
 
     Args:
         rows: The table of the rows; `None` where there is none, or a source.

@@ -1,4 +1,4 @@
-"""The application of the command line: its commands, and the messages and exit codes when one fails."""
+"""The application of the command line: its commands, and messages and exit codes of failures."""
 
 import contextlib
 import os
@@ -81,6 +81,7 @@ class _Command(_PlainFlags, typer.core.TyperCommand):
             is_panic = type(error).__name__ == "PanicException"
             if not (isinstance(error, Exception) or is_panic):
                 raise
+
             if lacks_memory(error):
                 traceback.clear_frames(error.__traceback__)  # they hold what fills the memory
                 os.write(_STANDARD_ERROR, _NO_MEMORY)
@@ -95,7 +96,10 @@ class _Command(_PlainFlags, typer.core.TyperCommand):
 app = typer.Typer(
     cls=_Commands,
     help="Forecast time series with recurrent encoder-decoders.",
-    epilog="Exit codes: 0 done; 1 an error; 2 an option that does not exist; 130 interrupted; 143 ended by SIGTERM.",
+    epilog=(
+        "Exit codes: 0 done; 1 an error; 2 an option that does not exist; 130 interrupted; "
+        "143 ended by SIGTERM."
+    ),
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -125,7 +129,10 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line: exit code 1 for errors of ours, 2 for options that typer rejects, 130 for Ctrl-C."""
+    """Run the command line.
+
+    The exit code is 1 for errors of ours, 2 for options that typer rejects, and 130 for Ctrl-C.
+    """
     set_encodings()
     try:
         with _note_warnings():

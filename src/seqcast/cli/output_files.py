@@ -1,4 +1,4 @@
-"""Output of commands: tables and JSON documents, with checks against overwriting inputs or other files."""
+"""Output of commands: tables and JSON documents, and checks of what they would overwrite."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import csv
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqcast import forecaster, plots, tables
 from seqcast.cli.console import print_json, print_line
 from seqcast.data import frames
-from seqcast.errors import SaveError, SpecError
+from seqcast.errors import SaveError, SpecError, counted
 from seqcast.runtime import check_target, file_kind, json_number, suffix_of, writing_results
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The path of standard output.
 STANDARD_OUTPUT = Path("-")
@@ -45,7 +48,7 @@ class TableOptions:
 
     @property
     def path(self) -> Path | None:
-        """The file of the table; `None` where there is none, or the table goes to standard output."""
+        """The file of the table; `None` where there is none, or it is standard output."""
         return None if self.output == STANDARD_OUTPUT else self.output
 
     def check(
@@ -66,27 +69,23 @@ class TableOptions:
         if self.path is not None:
             check_output(self.path, tables.TABLES, read=read, force=self.force, column=column)
         if one_of_two and self.as_json and self.output == STANDARD_OUTPUT:
+            received = "-o -, which prints it"
             hint = "Name a file after -o."
-            raise SpecError(
-                "--json",
-                expected="a file for the table",
-                received="-o -, which prints it",
-                hint=hint,
-            )
+            raise SpecError("--json", expected="a file for the table", received=received, hint=hint)
         if self.safe_formulas and self.path is not None and self.path.suffix.lower() == ".parquet":
             received = f"{self.path}, whose text is never a formula"
             hint = "Leave it out, or write CSV."
             raise SpecError("safe_formulas", expected="a CSV file", received=received, hint=hint)
 
     def folder(self, *, in_pieces: bool) -> Path | None:
-        """Return the folder that forecasts are written to piece by piece; `None` where they are one table.
+        """Return the folder of forecasts that are written piece by piece; `None` for one table.
 
         Args:
             in_pieces: Whether rows are read piece by piece.
         """
         return self.path if in_pieces and self.path is not None and not self.path.suffix else None
 
-    def write(self, table: Any) -> None:
+    def write(self, table: pd.DataFrame) -> None:
         """Write a table to its file, or to standard output.
 
         Args:
@@ -95,9 +94,15 @@ class TableOptions:
         tables.write_table(tables.split_ids(table), self.path, safe_formulas=self.safe_formulas)
 
     def give(
-        self, table: Any, model: forecaster.Forecaster, layout: str | None, **facts: Any
+        self,
+        table: pd.DataFrame,
+        model: forecaster.Forecaster,
+        layout: str | None,
+        **facts: object,
     ) -> None:
-        """Write a forecast to its file or to standard output: as a table, wide if the files are, or in a JSON document.
+        """Write a forecast to its file or to standard output, as a table or in a JSON document.
+
+        The table is wide if the files are.
 
         Args:
             table: The forecast.
@@ -109,16 +114,15 @@ class TableOptions:
             columns = model.series_state_.schema.columns
             values = [name for name in table.columns if name not in (columns.unique_id, columns.ds)]
             table = frames.to_wide(table, values, columns=columns)
+
         if self.path is not None or not self.as_json:
             with writing_results():
                 self.write(table)
-        result = (
-            {"forecast": as_records(tables.split_ids(table))}
-            if self.path is None
-            else {"file": str(self.path)}
-        )
-        if self.as_json:
-            print_json({**facts, **result})
+
+        if self.as_json and self.path is None:
+            print_json({**facts, "forecast": as_records(tables.split_ids(table))})
+        elif self.as_json:
+            print_json({**facts, "file": str(self.path)})
         elif self.path is not None:
             print_line(f"Wrote {self.path}")
 
@@ -150,11 +154,13 @@ class TableOptions:
         if self.as_json:
             print_json({"folder": str(folder), "files": files})
         else:
-            print_line(f"Wrote {folder}, {files} Parquet file{'s' * (files != 1)}")
+            print_line(f"Wrote {folder}, {counted(files, 'Parquet file')}")
 
 
-def as_records(table: Any) -> list[dict[str, Any]]:
-    """Return the rows of a frame as JSON types: times in ISO 8601, missing and infinite numbers as `None`.
+def as_records(table: pd.DataFrame) -> list[dict[str, object]]:
+    """Return the rows of a frame as JSON types.
+
+    Times are in ISO 8601, and missing and infinite numbers are `None`.
 
     Args:
         table: A pandas frame.
@@ -165,7 +171,7 @@ def as_records(table: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _as_json(value: Any) -> Any:
+def _as_json(value: Any) -> object:
     if hasattr(value, "isoformat"):
         return None if value != value else value.isoformat()  # NaT has none
     return json_number(value.item() if hasattr(value, "item") else value)
@@ -212,6 +218,7 @@ def check_output(
     check_target(path, suffixes)
     if force or not path.exists():
         return
+
     for source in read:
         if source is not None and source.exists() and path.samefile(source):
             received = "the same" if source == path else f"the same as {source}"
@@ -219,29 +226,30 @@ def check_output(
             hint = "Choose another; --force overwrites it."
             raise SaveError(str(path), expected=expected, received=received, hint=hint)
     kind = suffix_of(path, suffixes) if suffixes else "archive"
-    kind = "html" if kind == "htm" else kind
+    _check_old_file(path, "html" if kind == "htm" else kind, column)
+
+
+def _check_old_file(path: Path, kind: str, column: str | None) -> None:
+    """Reject to replace a file of another kind, or another table."""
     actual = file_kind(path)
-    expected = ""
-    received = ""
     if actual not in ("empty", kind):
-        wanted, received = (
-            _IN_WORDS.get(each, f"a file of kind {each.upper()}") for each in (kind, actual)
-        )
-        expected = f"no file yet, or {wanted}"
-    elif (
-        actual == kind
-        and column is not None
-        and not _is_forecast(_column_names(path, kind), column)
-    ):
+        expected = f"no file yet, or {_kind_in_words(kind)}"
+        received = _kind_in_words(actual)
+    elif column is None or actual == "empty" or _is_forecast(_column_names(path, kind), column):
+        return
+    else:
         expected = f"no file yet, or forecasts, with a column {column!r}"
         received = "another table"
-    if expected:
-        hint = "Choose another name; --force overwrites it."
-        raise SaveError(str(path), expected=expected, received=received, hint=hint)
+    hint = "Choose another name; --force overwrites it."
+    raise SaveError(str(path), expected=expected, received=received, hint=hint)
+
+
+def _kind_in_words(kind: str) -> str:
+    return _IN_WORDS.get(kind, f"a file of kind {kind.upper()}")
 
 
 def _is_forecast(names: Sequence[str], column: str) -> bool:
-    """Return whether a table has a column of forecasts or of the ends of intervals, as a wide one has."""
+    """Return whether a table has a column of forecasts, or one of the ends of intervals."""
     return column in names or any("-lo-" in name for name in names)
 
 

@@ -20,8 +20,8 @@ def serve(
 ) -> None:
     """Answer forecasts over HTTP, from models and the pretrained network.
 
-    It listens on this machine alone, or at --host, which requires keys; /openapi.json describes the routes. Ctrl-C and
-    SIGTERM stop it.
+    It listens on this machine alone, or at --host, which requires keys; /openapi.json describes the
+    routes. Ctrl-C and SIGTERM stop it.
 
     For example:
 
@@ -31,7 +31,8 @@ def serve(
 
         seqcast serve --new-key shop
 
-        seqcast serve sales.seqcast --host 0.0.0.0 --keys keys.txt --certificate cert.pem --private-key key.pem
+        seqcast serve sales.seqcast --host 0.0.0.0 --keys keys.txt --certificate cert.pem \
+--private-key key.pem
 
     Args:
         settings: Address, keys and limits.
@@ -45,6 +46,7 @@ def serve(
         print_line(key)
         print_line(entry)
         return
+
     from seqcast.serve import serve as run
 
     run(replace(settings, models=named_models(models or [])))
@@ -91,20 +93,19 @@ def doctor(as_json: bool = False) -> None:
         as_json: Print the result as one JSON document.
     """
     system = current_environment()
-    intact = False
     problems = system["problems"]
+    weights = "not looked at"
     if system["backend"]:
         from seqcast.pretrained import weights_are_intact
 
-        intact = weights_are_intact()
-    if system["backend"] and not intact:
+        weights = "intact" if weights_are_intact() else "damaged"
+    if weights == "damaged":
         problems.append("the weights of the pretrained network are damaged. Install seqcast again.")
+
     if as_json:
         print_json({"seqcast": seqcast.__version__, **system})
     else:
-        _print_environment(
-            system, "intact" if intact else "damaged" if system["backend"] else "not looked at"
-        )
+        _print_environment(system, weights)
     for problem in problems:
         note(f"Problem: {problem}")
     if problems:
@@ -120,7 +121,8 @@ def _print_environment(system: Mapping[str, Any], weights: str) -> None:
     """
     cache = "compiled programs are not cached (SEQCAST_CACHE_DIR names their folder)"
     if system["cache"] is not None:
-        cache = f"{system['programs']} programs, {system['program_bytes'] / 2**20:.1f} MiB, in {system['cache']}"
+        size = f"{system['program_bytes'] / 2**20:.1f} MiB"
+        cache = f"{system['programs']} programs, {size}, in {system['cache']}"
     facts = {
         "seqcast": seqcast.__version__,
         "Python": f"{system['python']}, {system['system']}",
@@ -132,14 +134,13 @@ def _print_environment(system: Mapping[str, Any], weights: str) -> None:
         **{f"${name}": value or "(empty)" for name, value in system["variables"].items()},
     }
     print_table("seqcast runs on", ("what", "value"), facts.items(), names=2)
+
     versions = [(name, version or "missing") for name, version in system["packages"].items()]
     print_table("Packages", ("package", "version"), versions, names=2)
+
     extras = []
     for extra, packages in system["extras"].items():
-        installed = ", ".join(
-            f"{name} {version or 'missing'}" for name, version in packages.items()
-        )
-        extras.append(
-            (extra, installed, install_command(extra) if None in packages.values() else "")
-        )
+        installed = [f"{name} {version or 'missing'}" for name, version in packages.items()]
+        command = install_command(extra) if None in packages.values() else ""
+        extras.append((extra, ", ".join(installed), command))
     print_table("Extras", ("extra", "packages", "to install it in the clone"), extras, names=3)

@@ -1,10 +1,10 @@
-"""`seqcast tune`: search for the settings of networks, write the best model and the script that makes it."""
+"""`seqcast tune`: search for the settings of networks, write the best model and its script."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqcast import tables
 from seqcast.cli.console import note_skipped, print_json, print_line, print_table
@@ -96,6 +96,7 @@ def tune(
     check_figures(figure, importance, read=[data], force=force)
     if script is not None:
         _check_script(script, force=force)
+
     settings = options.forecaster(horizon, silent=as_json).get_params(deep=False)
     rows = files.guess(data, options)
     with tables.in_files(df=rows):
@@ -105,12 +106,11 @@ def tune(
         result.forecaster.save(output)
         if script is not None:
             result.save_script(script)
-        for picture, drawn in (
-            (figure, result.parallel_figure),
-            (importance, result.importance_figure),
-        ):
-            if picture is not None:
-                save_figure(drawn(), picture)
+        if figure is not None:
+            save_figure(result.parallel_figure(), figure)
+        if importance is not None:
+            save_figure(result.importance_figure(), importance)
+
     written = [str(path) for path in (output, script, figure, importance) if path is not None]
     if as_json:
         print_json({**result.to_dict(), "table": as_records(result.to_frame()), "files": written})
@@ -138,13 +138,13 @@ def _print_trials(result: TuningResult, most: int = 10) -> None:
         for one in best
     ]
     untuned = "" if result.untuned_loss is None else f"; untuned {result.untuned_loss:.4f}"
-    counts = ", ".join(
-        f"{count} {state}" for state, count in result.to_dict()["trials"].items() if count
-    )
-    print_table(
-        f"The best trials by their loss{untuned} ({counts})", ["trial", "loss", *names], rows
-    )
+    states = result.to_dict()["trials"]
+    counts = ", ".join(f"{count} {state}" for state, count in states.items() if count)
+    title = f"The best trials by their loss{untuned} ({counts})"
+    print_table(title, ["trial", "loss", *names], rows)
 
 
-def _text(value: Any) -> str:
-    return number_text(value) if isinstance(value, float) else "" if value is None else str(value)
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return number_text(value) if isinstance(value, float) else str(value)

@@ -129,6 +129,7 @@ def test_forecasts_from_rows_or_errors_of_ours(models, made, polars, which, hori
 
 
 @pytest.mark.filterwarnings("ignore:context_length .* are more than:seqcast.errors.SeqcastWarning")
+@pytest.mark.filterwarnings("ignore:.* of the steps missing:seqcast.errors.SeqcastWarning")
 @settings(max_examples=FITTED, **QUIETLY)
 @given(made=frames(longest=100), scale=st.sampled_from(["standard", "robust", "minmax", "mean"]))
 def test_fits_or_errors_of_ours(made, scale):

@@ -1,4 +1,6 @@
-"""Series and windows of arrays, files and frames; `describe` summarises a table, `from_wide` and `to_wide` reshape it.
+"""Series and windows of arrays, files and frames.
+
+`describe` summarises a table, `from_wide` and `to_wide` reshape it.
 
 Stability: stable.
 """

@@ -113,13 +113,16 @@ def load(name: str, *, backend: str = "pandas") -> Any:
     """
     dataset = describe(name)
     check_choice("backend", backend, BACKENDS)
+
     rows = list(csv.reader(_read(f"{dataset.name}.csv").splitlines()))[1:]
     # Nanoseconds for both, which pandas and the packages around it expect.
     stamps = np.array([row[0] for row in rows], dtype="datetime64[ns]")
     values = np.array([row[1] for row in rows], dtype=np.float64)
     columns = {"unique_id": [dataset.name] * len(rows), "ds": stamps, "y": values}
+
     if backend == "polars":
         return require("polars", extra="polars").DataFrame(columns)
+
     import pandas
 
     return pandas.DataFrame(columns)

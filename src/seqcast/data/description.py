@@ -1,7 +1,7 @@
 """Description of a table of series before a training: step, season, trend, gaps and outliers."""
 
 import calendar
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -19,11 +19,12 @@ from seqcast.specs import Columns, check_int
 
 # Series with errors that are listed.
 LISTED = 10
-# A longer season that forecasts use stands for others from a tenth less on that are not stronger by
-# more than this.
-_NEAR = 0.1
-_LESS_CLEAR = 0.05
-# Days of a table from which its closed days of the week can be told.
+# Detected seasons may be shorter than the longer season of forecasts by this fraction of it to be
+# taken for it.
+_TOLERANCE = 0.1
+# They are taken for it unless they are stronger by more than this.
+_STRENGTH_MARGIN = 0.05
+# Fewest days of a table from which the days of the week without values are known.
 _FEWEST_DAYS = 28
 
 
@@ -69,7 +70,7 @@ class SeriesFacts:
     season: float
     longer_season: float
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, str | float | None]:
         """Return the facts as JSON types; unknown ones are `None`."""
         return {name: None if value != value else value for name, value in vars(self).items()}
 
@@ -109,10 +110,12 @@ class Description:
         frequency = frame.frequency
         name = None if frequency is None else frequency.name
         season = season_length or usual_season(frequency)
-        detected = tuple(detect_seasons(frame, frame.source.lengths, season))
+
+        shown = detect_seasons(frame, frame.source.lengths, season)
         if season_length is None and season == 1:
-            season = main_season(detected)
-        detected = as_used(detected, season, _some_series(frame))
+            season = main_season(shown)
+        detected = as_used(shown, season, _some_series(frame))
+
         longer = max((steps for steps in detected if steps > season), default=None)
         facts = tuple(_facts(frame, season, longer))
         inferred = frequency is not None and frequency.inferred
@@ -139,7 +142,7 @@ class Description:
             "series": [facts.to_dict() for facts in self.series],
         }
 
-    def to_frame(self) -> Any:
+    def to_frame(self) -> pd.DataFrame:
         """Return a pandas frame with a row for each series."""
         return pd.DataFrame([vars(facts) for facts in self.series])
 
@@ -152,11 +155,12 @@ class Description:
         Args:
             word: Returns an error as text.
         """
-        left_out = " (the lines above are about the rows without)" * any(
-            error.rows for error in self.faults
-        )
+        left_out = ""
+        if any(error.rows for error in self.faults):
+            left_out = " (the lines above are about the rows without)"
         if self.faults:
             yield f"\nWrong, or perhaps not meant{left_out}:"
+
         listed = len(self.faults) - max(0, len(self.frame.skipped) - LISTED)
         for error in self.faults[:listed]:
             yield f"- {fault_text(error, word)}"
@@ -168,36 +172,46 @@ class Description:
 
     def lines(self) -> Iterator[str]:
         """Yield the facts, a line each."""
-        count = len(self.series)
         lengths = [facts.rows for facts in self.series]
-        rows = (
-            f"{lengths[0]} rows"
-            if min(lengths) == max(lengths)
-            else f"{min(lengths)} to {max(lengths)} rows each"
-        )
-        yield f"{counted(count, 'series')}, {rows}, {sum(lengths)} in all"
+        rows = f"{lengths[0]} rows"
+        if min(lengths) < max(lengths):
+            rows = f"{min(lengths)} to {max(lengths)} rows each"
+        yield f"{counted(len(self.series), 'series')}, {rows}, {sum(lengths)} in all"
+
+        yield f"time      {' to '.join(self.span)}{self._early_ends()}"
+        step = "no step that all rows keep to" if self.frequency is None else f"{self.frequency}"
+        inferred = " (inferred)" if self.inferred else ""
+        yield f"step      {step}{inferred}"
+        yield f"season    {'; '.join(self._seasons())}"
+        yield f"trend     strength {np.median([facts.trend for facts in self.series]):.2f}"
+
+        steps = counted(self._total("missing_steps"), "missing step")
+        values = counted(self._total("missing_values"), "missing value")
+        closed = f", no {', no '.join(self._closed)}: forecasts have them" if self._closed else ""
+        yield f"gaps      {steps}, {values}{closed}"
+
+        outliers = counted(self._total("outliers"), "value")
+        yield f"outliers  {outliers} far from the rest{self._affected()}"
+        zeros = float(np.mean([facts.zeros for facts in self.series]))
+        longest = max(self.series, key=lambda facts: facts.constant)
+        stretch = f"{counted(longest.constant, 'row')} ({longest.name})"
+        yield f"zeros     {zeros:.1%}; longest constant stretch {stretch}"
+
+    def _early_ends(self) -> str:
+        """Return how many series end before the others, in words; nothing where none does."""
         ends = pd.Series(self.frame.last_stamps)
         earlier = ends[ends < ends.max()]
-        early = (
-            f"; {len(earlier)} of {count} end earlier, from {stamp_text(earlier.min())} on"
-            if len(earlier)
-            else ""
-        )
-        yield f"time      {' to '.join(self.span)}{early}"
-        step = "no step that all rows keep to" if self.frequency is None else f"{self.frequency}"
-        yield f"step      {step}{' (inferred)' if self.inferred else ''}"
-        yield f"season    {'; '.join(self._seasons())}"
-        trend = float(np.median([facts.trend for facts in self.series]))
-        yield f"trend     strength {trend:.2f}"
-        missing = self._total("missing_steps"), self._total("missing_values")
-        closed = f", no {', no '.join(self._closed)}: forecasts have them" if self._closed else ""
-        yield f"gaps      {counted(missing[0], 'missing step')}, {counted(missing[1], 'missing value')}{closed}"
+        if earlier.empty:
+            return ""
+        first = stamp_text(earlier.min())
+        return f"; {len(earlier)} of {len(self.series)} end earlier, from {first} on"
+
+    def _affected(self) -> str:
+        """Return how many of several series have outliers, in words."""
         affected = sum(facts.outliers > 0 for facts in self.series)
-        where = f" in {affected} of {count} series" if affected and count > 1 else ""
-        yield f"outliers  {counted(self._total('outliers'), 'value')} far from the rest{where}"
-        longest = max(self.series, key=lambda facts: facts.constant)
-        zeros = float(np.mean([facts.zeros for facts in self.series]))
-        yield f"zeros     {zeros:.1%}; longest constant stretch {counted(longest.constant, 'row')} ({longest.name})"
+        if not affected or len(self.series) == 1:
+            return ""
+        return f" in {affected} of {len(self.series)} series"
 
     @property
     def _closed(self) -> list[str]:
@@ -212,12 +226,12 @@ class Description:
         longer = max((steps for steps in self.detected if steps > self.season_length), default=1)
         names = {self.season_length: "season", longer: "longer_season"}
         for steps, name in names.items():
-            known = [
-                strength for facts in self.series if (strength := getattr(facts, name)) == strength
-            ]
-            strength = f", strength {np.median(known):.2f}" if known else ""
-            if steps > 1:
-                yield f"{steps} steps{' (detected)' * (steps in self.detected)}{strength}"
+            if steps == 1:
+                continue
+            strength = _median_strength(getattr(facts, name) for facts in self.series)
+            detected = " (detected)" if steps in self.detected else ""
+            known = "" if np.isnan(strength) else f", strength {strength:.2f}"
+            yield f"{steps} steps{detected}{known}"
         if max(names) == 1:
             yield "none"
 
@@ -245,14 +259,17 @@ def describe(
     Example:
         >>> from seqcast.data.datasets import load
         >>> facts = describe(load("elnino"))
-        >>> facts.frequency, facts.season_length, facts.series[0].rows, round(facts.series[0].season, 1)
-        ('MS', 12, 732, 0.9)
+        >>> facts.frequency, facts.season_length
+        ('MS', 12)
+        >>> facts.series[0].rows, round(facts.series[0].season, 1)
+        (732, 0.9)
 
     Source: Hyndman and Athanasopoulos 2021, Forecasting: principles and practice, sections 3.4 and
         4.3.
     """
     if season_length is not None:
         check_int("season_length", season_length)
+
     frame = read_frame(
         df, columns, freq=freq, missing="fill", on_bad_series="skip", on_bad_rows="skip"
     )
@@ -260,28 +277,28 @@ def describe(
 
 
 def _facts(frame: LongFrame, season_length: int, longer: int | None) -> Iterator[SeriesFacts]:
-    starts = frame.source.starts
-    ends = frame.source.ends
-    counts = np.add.reduceat((frame.rows >= 0).astype(np.int64), starts)
+    source = frame.source
+    counts = np.add.reduceat((frame.rows >= 0).astype(np.int64), source.starts)
     names = frame.schema.columns.targets
-    stamps = [list(map(stamp_text, index)) for index in (frame.first_stamps, frame.last_stamps)]
+    starts = list(map(stamp_text, frame.first_stamps))
+    ends = list(map(stamp_text, frame.last_stamps))
+
     for target, target_name in enumerate(names):
         column = frame.targets[:, target]
-        for place, name in enumerate(frame.source.ids):
-            values = column[starts[place] : ends[place]]
+        for place, name in enumerate(source.ids):
+            values = column[source.starts[place] : source.ends[place]]
             observed = values[~np.isnan(values)]
-            # A longer season is no trend.
-            (trend, longest), season = (
-                strengths(values, longer or season_length),
-                strengths(values, season_length)[1],
-            )
             some = observed if len(observed) else np.array([np.nan])
-            missing_steps = len(values) - int(counts[place])
+            rows = int(counts[place])
+            missing_steps = len(values) - rows
+            # A longer season is no trend.
+            trend, longest = strengths(values, longer or season_length)
+
             yield SeriesFacts(
                 name=f"{name}, {target_name}" if len(names) > 1 else str(name),
-                rows=int(counts[place]),
-                start=stamps[0][place],
-                end=stamps[1][place],
+                rows=rows,
+                start=starts[place],
+                end=ends[place],
                 missing_steps=missing_steps,
                 missing_values=len(values) - len(observed) - missing_steps,
                 outliers=int(np.count_nonzero(is_outlier(values))),
@@ -292,9 +309,15 @@ def _facts(frame: LongFrame, season_length: int, longer: int | None) -> Iterator
                 least=float(np.min(some)),
                 most=float(np.max(some)),
                 trend=trend,
-                season=season,
+                season=strengths(values, season_length)[1],
                 longer_season=longest if longer else float("nan"),
             )
+
+
+def _median_strength(strengths_of_series: Iterable[float]) -> float:
+    """Return the median of the strengths that are known; NaN where none is."""
+    known = [strength for strength in strengths_of_series if not np.isnan(strength)]
+    return float(np.median(known)) if known else float("nan")
 
 
 def as_used(seasons: Sequence[int], season_length: int, series: Sequence[Array]) -> tuple[int, ...]:
@@ -319,13 +342,14 @@ def as_used(seasons: Sequence[int], season_length: int, series: Sequence[Array])
         return tuple(seasons)
 
     def strength(steps: int) -> float:
-        known = [each for values in series if (each := strengths(values, steps)[1]) == each]
-        return float(np.median(known)) if known else float("nan")
+        return _median_strength(strengths(values, steps)[1] for values in series)
 
-    explained = strength(longer) + _LESS_CLEAR
-    may_be_longer = [steps for steps in seasons if steps > longer * (1 - _NEAR)]
-    is_explained = {steps: strength(steps) <= explained for steps in may_be_longer}
-    return tuple(dict.fromkeys(longer if is_explained.get(steps) else steps for steps in seasons))
+    most = strength(longer) + _STRENGTH_MARGIN
+    used = []
+    for steps in seasons:
+        is_longer = steps > longer * (1 - _TOLERANCE) and strength(steps) <= most
+        used.append(longer if is_longer else steps)
+    return tuple(dict.fromkeys(used))
 
 
 def _some_series(frame: LongFrame) -> list[Array]:
@@ -340,7 +364,7 @@ def _some_series(frame: LongFrame) -> list[Array]:
 
 
 def is_outlier(values: Array) -> Array:
-    """Return which values of a series are far from the rest, see `seqcast.data.faults.beyond_quartiles`.
+    """Return which values of a series are far from the rest; see `beyond_quartiles` in `faults`.
 
     Args:
         values: The series, `[T]`; NaN is missing, and no outlier.
@@ -356,5 +380,6 @@ def _longest_constant(values: Array) -> int:
     """Return the length of the longest stretch of one value; a gap ends it."""
     if not len(values):
         return 0
+
     breaks = np.flatnonzero(~(values[1:] == values[:-1])) + 1
     return int(np.diff(np.concatenate([[0], breaks, [len(values)]])).max())

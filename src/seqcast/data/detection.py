@@ -22,53 +22,58 @@ from seqcast.data.frames import AnyFrame
 from seqcast.data.synthetic import Season
 from seqcast.runtime import Array
 
-# Series that are read, evenly from all, and their last rows.
+# Most series that are read, evenly from all.
 MOST_SERIES = 200
+# Most rows of a series that are read, the last ones.
 MOST_ROWS = 4096
 # Fewest known values of a series.
 LEAST_VALUES = 12
-# Seasons that a series has at least; fewer in a panel of this number of series.
+# Fewest seasons in a series.
 LEAST_SEASONS = 3.0
+# Fewest seasons in a series of a panel.
 LEAST_IN_PANELS = 1.7
+# Fewest series of a panel.
 PANEL = 20
 # Probability of a season in series that have none.
 LEVEL = 0.0003
-# Seasons that are detected at most, one after another.
+# Most seasons that are detected, one after another.
 MOST_SEASONS = 3
-# A fraction of a season is a season of its own if it explains this much of it: at least, almost
-# all, and otherwise some deviations more than of a random pattern.
+# A fraction of a season that explains less of it than this is no season of its own.
 LEAST_SHARE = 0.25
+# One that explains this much of it always is.
 NEARLY = 0.9
+# Between these it has to explain as many deviations more than a fraction of a random pattern.
 DEVIATIONS = 3.0
-# Logarithm of probabilities within which a fraction of a season is taken for the season.
+# Difference of log-probabilities within which a fraction of a season is taken for the season.
 WITHIN = 3.0
 # Lengths of a season that are tried before it is removed, from half a step less to half a step
 # more.
 FRACTIONS = 11
-# Order of the autoregression, and the largest modulus of roots that swing: a season would be a root
-# of modulus 1.
+# Order of the autoregression.
 ORDER = 2
+# Largest modulus of its roots that swing: a season would be a root of modulus 1.
 LARGEST_ROOT = 0.95
-# Frequencies on each side over which the median of the spectrum is taken: at the lowest ones, and
-# the most.
+# Neighbours on each side over which the median of the spectrum is taken, at the lowest frequencies.
 LEAST_NEIGHBOURS = 6
+# The same at all others.
 MOST_NEIGHBOURS = 16
 # Numbers of waves of a season that are tried: a sine is one, and a spike has half as many as steps.
 NUMBERS = np.array(
     [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024]
 )
-# Most waves of a season on each of the ways to seek one season after another. Two sines are nearly
-# a longer season with two waves, which a way with one does not see.
+# Most waves of a season in each search for one season after another. Two sines are nearly a longer
+# season with two waves, which a search with one wave does not see.
 MOST_WAVES = (1, 4, 1024)
+# Most waves of a season that is compared with its neighbours, and removed wave by wave.
 FEW_WAVES = 4
-# Seasons that are compared with one of few waves, as a fraction of it.
+# Distance of these neighbours, as a fraction of the season.
 NEAR = 0.06
 # Least share of chance variation that series have in common: whitening errs alike in all, so that a
 # panel counts as 14 independent series at most.
 LEAST_SHARED = 0.07
 # Frequencies of the spectrum for each that is independent.
 FINER = 8
-# Deviation of the bell that smooths the median.
+# Deviation of the Gaussian filter that smooths the median, in frequencies.
 SMOOTH = 4.0
 # Smallest spectrum, as a fraction of its mean.
 LEAST_POWER = 1e-6
@@ -86,16 +91,15 @@ def detect_seasons(frame: AnyFrame, stops: Array, beyond: int = 1) -> list[int]:
         beyond: As for `seasons_of`.
     """
     chosen = np.unique(np.linspace(0, len(frame.source) - 1, MOST_SERIES).astype(int))
-    series = list[Array]()
+    series: list[Array] = []
     for numbers, shard in frame.in_shards():
         for place in np.flatnonzero(np.isin(numbers, chosen)):
             start = shard.source.starts[place]
             series += list(shard.targets[start : start + stops[numbers[place]]].T)
+
     longer = Season.of(beyond).longer or 0
-    return [
-        longer if 50 * abs(steps - longer) < longer else steps
-        for steps in seasons_of(series, beyond)
-    ]
+    detected = seasons_of(series, beyond)
+    return [longer if 50 * abs(steps - longer) < longer else steps for steps in detected]
 
 
 def main_season(seasons: Sequence[int]) -> int:
@@ -126,25 +130,25 @@ def seasons_of(series: Sequence[Array], beyond: int = 1) -> list[int]:
 
     Example:
         >>> noise = np.random.default_rng(0).normal(size=120)
-        >>> seasons_of([noise]), seasons_of([noise + np.resize([3.0, -1.0, 0.0, 1.0, -2.0, 2.0, -3.0], 120)])
+        >>> week = np.resize([3.0, -1.0, 0.0, 1.0, -2.0, 2.0, -3.0], 120)
+        >>> seasons_of([noise]), seasons_of([noise + week])
         ([], [7])
 
     Source: Percival and Walden 1993, Spectral analysis for physical applications, sections 6.5 and
-        10.9, for whitening
-    and tests of lines; Quinn and Thomson 1991, Estimating the frequency of a periodic function,
-    Biometrika 78(1), for sums over waves.
+        10.9, for whitening and tests of lines; Quinn and Thomson 1991, Estimating the
+        frequency of a periodic function, Biometrika 78(1), for sums over waves.
     """
     white = [whitened(values) for values in map(_filled, series) if len(values)]
     if not white:
         return []
+
     white = _without(white, beyond)
-    return min(
-        (_path(white, beyond, most_waves) for most_waves in MOST_WAVES), key=lambda path: path[0]
-    )[1]
+    searches = [_search(white, beyond, most_waves) for most_waves in MOST_WAVES]
+    return min(searches, key=lambda search: search[0])[1]
 
 
 def _filled(values: Array) -> Array:
-    """Return the last values with gaps interpolated; none where too few are known or all are the same."""
+    """Return the last values with gaps interpolated; none where few are known or all are equal."""
     values = values[-MOST_ROWS:]
     known = np.flatnonzero(~np.isnan(values))
     if len(known) < LEAST_VALUES or np.ptp(values[known]) == 0:
@@ -163,11 +167,14 @@ def whitened(values: Array) -> Array:
 
     centred = values - values.mean()
     before = np.stack([centred[ORDER - lag : -lag] for lag in range(1, ORDER + 1)], axis=1)
+
     roots = np.roots([1.0, *-np.linalg.lstsq(before, centred[ORDER:], rcond=None)[0]])
     most = np.where(np.iscomplex(roots) | (roots.real < 0), LARGEST_ROOT, 1.0)
     roots = roots * np.minimum(1.0, most / np.maximum(np.abs(roots), 1e-9))
+
     spectrum = np.fft.rfft(np.convolve(centred, np.real(np.poly(roots)), mode="valid"))
     spectrum[0] = 0.0
+
     power = np.abs(spectrum) ** 2
     around = median_filter(power, 2 * MOST_NEIGHBOURS + 1, mode="reflect")
     # At low frequencies spectra are steeper, so that fewer neighbours are alike.
@@ -176,6 +183,7 @@ def whitened(values: Array) -> Array:
         around[place] = np.median(
             np.pad(power[: place + width + 1], (max(0, width - place), 0), mode="symmetric")
         )
+
     around += LEAST_POWER * power.mean() + np.finfo(float).tiny
     around = np.exp(gaussian_filter1d(np.log(around), SMOOTH))
     return _of_variance_1(np.fft.irfft(spectrum / np.sqrt(around), len(values) - ORDER))
@@ -192,56 +200,57 @@ def _without(white: Sequence[Array], season: int, waves: int | None = None) -> l
     The latter are of steps and up to half a step more or less: a year has 52.2 weeks.
     """
     if waves is not None and waves <= FEW_WAVES:
-        bases = {
-            length: _waves(length, season, waves) for length in {len(values) for values in white}
-        }
-        return [
-            _of_variance_1(values - (own := bases[len(values)]) @ (own.T @ values))
-            for values in white
-        ]
+        return [_without_waves(values, season, waves) for values in white]
+
     lengths = np.unique(season + np.linspace(-0.5, 0.5, FRACTIONS) * (season > 1))
     means = [[_mean_season(values, season, length) for values in white] for length in lengths]
     best = max(means, key=lambda each: sum(float(np.square(mean).sum()) for mean in each))
     return [_of_variance_1(values - mean) for values, mean in zip(white, best, strict=True)]
 
 
+def _without_waves(values: Array, season: int, waves: int) -> Array:
+    basis = _waves(len(values), season, waves)
+    return _of_variance_1(values - basis @ (basis.T @ values))
+
+
 def _mean_season(values: Array, season: int, length: float) -> Array:
     """Return the mean of all values in the same of the steps of a season, at each place."""
     phase = (np.arange(len(values)) % length * season / length).astype(int) % season
-    return np.asarray(
-        (np.bincount(phase, values, season) / np.maximum(np.bincount(phase, minlength=season), 1))[
-            phase
-        ]
-    )
+    counts = np.maximum(np.bincount(phase, minlength=season), 1)
+    means = np.bincount(phase, values, season) / counts
+    return np.asarray(means[phase])
 
 
-def _path(white: Sequence[Array], beyond: int, most_waves: int) -> tuple[float, list[int]]:
-    """Return the logarithm of the probability that seasons are chance, and the seasons, one removed after another.
+def _search(white: Sequence[Array], beyond: int, most_waves: int) -> tuple[float, list[int]]:
+    """Return the log-probability that seasons are chance, and the seasons.
+
+    They are found one after another, each in series from which those before are removed.
 
     Args:
         white: The series.
         beyond: As for `seasons_of`.
         most_waves: Most waves of a season that are looked at.
     """
-    most = int(
-        np.median([*map(len, white)]) / (LEAST_IN_PANELS if len(white) >= PANEL else LEAST_SEASONS)
-    )
+    fewest = LEAST_IN_PANELS if len(white) >= PANEL else LEAST_SEASONS
+    longest = int(np.median([len(values) for values in white]) / fewest)
+    candidates = np.arange(2, longest + 1)
     evidence = 0.0
     known = [beyond]
+
     while len(known) <= MOST_SEASONS:
-        allowed = [
-            m for m in range(2, most + 1) if all(abs(m - each) >= each / 10 for each in known)
-        ]
-        chance, season, waves = _next_season(white, np.array(allowed, dtype=int), most_waves)
+        near = [np.abs(candidates - each) < each / 10 for each in known]
+        allowed = candidates[~np.any(near, axis=0)]
+        chance, season, waves = _next_season(white, allowed, most_waves)
         if chance > math.log(LEVEL):
             break
         white = _without(white, season, waves)
         evidence = evidence + chance
-        known = [*known, season]
+        known.append(season)
+
     # Waves of a smooth season that were removed after it are no seasons.
-    return evidence, [
-        season for place, season in enumerate(known[1:], 1) if not _is_wave(season, known[1:place])
-    ]
+    seasons = known[1:]
+    whole = [each for place, each in enumerate(seasons) if not _is_wave(each, seasons[:place])]
+    return evidence, whole
 
 
 def _is_wave(season: int, before: Sequence[int]) -> bool:
@@ -250,42 +259,41 @@ def _is_wave(season: int, before: Sequence[int]) -> bool:
 
 
 def _next_season(white: Sequence[Array], allowed: Array, most_waves: int) -> tuple[float, int, int]:
-    """Return the logarithm of the probability that the best of the seasons is chance, the season, and its waves."""
+    """Return the log-probability that the best season is chance, the season, and its waves."""
     if not len(allowed):
         return 0.0, 1, 0
+
     waves, chances, explained = _chances(white, allowed, most_waves)
     best = np.argmin(chances, axis=1)
     least = chances.min(axis=1)
-    place = own = int(np.argmin(least))
+    place = int(np.argmin(least))
+    chance = float(least[place]) + math.log(chances.size)
+
     if waves[place, best[place]] <= FEW_WAVES:
-        own = _exact(white, allowed, place, int(waves[place, best[place]]))
+        place = _exact(white, allowed, place, int(waves[place, best[place]]))
     else:
-        own = _fraction_of(place, allowed, explained)
-    own = _shortest(own, allowed, least)
-    return (
-        float(least[place]) + math.log(chances.size),
-        int(allowed[own]),
-        int(waves[own, best[own]]),
-    )
+        place = _fraction_of(place, allowed, explained)
+    place = _shortest(place, allowed, least)
+    return chance, int(allowed[place]), int(waves[place, best[place]])
 
 
 def _chances(white: Sequence[Array], seasons: Array, most_waves: int) -> tuple[Array, Array, Array]:
-    """Return numbers of waves of seasons, and the logarithms of the probabilities of their power, `[S, numbers]` each.
+    """Return numbers of waves of seasons, and the log-probabilities of their power.
 
-    The third array has the shares of the values that all waves explain beyond chance, `[S]`.
+    Both are `[S, numbers]`. The third array has the shares of the values that all waves explain
+    beyond chance, `[S]`.
 
     Args:
         white: The series.
         seasons: The seasons, `[S]`.
         most_waves: Most waves of a season.
     """
-    from scipy.special import betaln
-
     length = max(map(len, white))
     values = sum(map(len, white))
     power = np.zeros(FINER * length // 2 + 1)
     for each in white:
         power += np.abs(np.fft.rfft(each, FINER * length)) ** 2 * (2 / len(each))
+
     # All waves of all seasons, one season after another. A wave of two steps has a sign, but no
     # phase.
     most = np.minimum(seasons // 2, most_waves)
@@ -295,25 +303,32 @@ def _chances(white: Sequence[Array], seasons: Array, most_waves: int) -> tuple[A
     places = np.minimum(np.rint(number * FINER * length / season).astype(int), len(power) - 1)
     sums = np.pad(np.cumsum(power[places] * np.where(2 * number == season, 0.5, 1.0)), (1, 0))
     waves = np.minimum(NUMBERS[: 1 + np.searchsorted(NUMBERS, most.max())], most[:, None])
+    explained = (sums[firsts[:, None] + waves] - sums[firsts, None]) / values
+
+    # The parameters of the beta distribution of the share that waves explain by chance.
     independent = _independent(white)
     ours = np.minimum(2 * waves, seasons[:, None] - 1) * independent / 2
     rest = np.maximum(values * independent / len(white) / 2 - ours, 1.0)
-    explained = (sums[firsts[:, None] + waves] - sums[firsts, None]) / values
-    explained = np.clip(explained, ours / (ours + rest), 1 - 1e-12)
-    # The first term of the tail of a beta variable, and the ratio of the next one to it.
-    ratio = (1 - explained) * (ours + rest) / (rest + 1)
-    first = (
-        rest * np.log1p(-explained) + ours * np.log(explained) - np.log(rest) - betaln(ours, rest)
-    )
-    return (
-        waves,
-        np.minimum(first - np.log1p(-ratio), 0.0),
-        (explained - ours / (ours + rest))[:, -1],
-    )
+    by_chance = ours / (ours + rest)
+    explained = np.clip(explained, by_chance, 1 - 1e-12)
+    return waves, _log_tail(explained, ours, rest), (explained - by_chance)[:, -1]
+
+
+def _log_tail(x: Array, a: Array, b: Array) -> Array:
+    """Return the logarithm of about the probability that a beta variable is above `x`."""
+    from scipy.special import betaln
+
+    # The first term of the tail, and the ratio of the next one to it.
+    first = b * np.log1p(-x) + a * np.log(x) - np.log(b) - betaln(a, b)
+    ratio = (1 - x) * (a + b) / (b + 1)
+    return np.asarray(np.minimum(first - np.log1p(-ratio), 0.0))
 
 
 def _exact(white: Sequence[Array], seasons: Array, place: int, waves: int) -> int:
-    """Return the place of the season near another one that fits best: few periods shift the peaks of a spectrum."""
+    """Return the place of the season near another one that fits best.
+
+    Few periods shift the peaks of a spectrum.
+    """
     near = np.flatnonzero(np.abs(seasons - seasons[place]) <= max(1.0, NEAR * seasons[place]))
     lengths = {len(values) for values in white}
 
@@ -325,47 +340,50 @@ def _exact(white: Sequence[Array], seasons: Array, place: int, waves: int) -> in
 
 
 def _fraction_of(place: int, seasons: Array, explained: Array) -> int:
-    """Return the place of the fraction of a season that explains most of it, more than by chance; else its own.
+    """Return the place of the fraction that explains most of a season; else its own.
 
-    The fraction of a random pattern explains of it as much as it has steps.
+    The fraction explains more than by chance. The fraction of a random pattern explains of it as
+    much as it has steps.
     """
     steps = seasons[place] - 1
     shares = explained / max(explained[place], LEAST_POWER)
     by_chance = np.minimum((seasons - 1) / steps, 1.0)
     needed = by_chance + DEVIATIONS * np.sqrt(2 * by_chance * (1 - by_chance) / steps)
+
     counts = np.maximum(np.rint(seasons[place] / seasons), 1)
     is_fraction = (counts > 1) & (np.rint(seasons[place] / counts) == seasons)
     is_season = is_fraction & (shares >= np.clip(needed, LEAST_SHARE, NEARLY))
-    return (
-        int(np.argmax(np.where(is_season, shares - by_chance, 0.0))) if is_season.any() else place
-    )
+
+    if not is_season.any():
+        return place
+    return int(np.argmax(np.where(is_season, shares - by_chance, 0.0)))
 
 
 def _shortest(place: int, seasons: Array, chances: Array) -> int:
-    """Return the place of the shortest fraction of a season that is nearly as improbable; its own without one."""
+    """Return the place of the shortest fraction of a season that is nearly as improbable."""
     counts = np.rint(seasons[place] / seasons)
-    near = (chances < chances[place] + WITHIN) & (
-        np.abs(seasons * counts - seasons[place]) <= counts / 2
-    )
-    return int(np.argmax(near))
+    # The season is a fraction of itself.
+    is_fraction = np.abs(seasons * counts - seasons[place]) <= counts / 2
+    return int(np.argmax((chances < chances[place] + WITHIN) & is_fraction))
 
 
 def _waves(length: int, season: int, waves: int) -> Array:
-    """Return an orthonormal basis of a constant and the first waves of a season, `[length, 1 + 2 waves]`."""
+    """Return an orthonormal basis of a constant and waves of a season, `[length, 1 + 2 waves]`."""
     angles = 2 * np.pi * np.outer(np.arange(length), np.arange(waves + 1)) / season
     columns = np.concatenate([np.cos(angles), np.sin(angles[:, 1 : (season + 1) // 2])], axis=1)
     return np.linalg.qr(columns)[0]
 
 
 def _independent(white: Sequence[Array]) -> float:
-    """Return the number of independent series that have as much chance variation together, by their last values."""
+    """Return the number of independent series with as much chance variation, by the last values."""
     count = len(white)
+    if count == 1:
+        return 1.0
+
     shortest = min(map(len, white))
     together = np.stack(
         [_of_variance_1(values[-shortest:] - values[-shortest:].mean()) for values in white]
     )
-    if count == 1:
-        return 1.0
     squares = float(np.sum((together @ together.T / shortest) ** 2)) - count
     shared = max(LEAST_SHARED, squares / (count * (count - 1)) - 1 / shortest)
     return count / (1 + (count - 1) * shared)

@@ -1,10 +1,11 @@
-"""Faults that a fit accepts, though they are rarely meant: values for missing ones, constant and equal series."""
+"""Faults that a fit accepts: values that stand for missing ones, constant and equal series."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames import LongFrame, read_frame
 from seqcast.errors import DataError, Option, Phrase
@@ -16,9 +17,8 @@ from seqcast.specs import Columns
 SENTINELS = (
     -99.0,
     -999.9,
-    *(sign * (10.0**digits - 1) for digits in range(3, 11) for sign in (1, -1)),
-)
-SENTINELS += (
+    *(10.0**digits - 1 for digits in range(3, 11)),
+    *(1 - 10.0**digits for digits in range(3, 11)),
     1e20,
     -1e20,
     1e30,
@@ -33,11 +33,12 @@ SENTINELS += (
 # Values beyond the quartiles by more than this multiple of their distance are far from the rest,
 # "far out" with Tukey.
 FAR_OUT = 3.0
-# Any other whole number stands for missing values in this many rows at least, this fraction of all,
-# and this many times as many as any other number has.
+# Any other whole number may stand for missing values if it is in this many rows,
 LEAST_ROWS = 5
-LEAST_SHARE = 0.01
-OFTENER = 3.0
+# in this fraction of all rows,
+LEAST_FRACTION = 0.01
+# and in this many times as many rows as any other number.
+LEAST_RATIO = 3.0
 # Rows of one error that are listed.
 ROWS_LISTED = 5
 # Fewest values of a series that is constant, or equal to another one.
@@ -45,7 +46,9 @@ LEAST_VALUES = 3
 
 
 def beyond_quartiles(values: Array, others: Array) -> Array:
-    """Return which values lie beyond the quartiles of others by more than three times their distance.
+    """Return which values are far beyond the quartiles of others.
+
+    They are beyond by more than three times the distance between the quartiles.
 
     Args:
         values: The values, `[...]`; NaN is missing, and does not.
@@ -60,16 +63,16 @@ def beyond_quartiles(values: Array, others: Array) -> Array:
     known = others[~np.isnan(others)]
     if len(known) < 4:
         return np.zeros(np.shape(values), dtype=bool)
+
     low = np.quantile(known, 0.25, method="lower")
     high = np.quantile(known, 0.75, method="higher")
     margin = FAR_OUT * (high - low)
     # Where half of the values are equal the quartiles may be too, and their distance says nothing.
-    far = (values < low - margin) | (values > high + margin)
-    return np.asarray(far if margin > 0 else np.zeros_like(far))
+    return np.asarray((margin > 0) & ((values < low - margin) | (values > high + margin)))
 
 
 def without_sentinels(frame: LongFrame) -> tuple[LongFrame, list[DataError]]:
-    """Return a frame without values such as -9999 that stand for missing ones, and an error for each such value.
+    """Return a frame without values such as -9999 that stand for missing ones, and their errors.
 
     They are less or more than all others of each series that has them: numbers that programs write
     for missing values, far from the others; or another whole number in many rows, which is also
@@ -79,24 +82,26 @@ def without_sentinels(frame: LongFrame) -> tuple[LongFrame, list[DataError]]:
         frame: The series.
     """
     source = frame.source
-    values = frame.source.values.copy()
-    faults = list[DataError]()
+    values = source.values.copy()
+    faults = []
+
     for target, name in enumerate(frame.schema.columns.targets):
         column = values[:, target]
         for value in _suspects(column):
             places = np.flatnonzero(column == value)
-            own = [
-                column[source.starts[each] : source.ends[each]]
-                for each in np.unique(frame.owners(places))
-            ]
+            affected = np.unique(frame.owners(places))
+            own = [column[source.starts[each] : source.ends[each]] for each in affected]
             if _stands_for_missing(value, own):
                 column[places] = np.nan
                 faults.append(_sentinel(frame, name, places, value, column))
+
     return replace(frame, source=replace(source, values=values)), faults
 
 
-def sentinels_of(df: Any, columns: Columns, freq: Any = None) -> list[DataError]:
-    """Return an error for each value that stands for missing ones; a frame in which none may is not read.
+def sentinels_of(df: pd.DataFrame, columns: Columns, freq: Any = None) -> list[DataError]:
+    """Return an error for each value that stands for missing ones.
+
+    A frame in which no value may stand for a missing one is not read.
 
     Args:
         df: A pandas frame with columns of numbers.
@@ -105,6 +110,7 @@ def sentinels_of(df: Any, columns: Columns, freq: Any = None) -> list[DataError]
     """
     if not any(_suspects(df[name].to_numpy(float)) for name in columns.targets):
         return []
+
     frame = read_frame(
         df, columns, freq=freq, missing="fill", on_bad_series="skip", on_bad_rows="skip"
     )
@@ -112,13 +118,17 @@ def sentinels_of(df: Any, columns: Columns, freq: Any = None) -> list[DataError]
 
 
 def _suspects(values: Array) -> list[float]:
-    """Return the numbers that may stand for missing values, the largest first: the ends may be in many rows."""
+    """Return the numbers that may stand for missing values, the largest magnitude first."""
     known = values[~np.isnan(values)]
-    ends = {known.min(), known.max()} if len(known) else set[float]()
-    many = {
-        end for end in ends if end and end % 1 == 0 and np.count_nonzero(known == end) >= LEAST_ROWS
-    }
-    return sorted(many.union(known[np.isin(known, SENTINELS)]), key=abs, reverse=True)
+    if not len(known):
+        return []
+
+    suspects = set(known[np.isin(known, SENTINELS)].tolist())
+    for extreme in (float(known.min()), float(known.max())):
+        is_frequent = np.count_nonzero(known == extreme) >= LEAST_ROWS
+        if extreme and extreme % 1 == 0 and is_frequent:
+            suspects.add(extreme)
+    return sorted(suspects, key=abs, reverse=True)
 
 
 def _stands_for_missing(value: float, own: Sequence[Array]) -> bool:
@@ -126,13 +136,15 @@ def _stands_for_missing(value: float, own: Sequence[Array]) -> bool:
     others = [each[(each != value) & ~np.isnan(each)] for each in own]
     if not all(len(each) and not each.min() <= value <= each.max() for each in others):
         return False
+
     far = [bool(beyond_quartiles(np.array(value), each)) for each in others]
     if all(far) and value in SENTINELS:
         return True
+
     known = np.concatenate(others)
     count = sum(int(np.count_nonzero(each == value)) for each in own)
     most = np.unique(known, return_counts=True)[1].max()
-    is_often = count >= max(LEAST_ROWS, LEAST_SHARE * (count + len(known)), OFTENER * most)
+    is_often = count >= max(LEAST_ROWS, LEAST_FRACTION * (count + len(known)), LEAST_RATIO * most)
     is_apart = all(
         is_far or value < 0 <= each.min() for is_far, each in zip(far, others, strict=True)
     )
@@ -146,8 +158,14 @@ def fault_text(error: DataError, word: Callable[[DataError], str] = str) -> str:
         error: The error.
         word: Returns an error as text.
     """
-    rows = f"{', '.join(map(str, error.rows[:ROWS_LISTED]))}{', ...' * (len(error.rows) > ROWS_LISTED)}"
-    return word(error) + f" ({len(error.rows):,} rows: {rows})" * (len(error.rows) > 1)
+    text = word(error)
+    if len(error.rows) < 2:
+        return text
+
+    listed = [str(row) for row in error.rows[:ROWS_LISTED]]
+    if len(error.rows) > ROWS_LISTED:
+        listed.append("...")
+    return f"{text} ({len(error.rows):,} rows: {', '.join(listed)})"
 
 
 def _sentinel(frame: LongFrame, name: str, places: Array, value: float, others: Array) -> DataError:
@@ -155,10 +173,14 @@ def _sentinel(frame: LongFrame, name: str, places: Array, value: float, others: 
     code = f'df["{name}"] = df["{name}"].mask(df["{name}"] == {number})'
     if frame.schema.kind == "polars":
         code = f'df = df.with_columns(pl.col("{name}").replace({number}, None))'
+
     hint = Phrase(
         "If it means a missing value: ", Option("dialect.missing_values", (number,), code), "."
     )
-    expected = f"values such as the others, from {number_text(np.nanmin(others))} to {number_text(np.nanmax(others))}"
+    least = number_text(np.nanmin(others))
+    most = number_text(np.nanmax(others))
+    expected = f"values such as the others, from {least} to {most}"
+
     error = frame.error(name, int(places[0]), expected=expected, received=number, hint=hint)
     error.missing_values = (number,)
     error.rows = frame.rows[places].tolist()
@@ -173,31 +195,37 @@ def odd_series(frame: LongFrame) -> Iterator[DataError]:
     """
     source = frame.source
     stamps = frame.first_stamps
-    constant = list[Any]()
-    equal = dict[Any, Any]()
-    seen = dict[Any, Any]()
+    constant: list[Hashable] = []
+    equal: dict[Hashable, Hashable] = {}
+    seen: dict[tuple[Hashable, bytes], Hashable] = {}
+
     for place, name in enumerate(source.ids):
         values = frame.targets[source.starts[place] : source.ends[place]]
         if np.count_nonzero(~np.isnan(values).any(axis=1)) < LEAST_VALUES:
             continue
         if (np.nanmin(values, axis=0) == np.nanmax(values, axis=0)).all():
             constant.append(name)
-        elif (first := seen.setdefault((stamps[place], values.tobytes()), name)) != name:
+            continue
+        first = seen.setdefault((stamps[place], values.tobytes()), name)
+        if first != name:
             equal[name] = first
+
     if constant:
         hint = "Forecasts repeat the value. Leave such series out if they are not in use."
         yield _about(frame, constant, "values that change", "one value in all rows", hint)
-    for first in list(equal.values())[:1]:
-        received = f"those of {first!r} at the same times"
+    if equal:
+        original = next(iter(equal.values()))
+        received = f"those of {original!r} at the same times"
         hint = "Leave one out if it is there by mistake."
         yield _about(frame, list(equal), "values of its own", received, hint)
 
 
 def _about(
-    frame: LongFrame, names: Sequence[Any], expected: str, received: str, hint: str
+    frame: LongFrame, names: Sequence[Hashable], expected: str, received: str, hint: str
 ) -> DataError:
-    others = (
-        f"; so in {len(names) - 1:,} other series, such as {names[1]!r}" if len(names) > 1 else ""
+    if len(names) > 1:
+        received += f"; so in {len(names) - 1:,} other series, such as {names[1]!r}"
+    column = frame.schema.columns.targets[0]
+    return DataError(
+        column=column, series=names[0], expected=expected, received=received, hint=hint
     )
-    where = {"column": frame.schema.columns.targets[0], "series": names[0]}
-    return DataError(**where, expected=expected, received=received + others, hint=hint)

@@ -37,17 +37,18 @@ def strengths(values: Array, season_length: int) -> tuple[float, float]:
     known = np.flatnonzero(~np.isnan(values))
     if len(known) < 4:
         return 0.0, float("nan")
-    filled = (
-        values
-        if len(known) == len(values)
-        else np.interp(np.arange(len(values)), known, values[known])
-    )
+
+    filled = values
+    if len(known) < len(values):
+        filled = np.interp(np.arange(len(values)), known, values[known])
     seasonal = season_length > 1 and len(filled) >= 3 * season_length
+
     window = season_length if seasonal else max(3, len(filled) // 10)
     # Where a window does not fit, at both ends, there is no trend.
     trend = _moving_average(filled, window)
     half = window // 2
     rest = filled[half : half + len(trend)] - trend
+
     season = np.zeros_like(rest)
     if seasonal:
         phase = np.arange(len(rest)) % season_length
@@ -59,13 +60,15 @@ def strengths(values: Array, season_length: int) -> tuple[float, float]:
 
     def strength(component: Array) -> float:
         whole = float(np.var(component + rest))
-        return max(0.0, 1.0 - float(np.var(rest)) / whole) if whole > rounding else 0.0
+        if whole <= rounding:
+            return 0.0
+        return max(0.0, 1.0 - float(np.var(rest)) / whole)
 
     return strength(trend), strength(season) if seasonal else float("nan")
 
 
 def _moving_average(values: Array, window: int) -> Array:
-    """Return the centred moving average where the window fits; an even one weighs its two ends half."""
+    """Return the centred moving average where the window fits; an even one weighs its ends half."""
     weights = np.ones(window + (window % 2 == 0))
     if window % 2 == 0:
         weights[[0, -1]] = 0.5
@@ -75,7 +78,7 @@ def _moving_average(values: Array, window: int) -> Array:
 def seasonal_naive_errors(
     values: Array, starts: Array, stops: Array, season_length: int, *, squared: bool = False
 ) -> Array:
-    r"""Return the mean error of a forecast that repeats the last season, `|y_t - y_{t-m}|`, in stretches of rows.
+    r"""Return the mean seasonal naive error, `|y_t - y_{t-m}|`, in stretches of rows.
 
     Args:
         values: Series laid end to end, `[rows]` or `[rows, D]`; NaN is missing.
@@ -89,23 +92,25 @@ def seasonal_naive_errors(
         it.
 
     Example:
-        >>> seasonal_naive_errors(np.array([1.0, 2.0, 4.0, 1.0, np.nan]), np.array([0, 2]), np.array([4, 5]), 1)
+        >>> values = np.array([1.0, 2.0, 4.0, 1.0, np.nan])
+        >>> seasonal_naive_errors(values, np.array([0, 2]), np.array([4, 5]), 1)
         array([2., 3.])
     """
     errors = np.zeros((len(starts), *values.shape[1:]))
     for place, (start, stop) in enumerate(zip(starts, stops, strict=True)):
         stretch = values[start:stop]
-        gaps = np.abs(stretch[season_length:] - stretch[:-season_length])
-        gaps = np.square(gaps) if squared else gaps
-        errors[place] = np.nansum(gaps, axis=0) / np.maximum((~np.isnan(gaps)).sum(axis=0), 1)
+        own = np.abs(stretch[season_length:] - stretch[:-season_length])
+        if squared:
+            own = np.square(own)
+        errors[place] = np.nansum(own, axis=0) / np.maximum((~np.isnan(own)).sum(axis=0), 1)
     return errors
 
 
 def naive_errors(store: SeriesStore, stops: Array, season_length: int) -> Array:
-    """Return the mean absolute error of the seasonal naive forecast in the first rows of each series, `[N, D]`.
+    """Return the mean absolute error of the seasonal naive forecast of each series, `[N, D]`.
 
-    A series that is shorter than two seasons has the error of the last value; one that does not
-    change has NaN.
+    It is that in the first rows. A series that is shorter than two seasons has the error of the
+    last value; one that does not change has NaN.
 
     Args:
         store: The series.
@@ -121,7 +126,8 @@ def naive_errors(store: SeriesStore, stops: Array, season_length: int) -> Array:
     errors = np.zeros((len(store.lengths), store.width))
     for series, values in store.batches():
         starts = starts_of(np.cumsum(store.lengths[series]))
-        bounds = starts, starts + stops[series]
-        season, step = (seasonal_naive_errors(values, *bounds, each) for each in (season_length, 1))
-        errors[series] = np.where(season > 0, season, step)
+        ends = starts + stops[series]
+        of_season = seasonal_naive_errors(values, starts, ends, season_length)
+        of_step = seasonal_naive_errors(values, starts, ends, 1)
+        errors[series] = np.where(of_season > 0, of_season, of_step)
     return np.where(errors > 0, errors, np.nan)

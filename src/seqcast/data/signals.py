@@ -1,8 +1,9 @@
-"""Synthetic signals whose future is known exactly: sums of random sines, and Chevalier's denoising exercise.
+"""Synthetic signals whose future is known exactly.
 
-Everything is drawn from a NumPy `SeedSequence`, never from global generators. The parameters of
-window `i` depend on the seed and on `i` alone: more windows, a longer past or a longer future
-extend the same signals. Nothing here imports Keras.
+They are sums of random sines, and Chevalier's denoising exercise. Everything is drawn from a NumPy
+`SeedSequence`, never from global generators. The parameters of window `i` depend on the seed and on
+`i` alone: more windows, a longer past or a longer future extend the same signals. Nothing here
+imports Keras.
 """
 
 import math
@@ -83,7 +84,7 @@ def sine_parameters(
     offset: Range = (-0.5, 0.5),
     seed: Seed = None,
 ) -> SineParameters:
-    """Draw the parameters of `n` sums of sines, each one uniform in its range and independent of all others.
+    """Draw the parameters of `n` sums of sines, each uniform in its range and independent.
 
     Args:
         n: Number of windows, `N`.
@@ -108,20 +109,23 @@ def sine_parameters(
     """
     n = check_int("n", n)
     num_signals = check_int("num_signals", num_signals)
+
     given = {"amplitude": amplitude, "frequency": frequency, "phase": phase, "offset": offset}
     ranges = [_checked_range(where, value, num_signals) for where, value in given.items()]
     low, high = np.stack(ranges, axis=1).transpose(2, 0, 1)  # both [num_signals, 4]
+
     unit = _generator(seed, PARAMETERS).random((n, num_signals, len(ranges)))
     drawn = low + (high - low) * unit
     return SineParameters(*(np.ascontiguousarray(drawn[:, :, i]) for i in range(len(ranges))))
 
 
-def _checked_range(where: str, value: Any, num_signals: int) -> Array:
+def _checked_range(where: str, value: npt.ArrayLike, num_signals: int) -> Array:
     """Return `(low, high)` for each sine, `[num_signals, 2]`."""
     try:
         ranges = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
         ranges = np.full(2, np.nan)
+
     fits = ranges.shape in ((2,), (num_signals, 2)) and np.isfinite(ranges).all()
     if not fits or (ranges[..., 0] > ranges[..., 1]).any():
         pairs = f", or one such pair for each of {num_signals} sines" if num_signals > 1 else ""
@@ -129,11 +133,12 @@ def _checked_range(where: str, value: Any, num_signals: int) -> Array:
         raise SpecError(
             where, expected=f"(low, high) with low <= high{pairs}", received=repr(value), hint=hint
         )
+
     return np.broadcast_to(ranges, (num_signals, 2))
 
 
 def _generator(seed: Seed, *key: int) -> np.random.Generator:
-    """Return the generator of one of a seed's streams; the same seed and key always give the same one."""
+    """Return the generator of one of a seed's streams, which depends on seed and key alone."""
     if not isinstance(seed, np.random.SeedSequence):
         seed = np.random.SeedSequence(
             None if seed is None else check_int("seed", seed, at_least=0, at_most=MOST_SEED)
@@ -208,6 +213,7 @@ def random_sines(
     )
     past = check_int("past", past)
     future = check_int("future", future)
+
     signals = parameters.values(np.arange(past + future))[:, :, None].astype(_floating(dtype))
     return _with_noise(signals[:, :past], noise, seed), signals[:, past:]
 
@@ -223,12 +229,13 @@ def noisy_past(
     seed: Seed = None,
     dtype: npt.DTypeLike = "float32",
 ) -> tuple[Array, Array]:
-    """Draw sums of two sines, `x(t) = Σ A sin(2π f t / 30 + φ)`, with noise on the past and a clean future.
+    """Draw sums of two sines with noise on the past and a clean future.
 
-    The past is `x(t) + σ ε`, `ε ~ N(0, 1)`. The default ranges are the exercise's, in our units. A
-    negative frequency is the positive one at another phase; the range makes slow sines twice as
-    frequent as the fastest. There is no offset. The exercise draws one noise level a batch and
-    scales each batch; here each window draws its own level, and scaling is left to the model.
+    A signal is `x(t) = Σ A sin(2π f t / 30 + φ)`. The past is `x(t) + σ ε`, `ε ~ N(0, 1)`. The
+    default ranges are the exercise's, in our units. A negative frequency is the positive one at
+    another phase; the range makes slow sines twice as frequent as the fastest. There is no offset.
+    The exercise draws one noise level a batch and scales each batch; here each window draws its own
+    level, and scaling is left to the model.
 
     Args:
         n: Number of windows, `N`.
@@ -282,12 +289,11 @@ def _floating(dtype: npt.DTypeLike) -> np.dtype[Any]:
 
 def _with_noise(past: Array, noise: float | tuple[float, float], seed: Seed) -> Array:
     levels = (noise, noise) if np.ndim(noise) == 0 else noise
-    low, high = (
-        check_number("noise", float(level), low=0.0)
-        for level in _checked_range("noise", levels, 1)[0]
-    )
+    bounds = _checked_range("noise", levels, 1)[0]
+    low, high = (check_number("noise", float(bound), low=0.0) for bound in bounds)
     if high == 0.0:
         return past
+
     # Two streams, so that a window keeps its level and its noise when there are more windows.
     level = low + (high - low) * _generator(seed, NOISE, 0).random((len(past), 1, 1))
     deviate = _generator(seed, NOISE, 1).standard_normal(past.shape)

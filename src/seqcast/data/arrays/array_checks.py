@@ -48,12 +48,8 @@ class CheckedWindows:
             rows: Slice of their numbers.
         """
         inputs = {name: values[rows] for name, values in self.inputs.items()}
-        return replace(
-            self,
-            inputs=inputs,
-            y=self.y[rows],
-            weight=None if self.weight is None else self.weight[rows],
-        )
+        weight = None if self.weight is None else self.weight[rows]
+        return replace(self, inputs=inputs, y=self.y[rows], weight=weight)
 
 
 def as_array(
@@ -84,10 +80,29 @@ def as_array(
         >>> as_array("y", [1, 2], ranks=(1, 2)).dtype
         dtype('float64')
     """
+    array = _as_floats(where, values)
+    if array.ndim not in ranks:
+        expected = " or ".join(f"{rank} axes" for rank in ranks)
+        received = f"{array.ndim} axes, shape {array.shape}"
+        hint = "Reshape your data: windows first, then steps, then features."
+        raise DataError(where, expected=expected, received=received, hint=hint)
+
+    if rows is not None and len(array) != rows:
+        expected = f"as many windows as X, {rows}"
+        hint = "Give one entry a window."
+        raise DataError(where, expected=expected, received=str(len(array)), hint=hint)
+
+    if finite:
+        check_finite(where, array)
+    return array
+
+
+def _as_floats(where: str, values: Any) -> Array:
+    """Return values as an array of single precision if they have it, otherwise of double."""
     if hasattr(values, "toarray"):
-        raise DataError(
-            where, expected="a dense array", received="a sparse one", hint="Call .toarray() first."
-        )
+        hint = "Call .toarray() first."
+        raise DataError(where, expected="a dense array", received="a sparse one", hint=hint)
+
     try:
         array = np.asarray(values)
         is_complex = np.iscomplexobj(array)
@@ -95,25 +110,15 @@ def as_array(
             array = array.astype(np.float64)
     except (ValueError, TypeError) as error:
         kind = DataTypeError if isinstance(error, TypeError) else DataError
-        hint = "Every argument must be a string of digits or a real number, every row of the same length."
-        raise kind(
-            where, expected="numbers in a regular array", received=str(error), hint=hint
-        ) from error
+        expected = "numbers in a regular array"
+        hint = (
+            "Every argument must be a string of digits or a real number, "
+            "every row of the same length."
+        )
+        raise kind(where, expected=expected, received=str(error), hint=hint) from error
+
     if is_complex:
         raise DataError(f"Complex data not supported: {where}", hint="Give real numbers.")
-    if array.ndim not in ranks:
-        expected = " or ".join(f"{rank} axes" for rank in ranks)
-        hint = "Reshape your data: windows first, then steps, then features."
-        raise DataError(
-            where, expected=expected, received=f"{array.ndim} axes, shape {array.shape}", hint=hint
-        )
-    if rows is not None and len(array) != rows:
-        expected = f"as many windows as X, {rows}"
-        raise DataError(
-            where, expected=expected, received=str(len(array)), hint="Give one entry a window."
-        )
-    if finite:
-        check_finite(where, array)
     return array
 
 
@@ -141,18 +146,19 @@ def check_finite(where: str, array: Array) -> None:
     Example:
         >>> check_finite("X", np.array([[1.0, np.nan]]))
         Traceback (most recent call last):
-        seqcast.errors.DataError: X, window 0, step 1: expected finite numbers, received NaN. Drop or fill it.
+        seqcast.errors.DataError: X, window 0, step 1: expected finite numbers, received NaN. ...
     """
     # The extremes of an array with NaN are NaN; they need no array of their own.
     if max(float(array.max(initial=0.0)), -float(array.min(initial=0.0))) <= LARGEST_NUMBER:
         return
+
     place, value = _first_place(where, array, ~(np.abs(array.astype(np.float64)) <= LARGEST_NUMBER))
     received = "NaN" if np.isnan(value) else f"{value:g}"
     expected = f"numbers up to {LARGEST_NUMBER:g}" if np.isfinite(value) else "finite numbers"
     raise DataError(place, expected=expected, received=received, hint="Drop or fill it.")
 
 
-def _first_place(where: str, array: Array, wrong: Array) -> tuple[str, Any]:
+def _first_place(where: str, array: Array, wrong: Array) -> tuple[str, float]:
     """Return the first wrong place of an array in words, and its value."""
     place = np.argwhere(wrong)[0]
     axes = ", ".join(f"{axis} {i}" for axis, i in zip(_AXES[array.ndim], place, strict=True))
@@ -160,7 +166,7 @@ def _first_place(where: str, array: Array, wrong: Array) -> tuple[str, Any]:
 
 
 def check_support(where: str, array: Array, head: str) -> None:
-    """Reject targets outside the support of a head's distribution, naming the first one; NaN is missing.
+    """Reject targets outside the support of a head's distribution; NaN is missing.
 
     Args:
         where: The argument's name.
@@ -168,9 +174,9 @@ def check_support(where: str, array: Array, head: str) -> None:
         head: Name of the head.
 
     Example:
-        >>> check_support("y", np.array([[[1.0], [-2.0]]]), "negative_binomial")
+        >>> check_support("y", np.array([[[1.0], [-2.0]]]), "log_normal")
         Traceback (most recent call last):
-        seqcast.errors.DataError: y, window 0, step 1, feature 0: expected whole numbers >= 0, received -2.0. ...
+        seqcast.errors.DataError: y, window 0, step 1, feature 0: expected numbers > 0, ...
     """
     unsupported, expected = outside_support(array, head)
     if unsupported.any():
@@ -180,7 +186,9 @@ def check_support(where: str, array: Array, head: str) -> None:
 
 
 def outside_support(array: Array, head: str) -> tuple[Array, str]:
-    """Return which values are outside the support of a head's distribution, and the support in words; NaN is missing.
+    """Return which values are outside the support of a head's distribution, and it in words.
+
+    NaN is missing, and not outside.
 
     Args:
         array: The values.
@@ -191,7 +199,8 @@ def outside_support(array: Array, head: str) -> tuple[Array, str]:
         (array([False,  True, False]), 'whole numbers >= 0')
     """
     if head == "negative_binomial":
-        return ~np.isnan(array) & ((array < 0) | (array != np.floor(array))), "whole numbers >= 0"
+        is_no_count = (array < 0) | (array != np.floor(array))
+        return ~np.isnan(array) & is_no_count, "whole numbers >= 0"
     if head == "log_normal":
         return array <= 0, "numbers > 0"
     return np.zeros(array.shape, dtype=bool), "numbers"
@@ -215,14 +224,11 @@ def check_targets(y: Any, rows: int) -> tuple[Array, int]:
         raise DataError(
             "Seq2SeqRegressor requires y to be passed, but the target y is None", hint=hint
         )
+
     array = as_array("y", y, ranks=(1, 2, 3), finite=True, rows=rows)
     if 0 in array.shape:
-        raise DataError(
-            "y",
-            expected="at least one step",
-            received=f"shape {array.shape}",
-            hint="Give a future.",
-        )
+        received = f"shape {array.shape}"
+        raise DataError("y", expected="at least one step", received=received, hint="Give a future.")
     return array.reshape((*array.shape, 1, 1)[:3]), array.ndim
 
 
@@ -246,37 +252,31 @@ def check_covariates(
     """
     if values is None:
         if features:
-            raise DataError(
-                where,
-                expected=f"{features} features, as at fit",
-                received="nothing",
-                hint="Give them.",
-            )
+            expected = f"{features} features, as at fit"
+            raise DataError(where, expected=expected, received="nothing", hint="Give them.")
         return None
     if features == 0:
-        raise DataError(
-            where,
-            expected="nothing, as at fit",
-            received="an array",
-            hint="Fit with it, or leave it out.",
-        )
+        hint = "Fit with it, or leave it out."
+        raise DataError(where, expected="nothing, as at fit", received="an array", hint=hint)
+
     array = as_array(where, values, ranks=(2,) if horizon is None else (3,), finite=True, rows=rows)
     if features is not None and array.shape[-1] != features:
         expected = f"{features} features, as at fit"
-        raise DataError(
-            where, expected=expected, received=str(array.shape[-1]), hint="Give the same ones."
-        )
-    if horizon is not None and array.shape[1] < horizon:
+        received = str(array.shape[-1])
+        raise DataError(where, expected=expected, received=received, hint="Give the same ones.")
+    if horizon is None:
+        return array
+
+    if array.shape[1] < horizon:
+        expected = f"at least {horizon} steps, the horizon"
         received = str(array.shape[1])
         hint = "Known-future covariates have to cover every step of the horizon."
-        raise DataError(
-            where, expected=f"at least {horizon} steps, the horizon", received=received, hint=hint
-        )
-    return array if horizon is None else array[:, :horizon]
+        raise DataError(where, expected=expected, received=received, hint=hint)
+    return array[:, :horizon]
 
 
 def check_weight(sample_weight: Any, rows: int) -> Array | None:
-    """Check sample weights, `[N]`, and scale them to mean 1; a single number stands for equal weights.
+    """Check sample weights, `[N]`, and scale them to mean 1; a single number means equal weights.
 
     Args:
         sample_weight: The user's weights.
@@ -284,10 +284,11 @@ def check_weight(sample_weight: Any, rows: int) -> Array | None:
     """
     if sample_weight is None or rank(sample_weight) == 0:
         return None
-    weight = as_weights(
-        "sample_weight", sample_weight, rows, "a weight >= 0 for each window, not zero for all"
-    )
-    weight = weight / power_of_two(weight.max())  # the mean of the smallest numbers would be 0
+
+    expected = "a weight >= 0 for each window, not zero for all"
+    given = as_weights("sample_weight", sample_weight, rows, expected)
+    # The mean of the smallest numbers would be 0.
+    weight = given / power_of_two(given.max())
     return np.asarray(weight / weight.mean())
 
 

@@ -1,4 +1,4 @@
-"""Streams of a user's batches, a `keras.utils.PyDataset` or a generator, for data that do not fit in memory."""
+"""Streams of a user's batches, for data that do not fit in memory: `PyDataset` or generator."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -14,7 +14,12 @@ from seqcast.runtime import Array, keras
 from seqcast.specs import WindowSpec, check_int
 
 # Batches of a stream from which sizes and scaling are learnt.
-_FIRST = 10
+_FIRST_BATCHES = 10
+
+# A batch of a user: `(past, y)` or `(past, y, weight)`.
+UserBatch = Any
+# A `keras.utils.PyDataset` or a generator of such batches; Keras has no types.
+UserStream = Any
 
 
 class StreamWindows(NumberedBatches):
@@ -34,7 +39,7 @@ class StreamWindows(NumberedBatches):
     """
 
     def __init__(
-        self, stream: Any, convert: Callable[[Any], Batch], steps: int | None = None
+        self, stream: UserStream, convert: Callable[[UserBatch], Batch], steps: int | None = None
     ) -> None:
         count = batch_count(stream)
         super().__init__(check_steps(count if steps is None else steps))
@@ -88,8 +93,8 @@ def is_stream(X: Any) -> bool:
     return isinstance(X, keras.utils.PyDataset) or hasattr(X, "__next__")
 
 
-def batch_count(stream: Any) -> int | None:
-    """Return the number of batches of a stream; `None` where the stream does not say it, or has no end.
+def batch_count(stream: UserStream) -> int | None:
+    """Return the number of batches of a stream; `None` where it is unknown, or there is no end.
 
     Args:
         stream: A `keras.utils.PyDataset`, of `num_batches` or a length, or a generator.
@@ -119,12 +124,8 @@ def check_steps(steps: int | None) -> int:
     """
     if steps is None:
         expected = "a whole number for a generator, or a PyDataset without num_batches"
-        raise SpecError(
-            "steps_per_epoch",
-            expected=expected,
-            received="None",
-            hint="It does not say how long it is.",
-        )
+        hint = "It does not say how long it is."
+        raise SpecError("steps_per_epoch", expected=expected, received="None", hint=hint)
     return steps
 
 
@@ -139,20 +140,20 @@ def check_in_batches(static: Any, future: Any, weight: Any) -> None:
     Example:
         >>> check_in_batches(None, None, np.ones(3))
         Traceback (most recent call last):
-        seqcast.errors.DataError: sample_weight: expected none, since the batches have their own, received a list or ...
+        seqcast.errors.DataError: sample_weight: expected none, since the batches have their ...
     """
-    for name, values in (
-        ("static_covariates", static),
-        ("future_covariates", future),
-        ("sample_weight", weight),
-    ):
+    given = {"static_covariates": static, "future_covariates": future, "sample_weight": weight}
+    for name, values in given.items():
         if values is not None:
             expected = "none, since the batches have their own"
-            hint = "Let each batch hold its own: ({'past': ..., 'static': ..., 'future': ...}, y, weight)."
+            batch = "({'past': ..., 'static': ..., 'future': ...}, y, weight)"
+            hint = f"Let each batch hold its own: {batch}."
             raise DataError(name, expected=expected, received="a list or array", hint=hint)
 
 
-def first_batches(stream: Any, steps_per_epoch: int | None) -> tuple[list[Batch], Any]:
+def first_batches(
+    stream: UserStream, steps_per_epoch: int | None
+) -> tuple[list[Batch], UserStream]:
     """Return the first batches and the whole stream, the first batches included.
 
     Args:
@@ -171,21 +172,20 @@ def first_batches(stream: Any, steps_per_epoch: int | None) -> tuple[list[Batch]
         check_steps(steps_per_epoch)
 
     if isinstance(stream, keras.utils.PyDataset):
-        first = [
-            stream[number] for number in range(_FIRST if count is None else min(count, _FIRST))
-        ]
+        most = _FIRST_BATCHES if count is None else min(count, _FIRST_BATCHES)
+        first = [stream[number] for number in range(most)]
     else:
-        first = list(itertools.islice(stream, _FIRST))
+        first = list(itertools.islice(stream, _FIRST_BATCHES))
         stream = itertools.chain(first, stream)
 
     if not first:
-        raise DataError(
-            "X", expected="at least one batch", received="none", hint="Look at the stream's length."
-        )
+        hint = "Look at the stream's length."
+        raise DataError("X", expected="at least one batch", received="none", hint=hint)
+
     return [split_batch(batch) for batch in first], stream
 
 
-def split_batch(batch: Any) -> Batch:
+def split_batch(batch: UserBatch) -> Batch:
     """Check a user's batch and return a dict of inputs, y with three axes, and weights.
 
     Args:
@@ -200,16 +200,19 @@ def split_batch(batch: Any) -> Batch:
         expected = "(past, y) or (past, y, weight)"
         hint = "Let each batch be a tuple."
         raise DataError("batch", expected=expected, received=type(batch).__name__, hint=hint)
+
     inputs = dict(batch[0]) if isinstance(batch[0], dict) else {"past": batch[0]}
     if set(inputs) - {"past", "static", "future"} or "past" not in inputs:
         expected = "inputs 'past' and perhaps 'static' and 'future'"
         hint = "Rename or drop the others."
         raise DataError("batch", expected=expected, received=", ".join(inputs), hint=hint)
+
     ranks = {"past": (3,), "static": (2,), "future": (3,)}
     arrays = {
         name: as_array(f"batch, {name}", each, ranks[name], finite=True)
         for name, each in inputs.items()
     }
+
     y, _ = check_targets(batch[1], len(arrays["past"]))
     # Unlike those of a whole fit, the weights of a batch are not scaled and may all be zero.
     given = batch[2] if len(batch) == 3 else np.ones(len(y))
@@ -219,19 +222,20 @@ def split_batch(batch: Any) -> Batch:
 
 def _check_features(inputs: dict[str, Array], window: WindowSpec) -> None:
     """Reject a batch with other inputs, or other numbers of features, than the first ones."""
-    expected = {"past": window.features, "static": window.static, "future": window.future}
-    received = {name: inputs[name].shape[-1] for name in expected if name in inputs}
-    texts = [
-        ", ".join(f"{name!r}: {size}" for name, size in sizes.items() if size)
-        for sizes in (expected, received)
-    ]
-    if texts[0] != texts[1]:
+    sizes = {"past": window.features, "static": window.static, "future": window.future}
+    expected = _sizes_text(sizes)
+    received = _sizes_text({name: inputs[name].shape[-1] for name in sizes if name in inputs})
+    if received != expected:
         hint = "Let all batches have the same inputs."
-        raise DataError("batch", expected=f"features of {texts[0]}", received=texts[1], hint=hint)
+        raise DataError("batch", expected=f"features of {expected}", received=received, hint=hint)
+
+
+def _sizes_text(sizes: dict[str, int]) -> str:
+    return ", ".join(f"{name!r}: {size}" for name, size in sizes.items() if size)
 
 
 def scaled_stream(
-    stream: Any, preparation: Preparation, *, teacher_forcing: bool, steps: int | None = None
+    stream: UserStream, preparation: Preparation, *, teacher_forcing: bool, steps: int | None = None
 ) -> StreamWindows | Iterator[Batch]:
     """Return a stream whose batches are checked and scaled.
 
@@ -245,13 +249,14 @@ def scaled_stream(
         The stream, of the same kind, of `(inputs, y, weight)`.
     """
 
-    def convert(batch: Any) -> Batch:
+    def convert(batch: UserBatch) -> Batch:
         inputs, y, weight = split_batch(batch)
         _check_features(inputs, preparation.window)
         preparation.check_y(y)
         scaled = {
             name: values.astype(np.float32) for name, values in preparation.scaled(inputs).items()
         }
+
         y = preparation.scalers["y"].transform(y).astype(np.float32)
         if teacher_forcing:
             scaled["target"] = y

@@ -26,9 +26,10 @@ class Preparation:
             `None`.
 
     Example:
-        >>> windows = CheckedWindows({"past": np.arange(12.0).reshape(2, 6, 1)}, np.zeros((2, 3, 1)), y_axes=3)
-        >>> learnt = Preparation.learn(windows, NetworkSpec(), scale="standard")
-        >>> learnt.window.horizon, learnt.window.target_features
+        >>> past = np.arange(12.0).reshape(2, 6, 1)
+        >>> windows = CheckedWindows({"past": past}, np.zeros((2, 3, 1)), y_axes=3)
+        >>> preparation = Preparation.learn(windows, NetworkSpec(), scale="standard")
+        >>> preparation.window.horizon, preparation.window.target_features
         (3, (0,))
     """
 
@@ -39,17 +40,14 @@ class Preparation:
 
     @property
     def is_flat(self) -> bool:
-        """Whether the past came as `[N, T]`, a table with a column for each step, rather than as `[N, T, F]`."""
+        """Whether the past came as `[N, T]`, a column for each step, rather than as `[N, T, F]`."""
         return self.window.context_length is not None
 
     @property
     def n_features_in(self) -> int:
-        """Number of features in scikit-learn's sense: columns of `[N, T]`, or features of `[N, T, F]`."""
-        return (
-            self.window.features
-            if self.window.context_length is None
-            else self.window.context_length
-        )
+        """Number of features for scikit-learn: columns of `[N, T]`, or features of `[N, T, F]`."""
+        window = self.window
+        return window.features if window.context_length is None else window.context_length
 
     @classmethod
     def learn(
@@ -81,6 +79,7 @@ class Preparation:
         y = windows.y
         features = inputs["past"].shape[2]
         targets = y.shape[2]
+
         window = WindowSpec(
             horizon=y.shape[1],
             features=features,
@@ -94,6 +93,7 @@ class Preparation:
         network.check_window(window)
         if network.reads_season:
             _check_season(inputs["past"].shape[1], season_length, network.residual)
+
         scalers = {name: Scaler.fit(values, scale) for name, values in inputs.items()}
         scalers["y"] = Scaler.fit(y, scale)
         if network.needs_target_past and window.target_features is not None:
@@ -121,7 +121,7 @@ class Preparation:
         return np.asarray(values[:, :, 0] if self.y_axes < 3 else values)
 
     def static(self, values: Any, rows: int) -> dict[str, Array]:
-        """Check static covariates of new windows, and return them as the input `static`, if there are any.
+        """Check static covariates of new windows; return them as the input `static`, if any.
 
         Args:
             values: The user's values, `[N, S]`, or `None`.
@@ -134,16 +134,15 @@ class Preparation:
         return {} if checked is None else {"static": checked}
 
     def future(self, values: Any, rows: int, horizon: int) -> dict[str, Array]:
-        """Check known-future covariates, `[N, H, F']`, and return them as the input `future`, if there are any.
+        """Check known-future covariates; return them as the input `future`, if any.
 
         Args:
             values: The user's values, `[N, H, F']`, or `None`.
             rows: Number of windows, `N`.
             horizon: Steps that they have to cover.
         """
-        features = self.window.future
         checked = check_covariates(
-            "future_covariates", values, rows, features=features, horizon=horizon
+            "future_covariates", values, rows, features=self.window.future, horizon=horizon
         )
         return {} if checked is None else {"future": checked}
 
@@ -158,9 +157,8 @@ class Preparation:
         if y.shape[1:] != expected:
             shape = f"shape [N, {expected[0]}, {expected[1]}], as before"
             received = f"[N, {y.shape[1]}, {y.shape[2]}]"
-            raise DataError(
-                "y", expected=shape, received=received, hint="Give the same horizon and targets."
-            )
+            hint = "Give the same horizon and targets."
+            raise DataError("y", expected=shape, received=received, hint=hint)
 
     def batches(
         self,
@@ -199,6 +197,7 @@ class Preparation:
         window = self.window
         if self.y_axes not in (1, 2, 3):
             raise ValueError(f"a y of {self.y_axes} axes")
+
         columns = {
             "past": window.features,
             "y": window.targets,
@@ -210,33 +209,38 @@ class Preparation:
             raise ValueError(
                 f"scaling of {', '.join(self.scalers)}, where there are {', '.join(widths)}"
             )
+
         for name, width in widths.items():
-            for values in vars(self.scalers[name]).values():
+            scaler = self.scalers[name]
+            for values in (scaler.loc, scaler.scale):
                 if values.shape != (width,) or values.dtype.kind != "f":
                     raise ValueError(
                         f"scaling of {name!r} of shape {values.shape}, where it has {width} columns"
                     )
-            if not (np.isfinite(self.scalers[name].loc) & (self.scalers[name].scale > 0)).all():
+            if not (np.isfinite(scaler.loc) & (scaler.scale > 0)).all():
                 raise ValueError(f"scaling of {name!r} by numbers that are no scale")
 
 
 def _target_features(
-    chosen: Any, features: int, targets: int, network: NetworkSpec
+    option: Any, features: int, targets: int, network: NetworkSpec
 ) -> tuple[int, ...] | None:
-    """Return the user's choice as indices; by default all features if there are as many as targets."""
-    if chosen is None:
-        chosen = tuple(range(features)) if features == targets else None
-    elif isinstance(chosen, str):
-        check_choice("target_features", chosen, ("none",))
-        chosen = None
-    elif not isinstance(chosen, Sequence | np.ndarray):
-        chosen = (chosen,)
-    if network.needs_target_past and chosen is None:
+    """Return the user's option as indices; by default all features if as many as targets."""
+    indices: tuple[int, ...] | None = None
+    if isinstance(option, str):
+        check_choice("target_features", option, ("none",))
+    elif isinstance(option, Sequence | np.ndarray):
+        indices = tuple(option)
+    elif option is not None:
+        indices = (option,)
+    elif features == targets:
+        indices = tuple(range(features))
+
+    if network.needs_target_past and indices is None:
         expected = "the column of X that holds each target's own past"
         received = f"none ({features} features in X, {targets} in y)"
         hint = f"It is needed by {' and '.join(network.readers_of_target_past)}."
         raise SpecError("target_features", expected=expected, received=received, hint=hint)
-    return None if chosen is None else tuple(chosen)
+    return indices
 
 
 def _check_season(steps: int, season_length: int | None, residual: str) -> None:

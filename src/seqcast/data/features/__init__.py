@@ -1,4 +1,4 @@
-"""Features of a frame that a network reads in addition to the targets: `encoders`, `calendar`, `builder`."""
+"""Features of a frame other than the targets: `encoders`, `calendar`, `builder`."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Features other than the targets: learnt from the frame of a fit, built for any frame of the same kind.
+"""Features other than the targets: learnt from the frame of a fit, built for any like it.
 
 A step's features are, in this order: the targets, past covariates, future covariates, the calendar,
 and for irregular stamps the time since the step before. The last three are known for the future.
@@ -6,13 +6,14 @@ and for irregular stamps the time since the step before. The last three are know
 
 import functools
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
 from seqcast.data.features.calendar import Calendar, check_calendar
-from seqcast.data.features.encoders import ColumnEncoder, ColumnStatistics
+from seqcast.data.features.encoders import LARGEST, ColumnEncoder, ColumnStatistics
 from seqcast.data.frames import AnyFrame, LongFrame, Stamps, seconds
 from seqcast.data.series import positions_of
 from seqcast.runtime import Array
@@ -43,10 +44,10 @@ class FeatureStatistics:
         """
         source = frame.source
         covariates = frame.covariates
-        split = len(frame.covariates.past)
+        split = len(covariates.past)
         inside = positions_of(source.ends) < np.repeat(stops, source.lengths)
         values = frame.varying[inside] if covariates.varying else frame.varying[:0]
-        longest = int(np.argmax(source.lengths))
+
         columns = {
             "past": ColumnStatistics.of(covariates.past, frame.kinds[:split], values[:, :split]),
             "future": ColumnStatistics.of(
@@ -54,6 +55,8 @@ class FeatureStatistics:
             ),
             "static": ColumnStatistics.of(covariates.static, frame.static_kinds, frame.static),
         }
+
+        longest = int(np.argmax(source.lengths))
         return cls(
             columns,
             longest=frame.stamps[int(source.starts[longest]) : int(source.ends[longest])],
@@ -78,10 +81,12 @@ class FeatureStatistics:
         """The median time between two stamps, 1 where there are none; `None` for regular ones."""
         if self.gaps is None:
             return None
+
         lengths = sorted(self.gaps)
         counts = np.cumsum([self.gaps[length] for length in lengths])
         if not len(counts):
             return 1.0
+
         middle = np.searchsorted(counts, [(counts[-1] - 1) // 2, counts[-1] // 2], side="right")
         return float(np.mean([lengths[place] for place in middle]))
 
@@ -112,7 +117,8 @@ class FeatureBuilder:
     Example:
         >>> import pandas as pd
         >>> from seqcast.data.frames.frame_reader import read_frame
-        >>> frame = read_frame(pd.DataFrame({"unique_id": "a", "ds": range(4), "y": [1.0, 2.0, 3.0, 9.0]}))
+        >>> table = pd.DataFrame({"unique_id": "a", "ds": range(4), "y": [1.0, 2.0, 3.0, 9.0]})
+        >>> frame = read_frame(table)
         >>> builder = FeatureBuilder.learn(frame, np.array([3]), calendar="auto")
         >>> builder.features, builder.row_features(frame).shape
         (1, (4, 0))
@@ -143,6 +149,7 @@ class FeatureBuilder:
         by_shard = (
             FeatureStatistics.of(shard, stops[series]) for series, shard in frame.in_shards()
         )
+
         statistics = functools.reduce(FeatureStatistics.merge, by_shard)
         columns = frame.schema.columns
         return cls(
@@ -215,10 +222,13 @@ class FeatureBuilder:
             warns: Whether to warn of new categories.
         """
         ids = frame.source.ids
-        owners = frame.owners
-        of_series, of_row = (
-            (ids.__getitem__, lambda row: ids[int(owners(row))]) if warns else (None, None)
-        )
+
+        def series_of_row(row: int) -> Hashable:
+            name: Hashable = ids[int(frame.owners(np.asarray(row)))]
+            return name
+
+        of_row = series_of_row if warns else None
+        of_series = ids.__getitem__ if warns else None
         split = len(self.past.names)
         values = frame.source.values
         if frame.kinds:
@@ -226,6 +236,7 @@ class FeatureBuilder:
             future = self.future.align(frame.varying[:, split:], frame.kinds[split:], series=of_row)
             weights = values[:, self.targets + len(frame.kinds) :]
             values = np.concatenate([frame.targets, past, future, weights], axis=1)
+
         return replace(
             frame,
             source=replace(frame.source, values=values),
@@ -235,7 +246,7 @@ class FeatureBuilder:
         )
 
     def row_features(self, frame: LongFrame) -> Array:
-        """Return the features, other than targets, of each row of an aligned frame, `[rows, F - D]`, single precision.
+        """Return the features of each row of an aligned frame, without targets, `[rows, F - D]`.
 
         Args:
             frame: The series.
@@ -243,20 +254,23 @@ class FeatureBuilder:
         split = len(self.past.names)
         past = frame.varying[:, :split]
         future = frame.varying[:, split:]
+
         blocks = [
             self.past.encode(past),
             self.future.encode(future),
             self.calendar.features(frame.stamps),
         ]
+
         if self.median_gap is not None:
             moments = seconds(frame.stamps)
             gaps = np.diff(moments, prepend=moments[:1])
             gaps[frame.source.starts] = self.median_gap  # nothing is known before the first row
             blocks.append(self._scaled_gaps(gaps)[:, None])
+
         return np.concatenate(blocks, axis=1).astype(np.float32, copy=False)
 
     def static_features(self, frame: LongFrame) -> Array | None:
-        """Return the static features of each series of an aligned frame, `[series, S]`; `None` when there are none.
+        """Return the static features of each series of an aligned frame, `[series, S]`, if any.
 
         Args:
             frame: The series.
@@ -277,19 +291,21 @@ class FeatureBuilder:
             The features, `[N, H, F']`; NaN is missing.
         """
         count, horizon = future.shape[:2]
+
         blocks = [
             self.future.encode(future),
             self.calendar.features(stamps).reshape(count, horizon, -1),
         ]
+
         if self.median_gap is not None:
-            moments = np.concatenate(
-                [seconds(last_stamps)[:, None], seconds(stamps).reshape(count, horizon)], axis=1
-            )
+            times = seconds(stamps).reshape(count, horizon)
+            moments = np.concatenate([seconds(last_stamps)[:, None], times], axis=1)
             blocks.append(self._scaled_gaps(np.diff(moments, axis=1))[:, :, None])
+
         return np.concatenate(blocks, axis=2)
 
     def _scaled_gaps(self, gaps: Array) -> Array:
-        return np.clip(gaps / (self.median_gap or 1.0), 0.0, 1e6).astype(np.float32)
+        return np.clip(gaps / (self.median_gap or 1.0), 0.0, LARGEST).astype(np.float32)
 
     def check(self) -> None:
         """Reject a builder of a file whose fields are impossible.

@@ -1,10 +1,11 @@
-"""Calendar features of time stamps, which are known for the future: cycles of day, week and year, and holidays.
+"""Calendar features of time stamps: cycles of day, week and year, and holidays.
 
-A cycle becomes two features, the sine and cosine of its phase, so that its end meets its beginning.
-Zoned stamps count by their own wall clock.
+They are known for the future. A cycle becomes two features, the sine and cosine of its phase, so
+that its end meets its beginning. Zoned stamps count by their own wall clock.
 """
 
-from collections.abc import Callable, Sequence
+import datetime
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,8 +16,12 @@ from seqcast.data.frames import Stamps, seconds, wall_clock
 from seqcast.errors import DataError, Option, Phrase, SpecError, unknown_name
 from seqcast.runtime import Array, require
 
-_DAY = 86_400.0  # seconds
-
+# Seconds.
+_DAY = 86_400.0
+# Steps of at least this many seconds are months or longer.
+_MONTH = 27 * _DAY
+# The option that asks for holidays, before the code of a country.
+_HOLIDAYS = "holidays:"
 
 # Length of each cycle in seconds, and the phase in it, from 0 up to 1.
 _CYCLES: dict[str, tuple[float, Callable[[Stamps], Array]]] = {
@@ -34,11 +39,10 @@ _CYCLES: dict[str, tuple[float, Callable[[Stamps], Array]]] = {
     "month_of_year": (365.25 * _DAY, lambda stamps: (stamps.month - 1) / 12.0),
 }
 CALENDAR_FEATURES = tuple(_CYCLES)
-# Cycles that `auto` chooses from; month of the year is for steps of a month or longer.
+# Cycles that `auto` chooses from, for steps shorter than a month.
 _FINE = ("minute_of_hour", "hour_of_day", "day_of_week", "day_of_year")
+# The same for longer ones.
 _COARSE = ("month_of_year",)
-_MONTH = 27 * _DAY
-_HOLIDAYS = "holidays:"
 
 
 def check_calendar(calendar: Any) -> tuple[str, ...]:
@@ -59,13 +63,10 @@ def check_calendar(calendar: Any) -> tuple[str, ...]:
     if isinstance(calendar, str):
         calendar = () if calendar == "none" else (calendar,)
     if not isinstance(calendar, Sequence) or not all(isinstance(name, str) for name in calendar):
+        expected = "'auto', 'none', or names of features"
         hint = f"There are {', '.join(CALENDAR_FEATURES)} and holidays:DE."
-        raise SpecError(
-            "calendar",
-            expected="'auto', 'none', or names of features",
-            received=repr(calendar),
-            hint=hint,
-        )
+        raise SpecError("calendar", expected=expected, received=repr(calendar), hint=hint)
+
     for name in calendar:
         if name.startswith(_HOLIDAYS):
             _country(name, ())
@@ -73,10 +74,11 @@ def check_calendar(calendar: Any) -> tuple[str, ...]:
             raise unknown_name(
                 "calendar", name, ("auto", "none", *CALENDAR_FEATURES, "holidays:DE")
             )
+
     if len(set(calendar)) < len(calendar):
-        raise SpecError(
-            "calendar", expected="each feature once", received=repr(calendar), hint="Drop one."
-        )
+        expected = "each feature once"
+        raise SpecError("calendar", expected=expected, received=repr(calendar), hint="Drop one.")
+
     return tuple(calendar)
 
 
@@ -116,31 +118,27 @@ class Calendar:
         Raises:
             DataError: The stamps have no such features.
         """
-        chosen = check_calendar(calendar)
+        options = check_calendar(calendar)
         if stamps.dtype.kind in "iu":
-            if set(chosen) - {"auto"}:
+            if set(options) - {"auto"}:
                 expected = f"dates or times, for calendar={calendar!r}"
-                take_none: str = Phrase(
-                    "Turn them into dates, or take ", Option("calendar", "none"), "."
-                )
+                hint = Phrase("Turn them into dates, or take ", Option("calendar", "none"), ".")
                 raise DataError(
-                    column=where, expected=expected, received="whole numbers", hint=take_none
+                    column=where, expected=expected, received="whole numbers", hint=hint
                 )
             return cls()
+
         moments = seconds(stamps)
         step = float(np.median(np.diff(moments))) if len(moments) > 1 else np.inf
         names: list[str] = []
-        for name in chosen:
-            if name == "auto" and len(moments) > 1:
-                names += _auto(
-                    step, span=float(moments[-1] - moments[0]), context=context_length * step
-                )
-            names += [name] if name != "auto" else []
-            if name.startswith(_HOLIDAYS) and step > 1.5 * _DAY and np.isfinite(step):
-                expected = f"steps of a day or shorter, for {name!r}"
-                received = f"steps of about {step / _DAY:.3g} days"
-                hint = "Give the number of holidays in each step as a future covariate."
-                raise DataError(column=where, expected=expected, received=received, hint=hint)
+        for name in options:
+            if name.startswith(_HOLIDAYS):
+                _check_holiday_step(name, step, where)
+            if name != "auto":
+                names.append(name)
+            elif len(moments) > 1:
+                span = float(moments[-1] - moments[0])
+                names += _auto(step, span=span, context=context_length * step)
         return cls(tuple(dict.fromkeys(names)))
 
     @property
@@ -164,8 +162,10 @@ class Calendar:
         """
         if not self.names:
             return np.zeros((len(stamps), 0), dtype=np.float32)
+
         # Series share their stamps, so each distinct stamp is computed once.
         codes, unique = pd.factorize(stamps)
+
         columns: list[Array] = []
         for name in self.names:
             if name.startswith(_HOLIDAYS):
@@ -173,31 +173,45 @@ class Calendar:
                 continue
             phase = 2 * np.pi * np.asarray(_CYCLES[name][1](unique), dtype=np.float64)
             columns += [np.sin(phase), np.cos(phase)]
+
         return np.column_stack(columns).astype(np.float32)[codes]
 
 
+def _check_holiday_step(name: str, step: float, column: str) -> None:
+    if step > 1.5 * _DAY and np.isfinite(step):
+        expected = f"steps of a day or shorter, for {name!r}"
+        received = f"steps of about {step / _DAY:.3g} days"
+        hint = "Give the number of holidays in each step as a future covariate."
+        raise DataError(column=column, expected=expected, received=received, hint=hint)
+
+
 def _auto(step: float, *, span: float, context: float) -> list[str]:
-    """Choose cycles; times are in seconds. A year of 52 weeks or of 365 days counts as a whole one."""
-    names = [(name, _CYCLES[name][0]) for name in (_FINE if step < _MONTH else _COARSE)]
-    return [
-        name
-        for name, cycle in names
-        if 2 * step <= cycle and 3 * cycle <= span + step and 1.01 * context < cycle
-    ]
+    """Choose cycles; times are in seconds."""
+    names = []
+    for name in _FINE if step < _MONTH else _COARSE:
+        cycle = _CYCLES[name][0]
+        # A year of 52 weeks or of 365 days counts as a whole one.
+        is_shown = 2 * step <= cycle and 3 * cycle <= span + step
+        if is_shown and 1.01 * context < cycle:
+            names.append(name)
+    return names
 
 
-def _country(name: str, years: Sequence[int]) -> Any:
+def _country(name: str, years: Sequence[int]) -> Container[datetime.date]:
     """Return the holidays of some years for a name such as `holidays:US-CA`."""
     package = require("holidays", extra="holidays")
     country, _, region = name.removeprefix(_HOLIDAYS).partition("-")
     try:
-        return package.country_holidays(country, subdiv=region or None, years=list(years))
+        holidays: Container[datetime.date] = package.country_holidays(
+            country, subdiv=region or None, years=list(years)
+        )
     except (NotImplementedError, KeyError, ValueError, TypeError) as error:
         expected = "'holidays:' and a country's code, perhaps with a region's, as holidays:US-CA"
         hint = "The package `holidays` lists its countries."
         raise SpecError(
             "calendar", expected=expected, received=f"{name!r} ({error})", hint=hint
         ) from error
+    return holidays
 
 
 def _is_holiday(name: str, stamps: Stamps) -> Array:

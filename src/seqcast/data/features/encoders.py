@@ -1,8 +1,8 @@
-"""Encoders of covariate columns for a network: scaled numbers, flags, and a slot for each category."""
+"""Encoders of covariate columns: scaled numbers, flags, and a slot for each category."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from seqcast.errors import DataError
 from seqcast.runtime import Array, warn_user
 
 # Returns the name of a series.
-SeriesAt = Callable[[int], Any]
+SeriesAt = Callable[[int], Hashable]
 # Each category takes an input of its own, and needs examples to be learnt from.
 MOST_CATEGORIES = 100
 # Scaled numbers are clipped to this magnitude.
@@ -21,7 +21,7 @@ LARGEST = 1e6
 
 @dataclass(frozen=True)
 class ColumnStatistics:
-    """Statistics of covariate columns of training rows; those of some series merge with those of others.
+    """Statistics of covariate columns of training rows, which can be merged.
 
     Args:
         names: Names of the columns.
@@ -31,8 +31,9 @@ class ColumnStatistics:
 
     Example:
         >>> north, south = (ColumnType("category", (name,)) for name in ("north", "south"))
-        >>> both = [ColumnStatistics.of(("region",), (kind,), np.array([[0.0]])) for kind in (south, north)]
-        >>> both[0].merge(both[1]).kinds[0].labels
+        >>> row = np.zeros((1, 1))
+        >>> a, b = (ColumnStatistics.of(("region",), (each,), row) for each in (south, north))
+        >>> a.merge(b).kinds[0].labels
         ('north', 'south')
     """
 
@@ -79,6 +80,7 @@ class ColumnStatistics:
             return theirs
         if not other.moments.count[place]:
             return mine
+
         expected = f"{_PLURALS[mine.name]}, as in other series"
         received = _PLURALS[theirs.name]
         raise DataError(
@@ -113,10 +115,10 @@ class ColumnEncoder:
     Example:
         >>> kinds = (ColumnType("number"), ColumnType("category", ("north", "south")))
         >>> rows = np.array([[1.0, 0.0], [3.0, 0.0]])
-        >>> learnt = ColumnEncoder.of(ColumnStatistics.of(("price", "region"), kinds, rows))
-        >>> learnt.width, learnt.features
+        >>> encoder = ColumnEncoder.of(ColumnStatistics.of(("price", "region"), kinds, rows))
+        >>> encoder.width, encoder.features
         (3, ('price', 'region=north', 'region=other'))
-        >>> learnt.encode(learnt.align(np.array([[3.0, 1.0]]), kinds))
+        >>> encoder.encode(encoder.align(np.array([[3.0, 1.0]]), kinds))
         array([[1., 0., 1.]], dtype=float32)
     """
 
@@ -127,8 +129,10 @@ class ColumnEncoder:
 
     def __post_init__(self) -> None:
         lengths = {len(field) for field in (self.names, self.kinds, self.loc, self.scale)}
-        sound = np.isfinite([*self.loc, *self.scale]).all() and min(self.scale, default=1.0) > 0
-        if len(lengths) > 1 or not sound or any(kind.name not in _PLURALS for kind in self.kinds):
+        is_finite = np.isfinite([*self.loc, *self.scale]).all()
+        is_scale = is_finite and min(self.scale, default=1.0) > 0
+        is_known = all(kind.name in _PLURALS for kind in self.kinds)
+        if len(lengths) > 1 or not (is_scale and is_known):
             raise ValueError(
                 f"an encoder of {', '.join(self.names[:5])} whose fields do not fit together"
             )
@@ -147,6 +151,7 @@ class ColumnEncoder:
         numbers = np.array([kind.name == "number" for kind in statistics.kinds], dtype=bool)
         for name, kind in zip(statistics.names, statistics.kinds, strict=True):
             _check_count(name, len(kind.labels), statistics.rows)
+
         loc = np.where(numbers, scaler.loc, 0.0)
         scale = np.where(numbers, scaler.scale, 1.0)
         return cls(statistics.names, statistics.kinds, tuple(loc.tolist()), tuple(scale.tolist()))
@@ -183,8 +188,8 @@ class ColumnEncoder:
             values: `[..., columns]`; NaN is missing.
             kinds: Type of each column there.
             frame: Name of that frame in errors; empty for the usual one.
-            series: Names the series at a place of the first axis in a warning of new categories;
-                `None` does not warn.
+            series: Returns the name of the series at a place of the first axis, for a warning of
+                new categories; `None` does not warn.
 
         Raises:
             DataError: A column has another type than at fit.
@@ -194,36 +199,27 @@ class ColumnEncoder:
             zip(self.names, self.kinds, kinds, strict=True)
         ):
             column = values[..., place]
-            missing = np.isnan(column)
-            if missing.all():
+            if np.isnan(column).all():
                 continue
             if (ours.name == "category") != (theirs.name == "category"):
-                expected = f"{_PLURALS[ours.name]}, as at fit"
-                received = _PLURALS[theirs.name]
-                hint = "Convert the column."
                 raise DataError(
                     option=frame or None,
                     column=name,
-                    expected=expected,
-                    received=received,
-                    hint=hint,
+                    expected=f"{_PLURALS[ours.name]}, as at fit",
+                    received=_PLURALS[theirs.name],
+                    hint="Convert the column.",
                 )
             if ours.name != "category":
                 continue
-            slots = {label: slot for slot, label in enumerate(ours.labels)}
-            table = np.array(
-                [*(slots.get(label, len(slots)) for label in theirs.labels), len(slots)],
-                dtype=float,
-            )
-            aligned[..., place] = np.where(
-                missing, np.nan, table[np.where(missing, 0, column).astype(np.int64)]
-            )
-            new = np.argwhere(aligned[..., place] == len(slots))
+
+            aligned[..., place] = _renumbered(column, ours, theirs)
+            new = np.argwhere(aligned[..., place] == len(ours.labels))
             if series is not None and len(new):
                 label = theirs.labels[int(column[tuple(new[0])])]
                 owner = series(int(new[0][0]))
                 warn_user(
-                    f"{name}: fit saw no {label!r} (series {owner!r}); new categories are read as one, 'other'"
+                    f"{name}: fit saw no {label!r} (series {owner!r}); "
+                    "new categories are read as one, 'other'"
                 )
         return aligned
 
@@ -240,24 +236,32 @@ class ColumnEncoder:
                 block = np.where(np.isnan(column), np.nan, column == np.arange(width))
             else:
                 with np.errstate(over="ignore"):
-                    block = np.clip(
-                        (column - self.loc[place]) / self.scale[place], -LARGEST, LARGEST
-                    )
+                    scaled = (column - self.loc[place]) / self.scale[place]
+                    block = np.clip(scaled, -LARGEST, LARGEST)
             blocks.append(block.astype(np.float32))
         return np.concatenate(blocks, axis=-1)
 
     def filled(self, values: Array) -> Array:
-        """Return values with missing numbers filled by the mean, and missing categories by the slot `other`.
+        """Return values with missing numbers filled by the mean, missing categories by `other`.
 
         Args:
             values: Aligned values, `[..., columns]`.
         """
-        other_slots = [len(kind.labels) if kind.name == "category" else None for kind in self.kinds]
         defaults = [
-            level if slot is None else slot
-            for level, slot in zip(self.loc, other_slots, strict=True)
+            len(kind.labels) if kind.name == "category" else mean
+            for kind, mean in zip(self.kinds, self.loc, strict=True)
         ]
         return np.where(np.isnan(values), np.asarray(defaults, dtype=np.float64), values)
+
+
+def _renumbered(column: Array, ours: ColumnType, theirs: ColumnType) -> Array:
+    """Return categories that are numbered as `theirs`, numbered as `ours`; new ones come last."""
+    other = len(ours.labels)
+    slots = {label: slot for slot, label in enumerate(ours.labels)}
+    table = np.array([*(slots.get(label, other) for label in theirs.labels), other], dtype=float)
+    missing = np.isnan(column)
+    numbers = table[np.where(missing, 0, column).astype(np.int64)]
+    return np.where(missing, np.nan, numbers)
 
 
 _PLURALS = {"number": "numbers", "flag": "booleans", "category": "text or categories"}
@@ -266,15 +270,10 @@ _PLURALS = {"number": "numbers", "flag": "booleans", "category": "text or catego
 def _check_count(name: str, count: int, rows: int) -> None:
     if count <= MOST_CATEGORIES:
         return
-    each = (
-        ", a category for every series or row: such names say nothing about new ones"
-        if count == rows
-        else ""
-    )
+
+    expected = f"at most {MOST_CATEGORIES} categories"
+    received = str(count)
+    if count == rows:
+        received += ", a category for every series or row: such names say nothing about new ones"
     hint = "Leave the column out, or put rare categories together."
-    raise DataError(
-        column=name,
-        expected=f"at most {MOST_CATEGORIES} categories",
-        received=f"{count}{each}",
-        hint=hint,
-    )
+    raise DataError(column=name, expected=expected, received=received, hint=hint)

@@ -1,6 +1,7 @@
 from .arrow_columns import is_flat as is_flat
 from .closed_steps import ClosedSteps as ClosedSteps
 from .forms import LONG as LONG
+from .forms import UserFrame as UserFrame
 from .forms import backtest_keys as backtest_keys
 from .forms import form_of as form_of
 from .forms import from_wide as from_wide

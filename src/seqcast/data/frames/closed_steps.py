@@ -1,4 +1,4 @@
-"""Steps at which series have no rows as a rule, such as the Sundays of a shop, recognised by the gaps of the past."""
+"""Steps at which series have no rows as a rule, such as the Sundays of a shop."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -50,7 +50,7 @@ class ClosedSteps:
         return cls(frequency, owner[known], frame.stamps[known], gap[known])
 
     def find(self, stamps: Stamps, absent: Array, ends: Array) -> Array:
-        """Return which steps without a row in a table of the future are closed or holidays, `[series, H]`.
+        """Return which steps without a row in a future table are closed or holidays, `[series, H]`.
 
         Holidays are at most as many in turn as in the past of their series, and the table has later
         rows.
@@ -64,23 +64,23 @@ class ClosedSteps:
         owner = np.repeat(np.arange(count), horizon)
         gap = absent.ravel()
         closed = self._closed(owner, stamps)
-        open_before = ~self._closed(self.owner, self.stamps)
+
+        # Holidays of the past are gaps at steps that are open as a rule.
+        is_open = ~self._closed(self.owner, self.stamps)
+        past_owner = self.owner[is_open]
         most = np.zeros(count)
-        np.maximum.at(
-            most, self.owner[open_before], _runs(self.owner[open_before], self.gap[open_before])
-        )
+        np.maximum.at(most, past_owner, _runs(past_owner, self.gap[is_open]))
+
         runs = np.zeros(len(owner))
         runs[~closed] = _runs(owner[~closed], gap[~closed])
         holidays = (runs <= most[owner]) & ~ends.ravel()
         return np.asarray(gap & (closed | holidays)).reshape(count, horizon)
 
     def _closed(self, owner: Array, stamps: Stamps) -> Array:
-        """Return which steps of series are of a kind at which the past of the series never has a row, `[rows]`."""
+        """Return which steps are of a kind at which the past of their series never has a row."""
         closed = np.zeros(len(owner), dtype=bool)
-        kinds = zip(
-            _kinds(self.frequency, self.stamps), _kinds(self.frequency, stamps), strict=True
-        )
-        for past, kind in kinds:
+        past_kinds = _kinds(self.frequency, self.stamps)
+        for past, kind in zip(past_kinds, _kinds(self.frequency, stamps), strict=True):
             keys = pd.MultiIndex.from_arrays([owner, kind])
             before = pd.MultiIndex.from_arrays([self.owner, past])
             gaps = before[self.gap]
@@ -90,10 +90,11 @@ class ClosedSteps:
 
 
 def _kinds(frequency: Frequency, stamps: Stamps) -> list[Array]:
-    """Return the kinds of steps that may be closed, as a number for each step; none for longer steps than days."""
+    """Return the kinds of steps that may be closed, a number for each step; none beyond days."""
     step = type(frequency.offset).__name__
     if step not in (*CLOCK, *_DAYS):
         return []
+
     local = wall_clock(stamps)
     weekday = np.asarray(local.dayofweek)
     if step in _DAYS:
@@ -106,8 +107,8 @@ def _runs(owner: Array, gap: Array) -> Array:
     """Return the number of gaps in turn that each gap of a series is one of, 0 for rows.
 
     Example:
-        >>> _runs(np.array([0, 0, 0, 0, 1, 1]), np.array([False, True, True, False, True, False])).tolist()
-        [0, 2, 2, 0, 1, 0]
+        >>> _runs(np.array([0, 0, 0, 1, 1]), np.array([True, True, False, True, False])).tolist()
+        [2, 2, 0, 1, 0]
     """
     begins = np.ones(len(gap), dtype=bool)
     begins[1:] = ~gap[1:] | ~gap[:-1] | (owner[1:] != owner[:-1])

@@ -1,15 +1,19 @@
-"""Forms of frames other than long: one series without ids, a pandas index of times, a column for each series."""
+"""Forms of frames other than long: one series without ids, an index of times, wide frames."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
+import pandas as pd
 
-from seqcast.data.frames.frame_columns import FrameColumn, as_numbers
+from seqcast.data.frames.frame_columns import Frame, FrameColumn, as_numbers
 from seqcast.errors import DataError, suggest_name
 from seqcast.runtime import Array
 from seqcast.specs import Columns
+
+# A frame of a user: of pandas, Polars or another library that Narwhals knows; or a pandas Series.
+UserFrame = Any
 
 # A frame with a column of ids.
 LONG = "long"
@@ -19,7 +23,7 @@ _ONLY_NAME = "series"
 _KEYS_OF_FORECASTS = ("cutoff", "step", "steps", "target", "sample", "scenario")
 
 
-def form_of(df: Any, columns: Columns) -> str:
+def form_of(df: UserFrame, columns: Columns) -> str:
     """Return the form of a user's frame or Series.
 
     Args:
@@ -31,7 +35,6 @@ def form_of(df: Any, columns: Columns) -> str:
         index; or `period:D`, the same with an index of periods.
 
     Example:
-        >>> import pandas as pd
         >>> days = pd.date_range("2024-01-01", periods=3)
         >>> form_of(pd.Series([1.0, 2.0, 3.0], days), Columns())
         'index'
@@ -41,21 +44,22 @@ def form_of(df: Any, columns: Columns) -> str:
     if hasattr(df, "collect") or columns.unique_id != Columns().unique_id:
         return LONG
     names = getattr(df, "columns", ())
-    index = getattr(df, "index", None)
     if not isinstance(names, Iterable):
         return LONG  # no frame, which its reader rejects
-    names = list(names)
-    others = [str(name) for name in names if name not in columns.names]
+
     # Ids under another name, or in the index, are an error rather than one series.
-    if columns.unique_id in (*names, *(getattr(index, "names", None) or ())) or suggest_name(
-        columns.unique_id, others
-    ):
+    names = list(names)
+    index = getattr(df, "index", None)
+    named = (*names, *(getattr(index, "names", None) or ()))
+    others = [str(name) for name in names if name not in columns.names]
+    if columns.unique_id in named or suggest_name(columns.unique_id, others):
         return LONG
+
     if columns.ds in names:
         return "single"
-    if type(index).__name__ == "PeriodIndex":
-        return f"period:{df.index.freqstr}"
-    return "index" if type(index).__name__ == "DatetimeIndex" else LONG
+    if isinstance(index, pd.PeriodIndex):
+        return f"period:{index.freqstr}"
+    return "index" if isinstance(index, pd.DatetimeIndex) else LONG
 
 
 def added_columns(columns: Columns, form: str) -> tuple[str, ...]:
@@ -70,7 +74,7 @@ def added_columns(columns: Columns, form: str) -> tuple[str, ...]:
     return (columns.unique_id,) if form == "single" else (columns.unique_id, columns.ds)
 
 
-def to_long(df: Any, columns: Columns, form: str, name: Any = None) -> Any:
+def to_long(df: UserFrame, columns: Columns, form: str, name: str | int | None = None) -> UserFrame:
     """Return one series of any form as a long frame of the same library.
 
     Args:
@@ -87,13 +91,14 @@ def to_long(df: Any, columns: Columns, form: str, name: Any = None) -> Any:
         index = df.index if form == "index" else df.index.to_timestamp()
         df = df.to_frame(columns.value) if hasattr(df, "to_frame") else df.copy()
         df.insert(0, columns.ds, index)
+
     frame = nw.from_native(df, eager_only=True)
     return frame.with_columns(
         nw.lit(_ONLY_NAME if name is None else name).alias(columns.unique_id)
     ).to_native()
 
 
-def in_form(frame: Any, columns: Columns, form: str) -> Any:
+def in_form(frame: UserFrame, columns: Columns, form: str) -> UserFrame:
     """Return a long frame of one series in the user's form.
 
     Args:
@@ -105,15 +110,17 @@ def in_form(frame: Any, columns: Columns, form: str) -> Any:
         return frame
     if hasattr(frame, "lazy"):  # of Polars
         return frame.drop(columns.unique_id)
+
     alone = frame.drop(columns=columns.unique_id)
     if form == "single" or frame[columns.ds].duplicated().any():
         return alone
+
     indexed = alone.set_index(columns.ds).rename_axis(None)
     return indexed if form == "index" else indexed.to_period(form.partition(":")[2])
 
 
 def backtest_keys(columns: Iterable[str], given: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return the columns of a backtest that are neither values nor ids or stamps; none of another table.
+    """Return the columns of a backtest that are neither values nor ids or stamps, if it is one.
 
     Args:
         columns: Names of the columns.
@@ -126,11 +133,13 @@ def backtest_keys(columns: Iterable[str], given: Iterable[str] = ()) -> tuple[st
     """
     keys = ("cutoff", "step")
     named = {part for names in given for part in str(names).split(",")}
-    return tuple(name for name in keys if name not in named) if {*keys} <= {*columns} else ()
+    if not set(keys) <= set(columns):
+        return ()
+    return tuple(name for name in keys if name not in named)
 
 
-def from_wide(df: Any, ds: str | None = "ds", *, columns: Columns | None = None) -> Any:
-    """Return a wide frame, with a column for each series, as a long one: a row for each series and time.
+def from_wide(df: UserFrame, ds: str | None = "ds", *, columns: Columns | None = None) -> UserFrame:
+    """Return a wide frame as a long one, with a row for each series and time.
 
     Missing values before the first and after the last one of a series are left out; those between
     stay missing.
@@ -149,7 +158,6 @@ def from_wide(df: Any, ds: str | None = "ds", *, columns: Columns | None = None)
         DataError: There is no such column, or a series has no numbers.
 
     Example:
-        >>> import pandas as pd
         >>> days = pd.date_range("2024-01-01", periods=2)
         >>> wide = pd.DataFrame({"day": days, "north": [1.0, 2.0], "south": [3.0, None]})
         >>> from_wide(wide, ds="day").to_dict("list")["y"]
@@ -157,27 +165,26 @@ def from_wide(df: Any, ds: str | None = "ds", *, columns: Columns | None = None)
     """
     columns = columns or Columns()
     if ds is None:
-        index = df.index.to_timestamp() if type(df.index).__name__ == "PeriodIndex" else df.index
+        is_period = isinstance(df.index, pd.PeriodIndex)
+        index = df.index.to_timestamp() if is_period else df.index
         df = df.set_axis(index).rename_axis(columns.ds).reset_index()
         ds = columns.ds
     frame = nw.from_native(df, eager_only=True)
-    names = [name for name in frame.columns if name not in (ds, *backtest_keys(frame.columns))]
+    keys = (ds, *backtest_keys(frame.columns))
+    names = [name for name in frame.columns if name not in keys]
     if ds not in frame.columns or not names:
         expected = f"a column {ds!r} and one for each series"
         received = f"the columns {', '.join(map(repr, frame.columns))}"
-        hint = (
-            suggest_name(ds, frame.columns)
-            or "Name the column of the times with ds; None is the index."
-        )
+        advice = "Name the column of the times with ds; None is the index."
+        hint = suggest_name(ds, frame.columns) or advice
         raise DataError(option="df", expected=expected, received=received, hint=hint)
-    values = np.column_stack(
-        [as_numbers(FrameColumn(frame[name], str(name), "df")) for name in names]
-    )
-    observed = ~np.isnan(values)
+
+    values = [as_numbers(FrameColumn(frame[name], str(name), "df")) for name in names]
+    observed = ~np.isnan(np.column_stack(values))
     if not observed.any():
-        raise DataError(
-            option="df", expected="at least one number", received="none", hint="Give some."
-        )
+        expected = "at least one number"
+        raise DataError(option="df", expected=expected, received="none", hint="Give some.")
+
     long = frame.unpivot(names, index=ds, variable_name=columns.unique_id, value_name=columns.value)
     ids = nw.col(columns.unique_id).cast(nw.String)
     chosen = long.filter(inside(observed).T.ravel().tolist())
@@ -195,13 +202,14 @@ def inside(observed: Array) -> Array:
         >>> inside(np.array([[False], [True], [False], [True], [False]])).ravel().tolist()
         [False, True, True, True, False]
     """
-    since, until = (np.maximum.accumulate(each, axis=0) for each in (observed, observed[::-1]))
-    return np.asarray(since & until[::-1])
+    since = np.maximum.accumulate(observed, axis=0)
+    until = np.maximum.accumulate(observed[::-1], axis=0)[::-1]
+    return np.asarray(since & until)
 
 
 def to_wide(
-    df: Any, value: str | Sequence[str] | None = None, *, columns: Columns | None = None
-) -> Any:
+    df: UserFrame, value: str | Sequence[str] | None = None, *, columns: Columns | None = None
+) -> UserFrame:
     """Return a long frame as a wide one, with a row for each time and a column for each series.
 
     Args:
@@ -220,7 +228,6 @@ def to_wide(
         DataError: A column is missing, or a series has a time twice.
 
     Example:
-        >>> import pandas as pd
         >>> long = pd.DataFrame({"unique_id": ["a", "b"], "ds": [1, 1], "y": [0.5, 1.5]})
         >>> to_wide(long).to_dict("list")
         {'ds': [1], 'a': [0.5], 'b': [1.5]}
@@ -229,34 +236,50 @@ def to_wide(
     """
     columns = columns or Columns()
     frame = nw.from_native(df, eager_only=True)
-    keys = [columns.unique_id, columns.ds]
-    others = [name for name in frame.columns if name not in (*keys, *_KEYS_OF_FORECASTS)]
-    default = columns.value if columns.value in frame.columns else next(iter(others), columns.value)
-    values = [value or default] if value is None or isinstance(value, str) else list(value)
-    for name in (*keys, *values):
-        if name not in frame.columns:
-            received = f"the columns {', '.join(map(repr, frame.columns))}"
-            hint = suggest_name(name, frame.columns) or "Name it with value, or with columns."
-            raise DataError(
-                option="df", expected=f"a column {name!r}", received=received, hint=hint
-            )
-    twice = frame.select(keys).is_duplicated().to_numpy()
-    if twice.any():
-        row = int(twice.argmax())
-        hint = "Choose one cutoff, target or sample first."
-        raise DataError(
-            option="df",
-            row=row,
-            expected="each time of a series once",
-            received="a duplicate",
-            hint=hint,
-        )
+    values = _spread_columns(frame, value, columns)
+    _check_spread(frame, values, columns)
+
     wide = frame.pivot(columns.unique_id, index=columns.ds, values=values[0], sort_columns=False)
     for name in values[1:]:
         spread = frame.pivot(columns.unique_id, index=columns.ds, values=name, sort_columns=False)
         added = name.removeprefix(values[0]).removeprefix("-")
         series = [column for column in spread.columns if column != columns.ds]
         wide = wide.join(spread.rename({each: f"{each}-{added}" for each in series}), on=columns.ds)
+
     native = nw.maybe_reset_index(wide.sort(columns.ds)).to_native()
     # pandas names the axis of columns after the spread column.
     return native if hasattr(native, "lazy") else native.rename_axis(columns=None)
+
+
+def _spread_columns(frame: Frame, value: str | Sequence[str] | None, columns: Columns) -> list[str]:
+    """Return the columns whose values `to_wide` spreads."""
+    if value and isinstance(value, str):
+        return [value]
+    if value is not None and not isinstance(value, str):
+        return list(value)
+    if columns.value in frame.columns:
+        return [columns.value]
+
+    keys = (columns.unique_id, columns.ds, *_KEYS_OF_FORECASTS)
+    return [next((name for name in frame.columns if name not in keys), columns.value)]
+
+
+def _check_spread(frame: Frame, values: Sequence[str], columns: Columns) -> None:
+    """Reject a frame that lacks a column, or has a time of a series twice."""
+    keys = [columns.unique_id, columns.ds]
+    for name in (*keys, *values):
+        if name not in frame.columns:
+            expected = f"a column {name!r}"
+            received = f"the columns {', '.join(map(repr, frame.columns))}"
+            hint = suggest_name(name, frame.columns) or "Name it with value, or with columns."
+            raise DataError(option="df", expected=expected, received=received, hint=hint)
+
+    twice = frame.select(keys).is_duplicated().to_numpy()
+    if twice.any():
+        raise DataError(
+            option="df",
+            row=int(twice.argmax()),
+            expected="each time of a series once",
+            received="a duplicate",
+            hint="Choose one cutoff, target or sample first.",
+        )

@@ -1,11 +1,12 @@
-"""Columns of a user's frame as arrays, each checked by itself: ids, time stamps, numbers, flags and categories.
+"""Columns of a user's frame as arrays, each checked by itself: ids, stamps, numbers, categories.
 
 Narwhals reads pandas and Polars alike. Rows are counted from 0, in the frame's own order.
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -26,6 +27,11 @@ from seqcast.errors import AmbiguityError, DataError, Fix, Option, Phrase
 from seqcast.runtime import LARGEST_NUMBER, Array
 from seqcast.specs import Columns, has_whole_characters
 
+# A frame of pandas or Polars as Narwhals sees it, and one of its columns.
+Frame = nw.DataFrame[Any]
+Column = nw.Series[Any]
+
+# A number whose decimal mark is a comma, without other marks.
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+(?:,\d+)?")
 
 
@@ -54,7 +60,7 @@ class FrameColumn:
         rows: Number of each row in the user's frame, if some have been left out.
     """
 
-    values: Any
+    values: Column
     name: str
     option: str | None = None
     ids: Array | None = None
@@ -78,11 +84,22 @@ class FrameColumn:
             fix: How to fix it, for code.
             row: Number of the row.
         """
-        series = None if self.ids is None or row is None else self.ids[row : row + 1].tolist()[0]
-        row = row if row is None or self.rows is None else int(self.rows[row])
-        texts = {"expected": expected, "received": received, "hint": hint}
+        series = None
+        number = row
+        if row is not None and self.ids is not None:
+            series = self.ids[row : row + 1].tolist()[0]
+        if row is not None and self.rows is not None:
+            number = int(self.rows[row])
+
         return DataError(
-            option=self.option, column=self.name, row=row, series=series, fix=fix, **texts
+            option=self.option,
+            column=self.name,
+            row=number,
+            series=series,
+            expected=expected,
+            received=received,
+            hint=hint,
+            fix=fix,
         )
 
     def reject(
@@ -110,16 +127,17 @@ class FrameColumn:
             return self.error(row=row, expected=expected, received=received, hint=hint, fix=fix)
 
         rows = np.flatnonzero(invalid)
-        if len(rows):
-            names = None if self.ids is None else self.ids[rows].tolist()
-            error = (
-                at(int(rows[0])) if names is None else DataError.first_of(rows.tolist(), names, at)
-            )
-            error.rows = (rows if self.rows is None else self.rows[rows]).tolist()
-            raise error
+        if not len(rows):
+            return
+        if self.ids is None:
+            error = at(int(rows[0]))
+        else:
+            error = DataError.first_of(rows.tolist(), self.ids[rows].tolist(), at)
+        error.rows = (rows if self.rows is None else self.rows[rows]).tolist()
+        raise error
 
     def wrong_type(self, expected: str, *, polars: str, pandas: str) -> DataError:
-        """Build the error for a column of the wrong type; its hint converts it with the frame's own library.
+        """Build the error for a column of the wrong type; its hint converts it.
 
         Args:
             expected: The expected content of the column, in words.
@@ -153,24 +171,31 @@ class FrameColumn:
     def no_numbers(self) -> DataError:
         """Build the error for a column that should hold numbers; it names the words among them."""
         column = f'df["{self.name}"]'
-        if self.values.dtype in (nw.Object, nw.String):
-            values = without_overflow(pd.Series(self.values.to_list(), dtype=object))
-            texts = values.dropna().astype("str").str
-            if texts.fullmatch(_DECIMAL_COMMA).all() and texts.contains(",").any():
-                point = 'str.replace(",", ".")'
-                polars = f"{point}.cast(pl.Float64)"
-                pandas = f"{column}.{point}.astype(float)"
-                return self.wrong_type("numbers with a decimal point", polars=polars, pandas=pandas)
-            pandas = f"pd.to_numeric({column}.replace({{words}}, None))"
-            polars = "replace({words}, None)"
-            code = self._conversion(polars=f"{polars}.cast(pl.Float64)", pandas=pandas)
-            words = find_words(values, code)
-            if words.places.any() and words.fix is None:
-                return self.error(expected="numbers", received=words.text, hint=words.hint)
-            self.reject(words.places, lambda _: ("numbers", words.text), words.hint, fix=words.fix)
-        return self.wrong_type(
-            "numbers", polars="cast(pl.Float64)", pandas=f"{column}.astype(float)"
+        of_other_type = partial(
+            self.wrong_type,
+            "numbers",
+            polars="cast(pl.Float64)",
+            pandas=f"{column}.astype(float)",
         )
+        if self.values.dtype not in (nw.Object, nw.String):
+            return of_other_type()
+
+        values = without_overflow(pd.Series(self.values.to_list(), dtype=object))
+        texts = values.dropna().astype("str").str
+        if texts.fullmatch(_DECIMAL_COMMA).all() and texts.contains(",").any():
+            point = 'str.replace(",", ".")'
+            polars = f"{point}.cast(pl.Float64)"
+            pandas = f"{column}.{point}.astype(float)"
+            return self.wrong_type("numbers with a decimal point", polars=polars, pandas=pandas)
+
+        pandas = f"pd.to_numeric({column}.replace({{words}}, None))"
+        polars = "replace({words}, None)"
+        code = self._conversion(polars=f"{polars}.cast(pl.Float64)", pandas=pandas)
+        words = find_words(values, code)
+        if words.places.any() and words.fix is None:
+            return self.error(expected="numbers", received=words.text, hint=words.hint)
+        self.reject(words.places, lambda _: ("numbers", words.text), words.hint, fix=words.fix)
+        return of_other_type()
 
     def reject_null(self, expected: str, hint: str = "Fill it in or drop the row.") -> None:
         """Reject a column in which a value is missing.
@@ -228,41 +253,47 @@ def read_ids(column: FrameColumn) -> IdColumn:
     if column.values.implementation.is_polars() and column.values.dtype == nw.Enum:
         dtype = "Enum"
         names = tuple(native.dtype.categories.to_list())
+
     series = _without_categories(column.values)
-    column = replace(column, values=series)
+    plain = replace(column, values=series)
     if series.dtype == nw.String:
-        ids = np.asarray(series.to_numpy(), dtype=object)
-        broken = {name for name in pd.unique(ids) if not has_whole_characters(name)}
-        if broken:
-            mask = np.array([name in broken for name in ids])
-            column.reject(
-                mask, lambda row: ("whole characters", repr(ids[row])), "Remove the lone surrogate."
-            )
-        return IdColumn(ids, dtype, names)
+        return IdColumn(_text_ids(plain), dtype, names)
     if series.dtype.is_integer():
-        numbers = _whole_numbers(series)
-        most = np.iinfo(np.int64).max
-        hint = "Cast them to text."
-        outside = (numbers > most) | (numbers < -most)
-        column.reject(
-            outside, lambda row: ("text, or whole numbers below 2 ** 63", str(numbers[row])), hint
-        )
-        return IdColumn(np.asarray(numbers, dtype=np.int64), dtype)
-    raise column.no_text("text or whole numbers")
+        return IdColumn(_whole_ids(plain), dtype)
+    raise plain.no_text("text or whole numbers")
 
 
-def _whole_numbers(series: Any) -> Array:
-    """Return whole numbers as an array, `[rows]`: Python's own where NumPy has none of their size."""
+def _text_ids(column: FrameColumn) -> Array:
+    ids = np.asarray(column.values.to_numpy(), dtype=object)
+    broken = {name for name in pd.unique(ids) if not has_whole_characters(name)}
+    if broken:
+        mask = np.array([name in broken for name in ids])
+        hint = "Remove the lone surrogate."
+        column.reject(mask, lambda row: ("whole characters", repr(ids[row])), hint)
+    return ids
+
+
+def _whole_ids(column: FrameColumn) -> Array:
+    numbers = _whole_numbers(column.values)
+    most = np.iinfo(np.int64).max
+    outside = (numbers > most) | (numbers < -most)
+    expected = "text, or whole numbers below 2 ** 63"
+    hint = "Cast them to text."
+    column.reject(outside, lambda row: (expected, str(numbers[row])), hint)
+    return np.asarray(numbers, dtype=np.int64)
+
+
+def _whole_numbers(series: Column) -> Array:
+    """Return whole numbers as an array: Python's own where NumPy has none of their size."""
     if series.dtype in (nw.Int128, nw.UInt128):
         return np.array(series.to_list(), dtype=object)
     return np.asarray(series.to_numpy())
 
 
-def _without_categories(series: Any) -> Any:
-    """Return a column of categories as one of their own type, which pandas and Arrow may have of any; others as is.
+def _without_categories(series: Column) -> Column:
+    """Return a column of categories as one of their own type; others as they are.
 
-    Args:
-        series: The column as Narwhals sees it, without missing values.
+    pandas and Arrow have categories of any type. No value is missing.
     """
     if series.dtype not in (nw.Categorical, nw.Enum):
         return series
@@ -270,10 +301,10 @@ def _without_categories(series: Any) -> Any:
         return series.cast(nw.String)
     native = series.to_native()
     if isinstance(native.dtype, pd.CategoricalDtype):
-        plain: Any = native.dtype.categories.dtype
+        own = native.dtype.categories.dtype
     else:
-        plain = pd.ArrowDtype(native.dtype.pyarrow_dtype.value_type)
-    return nw.from_native(native.astype(plain), series_only=True)
+        own = pd.ArrowDtype(native.dtype.pyarrow_dtype.value_type)
+    return nw.from_native(native.astype(own), series_only=True)
 
 
 # ---------------------------------------------------------------- time stamps
@@ -311,28 +342,30 @@ def read_stamps(
     read = _read_stamps(column, columns.ds_format, objects)
     if columns.tz is None or read.stamps.dtype.kind in "iu" or read.dtype in ("Date", "object"):
         return read
-    since_1970 = read.ds_format is not None and read.ds_format.startswith("unix")
-    stamps = (
-        from_utc(read.stamps, columns.tz)
-        if since_1970
-        else _in_zone(column, read.stamps, columns.tz)
-    )
+
+    if read.ds_format is not None and read.ds_format.startswith("unix"):
+        stamps = from_utc(read.stamps, columns.tz)
+    else:
+        stamps = _in_zone(column, read.stamps, columns.tz)
     zoned = read.ds_format is None and not column.values.implementation.is_polars()
     return StampColumn(stamps, str(stamps.dtype) if zoned else read.dtype, read.ds_format)
 
 
 def _in_zone(column: FrameColumn, stamps: Stamps, tz: str) -> Stamps:
-    """Return stamps on the clock of a zone; of two rows of a series with one stamp the second is after summer time."""
+    """Return stamps on the clock of a zone.
+
+    Of two rows of a series with one stamp, the second is after the end of summer time.
+    """
     if stamps.tz is not None:
         return stamps.tz_convert(tz)
     keys = pd.DataFrame({"id": 0 if column.ids is None else column.ids, "stamp": stamps})
     zoned = stamps.tz_localize(tz, ambiguous=~keys.duplicated().to_numpy(), nonexistent="NaT")
+
     hint = Phrase("Correct it, or give another ", Option("columns.tz"), ".")
     expected = f"a time that clocks of {tz} show"
     skipped = "in the hour that they skip when summer time begins"
-    column.reject(
-        np.asarray(zoned.isna()), lambda row: (expected, f"{stamps[row]}, {skipped}"), hint
-    )
+    is_skipped = np.asarray(zoned.isna())
+    column.reject(is_skipped, lambda row: (expected, f"{stamps[row]}, {skipped}"), hint)
     return zoned
 
 
@@ -343,57 +376,72 @@ def _read_stamps(
     native = series.to_native()
     dtype = str(native.dtype)
     column.reject_null("a time stamp")
+
     # Narwhals does not know pandas's zones whose names hold an underscore, such as
     # America/New_York.
     if isinstance(native.dtype, pd.DatetimeTZDtype):
-        zone = named_zone(native.dtype.tz)
-        if zone is None:
-            convert = f'Convert it: df["{column.name}"] = df["{column.name}"].dt.tz_convert("UTC").'
-            raise column.error(
-                expected="a time zone with a name", received=repr(native.dtype.tz), hint=convert
-            )
-        stamps = pd.DatetimeIndex(native).tz_convert(zone)
-        return StampColumn(stamps, str(stamps.dtype))
+        return _zoned_stamps(column, pd.DatetimeIndex(native))
     if series.dtype.is_integer():
         return _whole_stamps(column, dtype, ds_format)
+
     as_objects = series.dtype == nw.Object and pd.api.types.infer_dtype(native) in objects
     if as_objects or isinstance(series.dtype, nw.Date | nw.Datetime):
         index = pd.DatetimeIndex(pd.to_datetime(series.to_numpy()))
         # Narwhals returns zoned stamps in UTC, naive ones unchanged.
         return StampColumn(from_utc(index, getattr(series.dtype, "time_zone", None)), dtype)
+
     if ds_format is not None and ds_format != "integer" and series.dtype == nw.String:
         return StampColumn(_parsed_stamps(column, series.to_numpy(), ds_format), dtype, ds_format)
-    name = column.name
+    raise _no_stamps(column, dtype)
+
+
+def _zoned_stamps(column: FrameColumn, stamps: pd.DatetimeIndex) -> StampColumn:
+    """Return stamps of a time zone of pandas, which has to have a name."""
+    zone = None if stamps.tz is None else named_zone(stamps.tz)
+    if zone is None:
+        name = column.name
+        hint = f'Convert it: df["{name}"] = df["{name}"].dt.tz_convert("UTC").'
+        received = repr(stamps.tz)
+        raise column.error(expected="a time zone with a name", received=received, hint=hint)
+    converted = stamps.tz_convert(zone)
+    return StampColumn(converted, str(converted.dtype))
+
+
+def _no_stamps(column: FrameColumn, dtype: str) -> DataError:
+    """Build the error for a column that holds no stamps; its hint converts it."""
+    values = f'df["{column.name}"]'
     polars = "str.to_datetime()"
-    pandas = (
-        f'df["{name}"].dt.to_timestamp()' if "period" in dtype else f'pd.to_datetime(df["{name}"])'
-    )
-    if series.dtype == nw.String:
+    pandas = f"pd.to_datetime({values})"
+    if "period" in dtype:
+        pandas = f"{values}.dt.to_timestamp()"
+    if column.values.dtype == nw.String:
         # Without its format pandas reads 01/02/2024 with the month first.
-        first, *others = formats_of(pd.Series(series.to_list(), dtype="str")) or ["..."]
+        texts = pd.Series(column.values.to_list(), dtype="str")
+        first, *others = formats_of(texts) or ["..."]
         other = f', or with "{others[0]}" where the day comes first' if others else ""
-        pandas = f'pd.to_datetime(df["{name}"], format="{first}"){other}'
-        polars = polars if first == "ISO8601" else f'str.to_datetime("{first}"){other}'
-    raise column.wrong_type("time stamps, dates or whole numbers", polars=polars, pandas=pandas)
+        pandas = f'pd.to_datetime({values}, format="{first}"){other}'
+        if first != "ISO8601":
+            polars = f'str.to_datetime("{first}"){other}'
+    return column.wrong_type("time stamps, dates or whole numbers", polars=polars, pandas=pandas)
 
 
 # Larger whole numbers would leave no room for the steps of a horizon.
-_MOST = 2**62
+_MOST_STAMP = 2**62
 
 
 def _whole_stamps(column: FrameColumn, dtype: str, ds_format: str | None) -> StampColumn:
     given = _whole_numbers(column.values)
-    outside = (given > _MOST) | (given < -_MOST)
+    outside = (given > _MOST_STAMP) | (given < -_MOST_STAMP)
     expected = "whole numbers up to 2 ** 62"
     hint = "Count in larger units, or from a later start."
     column.reject(outside, lambda row: (expected, str(given[row])), hint)
+
     numbers = np.asarray(given, dtype=np.int64)
     if ds_format is None:
         ds_format = _recognised_format(column, numbers)
-    stamps = (
-        pd.Index(numbers) if ds_format == "integer" else _parsed_stamps(column, numbers, ds_format)
-    )
-    return StampColumn(stamps, dtype, ds_format)
+    if ds_format == "integer":
+        return StampColumn(pd.Index(numbers), dtype, ds_format)
+    return StampColumn(_parsed_stamps(column, numbers, ds_format), dtype, ds_format)
 
 
 def _recognised_format(column: FrameColumn, numbers: Array) -> str:
@@ -407,9 +455,9 @@ def _recognised_format(column: FrameColumn, numbers: Array) -> str:
     ds_format, wrong = likely_format(unique)
     if ds_format is None:
         return "integer"
-    meaning = (
-        f"{'dates' if ds_format.startswith('%') else 'times since 1970'} written as whole numbers"
-    )
+
+    kind = "dates" if ds_format.startswith("%") else "times since 1970"
+    meaning = f"{kind} written as whole numbers"
     times = Option("columns.ds_format", ds_format)
     whole = Option("columns.ds_format", "integer")
     hint = Phrase("Say what they are: ", times, f" for {meaning}, ", whole, " for whole numbers.")
@@ -422,6 +470,7 @@ def _recognised_format(column: FrameColumn, numbers: Array) -> str:
             hint=hint,
             answers=[times, whole],
         )
+
     expected = f"a date in the format {ds_format}"
     column.reject(np.isin(numbers, unique[wrong]), lambda row: (expected, str(numbers[row])), hint)
     return ds_format
@@ -432,11 +481,11 @@ def _parsed_stamps(column: FrameColumn, values: Array, ds_format: str) -> Stamps
     given = np.asarray(values)
     hint = Phrase("Correct it, or give another ", Option("columns.ds_format"), ".")
     expected = f"a stamp in the format {ds_format}"
-    column.reject(
-        np.asarray(stamps.isna()),
-        lambda row: (expected, repr(given[row : row + 1].tolist()[0])),
-        hint,
-    )
+
+    def texts(row: int) -> tuple[str, str]:
+        return expected, repr(given[row : row + 1].tolist()[0])
+
+    column.reject(np.asarray(stamps.isna()), texts, hint)
     return stamps
 
 
@@ -469,18 +518,16 @@ def read_numbers(column: FrameColumn, *, gaps: bool) -> Array:
     """
     values = as_numbers(column)
     invalid = ~(np.abs(values) <= LARGEST_NUMBER) & ~(gaps & np.isnan(values))
-    how = "Fill such values series by series, e.g. by interpolation, or take "
-    hint = (
-        "Write NaN or null where a value is missing."
-        if gaps
-        else Phrase(how, Option("missing", "fill"), ".")
-    )
+    hint = "Write NaN or null where a value is missing."
+    if not gaps:
+        advice = "Fill such values series by series, e.g. by interpolation, or take "
+        hint = Phrase(advice, Option("missing", "fill"), ".")
     count = f"({int(invalid.sum())} such rows)"
 
     def texts(row: int) -> tuple[str, str]:
-        expected = (
-            f"a number up to {LARGEST_NUMBER:g}" if np.isfinite(values[row]) else "a finite number"
-        )
+        expected = "a finite number"
+        if np.isfinite(values[row]):
+            expected = f"a number up to {LARGEST_NUMBER:g}"
         return expected, f"{values[row]} {count}"
 
     column.reject(invalid, texts, hint)
@@ -500,36 +547,35 @@ def read_covariate(column: FrameColumn, *, gaps: bool) -> tuple[Array, ColumnTyp
     if column.values.dtype.is_numeric():
         return read_numbers(column, gaps=gaps), ColumnType("number")
     if not gaps:
-        column.reject_null(
-            "a value", Phrase("Fill it in, or take ", Option("missing", "fill"), ".")
-        )
+        hint = Phrase("Fill it in, or take ", Option("missing", "fill"), ".")
+        column.reject_null("a value", hint)
+
     series = column.values
-    missing = column.values.is_null().to_numpy()
+    missing = series.is_null().to_numpy()
     if series.dtype == nw.Boolean and not missing.any():
         return series.to_numpy().astype(np.float64), ColumnType("flag")
     if series.dtype in (nw.Categorical, nw.Enum, nw.String):
         return _labels(series.to_numpy() if series.dtype == nw.String else series.to_list())
     if missing.all():
         return np.full(len(series), np.nan), ColumnType("number")
+
+    # A column of objects: what they are decides.
     values = np.asarray(series.to_list(), dtype=object)
-    if all(isinstance(value, bool | np.bool_) for value in values[~missing]):
+    known = values[~missing]
+    if all(isinstance(value, bool | np.bool_) for value in known):
         return np.where(missing, np.nan, values).astype(np.float64), ColumnType("flag")
-    if all(isinstance(value, str) for value in values[~missing]):
+    if all(isinstance(value, str) for value in known):
         return _labels(values)
-    numbers = [
-        value
-        for value in values[~missing]
-        if isinstance(value, Real) and not isinstance(value, bool)
-    ]
-    if 2 * len(numbers) > np.count_nonzero(~missing):
+
+    numbers = sum(isinstance(value, Real) and not isinstance(value, bool) for value in known)
+    if 2 * numbers > len(known):
         raise column.no_numbers()
     raise column.no_text("numbers, booleans or text")
 
 
-def _labels(values: Any) -> tuple[Array, ColumnType]:
+def _labels(values: Sequence[object] | Array) -> tuple[Array, ColumnType]:
     """Return text as numbers of its sorted labels, NaN where it is missing, and the labels."""
     codes, labels = pd.factorize(np.asarray(values, dtype=object))
-    names, ranks = np.unique(
-        np.array([str(label) for label in labels], dtype=object), return_inverse=True
-    )
+    texts = np.array([str(label) for label in labels], dtype=object)
+    names, ranks = np.unique(texts, return_inverse=True)
     return np.append(ranks, np.nan)[codes], ColumnType("category", tuple(names.tolist()))

@@ -4,9 +4,9 @@
 Every error in a frame is raised before a training begins.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -14,7 +14,8 @@ import pandas as pd
 
 from seqcast.data.frames import frame_columns
 from seqcast.data.frames.arrow_columns import to_pandas
-from seqcast.data.frames.forms import added_columns, form_of, to_long
+from seqcast.data.frames.forms import UserFrame, added_columns, form_of, to_long
+from seqcast.data.frames.frame_columns import Column, ColumnType, Frame
 from seqcast.data.frames.frequency import resolve
 from seqcast.data.frames.long_frame import MISSING, LongFrame
 from seqcast.data.frames.numerals import without_overflow
@@ -32,15 +33,20 @@ from seqcast.errors import DataError, Fix, Option, Phrase, Row, ask_for, nearest
 from seqcast.runtime import LARGEST_NUMBER, Array
 from seqcast.specs import Columns, Covariates, check_choice
 
+# What becomes of series with errors.
 ON_BAD_SERIES = ("raise", "skip")
-# Fixes of single values, and of the order of rows.
+# Fixes of single values.
 _OF_VALUES = (Fix.CONVERT, Fix.CORRECT)
+# Fixes of the order of rows.
 _OF_ORDER = (Fix.DEDUPLICATE, Fix.SORT)
 
 
 def open_frame(
-    df: Any, argument: str = "df", *, hint: str = "Windows that are arrays go to Seq2SeqRegressor."
-) -> Any:
+    df: UserFrame,
+    argument: str = "df",
+    *,
+    hint: str = "Windows that are arrays go to Seq2SeqRegressor.",
+) -> Frame:
     """Return a user's frame as Narwhals sees it, one of pandas or Polars.
 
     Args:
@@ -52,35 +58,33 @@ def open_frame(
         DataError: It is no such frame, has two columns of one name, or has no rows.
     """
     try:
-        frame = nw.from_native(df, eager_only=True)
-        if not (frame.implementation.is_pandas() or frame.implementation.is_polars()):
-            pandas = (
-                to_pandas(frame.to_native())
-                if frame.implementation.is_pyarrow()
-                else frame.to_pandas()
-            )
-            frame = nw.from_native(pandas, eager_only=True)
+        frame: Frame = nw.from_native(df, eager_only=True)
+        if frame.implementation.is_pyarrow():
+            frame = nw.from_native(to_pandas(frame.to_native()), eager_only=True)
+        elif not (frame.implementation.is_pandas() or frame.implementation.is_polars()):
+            frame = nw.from_native(frame.to_pandas(), eager_only=True)
         names = frame.columns
     except nw.exceptions.DuplicateError as error:
         expected = "column names that differ"
-        raise DataError(
-            option=argument, expected=expected, received=str(error), hint="Rename one."
-        ) from error
-    except TypeError as error:
-        received = f"{type(df).__module__.split('.')[0]}.{type(df).__name__}"
-        hint = f"Call {argument}.collect() first." if hasattr(df, "collect") else hint
-        expected = "a pandas or Polars data frame"
+        received = str(error)
+        hint = "Rename one."
         raise DataError(option=argument, expected=expected, received=received, hint=hint) from error
+    except TypeError as error:
+        expected = "a pandas or Polars data frame"
+        received = f"{type(df).__module__.split('.')[0]}.{type(df).__name__}"
+        if hasattr(df, "collect"):
+            hint = f"Call {argument}.collect() first."
+        raise DataError(option=argument, expected=expected, received=received, hint=hint) from error
+
     if not len(frame):
+        expected = "at least one row"
         received = f"none (columns {names})"
-        raise DataError(
-            option=argument, expected="at least one row", received=received, hint="Give some."
-        )
+        raise DataError(option=argument, expected=expected, received=received, hint="Give some.")
     return frame
 
 
-def open_long(df: Any, columns: Columns, where: str) -> tuple[Any, tuple[str, ...]]:
-    """Open a frame or Series of any form as a long frame; return it, and the columns that the user's own does not have.
+def open_long(df: UserFrame, columns: Columns, where: str) -> tuple[Frame, tuple[str, ...]]:
+    """Open a frame or Series of any form as a long one; return it, and the columns that it adds.
 
     Args:
         df: The user's frame or Series.
@@ -88,13 +92,17 @@ def open_long(df: Any, columns: Columns, where: str) -> tuple[Any, tuple[str, ..
         where: The argument that holds it.
     """
     form = form_of(df, columns)
-    return open_frame(to_long(df, columns, form), where, hint="Convert it."), added_columns(
-        columns, form
-    )
+    frame = open_frame(to_long(df, columns, form), where, hint="Convert it.")
+    return frame, added_columns(columns, form)
+
+
+class _HasColumns(Protocol):
+    @property
+    def columns(self) -> Sequence[str]: ...
 
 
 def check_columns(
-    frame: Any,
+    frame: _HasColumns,
     needed: Iterable[tuple[str | None, str]],
     argument: str = "df",
     added: Collection[str] = (),
@@ -102,7 +110,7 @@ def check_columns(
     """Reject a frame that lacks a column.
 
     Args:
-        frame: The frame, open.
+        frame: The frame, open, or a source.
         needed: Names of columns, each after the option that names it: a field of `Columns`, or
             another argument; `None` if the column always has this name.
         argument: The argument that holds the frame.
@@ -116,23 +124,24 @@ def check_columns(
     for option, name in needed:
         if name in names:
             continue
-        is_only = [each for each, _ in needed].count(option) == 1
+
         nearest = nearest_name(name, names)
-        rename: tuple[str | Option, ...] = ("Add it",)
-        if option is not None:
-            field = f"columns.{option}" if option in ("unique_id", "ds", "y", "weight") else option
-            rename = (
-                "Name yours with ",
-                Option(field, nearest if nearest and is_only else ...),
-                ", or add it",
-            )
+        is_only = [each for each, _ in needed].count(option) == 1
+        advice = _advice(option, nearest if is_only else None)
         index = getattr(nw.to_native(frame, pass_through=True), "index", None)
         note = " (an index is no column)." if any(getattr(index, "names", ())) else "."
-        hint = Phrase(f"{ask_for(nearest)} " if nearest else "", *rename, note)
+        hint = Phrase(f"{ask_for(nearest)} " if nearest else "", *advice, note)
+        expected = f"a column {name!r}"
         received = f"the columns {', '.join(repr(each) for each in names if each not in added)}"
-        raise DataError(
-            option=argument, expected=f"a column {name!r}", received=received, hint=hint
-        )
+        raise DataError(option=argument, expected=expected, received=received, hint=hint)
+
+
+def _advice(option: str | None, nearest: str | None) -> tuple[str | Option, ...]:
+    """Return how to give a missing column: under another name, by the option, or anew."""
+    if option is None:
+        return ("Add it",)
+    field = f"columns.{option}" if option in ("unique_id", "ds", "y", "weight") else option
+    return "Name yours with ", Option(field, nearest or ...), ", or add it"
 
 
 @dataclass(frozen=True)
@@ -148,7 +157,7 @@ class KeyedFrame:
         rows: Number of each row in the user's frame.
     """
 
-    frame: Any
+    frame: Frame
     option: str | None
     columns: Columns
     id_column: frame_columns.IdColumn
@@ -168,10 +177,8 @@ class KeyedFrame:
     @property
     def places_by_time(self) -> Array:
         """Positions of the rows by series and time."""
-        rows = pd.DataFrame({"id": self.ids, "ds": self.stamps}).sort_values(
-            ["id", "ds"], kind="stable"
-        )
-        return rows.index.to_numpy()
+        keys = pd.DataFrame({"id": self.ids, "ds": self.stamps})
+        return keys.sort_values(["id", "ds"], kind="stable").index.to_numpy()
 
     def column(self, name: str) -> frame_columns.FrameColumn:
         """Return an unread column.
@@ -183,7 +190,7 @@ class KeyedFrame:
 
 
 def read_keys(
-    frame: Any,
+    frame: Frame,
     columns: Columns,
     needed: Iterable[tuple[str, str]],
     argument: str = "df",
@@ -203,18 +210,21 @@ def read_keys(
     """
     check_columns(frame, [("ds", columns.ds), ("unique_id", columns.unique_id), *needed], argument)
     option = None if argument == "df" else argument
-    rows = np.arange(len(frame)) if rows is None else rows
-    ids = frame_columns.read_ids(
-        frame_columns.FrameColumn(frame[columns.unique_id], columns.unique_id, option, rows=rows)
-    )
-    stamps = frame_columns.read_stamps(
-        frame_columns.FrameColumn(frame[columns.ds], columns.ds, option, ids.ids, rows), columns
-    )
-    return KeyedFrame(frame, option, columns, ids, stamps, rows)
+    if rows is None:
+        rows = np.arange(len(frame))
+
+    name = columns.unique_id
+    id_column = frame_columns.FrameColumn(frame[name], name, option, rows=rows)
+    ids = frame_columns.read_ids(id_column)
+
+    name = columns.ds
+    stamp_column = frame_columns.FrameColumn(frame[name], name, option, ids.ids, rows)
+    stamps = frame_columns.read_stamps(stamp_column, columns)
+    return KeyedFrame(frame, option, columns, id_column=ids, stamp_column=stamps, rows=rows)
 
 
 def read_frame(
-    df: Any,
+    df: UserFrame,
     columns: Columns | None = None,
     *,
     freq: Any = None,
@@ -227,7 +237,7 @@ def read_frame(
     on_bad_series: str = "raise",
     on_bad_rows: str = "raise",
     on_duplicates: str = "raise",
-    series_name: Any = None,
+    series_name: str | int | None = None,
     added: Collection[str] = (),
     missing_values: Sequence[str] = (),
 ) -> LongFrame:
@@ -275,7 +285,8 @@ def read_frame(
     Example:
         >>> import pandas as pd
         >>> days = pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-04"])
-        >>> frame = read_frame(pd.DataFrame({"unique_id": "a", "ds": days, "y": range(3)}), freq="D", missing="fill")
+        >>> table = pd.DataFrame({"unique_id": "a", "ds": days, "y": range(3)})
+        >>> frame = read_frame(table, freq="D", missing="fill")
         >>> frame.source.ids, frame.frequency.name, frame.source.values[:, 0]
         (('a',), 'D', array([ 0.,  1., nan,  2.]))
     """
@@ -285,75 +296,136 @@ def read_frame(
     columns = columns or Columns()
     covariates = covariates or Covariates()
     if columns.ds_format is None and isinstance(freq, int | np.integer):
-        columns = replace(
-            columns, ds_format="integer"
-        )  # a step in whole numbers implies such stamps
+        # A step in whole numbers implies such stamps.
+        columns = replace(columns, ds_format="integer")
+
     form = form_of(df, columns)
     opened = open_frame(to_long(df, columns, form, series_name), argument)
-    gaps = missing == "fill"
+    added = (*added, *added_columns(columns, form))
     static = covariates.static
     if static_optional and not set(static) <= set(opened.columns):
         static = ()
-    needed = [("y", name) for name in columns.targets] + [
-        ("static_covariates", name) for name in static
-    ]
-    needed += [
-        (f"{role}_covariates", name)
-        for role in ("past", "future")
-        for name in getattr(covariates, role)
-    ]
-    if columns.weight is not None and not static_optional:
-        needed.append(("weight", columns.weight))
+    needed = _needed_columns(columns, covariates, static, needs_weight=not static_optional)
+    own = [each for each in (("ds", columns.ds), *needed) if each[1] not in added]
+    check_columns(opened.drop(added), own, argument)
+
+    reading = _Reading(
+        columns=columns,
+        covariates=covariates,
+        static=static,
+        needed=needed,
+        form=form,
+        freq=freq,
+        gaps=missing == "fill",
+        irregular=irregular,
+        zone=zone,
+        argument=argument,
+        on_duplicates=on_duplicates,
+    )
     rows = np.arange(len(opened))
-    skipped = dict[Any, DataError]()
-    faults = list[DataError]()
-    added = (*added, *added_columns(columns, form))
-    given = [each for each in [("ds", columns.ds), *needed] if each[1] not in added]
-    check_columns(opened.drop(added), given, argument)
+    skipped: dict[Hashable, DataError] = {}
+    faults: list[DataError] = []
     while True:
         try:
-            table = read_keys(opened, columns, needed, argument, rows)
-            frame = _sorted_frame(table, covariates, static, form, gaps=gaps, zone=zone)
-            frame = frame if on_duplicates == "raise" else merge_duplicates(frame, on_duplicates)
-            check_increasing(frame)
-            if not irregular:
-                frequency = (
-                    infer_frequency(frame, gaps=gaps)
-                    if freq is None
-                    else resolve(freq, frame.stamps)
-                )
-                frame = complete(replace(frame, frequency=frequency), fill=gaps)
-            schema = replace(frame.schema, missing_values=tuple(map(str, missing_values)))
-            return replace(frame, schema=schema, skipped=skipped, faults=tuple(faults))
+            frame = reading.series(opened, rows)
+            break
         except DataError as error:
             fault = _about_ids(error) if columns.unique_id in added else error
-            if (
-                on_bad_rows == "skip"
-                and error.fix in _OF_VALUES
-                and error.column in columns.targets
-            ):
-                opened = opened.with_columns(_only_numbers(opened[error.column]))
-                kept = np.arange(len(rows))
+            remaining = rows[:0]
+            target = reading.target_at_fault(error)
+            if on_bad_rows == "skip" and target is not None:
+                opened = opened.with_columns(_only_numbers(opened[target]))
+                remaining = np.arange(len(rows))
                 faults.append(fault)
             elif on_bad_rows == "skip" and len(error.rows):
-                others = np.flatnonzero(~np.isin(rows, error.rows))
-                kept = table.places_by_time if error.fix is Fix.SORT else others
+                remaining = reading.without_rows(error, opened, rows)
                 faults.append(fault)
             elif on_bad_series == "skip" and error.by_series:
-                ids = frame_columns.read_ids(
-                    frame_columns.FrameColumn(opened[columns.unique_id], columns.unique_id)
-                ).ids
-                kept = np.flatnonzero([name not in error.by_series for name in ids.tolist()])
+                remaining = reading.without_series(error, opened)
                 skipped |= error.by_series
-            else:
-                kept = rows[:0]
-            if not len(kept):
+
+            if not len(remaining):
                 raise fault from error.__cause__
-            opened = opened[kept.tolist(), :]
-            rows = rows[kept]
+            opened = opened[remaining.tolist(), :]
+            rows = rows[remaining]
+
+    schema = replace(frame.schema, missing_values=tuple(map(str, missing_values)))
+    return replace(frame, schema=schema, skipped=skipped, faults=tuple(faults))
 
 
-def _only_numbers(column: Any) -> Any:
+def _needed_columns(
+    columns: Columns, covariates: Covariates, static: tuple[str, ...], *, needs_weight: bool
+) -> list[tuple[str, str]]:
+    """Return the columns besides ids and stamps, each after the option that names it."""
+    needed = [("y", name) for name in columns.targets]
+    needed += [("static_covariates", name) for name in static]
+    needed += [("past_covariates", name) for name in covariates.past]
+    needed += [("future_covariates", name) for name in covariates.future]
+    if columns.weight is not None and needs_weight:
+        needed.append(("weight", columns.weight))
+    return needed
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How the rows of a frame become series: arguments as for `read_frame`.
+
+    Args:
+        static: Static covariates that the frame has.
+        needed: The result of `_needed_columns`.
+        form: The form of the user's frame.
+        gaps: Whether values and steps may be missing.
+    """
+
+    columns: Columns
+    covariates: Covariates
+    static: tuple[str, ...]
+    needed: list[tuple[str, str]]
+    form: str
+    freq: Any
+    gaps: bool
+    irregular: bool
+    zone: str | None
+    argument: str
+    on_duplicates: str
+
+    def series(self, opened: Frame, rows: Array) -> LongFrame:
+        """Return the series of an open frame, of which `rows` has the numbers in the user's own."""
+        table = read_keys(opened, self.columns, self.needed, self.argument, rows)
+        frame = _sorted_frame(
+            table, self.covariates, self.static, self.form, gaps=self.gaps, zone=self.zone
+        )
+        if self.on_duplicates != "raise":
+            frame = merge_duplicates(frame, self.on_duplicates)
+        check_increasing(frame)
+        if self.irregular:
+            return frame
+
+        if self.freq is None:
+            frequency = infer_frequency(frame, gaps=self.gaps)
+        else:
+            frequency = resolve(self.freq, frame.stamps)
+        return complete(replace(frame, frequency=frequency), fill=self.gaps)
+
+    def target_at_fault(self, error: DataError) -> str | None:
+        """Return the target whose values an error is about, which may be read as missing."""
+        is_target = error.fix in _OF_VALUES and error.column in self.columns.targets
+        return error.column if is_target else None
+
+    def without_rows(self, error: DataError, opened: Frame, rows: Array) -> Array:
+        """Return the positions of the rows without errors, or of all in order if that was wrong."""
+        if error.fix is not Fix.SORT:
+            return np.flatnonzero(~np.isin(rows, error.rows))
+        return read_keys(opened, self.columns, self.needed, self.argument, rows).places_by_time
+
+    def without_series(self, error: DataError, opened: Frame) -> Array:
+        """Return the positions of the rows of series without errors."""
+        name = self.columns.unique_id
+        ids = frame_columns.read_ids(frame_columns.FrameColumn(opened[name], name)).ids
+        return np.flatnonzero([each not in error.by_series for each in ids.tolist()])
+
+
+def _only_numbers(column: Column) -> Column:
     """Return a column as numbers, and other values as missing."""
     values = without_overflow(pd.Series(column.to_list(), dtype=object))
     numbers = pd.to_numeric(values, errors="coerce").to_numpy()
@@ -361,7 +433,7 @@ def _only_numbers(column: Any) -> Any:
 
 
 def _about_ids(error: DataError) -> DataError:
-    """Return an error about one series without ids; one about the order of its rows asks whether it is several."""
+    """Return an error about one series without ids, perhaps several if rows are not in order."""
     if error.fix not in _OF_ORDER:
         return error
     question = " Or does it hold several series? Name the column that distinguishes them: "
@@ -379,71 +451,82 @@ def _sorted_frame(
     zone: str | None,
 ) -> LongFrame:
     """Return the rows of a frame by series, within each in the given order."""
-    columns = table.columns
-    targets = [
-        frame_columns.read_numbers(table.column(name), gaps=gaps) for name in columns.targets
-    ]
-    varying = [
-        frame_columns.read_covariate(table.column(name), gaps=gaps) for name in covariates.varying
-    ]
-    fixed = [frame_columns.read_covariate(table.column(name), gaps=gaps) for name in static]
-    weights = _weights(table, columns.weight, gaps=gaps)
+    targets = [_numbers(table, name, gaps=gaps) for name in table.columns.targets]
+    varying = [_covariate(table, name, gaps=gaps) for name in covariates.varying]
+    fixed = [_covariate(table, name, gaps=gaps) for name in static]
+    weights = _weights(table, gaps=gaps)
+    for weight in weights:
+        targets = [np.where(np.isnan(weight), np.nan, values) for values in targets]
+
     codes, names = pd.factorize(table.ids, sort=True)
-    order = (
-        np.arange(len(codes))
-        if bool((codes[1:] >= codes[:-1]).all())
-        else np.argsort(codes, kind="stable")
-    )
+    order = np.arange(len(codes))
+    if (codes[1:] < codes[:-1]).any():
+        order = np.argsort(codes, kind="stable")
+    values = np.column_stack([*targets, *(values for values, _ in varying), *weights])[order]
+
     stamps = table.stamps
     if zone is not None and getattr(stamps, "tz", None) is not None:
         stamps = stamps.tz_convert(zone)
-    targets = [
-        np.where(np.isnan(weight), np.nan, values) for weight in weights for values in targets
-    ] or targets
-    values = np.column_stack([*targets, *(values for values, _ in varying), *weights])[order]
     # Frames of forecasts have the same format.
-    columns = replace(columns, ds_format=table.stamp_column.ds_format)
-    kind = "polars" if table.frame.implementation.is_polars() else "pandas"
+    columns = replace(table.columns, ds_format=table.stamp_column.ds_format)
+    library = "polars" if table.frame.implementation.is_polars() else "pandas"
     frame = LongFrame(
         source=InMemoryStore(tuple(names.tolist()), np.cumsum(np.bincount(codes)), values),
         stamps=stamps[order],
         frequency=None,
-        schema=FrameSchema.of(kind, columns, table.id_column, table.stamp_column, form),
+        schema=FrameSchema.of(library, columns, table.id_column, table.stamp_column, form),
         covariates=covariates,
         kinds=tuple(kind for _, kind in varying),
         static=np.full((len(names), len(covariates.static)), np.nan),
-        static_kinds=(frame_columns.ColumnType("number"),) * len(covariates.static),
+        static_kinds=(ColumnType("number"),) * len(covariates.static),
         rows=table.rows[order],
         static_given=static == covariates.static,
         option=table.option,
     )
     if not static:
         return frame
+
     named = zip(fixed, static, strict=True)
     constants = [_constants(frame, values[order], kind, name) for (values, kind), name in named]
-    return replace(
-        frame, static=np.column_stack(constants), static_kinds=tuple(kind for _, kind in fixed)
-    )
+    kinds = tuple(kind for _, kind in fixed)
+    return replace(frame, static=np.column_stack(constants), static_kinds=kinds)
 
 
-def _weights(table: KeyedFrame, name: str | None, *, gaps: bool) -> list[Array]:
-    """Return the weights of rows, NaN for 0, which makes a row missing, and 1 without a column; none without a name."""
-    if name is None or name not in table.frame.columns:
-        return [] if name is None else [np.ones(len(table.rows))]
+def _numbers(table: KeyedFrame, name: str, *, gaps: bool) -> Array:
+    return frame_columns.read_numbers(table.column(name), gaps=gaps)
+
+
+def _covariate(table: KeyedFrame, name: str, *, gaps: bool) -> tuple[Array, ColumnType]:
+    return frame_columns.read_covariate(table.column(name), gaps=gaps)
+
+
+def _weights(table: KeyedFrame, *, gaps: bool) -> list[Array]:
+    """Return the weights of rows, none where the columns name none.
+
+    A row of weight 0 is missing, and has NaN. Without the column all rows have weight 1.
+    """
+    name = table.columns.weight
+    if name is None:
+        return []
+    if name not in table.frame.columns:
+        return [np.ones(len(table.rows))]
+
     column = table.column(name)
     weight = frame_columns.as_numbers(column)
-    invalid = ~((weight >= 0 if gaps else weight > 0) & (weight <= LARGEST_NUMBER))
-    expected = "a weight >= 0" if gaps else "a weight > 0, with missing='raise'"
-    column.reject(
-        invalid,
-        lambda row: (expected, f"{weight[row]:g}"),
-        "Write 1 where rows are as good as others.",
-    )
+    if gaps:
+        is_valid = weight >= 0
+        expected = "a weight >= 0"
+    else:
+        is_valid = weight > 0
+        expected = "a weight > 0, with missing='raise'"
+    invalid = ~(is_valid & (weight <= LARGEST_NUMBER))
+    hint = "Write 1 where rows are as good as others."
+    column.reject(invalid, lambda row: (expected, f"{weight[row]:g}"), hint)
     return [np.where(weight > 0, weight, np.nan)]
 
 
-def _constants(frame: LongFrame, values: Array, kind: frame_columns.ColumnType, name: str) -> Array:
-    """Return the value of a static covariate in each series, `[N]`, NaN where it is missing in all of its rows.
+def _constants(frame: LongFrame, values: Array, kind: ColumnType, name: str) -> Array:
+    """Return the value of a static covariate in each series, `[N]`; NaN where it is missing.
 
     Args:
         frame: The series.
@@ -457,12 +540,10 @@ def _constants(frame: LongFrame, values: Array, kind: frame_columns.ColumnType, 
     source = frame.source
     last = len(values) - 1
     observed = ~np.isnan(values)
-    first_observed = np.minimum.reduceat(
-        np.where(observed, np.arange(len(values)), last + 1), source.starts
-    )
-    constant = np.where(
-        first_observed < source.ends, values[np.minimum(first_observed, last)], np.nan
-    )
+    places = np.where(observed, np.arange(len(values)), last + 1)
+    first_observed = np.minimum.reduceat(places, source.starts)
+    own = values[np.minimum(first_observed, last)]
+    constant = np.where(first_observed < source.ends, own, np.nan)
     differs = observed & (values != np.repeat(constant, source.lengths))
 
     def texts(place: int) -> tuple[str, str]:
@@ -478,7 +559,10 @@ def _constants(frame: LongFrame, values: Array, kind: frame_columns.ColumnType, 
     return constant
 
 
-def _value_text(value: float, kind: frame_columns.ColumnType) -> str:
+def _value_text(value: float, kind: ColumnType) -> str:
     """Return a value as text, as in the user's frame."""
-    labels: Sequence[Any] = kind.labels if kind.name == "category" else (False, True)
-    return f"{value:g}" if kind.name == "number" else repr(labels[int(value)])
+    if kind.name == "number":
+        return f"{value:g}"
+    if kind.name == "flag":
+        return repr(bool(value))
+    return repr(kind.labels[int(value)])

@@ -26,16 +26,32 @@ from seqcast.specs import check_int
 
 # Steps that are a number of seconds; all others (days too) are steps of the wall clock.
 CLOCK = ("Hour", "Minute", "Second", "Milli", "Micro", "Nano")
-_MOST_STAMP = 2**63 - 1  # whole numbers of 64 bits count no further
+# The largest whole number of 64 bits.
+_MOST_STAMP = 2**63 - 1
+# The last second of the year 9999, since 1970.
+LAST_SECOND = 253_402_300_799
+# Most steps of the wall clock: more days than remain until then.
+MOST_STEPS = 10**7
+# Units of Polars' duration strings, as pandas names them.
 _POLARS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "m": "min", "h": "h", "d": "D", "w": "W"}
+# Units of several months, in months.
 _POLARS_MONTHS = {"mo": 1, "q": 3, "y": 12}
-LAST_SECOND, MOST_STEPS = (
-    253_402_300_799,
-    10**7,
-)  # of the year 9999; more days than remain until then
+# Letters of an alias, for which pandas takes time that grows with the square of their number.
+_LONGEST_ALIAS = 64
 # Steps of the usual season, by kind of step, at the begin of months or at their end.
-_CYCLES = {"Second": 60, "Minute": 60, "Hour": 24, "Day": 7, "BusinessDay": 5, "Week": 52}
-_CYCLES |= {"SemiMonth": 24, "Month": 12, "BusinessMonth": 12, "Quarter": 4, "BQuarter": 4}
+_CYCLES = {
+    "Second": 60,
+    "Minute": 60,
+    "Hour": 24,
+    "Day": 7,
+    "BusinessDay": 5,
+    "Week": 52,
+    "SemiMonth": 24,
+    "Month": 12,
+    "BusinessMonth": 12,
+    "Quarter": 4,
+    "BQuarter": 4,
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +93,7 @@ class Frequency:
         if kind == "Day" and count % 7 == 0:
             kind = "Week"
             count = count // 7
+
         cycle = 1440 if kind == "Minute" and count >= 5 else _CYCLES.get(kind, 1)
         return cycle // count if cycle % count == 0 else 1
 
@@ -106,9 +123,8 @@ class Frequency:
 
         try:
             later = self._after(stamps, steps)
-            if (later < stamps).any() or (
-                later.dtype.kind == "M" and seconds(later).max(initial=0) > LAST_SECOND
-            ):
+            is_time = later.dtype.kind == "M"
+            if (later < stamps).any() or (is_time and seconds(later).max(initial=0) > LAST_SECOND):
                 raise OverflowError
         # In 2262 pandas wraps around to the year 1677, and it has no zones of years beyond 9999.
         except (
@@ -120,7 +136,10 @@ class Frequency:
             ends = {"": "2**63 - 1", "ns": "2262-04-11, the last day in nanoseconds"}
             end = ends.get(getattr(stamps, "unit", ""), "9999-12-31")
             received = f"{steps} steps of {self.name!r} after {stamp_text(stamps.max())}"
-            hint = "Ask for fewer, check the last stamp, or give times in microseconds: astype('datetime64[us]')."
+            hint = (
+                "Ask for fewer, check the last stamp, "
+                "or give times in microseconds: astype('datetime64[us]')."
+            )
             raise DataError(
                 option="horizon", expected=f"steps up to {end}", received=received, hint=hint
             ) from error
@@ -135,17 +154,19 @@ class Frequency:
             if len(stamps) and int(stamps.max()) + offset * steps > np.iinfo(np.int64).max:
                 raise OverflowError
             return offset_times(stamps, offset, steps)
+
         if type(offset).__name__ not in CLOCK and offset.n * steps > MOST_STEPS:
             raise OverflowError
+
         if zone is None:
             return offset_times(stamps, offset, steps)
         if type(offset).__name__ in CLOCK:
-            later: Any = offset_times(stamps.tz_convert("UTC"), offset, steps)
+            later: Stamps = offset_times(stamps.tz_convert("UTC"), offset, steps)
             return later.tz_convert(zone)
         return from_wall_clock(offset_times(wall_clock(stamps), offset, steps), zone)
 
     def following(self, last_stamps: Stamps, horizon: int) -> Stamps:
-        """Return the stamps of the `H` steps after the last ones, series after series, `[series · H]`.
+        """Return the stamps of the `H` steps after the last ones, series after series.
 
         Args:
             last_stamps: The last stamp of each series.
@@ -160,12 +181,13 @@ class Frequency:
         kind = type(self.offset).__name__
         if kind not in CLOCK and (kind != "Day" or getattr(last_stamps, "tz", None) is not None):
             return by_series([self.after(last_stamps, step + 1) for step in range(horizon)])
+
         one = self.after(last_stamps, 1) - last_stamps
         multiples = np.tile(np.arange(1, horizon + 1), len(last_stamps))
         return last_stamps.repeat(horizon) + one.repeat(horizon) * multiples
 
     def off_grid(self, stamps: Stamps) -> Array:
-        """Return which stamps cannot belong to the frequency, such as a Sunday for `W-SAT`; `[len(stamps)]`.
+        """Return which stamps cannot belong to the frequency, such as a Sunday for `W-SAT`.
 
         Args:
             stamps: A pandas index of stamps.
@@ -173,9 +195,8 @@ class Frequency:
         offset = self.offset
         if isinstance(offset, int) or type(offset).__name__ in (*CLOCK, "Day"):
             return np.zeros(len(stamps), dtype=bool)
-        return np.array(
-            [not offset.is_on_offset(stamp) for stamp in wall_clock(stamps)], dtype=bool
-        )
+        is_off = [not offset.is_on_offset(stamp) for stamp in wall_clock(stamps)]
+        return np.array(is_off, dtype=bool)
 
 
 def usual_season(frequency: Frequency | None) -> int:
@@ -211,16 +232,21 @@ def resolve(freq: Any, stamps: Stamps) -> Frequency:
         'ME'
         >>> resolve("D", pd.Index([1, 2]))
         Traceback (most recent call last):
-        seqcast.errors.SpecError: freq: expected a whole number, since the time stamps are whole numbers,
-        received 'D'. Give 1, or turn the time stamps into dates; start gives stamps to a table without times.
+        seqcast.errors.SpecError: freq: expected a whole number, since the time stamps are whole
+        numbers, received 'D'. Give 1, ...
     """
     if stamps.dtype.kind in "iu":
         if isinstance(freq, str) or hasattr(freq, "freqstr"):
             expected = "a whole number, since the time stamps are whole numbers"
-            hint = "Give 1, or turn the time stamps into dates; start gives stamps to a table without times."
+            hint = (
+                "Give 1, or turn the time stamps into dates; "
+                "start gives stamps to a table without times."
+            )
             raise SpecError("freq", expected=expected, received=repr(freq), hint=hint)
         return Frequency(check_int("freq", freq, at_most=_MOST_STAMP))
-    if not isinstance(text := getattr(freq, "freqstr", freq), str):
+
+    text = getattr(freq, "freqstr", freq)
+    if not isinstance(text, str):
         raise _no_alias(freq)
     return Frequency(_alias(text, stamps))
 
@@ -236,34 +262,40 @@ def _no_alias(freq: Any, reason: str = "") -> SpecError:
 def _to_offset(text: str) -> Any:
     from pandas.tseries.frequencies import to_offset
 
-    if len(text) > 64:  # pandas would take time that grows with the square of the length
+    if len(text) > _LONGEST_ALIAS:
         raise ValueError(f"an alias of {len(text):,} letters")
     return to_offset(text)
 
 
 def _alias(text: str, stamps: Stamps) -> str:
-    polars = re.fullmatch(r"(\d{1,18})(ns|us|ms|s|mo|m|h|d|w|q|y)", text)
-    if polars is not None:
-        count = int(polars[1])
-        unit = polars[2]
-        text = _months(text, count * _POLARS_MONTHS[unit], stamps) if unit in _POLARS_MONTHS else (
-            f"{7 * count}D" if unit == "w" else f"{count}{_POLARS[unit]}"
-        )  # fmt: skip
+    text = _as_pandas(text, stamps)
     try:
         offset = _to_offset(text)
         is_long = type(offset).__name__ in CLOCK and offset.nanos > np.iinfo(np.int64).max
         if not is_long:
-            (
-                stamps[:1] + offset
-            )  # a step that no calendar holds fails here rather than in a forecast
+            # A step that no calendar holds fails here rather than in a forecast.
+            _ = stamps[:1] + offset
     except (ValueError, OverflowError) as error:
-        hint = re.search(r"(Did you mean \w+|use '\w+' instead)", str(error))
-        raise _no_alias(text, f" ({hint[1]})" if hint else "") from error
-    if is_long or offset.n < 1:
-        raise _no_alias(
-            text, ", which is longer than 292 years" if is_long else ", which does not go forward"
-        )
+        advice = re.search(r"(Did you mean \w+|use '\w+' instead)", str(error))
+        raise _no_alias(text, f" ({advice[1]})" if advice else "") from error
+
+    if is_long:
+        raise _no_alias(text, ", which is longer than 292 years")
+    if offset.n < 1:
+        raise _no_alias(text, ", which does not go forward")
     return str(offset.freqstr)
+
+
+def _as_pandas(text: str, stamps: Stamps) -> str:
+    """Return one of Polars' duration strings as an alias of pandas; other texts as they are."""
+    duration = re.fullmatch(r"(\d{1,18})(ns|us|ms|s|mo|m|h|d|w|q|y)", text)
+    if duration is None:
+        return text
+    count = int(duration[1])
+    unit = duration[2]
+    if unit in _POLARS_MONTHS:
+        return _months(text, count * _POLARS_MONTHS[unit], stamps)
+    return f"{7 * count}D" if unit == "w" else f"{count}{_POLARS[unit]}"
 
 
 def _months(text: str, count: int, stamps: Stamps) -> str:
@@ -271,6 +303,7 @@ def _months(text: str, count: int, stamps: Stamps) -> str:
         return f"{count}ME"
     if bool((stamps.day == 1).all()):
         return f"{count}MS"
+
     expected = f"time stamps on the first or on the last day of a month, for {text!r}"
     received = str(stamps[~(stamps.is_month_end | (stamps.day == 1))][:1].tolist() or "both")
     hint = "Move them to the first, e.g. pandas: df['ds'].dt.to_period('M').dt.to_timestamp()."
@@ -311,6 +344,7 @@ def infer(
     if stamps.dtype.kind in "iu" and len(stamps) > 1:
         steps, counts = np.unique(np.diff(stamps.to_numpy()), return_counts=True)
         return Frequency(int(steps[np.argmax(counts)]), inferred=True)
+
     if len(stamps) > 2:
         from pandas import infer_freq
 
@@ -320,27 +354,26 @@ def infer(
                 alias = infer_freq(stamps[stretch])
             if alias is not None:
                 return Frequency(getattr(alias, "freqstr", alias), inferred=True)
-    commonest = (
-        _commonest_step(stamps) if gaps and len(stamps) > 2 and stamps.dtype.kind == "M" else None
-    )
-    if commonest is not None:
-        return Frequency(_alias(commonest, stamps), inferred=True)
+
+    if gaps and len(stamps) > 2 and stamps.dtype.kind == "M":
+        commonest = _commonest_step(stamps)
+        if commonest is not None:
+            return Frequency(_alias(commonest, stamps), inferred=True)
+
     expected = "time stamps from which the frequency can be read"
-    received = ", ".join(str(stamp) for stamp in stamps[:4]) + (", ..." if len(stamps) > 4 else "")
-    hint = Phrase(
-        "Name it, e.g. ",
-        Option("freq", "D"),
-        " or ",
-        Option("freq", "MS"),
-        ", or 1 for whole numbers.",
-    )
+    listed = [str(stamp) for stamp in stamps[:4]]
+    if len(stamps) > 4:
+        listed.append("...")
+    received = ", ".join(listed)
+    others = (" or ", Option("freq", "MS"), ", or 1 for whole numbers.")
+    hint = Phrase("Name it, e.g. ", Option("freq", "D"), *others)
     raise DataError(
         option=option, column=column, series=series, expected=expected, received=received, hint=hint
     )
 
 
 def _stretches(length: int) -> Iterator[slice]:
-    """Cut a series into ever smaller stretches; below ten stamps business days would pass for days."""
+    """Cut a series into ever smaller stretches; in nine stamps business days may pass for days."""
     yield slice(None)
     for count in (2, 4, 8, 16):
         size = length // count
@@ -357,20 +390,24 @@ def _commonest_step(stamps: Stamps) -> str | None:
         if same_time and bool(np.all(fits)):
             count = _commonest(np.diff(months))
             return None if count is None else f"{count}{suffix}"
+
     step = _commonest(np.diff(seconds(local)))
     if step is None or step != int(step):
         return None
+
     for alias, size in (("D", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
         if int(step) % size == 0:
-            weekdays = (
-                alias == "D" and step == size and len(local) > 9 and bool((local.weekday < 5).all())
-            )
-            return "B" if weekdays else f"{int(step) // size}{alias}"
+            is_daily = alias == "D" and step == size
+            if is_daily and len(local) > 9 and bool((local.weekday < 5).all()):
+                return "B"
+            return f"{int(step) // size}{alias}"
     return None
 
 
-def _commonest(steps: Array) -> Any:
+def _commonest(steps: Array) -> int | float | None:
     sizes, counts = np.unique(steps, return_counts=True)
     size = sizes[np.argmax(counts)]
-    fits = 2 * counts.max() >= len(steps) and not np.any(steps % size)
-    return size.item() if fits else None
+    if 2 * counts.max() < len(steps) or np.any(steps % size):
+        return None
+    commonest: int | float = size.item()
+    return commonest

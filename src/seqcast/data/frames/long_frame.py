@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from seqcast.data.frames.forms import UserFrame
 from seqcast.data.frames.frame_columns import ColumnType
 from seqcast.data.frames.frequency import Frequency
 from seqcast.data.frames.schema import FrameSchema, as_ids
@@ -19,6 +20,7 @@ from seqcast.errors import DataError, Fix, Option, Phrase
 from seqcast.runtime import Array, warn_user
 from seqcast.specs import Covariates
 
+# What becomes of missing values and steps.
 MISSING = ("fill", "raise")
 
 # A double that is this many times larger than another holds no digit of it.
@@ -30,7 +32,9 @@ LEAST_STEPS = 10
 
 @dataclass(frozen=True)
 class LongFrame:
-    """A checked frame: series at one frequency, sorted by id, with a row for every step; NaN is missing.
+    """A checked frame: series at one frequency, sorted by id, with a row for every step.
+
+    NaN is missing.
 
     Args:
         source: Targets, past covariates and future covariates, in double precision, `[rows,
@@ -74,6 +78,7 @@ class LongFrame:
         """
         if len(frames) == 1:
             return frames[0]
+
         ids = [name for frame in frames for name in frame.source.ids]
         order = np.array(sorted(range(len(ids)), key=ids.__getitem__))
         lengths = np.concatenate([frame.source.lengths for frame in frames])
@@ -81,6 +86,7 @@ class LongFrame:
         moved = starts_of(np.cumsum(lengths))[order] - starts_of(ends)
         rows = np.arange(int(ends[-1])) + np.repeat(moved, lengths[order])
         values = np.concatenate([frame.source.values for frame in frames])[rows]
+
         return replace(
             frames[0],
             source=InMemoryStore(tuple(ids[place] for place in order), ends, values),
@@ -138,7 +144,7 @@ class LongFrame:
 
     @property
     def cutoffs(self) -> Array:
-        """Last time stamp of each series as a whole number `>= 0`, in seconds where it is a time, `[N]`."""
+        """Last time stamp of each series as a whole number `>= 0`, of a time in seconds, `[N]`."""
         stamps = plain_stamps(self.last_stamps)
         whole = stamps.astype("datetime64[s]") if stamps.dtype.kind == "M" else stamps
         return whole.astype(np.int64).astype(np.uint64)
@@ -161,7 +167,7 @@ class LongFrame:
 
     @property
     def target_store(self) -> InMemoryStore:
-        """The targets of each series, contiguous in memory, since each reading of some columns would make a copy."""
+        """The targets of each series, contiguous, since reading some columns copies each time."""
         return replace(self.source, values=np.ascontiguousarray(self.targets))
 
     def count_observed(self, stops: Array) -> Array:
@@ -200,11 +206,15 @@ class LongFrame:
             fix: How to fix it, for code.
         """
         row = int(self.rows[place])
-        series = self.source.ids[int(self.owners(np.array([place]))[0])]
-        given = None if row < 0 else row
-        texts = {"expected": expected, "received": received, "hint": hint}
         return DataError(
-            option=self.option, column=column, row=given, series=series, fix=fix, **texts
+            option=self.option,
+            column=column,
+            row=None if row < 0 else row,
+            series=self.source.ids[int(self.owners(np.array([place]))[0])],
+            expected=expected,
+            received=received,
+            hint=hint,
+            fix=fix,
         )
 
     def first_error(
@@ -217,7 +227,8 @@ class LongFrame:
             at: Builds the error for a row or a series.
             of_series: Whether errors are about series.
         """
-        names = [self.source.ids[each] for each in (places if of_series else self.owners(places))]
+        owners = places if of_series else self.owners(places)
+        names = [self.source.ids[each] for each in owners]
         return DataError.first_of(places.tolist(), names, at)
 
     def reject(
@@ -294,43 +305,49 @@ class LongFrame:
         return remaining, replace(self.of_series(remaining), skipped={**self.skipped, **errors})
 
     def until(self, stops: Array) -> Self:
-        """Return the frame with each series cut off after `stops` rows; those without values are left out.
+        """Return the frame with each series cut off after `stops` rows.
+
+        Series without values are left out.
 
         Args:
             stops: Number of rows of each series.
         """
-        observed = (np.minimum(stops, self.source.lengths) > 0) & (
-            self.count_observed(stops) > 0
-        ).all(axis=-1)
-        return self.between(np.zeros_like(stops), np.where(observed, stops, 0))
+        has_rows = np.minimum(stops, self.source.lengths) > 0
+        has_values = (self.count_observed(stops) > 0).all(axis=-1)
+        return self.between(np.zeros_like(stops), np.where(has_rows & has_values, stops, 0))
 
     def between(self, starts: Array, stops: Array) -> Self:
-        """Return the frame with the rows of each series from `starts` up to `stops`; empty series are left out.
+        """Return the frame with the rows of each series from `starts` up to `stops`.
+
+        Empty series are left out.
 
         Args:
             starts: First row of each series.
             stops: The row after the last one of each series.
         """
         places = positions_of(self.source.ends)
-        inside = (places >= np.repeat(starts, self.source.lengths)) & (
-            places < np.repeat(stops, self.source.lengths)
-        )
-        counts = np.minimum(stops, self.source.lengths) - starts
+        lengths = self.source.lengths
+        inside = (places >= np.repeat(starts, lengths)) & (places < np.repeat(stops, lengths))
+        counts = np.minimum(stops, lengths) - starts
         series = np.flatnonzero(counts > 0)
         ids = tuple(self.source.ids[place] for place in series)
-        source = InMemoryStore(ids, np.cumsum(counts[series]), self.source.values[inside])
-        rows = self.rows[inside]
-        static = self.static[series]
-        return replace(self, source=source, stamps=self.stamps[inside], rows=rows, static=static)
 
-    def of_series(self, chosen: Array) -> Self:
-        """Return the frame with some of its series, a mask `[N]`.
+        return replace(
+            self,
+            source=InMemoryStore(ids, np.cumsum(counts[series]), self.source.values[inside]),
+            stamps=self.stamps[inside],
+            rows=self.rows[inside],
+            static=self.static[series],
+        )
+
+    def of_series(self, mask: Array) -> Self:
+        """Return the frame with some of its series.
 
         Args:
-            chosen: Which series stay.
+            mask: Which series remain, `[N]`.
         """
         lengths = self.source.lengths
-        return self.between(np.zeros_like(lengths), np.where(chosen, lengths, 0))
+        return self.between(np.zeros_like(lengths), np.where(mask, lengths, 0))
 
     def tail(self, steps: int) -> Self:
         """Return the frame with the last `steps` rows of each series.
@@ -341,8 +358,8 @@ class LongFrame:
         lengths = self.source.lengths
         return self.between(np.maximum(lengths - steps, 0), lengths)
 
-    def table(self) -> Any:
-        """Return ids, stamps and values as a frame of the kind that came in, without missing values.
+    def table(self) -> UserFrame:
+        """Return ids, stamps and known values as a frame of the kind that came in.
 
         Several targets follow each other, in a column of values and one of their names, `target`.
         """
@@ -352,11 +369,11 @@ class LongFrame:
         order = np.lexsort((rows, targets, series[rows]))
         rows = rows[order]
         targets = targets[order]
-        ids = as_ids(self.source.ids)
+
+        ids = as_ids(self.source.ids)[series[rows]]
+        stamps = {columns.ds: self.stamps[rows]}
         values = {columns.value: self.targets[rows, targets]}
-        return self.schema.build(
-            ids[series[rows]], {columns.ds: self.stamps[rows]}, values, targets
-        )
+        return self.schema.build(ids, stamps, values, targets)
 
     def check_positive(self, scale: str) -> None:
         """Reject negative values, which have no logarithm.
@@ -367,15 +384,14 @@ class LongFrame:
         Raises:
             DataError: A target is negative.
         """
+        expected = Phrase("values >= 0, for ", Option("scale", scale))
         hint = Phrase("Choose another ", Option("scale"), ".")
-        self.reject_targets(
-            self.targets < 0,
-            expected=Phrase("values >= 0, for ", Option("scale", scale)),
-            hint=hint,
-        )
+        self.reject_targets(self.targets < 0, expected=expected, hint=hint)
 
     def check_frequency(self) -> None:
-        """Reject a frequency that is too fine for the rows, and warn of one that leaves most steps missing.
+        """Reject a frequency that is too fine for the rows.
+
+        One that leaves most steps missing may be right, and is warned of.
 
         Raises:
             DataError: More than half of the steps are missing, and all gaps are multiples of
@@ -387,23 +403,24 @@ class LongFrame:
         fraction = 1 - len(given) / max(1, len(self.rows))
         if fraction <= 0.5:
             return
-        same_series = np.diff(self.owners(given)) == 0
-        steps = np.diff(given)[same_series]
+
+        is_same_series = np.diff(self.owners(given)) == 0
+        steps = np.diff(given)[is_same_series]
         step = int(np.gcd.reduce(steps))
         name = self.frequency.name
         missing = f"{fraction:.1%} of the steps missing at freq {name!r}"
         if step > 1 and len(steps) >= LEAST_STEPS:
             expected = f"the step between the rows, {step} steps of {name!r} or a multiple of that"
-            hint = Phrase(
-                "Leave ", Option("freq"), " out to have it inferred, or name the longer step."
-            )
+            advice = " out to have it inferred, or name the longer step."
+            hint = Phrase("Leave ", Option("freq"), advice)
             raise DataError(option="freq", expected=expected, received=missing, hint=hint)
+
         warn_user(
             f"{missing}. Name the longer step, if there is one; missing steps are read as gaps."
         )
 
     def check_observed(self) -> None:
-        """Reject series without an observed value of a target, or with one that rounds all others away.
+        """Reject series without values of a target, or with one that rounds all others away.
 
         Raises:
             DataError: All values of a target are missing in a series, or one rounds the usual ones
@@ -413,32 +430,34 @@ class LongFrame:
         empty = self.count_observed(self.source.lengths) == 0
 
         def at(series: int) -> DataError:
-            place = {"option": self.option, "series": self.source.ids[series]}
-            column = self.schema.columns.targets[int(empty[series].argmax())]
-            received = f"none in {self.source.lengths[series]} rows"
-            hint = "Drop the series, or fill it in."
             return DataError(
-                **place, column=column, expected="at least one number", received=received, hint=hint
+                option=self.option,
+                column=self.schema.columns.targets[int(empty[series].argmax())],
+                series=self.source.ids[series],
+                expected="at least one number",
+                received=f"none in {self.source.lengths[series]} rows",
+                hint="Drop the series, or fill it in.",
             )
 
         if empty.any():
             raise self.first_error(np.flatnonzero(empty.any(axis=1)), at, of_series=True)
 
     def check_sizes(self) -> None:
-        """Reject values such as `2**64 - 1` among others near 10; rounding near zero makes no value too large."""
+        """Reject values such as `2**64 - 1` among others near 10."""
         sizes = np.abs(self.targets)
         source = self.source
         largest = np.fmax.reduceat(sizes, source.starts)
         least = np.fmin.reduceat(np.where(sizes > 0, sizes, np.nan), source.starts)
+        # Rounding near zero makes no value too large.
+        is_wide = (largest > MOST_DIGITS) & (largest > MOST_DIGITS * least)
+
         excessive = np.zeros(sizes.shape, dtype=bool)
-        for series in np.flatnonzero(
-            ((largest > MOST_DIGITS) & (largest > MOST_DIGITS * least)).any(axis=1)
-        ):
+        for series in np.flatnonzero(is_wide.any(axis=1)):
             rows = slice(int(source.starts[series]), int(source.ends[series]))
             own = np.where(sizes[rows] > 0, sizes[rows], np.nan)
             own[:, np.isnan(own).all(axis=0)] = 1.0  # among zeros alone no size is excessive
             excessive[rows] = (own > MOST_DIGITS) & (own > MOST_DIGITS * np.nanmedian(own, axis=0))
+
         expected = "a value so small that the usual ones of its series are not rounded away"
-        self.reject_targets(
-            excessive, expected=expected, hint="Correct it, or write NaN where a value is missing."
-        )
+        hint = "Correct it, or write NaN where a value is missing."
+        self.reject_targets(excessive, expected=expected, hint=hint)

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,29 +9,35 @@ import pandas as pd
 from seqcast.errors import Fix, Option, Phrase, counted
 from seqcast.runtime import Array
 
+# Dates, months, weeks and quarters, in lower case.
 DATE = re.compile(
-    r"\d{1,4}([-/.]) ?\d{1,2}(\1 ?\d{1,4})\.?([ t].*)?|\d{4}-\d\d|\d{4}[- ]?[wm]\d\d?|\d{4}[- /]?[qtk]\d"
+    r"\d{1,4}([-/.]) ?\d{1,2}(\1 ?\d{1,4})\.?([ t].*)?"
+    r"|\d{4}-\d\d|\d{4}[- ]?[wm]\d\d?|\d{4}[- /]?[qtk]\d"
     r"|\d\d?-[a-z]{3}-\d+|\d{4} ?[年년].*|0\d\d?\.(?:19|20)\d\d"
 )
-# Spaces that stand between digits, and a number with any marks.
+# Spaces that stand between digits.
 SPACES = " \u00a0\u202f\u2009"
+# A number with any marks.
 NUMERAL = re.compile(rf"[+\-−]?(\d[\d.,'’_{SPACES}]*|[.,]\d+)([eE][+-]?\d+)?")
 # More letters than any number in double precision has, with signs and marks. Longer texts would
 # take time to look at.
 _LONGEST_NUMERAL = 1000
 # Marks that stand between other groups of digits than those of thousands, as in numbers of parts.
 _CODE = re.compile(r"[.,](?:\d?|\d{4,})[.,]|([.,])\d+\1(?!\d{3}(?!\d)|\d\d[.,])")
-# Most letters of a value in an error, and most words.
-_LONGEST = 100
+# Most letters of a value in an error.
+_LONGEST_VALUE = 100
+# Most letters of a word that stands for a missing value, rather than is a note.
 _LONGEST_MARK = 24
+# Most words that an error lists.
 _MOST_WORDS = 5
-# Whole numbers of more digits, or bits, are beyond double precision.
+# Whole numbers of more digits are beyond double precision.
 _MOST_DIGITS = 308
+# The same in bits.
 _MOST_BITS = 1023
 
 
-def is_text(column: Any) -> bool:
-    """Return whether a column holds text alone; with missing values its type is `object` in pandas 2.
+def is_text(column: pd.Series) -> bool:
+    """Return whether a column holds text alone, or missing values, whatever its type is.
 
     Args:
         column: A pandas Series.
@@ -52,8 +57,10 @@ def is_numeral(text: str) -> bool:
         text: The text.
 
     Example:
-        >>> [is_numeral(text) for text in ("1.234,5", "1 234", "-3e5", "abc", "12.05.2024x", "14.5499.26", "001.2024")]
-        [True, True, True, False, False, False, False]
+        >>> [is_numeral(text) for text in ("1.234,5", "1 234", "-3e5")]
+        [True, True, True]
+        >>> [is_numeral(text) for text in ("abc", "12.05.2024x", "14.5499.26", "001.2024")]
+        [False, False, False, False]
     """
     text = text.strip()
     if len(text) > _LONGEST_NUMERAL:
@@ -61,8 +68,10 @@ def is_numeral(text: str) -> bool:
     return bool(NUMERAL.fullmatch(text)) and not DATE.fullmatch(text) and not _CODE.search(text)
 
 
-def without_overflow(column: Any) -> Any:
-    """Return a column with words for whole numbers beyond double precision, of which Python and pandas make raw errors.
+def without_overflow(column: pd.Series) -> pd.Series:
+    """Return a column with words for whole numbers beyond double precision.
+
+    Python and pandas would raise errors of their own about them.
 
     Args:
         column: A pandas Series.
@@ -73,12 +82,11 @@ def without_overflow(column: Any) -> Any:
     """
     if column.dtype.kind != "O" and not is_text(column):
         return column
-    return pd.Series(
-        list(map(or_words, column)), column.index, dtype=column.dtype, name=column.name
-    )
+    values = list(map(or_words, column))
+    return pd.Series(values, column.index, dtype=column.dtype, name=column.name)
 
 
-def or_words(value: Any) -> Any:
+def or_words(value: object) -> object:
     """Return a value, or words for a whole number beyond double precision.
 
     Args:
@@ -109,7 +117,7 @@ class WordsInColumn:
     missing_values: tuple[str, ...] = ()
 
 
-def find_words(column: Any, code: str = "") -> WordsInColumn:
+def find_words(column: pd.Series, code: str = "") -> WordsInColumn:
     """Return which values of a column are no numbers, and what an error says of them.
 
     Numbers with other marks count only where there are no words.
@@ -129,23 +137,21 @@ def find_words(column: Any, code: str = "") -> WordsInColumn:
     words = np.asarray(pd.to_numeric(column, errors="coerce").isna() & column.notna(), dtype=bool)
     numerals = words.copy()
     numerals[words] = [is_numeral(str(value)) for value in column[words]]
-    words = words if (words == numerals).all() else words & ~numerals
-    counts = column[words].astype(str).str[:_LONGEST].value_counts(sort=False)
+    if not (words == numerals).all():
+        words = words & ~numerals
+
+    counts = column[words].astype(str).str[:_LONGEST_VALUE].value_counts(sort=False)
     if len(counts) and words.sum() == column.notna().sum():
         leave = "Write them as other numbers are written" if numerals.any() else "Leave it out"
         hint = Phrase(leave, ", or name another with ", Option("columns.y", ...), ".")
         return WordsInColumn(words, f"text, such as {counts.index[0]!r}", hint)
-    listed = [f"{name!r} in {counted(count, 'row')}" for name, count in counts.items()][
-        :_MOST_WORDS
-    ]
-    more = (
-        f" and {counted(len(counts) - _MOST_WORDS, 'other word')}"
-        if len(counts) > _MOST_WORDS
-        else ""
-    )
+
+    first = counts.iloc[:_MOST_WORDS]
+    text = ", ".join(f"{name!r} in {counted(count, 'row')}" for name, count in first.items())
+    if len(counts) > _MOST_WORDS:
+        text += f" and {counted(len(counts) - _MOST_WORDS, 'other word')}"
     marks = tuple(filter(_may_be_missing, counts.index))[:_MOST_WORDS]
-    hint = _hint_for(marks, len(counts), code)
-    return WordsInColumn(words, f"{', '.join(listed)}{more}", hint, Fix.CORRECT, marks)
+    return WordsInColumn(words, text, _hint_for(marks, len(counts), code), Fix.CORRECT, marks)
 
 
 def _may_be_missing(word: str) -> bool:

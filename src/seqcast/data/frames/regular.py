@@ -1,4 +1,4 @@
-"""Regular series: stamps are checked against the grid of a frequency, and missing steps get rows of their own."""
+"""Regular series: stamps on the grid of a frequency, and rows for missing steps."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,19 @@ from seqcast.data.series import InMemoryStore, positions_of, starts_of
 from seqcast.errors import DataError, Fix, Option, Phrase, Row
 from seqcast.runtime import Array
 
-_UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}  # nanoseconds
+# Units of stamps in nanoseconds.
+_UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+# Nanoseconds of a day.
+_DAY = 86_400_000_000_000
+# A series that would grow by more than this factor has another frequency, or a stamp of another
+# century in it.
+MOST_GROWTH = 200
+# Series with fewer rows may grow as if they had this many.
+FEW_ROWS = 50
+# Number of series that are tried for the frequency, longest first.
+SERIES_TRIED = 5
+# What becomes of rows of a series with one stamp.
+ON_DUPLICATES = ("raise", "first", "last", "mean", "sum")
 
 
 class Grid:
@@ -42,27 +54,34 @@ class Grid:
         offset = frequency.offset
         self.zone = getattr(stamps, "tz", None)
         self.is_integer = isinstance(offset, int)
-        kind = "" if self.is_integer else type(offset).__name__
-        self.clock = kind in CLOCK
-        self.marks: Stamps = None  # the days of a calendar's steps
+        self.clock = type(offset).__name__ in CLOCK
+        self.tick = 1
+        # The days of a calendar's steps.
+        self.marks: Array | None = None
+
         if self.is_integer:
             self.step = offset
-            self.tick = 1
             return
         self.unit = stamps.unit
         if self.clock:
             if offset.nanos % _UNITS[self.unit]:
                 self.unit = "ns"
             self.step = offset.nanos // _UNITS[self.unit]
-            self.tick = 1
             return
+
         self.step = offset.n
-        self.tick = 86_400_000_000_000 // _UNITS[self.unit]
-        if kind == "Day":
-            return
-        has_hours = kind.endswith("BusinessHour")  # the only calendar with several steps a day
-        self.tick = 1 if has_hours else self.tick
-        local = wall_clock(stamps) if has_hours else wall_clock(stamps).normalize()
+        self.tick = _DAY // _UNITS[self.unit]
+        if type(offset).__name__ != "Day":
+            self._mark(offset, stamps)
+
+    def _mark(self, offset: Any, stamps: Stamps) -> None:
+        """Set the marks of a calendar."""
+        local = wall_clock(stamps)
+        # The only calendar with several steps a day.
+        if type(offset).__name__.endswith("BusinessHour"):
+            self.tick = 1
+        else:
+            local = local.normalize()
         marks = pd.date_range(local.min(), local.max(), freq=offset.base).as_unit(self.unit)
         self.marks = np.asarray(marks.asi8 // self.tick)
 
@@ -77,6 +96,7 @@ class Grid:
             return stamps.to_numpy().astype(np.int64), np.zeros(len(stamps), dtype=np.int64)
         if self.clock:
             return stamps.as_unit(self.unit).asi8, np.zeros(len(stamps), dtype=np.int64)
+
         ticks = wall_clock(stamps).as_unit(self.unit).asi8
         numbers, rests = np.divmod(ticks, self.tick)
         if self.marks is not None:
@@ -95,15 +115,17 @@ class Grid:
         if self.clock:
             index = pd.DatetimeIndex(numbers.view(f"M8[{self.unit}]"))
             return from_utc(index, self.zone)
+
         places = numbers if self.marks is None else self.marks[numbers]
-        index = pd.DatetimeIndex(
-            (places * self.tick + rests).astype(np.int64).view(f"M8[{self.unit}]")
-        )
+        ticks = (places * self.tick + rests).astype(np.int64)
+        index = pd.DatetimeIndex(ticks.view(f"M8[{self.unit}]"))
         return from_wall_clock(index, self.zone)
 
 
 def steps_between(frequency: Frequency, origins: Stamps, stamps: Stamps) -> Array:
-    """Return the number of steps from each of some stamps to another one; -1 where that is no whole number.
+    """Return the number of steps from each of some stamps to another one.
+
+    It is -1 where that is no whole number.
 
     Args:
         frequency: The step.
@@ -113,7 +135,8 @@ def steps_between(frequency: Frequency, origins: Stamps, stamps: Stamps) -> Arra
 
     Example:
         >>> import pandas as pd
-        >>> cutoffs, stamps = pd.DatetimeIndex(["2024-01-31"] * 2), pd.DatetimeIndex(["2024-05-31", "2024-06-15"])
+        >>> cutoffs = pd.DatetimeIndex(["2024-01-31"] * 2)
+        >>> stamps = pd.DatetimeIndex(["2024-05-31", "2024-06-15"])
         >>> steps_between(Frequency("ME"), cutoffs, stamps)
         array([ 4, -1])
     """
@@ -122,6 +145,7 @@ def steps_between(frequency: Frequency, origins: Stamps, stamps: Stamps) -> Arra
     grid = Grid(frequency, unique)
     numbers, rests = grid.numbers(unique)
     numbers = numbers - impossible  # of the last step before a stamp that is none
+
     first = codes[: len(origins)]
     last = codes[len(origins) :]
     distances = numbers[last] - numbers[first]
@@ -130,19 +154,8 @@ def steps_between(frequency: Frequency, origins: Stamps, stamps: Stamps) -> Arra
     return np.where(fits, distances // grid.step, -1)
 
 
+# The end of a hint.
 _OR_IRREGULAR = ("; for series without a step there is ", Option("irregular", True), ".")
-
-# A series that would grow by more than this factor has another frequency, or a stamp of another
-# century in it. Very short ones may grow to that factor times FEW_ROWS.
-MOST_GROWTH = 200
-FEW_ROWS = 50
-
-# Number of series that are tried for the frequency, longest first.
-SERIES_TRIED = 5
-
-
-# What becomes of rows of a series with one stamp.
-ON_DUPLICATES = ("raise", "first", "last", "mean", "sum")
 
 
 def merge_duplicates(frame: LongFrame, how: str) -> LongFrame:
@@ -154,21 +167,22 @@ def merge_duplicates(frame: LongFrame, how: str) -> LongFrame:
             covariates of the first.
     """
     source = frame.source
-    keys = pd.DataFrame(
-        {"series": np.repeat(np.arange(len(source)), source.lengths), "stamp": frame.stamps}
-    )
+    series = np.repeat(np.arange(len(source)), source.lengths)
+    keys = pd.DataFrame({"series": series, "stamp": frame.stamps})
     groups = keys.groupby(["series", "stamp"], sort=False).ngroup().to_numpy()
-    chosen = np.flatnonzero(~keys.duplicated(keep="last" if how == "last" else "first"))
-    chosen = chosen[np.argsort(groups[chosen])]
-    values = source.values[chosen]
-    if how in ("mean", "sum"):
-        targets = pd.DataFrame(frame.targets).groupby(groups)
-        values[:, : frame.targets.shape[1]] = (
-            targets.mean() if how == "mean" else targets.sum(min_count=1)
-        )
-    ends = np.cumsum(np.bincount(keys["series"][chosen], minlength=len(source)))
+    rows = np.flatnonzero(~keys.duplicated(keep="last" if how == "last" else "first"))
+    rows = rows[np.argsort(groups[rows])]
+
+    values = source.values[rows]
+    targets = pd.DataFrame(frame.targets).groupby(groups)
+    if how == "mean":
+        values[:, : frame.targets.shape[1]] = targets.mean()
+    elif how == "sum":
+        values[:, : frame.targets.shape[1]] = targets.sum(min_count=1)
+
+    ends = np.cumsum(np.bincount(series[rows], minlength=len(source)))
     merged = InMemoryStore(source.ids, ends, values)
-    return replace(frame, source=merged, stamps=frame.stamps[chosen], rows=frame.rows[chosen])
+    return replace(frame, source=merged, stamps=frame.stamps[rows], rows=frame.rows[rows])
 
 
 def check_increasing(frame: LongFrame) -> None:
@@ -185,6 +199,7 @@ def check_increasing(frame: LongFrame) -> None:
     ticks = stamps.to_numpy() if stamps.dtype.kind in "iu" else stamps.asi8
     back = ticks[later] < ticks[later - 1]
     same = ticks[later] == ticks[later - 1]
+
     wrong = later[back if back.any() else same]
     if len(wrong):
         error = frame.first_error(wrong, lambda place: _not_increasing(frame, place))
@@ -208,19 +223,16 @@ def _not_increasing(frame: LongFrame, place: int) -> DataError:
     same = start + np.flatnonzero(frame.stamps[start:place] == stamp)
     earlier = same[-1] if len(same) else place - 1
     last = frame.stamps[earlier]
-    before = (f"{frame.stamps[earlier]} (", Row(int(frame.rows[earlier])), ")")
-    key = f'["{columns.unique_id}", "{columns.ds}"]'
-    expected = Phrase("stamps that increase, after ", *before)
+    before = (f"{last} (", Row(int(frame.rows[earlier])), ")")
+
     received = str(stamp)
-    code = f"df.sort_values({key}) in pandas, df.sort({key}) in Polars"
-    hint = Phrase("Sort the rows: ", Option("sort", True, code), ".")
-    fix: Fix | None = Fix.SORT
+    fix: Fix | None
     if _may_be_twice(stamp, last):
+        expected = Phrase("stamps that increase, after ", *before)
         received += ", perhaps in the hour that clocks show twice when summer time ends"
         zone = Option("columns.tz", "Europe/Berlin")
-        hint = Phrase(
-            "Give the time zone, such as ", zone, ", or write times with their offset from UTC."
-        )
+        others = ", or write times with their offset from UTC."
+        hint = Phrase("Give the time zone, such as ", zone, others)
         fix = None
     elif stamp == last:
         expected = Phrase("a stamp after ", *before)
@@ -229,17 +241,26 @@ def _not_increasing(frame: LongFrame, place: int) -> DataError:
         hint = Phrase("Take one of the rows, or their sum: ", one, ", last, mean or sum.")
         # Sorted rows show which others stand twice.
         fix = Fix.DEDUPLICATE if earlier == place - 1 else Fix.SORT
+    else:
+        expected = Phrase("stamps that increase, after ", *before)
+        key = f'["{columns.unique_id}", "{columns.ds}"]'
+        code = f"df.sort_values({key}) in pandas, df.sort({key}) in Polars"
+        hint = Phrase("Sort the rows: ", Option("sort", True, code), ".")
+        fix = Fix.SORT
     return frame.error(columns.ds, place, expected=expected, received=received, hint=hint, fix=fix)
 
 
-def _may_be_twice(stamp: Any, before: Any) -> bool:
+def _may_be_twice(stamp: object, before: object) -> bool:
     """Return whether a stamp that does not increase is in a night in which summer time may end.
 
     That is a Sunday before four o'clock in autumn: September to November in the north, March or
     April in the south.
     """
-    if getattr(stamp, "tz", "none") is not None:
+    if not isinstance(stamp, pd.Timestamp) or not isinstance(before, pd.Timestamp):
         return False
+    if stamp.tz is not None:
+        return False
+
     ends = stamp.weekday() == 6 and stamp.hour < 4 and stamp.month in (3, 4, 9, 10, 11)
     after_midnight = (stamp.hour, stamp.minute) != (0, 0)
     return bool(ends and after_midnight and (before - stamp).total_seconds() <= 3600)
@@ -257,7 +278,8 @@ def infer_frequency(frame: LongFrame, *, gaps: bool) -> Frequency:
     """
     source = frame.source
     longest = np.argsort(-source.lengths, kind="stable")[: SERIES_TRIED if gaps else 1]
-    errors = []
+
+    errors: list[DataError] = []
     for series in longest.tolist():
         stamps = frame.stamps[int(source.starts[series]) : int(source.ends[series])]
         try:
@@ -288,33 +310,36 @@ def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
     """
     if frame.frequency is None:
         return frame
+
     # Series share their stamps, so each distinct stamp is computed once.
     codes, unique = pd.factorize(frame.stamps)
     _check_possible(frame, frame.frequency, frame.frequency.off_grid(unique)[codes])
     grid = Grid(frame.frequency, unique)
     numbers, rests = (values[codes] for values in grid.numbers(unique))
+
     source = frame.source
     later = _later(frame)
     series = np.repeat(np.arange(len(source)), source.lengths)
     steps = numbers[later] - numbers[later - 1]
-    of_another_time = _of_another_time(
-        frame.stamps, grid, numbers, rests, rests[source.starts[series]]
-    )
-    off_grid = (steps % grid.step != 0) | of_another_time[later]
+    usual = rests[source.starts[series]]
+    differs = _of_another_time(frame.stamps, grid, numbers, rests, usual)
+    off_grid = (steps % grid.step != 0) | differs[later]
     gap = steps > grid.step
     _check_steps(frame, frame.frequency, later[off_grid | gap & (not fill)], fill)
     if not gap.any():
         return frame
+
     since = (numbers - numbers[source.starts][series]) // grid.step
     counts = since[source.ends - 1] + 1
     _check_growth(frame, frame.frequency, counts)
+
     ends = np.cumsum(counts)
     first = np.repeat(source.starts, counts)
     stamps = grid.stamps(numbers[first] + grid.step * positions_of(ends), rests[first])
     places = starts_of(ends)[series] + since
     values = np.full((len(stamps), source.width), np.nan)
-    rows = np.full(len(stamps), -1)
     values[places] = source.values
+    rows = np.full(len(stamps), -1)
     rows[places] = frame.rows
     return replace(frame, source=InMemoryStore(source.ids, ends, values), stamps=stamps, rows=rows)
 
@@ -322,7 +347,7 @@ def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
 def _of_another_time(
     stamps: Stamps, grid: Grid, numbers: Array, rests: Array, usual: Array
 ) -> Array:
-    """Return which stamps are off the usual time of day of each, except where the clock is put forward."""
+    """Return which stamps are off their usual time of day, unless the clock is put forward."""
     differs = np.asarray(rests != usual)
     changed = np.flatnonzero(differs)
     differs[changed] = np.asarray(grid.stamps(numbers[changed], usual[changed]) != stamps[changed])
@@ -344,7 +369,8 @@ def _check_steps(frame: LongFrame, frequency: Frequency, wrong: Array, fill: boo
 
     def texts(place: int) -> tuple[str, str]:
         following = frequency.after(stamps[place - 1 : place], 1)[0]
-        return f"{following}, a step after {stamps[place - 1]} at {freq}{later}", str(stamps[place])
+        expected = f"{following}, a step after {stamps[place - 1]} at {freq}{later}"
+        return expected, str(stamps[place])
 
     fix = None if fill else Fix.FILL
     frame.reject(frame.schema.columns.ds, wrong, texts, _step_hint(frame, fill), fix=fix)
@@ -352,11 +378,12 @@ def _check_steps(frame: LongFrame, frequency: Frequency, wrong: Array, fill: boo
 
 def _step_hint(frame: LongFrame, fill: bool) -> Phrase:
     if fill:
-        return Phrase(
-            "Move the stamp or give ", Option("freq"), ", if the step is another", *_OR_IRREGULAR
-        )
+        advice = (", if the step is another", *_OR_IRREGULAR)
+        return Phrase("Move the stamp or give ", Option("freq"), *advice)
+
     targets = ", ".join(frame.schema.columns.targets)
-    filling = f"Fill the gap (utilsforecast.preprocessing.fill_gaps adds the rows, then interpolate {targets})"
+    adding = "utilsforecast.preprocessing.fill_gaps adds the rows"
+    filling = f"Fill the gap ({adding}, then interpolate {targets})"
     others = (Option("missing", "fill"), "; or give ", Option("freq"), ", if the step is another.")
     return Phrase(f"{filling}, drop the row, or take ", *others)
 
@@ -364,27 +391,28 @@ def _step_hint(frame: LongFrame, fill: bool) -> Phrase:
 def _check_growth(frame: LongFrame, frequency: Frequency, counts: Array) -> None:
     rows = frame.source.lengths
     most = MOST_GROWTH * np.maximum(rows, FEW_ROWS)
+    excess = np.flatnonzero(counts > most)
+    if not len(excess):
+        return
 
     hint = Phrase("Give the series' own ", Option("freq"), ", or check the stamps", *_OR_IRREGULAR)
 
     def at(series: int) -> DataError:
-        place = {
-            "option": frame.option,
-            "column": frame.schema.columns.ds,
-            "series": frame.source.ids[series],
-        }
-        expected = f"at most {most[series]} steps from its first row to its last"
-        received = (
-            f"{rows[series]} rows over {counts[series]} steps at {_frequency_text(frequency)}"
+        steps = f"{counts[series]} steps at {_frequency_text(frequency)}"
+        return DataError(
+            option=frame.option,
+            column=frame.schema.columns.ds,
+            series=frame.source.ids[series],
+            expected=f"at most {most[series]} steps from its first row to its last",
+            received=f"{rows[series]} rows over {steps}",
+            hint=hint,
         )
-        return DataError(**place, expected=expected, received=received, hint=hint)
 
-    if (counts > most).any():
-        excess = np.flatnonzero(counts > most)
-        raise frame.first_error(
-            excess[np.argsort(-(counts / most)[excess], kind="stable")], at, of_series=True
-        )
+    worst_first = excess[np.argsort(-(counts / most)[excess], kind="stable")]
+    raise frame.first_error(worst_first, at, of_series=True)
 
 
 def _frequency_text(frequency: Frequency) -> str:
-    return f"freq {frequency.name!r}" + (", which was inferred" if frequency.inferred else "")
+    if frequency.inferred:
+        return f"freq {frequency.name!r}, which was inferred"
+    return f"freq {frequency.name!r}"

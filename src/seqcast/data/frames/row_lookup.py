@@ -1,4 +1,4 @@
-"""Lookup of rows by series and stamp, in frames that belong to another one: the known future, and masks."""
+"""Lookup of rows by series and stamp in frames that belong to another: futures and masks."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from seqcast.data.frames.closed_steps import ClosedSteps
-from seqcast.data.frames.forms import form_of, to_long
+from seqcast.data.frames.forms import UserFrame, form_of, to_long
 from seqcast.data.frames.frame_columns import ColumnType, FrameColumn, first, read_covariate
 from seqcast.data.frames.frame_reader import KeyedFrame, open_frame, read_keys
 from seqcast.data.frames.long_frame import LongFrame
@@ -18,13 +18,16 @@ from seqcast.specs import Columns
 
 # Stamps that a message lists.
 SHOWN = 3
-# Columns that a frame of anomalies has besides ids and stamps.
+# Column of a frame of anomalies that says whether a row is one.
 MARK = "anomaly"
+# Column of a frame of anomalies that names the target.
 TARGET = "target"
 
 
 def find_rows(owner: Array, stamps: Stamps, wanted_owner: Array, wanted: Stamps) -> Array:
-    """Return the positions of rows among others, each of which has a stamp of its series once; -1 for missing ones.
+    """Return the positions of rows among others; -1 for missing ones.
+
+    Each of the others has a stamp of its series once.
 
     Args:
         owner: Number of the series of each of the others.
@@ -43,7 +46,7 @@ def find_rows(owner: Array, stamps: Stamps, wanted_owner: Array, wanted: Stamps)
 
 
 def _read_related(
-    df: Any,
+    df: UserFrame,
     columns: Columns,
     ids: tuple[Any, ...],
     like: Stamps,
@@ -69,22 +72,27 @@ def _read_related(
     long = to_long(df, columns, form_of(df, columns), ids[0] if len(ids) == 1 else None)
     needed = [("future_covariates", name) for name in covariates]
     table = read_keys(open_frame(long, option), columns, needed, option)
-    is_integer = table.ids.dtype.kind in "iu"
-    where = "as in df" if option == "mask" else "as at fit"
-    if is_integer != isinstance(ids[0], int):
-        expected, received = ("text", "whole numbers") if is_integer else ("whole numbers", "text")
-        expected = f"{expected}, {where}"
-        column = table.column(columns.unique_id)
-        raise column.error(
-            expected=expected, received=received, hint="Convert it.", fix=Fix.CONVERT
+
+    kinds = {True: "whole numbers", False: "text"}
+    is_whole = table.ids.dtype.kind in "iu"
+    if is_whole != isinstance(ids[0], int):
+        where = "as in df" if option == "mask" else "as at fit"
+        raise table.column(columns.unique_id).error(
+            expected=f"{kinds[not is_whole]}, {where}",
+            received=kinds[is_whole],
+            hint="Convert it.",
+            fix=Fix.CONVERT,
         )
+
     if stamp_kind(table.stamps) != stamp_kind(like):
-        expected = f"stamps such as {like[0]}"
-        received = f"stamps such as {table.stamps[0]}"
         raise table.column(columns.ds).error(
-            expected=expected, received=received, hint="Convert the column."
+            expected=f"stamps such as {like[0]}",
+            received=f"stamps such as {table.stamps[0]}",
+            hint="Convert the column.",
         )
-    return table, in_zone_of(table.stamps, like), pd.Index(ids).get_indexer(pd.Index(table.ids))
+
+    owner = pd.Index(ids).get_indexer(pd.Index(table.ids))
+    return table, in_zone_of(table.stamps, like), owner
 
 
 # ---------------------------------------------------------------- the known future
@@ -111,7 +119,7 @@ class FutureRows:
     columns: Columns
 
     def at(self, stamps: Stamps, closed: ClosedSteps | None = None) -> Array:
-        """Return the covariates at some stamps, `[series, H, columns]`; NaN at steps that are closed.
+        """Return the covariates at some stamps, `[series, H, columns]`; NaN at closed steps.
 
         Args:
             stamps: `H` stamps of each series, series after series.
@@ -129,22 +137,22 @@ class FutureRows:
             missing &= ~closed.find(stamps, missing, self._after_last_rows(stamps))
         if missing.any():
             raise self._missing_steps(stamps, missing)
-        found = places >= 0
-        rows = np.full((len(places), self.values.shape[1]), np.nan)
-        rows[found] = self.values[places[found]]
-        return rows.reshape(count, horizon, -1)
+
+        has_row = places >= 0
+        values = np.full((len(places), self.values.shape[1]), np.nan)
+        values[has_row] = self.values[places[has_row]]
+        return values.reshape(count, horizon, -1)
 
     def _after_last_rows(self, stamps: Stamps) -> Array:
-        """Return which stamps come after the last row of their series, `[series, H]`; all of a series without rows."""
+        """Return which stamps come after the last row of their series, if any, `[series, H]`."""
         count = len(self.ids)
         ends = np.searchsorted(self.owner, np.arange(count), side="right")
         has_rows = np.bincount(self.owner, minlength=count) > 0
         horizon = len(stamps) // count
         after = np.ones((count, horizon), dtype=bool)
         last = self.stamps[ends[has_rows] - 1].repeat(horizon)
-        after[has_rows] = np.asarray(stamps[np.repeat(has_rows, horizon)] > last).reshape(
-            -1, horizon
-        )
+        later = np.asarray(stamps[np.repeat(has_rows, horizon)] > last)
+        after[has_rows] = later.reshape(-1, horizon)
         return after
 
     def after(self, last_stamps: Stamps, horizon: int | None) -> tuple[Stamps, Array, Array]:
@@ -164,19 +172,18 @@ class FutureRows:
         later = np.asarray(self.stamps > last_stamps[self.owner])
         owner = self.owner[later]
         counts = np.bincount(owner, minlength=len(self.ids))
+
         least = 1 if horizon is None else horizon
         if (counts < least).any():
             series = first(counts < least)
-            expected = f"at least {least} rows after {last_stamps[series]}"
-            received = str(counts[series])
-            hint = "Name the stamps to forecast, one row each."
             raise DataError(
                 option="future",
                 series=self.ids[series],
-                expected=expected,
-                received=received,
-                hint=hint,
+                expected=f"at least {least} rows after {last_stamps[series]}",
+                received=str(counts[series]),
+                hint="Name the stamps to forecast, one row each.",
             )
+
         steps = int(counts.max()) if horizon is None else horizon
         starts = np.cumsum(counts) - counts
         within = np.minimum(np.arange(steps), counts[:, None] - 1)
@@ -188,25 +195,29 @@ class FutureRows:
         lacks = np.asarray(missing.any(axis=1))
         horizon = missing.shape[1]
         series = first(lacks)
+        lacking = stamps[np.flatnonzero(missing[series]) + series * horizon]
+
+        listed = ", ".join(str(stamp) for stamp in lacking[:SHOWN])
+        if len(lacking) > SHOWN:
+            listed += f" and {len(lacking) - SHOWN} more"
         others = int(lacks.sum()) - 1
-        lacking = np.flatnonzero(missing[series]) + series * horizon
-        listed = ", ".join(str(stamp) for stamp in stamps[lacking[:SHOWN]])
-        listed += f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
-        listed += f"; {others} other series lack{'s' * (others == 1)} some too" if others else ""
-        expected = f"a row for each of the {horizon} steps ahead"
-        received = f"none for {listed}"
-        hint = f"Add the rows, with {self.columns.unique_id}, {self.columns.ds} and the future covariates."
+        if others == 1:
+            listed += "; 1 other series lacks some too"
+        elif others > 1:
+            listed += f"; {others} other series lack some too"
+
+        columns = f"{self.columns.unique_id}, {self.columns.ds} and the future covariates"
         return DataError(
             option="future",
             series=self.ids[series],
-            expected=expected,
-            received=received,
-            hint=hint,
+            expected=f"a row for each of the {horizon} steps ahead",
+            received=f"none for {listed}",
+            hint=f"Add the rows, with {columns}.",
         )
 
 
 def read_future(
-    future: Any,
+    future: UserFrame,
     columns: Columns,
     names: tuple[str, ...],
     ids: tuple[Any, ...],
@@ -228,21 +239,25 @@ def read_future(
     Raises:
         DataError: The frame is invalid.
     """
-    table, stamps, owner = _read_related(future, columns, ids, like, "future", names)
+    table, stamps, owner = _read_related(
+        future, columns, ids, like, option="future", covariates=names
+    )
     read = [read_covariate(table.column(name), gaps=gaps) for name in names]
-    values = (
-        np.column_stack([values for values, _ in read]) if read else np.zeros((len(table.ids), 0))
-    )
-    keys = pd.DataFrame({"owner": owner, "stamp": stamps}).sort_values(
-        ["owner", "stamp"], kind="stable"
-    )
+    values = np.zeros((len(table.ids), 0))
+    if read:
+        values = np.column_stack([column for column, _ in read])
+
+    keys = pd.DataFrame({"owner": owner, "stamp": stamps})
+    keys = keys.sort_values(["owner", "stamp"], kind="stable")
     keys = keys[keys["owner"] >= 0]
     order = keys.index.to_numpy()
+
     twice = np.zeros(len(owner), dtype=bool)
     twice[order[keys.duplicated()]] = True
     once = "each stamp of a series once"
     hint = "Drop one of the rows."
     table.column(columns.ds).reject(twice, lambda row: (once, f"the duplicate {stamps[row]}"), hint)
+
     kinds = tuple(kind for _, kind in read)
     return FutureRows(ids, owner[order], stamps[order], values[order], kinds=kinds, columns=columns)
 
@@ -250,7 +265,7 @@ def read_future(
 # ---------------------------------------------------------------- masks
 
 
-def masked(frame: LongFrame, mask: Any) -> LongFrame:
+def masked(frame: LongFrame, mask: UserFrame) -> LongFrame:
     """Return a frame without the values that a mask names.
 
     Args:
@@ -267,6 +282,7 @@ def masked(frame: LongFrame, mask: Any) -> LongFrame:
     table, stamps, wanted_owner = _read_related(mask, columns, ids, frame.stamps, "mask")
     owner = np.repeat(np.arange(len(ids)), frame.source.lengths)
     places = find_rows(owner, frame.stamps, wanted_owner, stamps)
+
     left_out = _left_out(table, columns.targets)
     marked = np.flatnonzero(left_out.any(axis=1))
     if len(marked) and (places[marked] < 0).all():
@@ -274,6 +290,7 @@ def masked(frame: LongFrame, mask: Any) -> LongFrame:
         received = f"{len(marked)} rows, none of which is in df, such as {example}"
         hint = "Give ids and stamps as they are in df."
         raise DataError(option="mask", expected="rows of df", received=received, hint=hint)
+
     rows, targets = np.nonzero(left_out & (places >= 0)[:, None])
     values = frame.source.values.copy()
     values[places[rows], targets] = np.nan

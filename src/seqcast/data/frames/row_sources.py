@@ -3,7 +3,6 @@
 import glob
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from seqcast.errors import (
@@ -23,7 +22,9 @@ _MOST_NAMES = 30
 
 
 def files_at(path: Path, is_wanted: Callable[[Path], bool], expected: str) -> list[Path]:
-    """Return the files that a path stands for, sorted: those of a folder, those of a pattern, or itself.
+    """Return the files that a path stands for, sorted.
+
+    They are those of a folder, those of a pattern, or the file itself.
 
     Files in subfolders count too, but not hidden ones, nor those that another program marks as its
     own by `_`.
@@ -38,26 +39,24 @@ def files_at(path: Path, is_wanted: Callable[[Path], bool], expected: str) -> li
     """
     if path.is_dir():
         inside = [file.relative_to(path) for file in sorted(path.rglob("*")) if file.is_file()]
-        shown = [
-            file for file in inside if not any(name.startswith((".", "_")) for name in file.parts)
-        ]
-        files = [path / file for file in shown if is_wanted(file)]
+        files = [path / file for file in inside if not _is_hidden(file) and is_wanted(file)]
         received = "a folder without any"
     elif glob.has_magic(str(path)) and not path.exists():
-        files = [
-            file
-            for file in map(Path, sorted(glob.glob(str(path), recursive=True)))
-            if file.is_file()
-        ]
+        matching = map(Path, sorted(glob.glob(str(path), recursive=True)))
+        files = [file for file in matching if file.is_file()]
         received = "none that match"
     else:
         check_source(path, expected=f"{expected}, a folder of them, or a pattern")
         return [path]
+
     if not files:
-        raise MissingFileError(
-            str(path), expected=expected, received=received, hint="Check the path."
-        )
+        hint = "Check the path."
+        raise MissingFileError(str(path), expected=expected, received=received, hint=hint)
     return files
+
+
+def _is_hidden(file: Path) -> bool:
+    return any(name.startswith((".", "_")) for name in file.parts)
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,9 @@ class Span:
 
 
 def in_source(error: DataError, spans: Sequence[Span]) -> DataError:
-    """Return an error about rows that were read together with their file and row, also for each series that has one.
+    """Return an error about rows that were read together with their file and row.
+
+    So are the errors of each series that has one.
 
     Args:
         error: The error, whose row is counted from the first of them.
@@ -86,16 +87,21 @@ def in_source(error: DataError, spans: Sequence[Span]) -> DataError:
     def locate(single: DataError) -> DataError:
         if single.row is None:
             return single
+
         path, row = _place(spans, single.row)
-        place = (
-            partial(place_in_file, path, row=row + 1) if path else partial(compose_place, row=row)
+        if path:
+            where = place_in_file(path, column=single.column, row=row + 1, series=single.series)
+        else:
+            where = compose_place(column=single.column, row=row, series=single.series)
+        return single.changed(
+            where,
+            path=path,
+            row=row,
+            option=None,
+            expected=_rows_named(single.expected, spans, path),
+            received=_rows_named(single.received, spans, path),
+            hint=_rows_named(single.hint, spans, path),
         )
-        where = place(column=single.column, series=single.series)
-        texts = {
-            name: _rows_named(getattr(single, name), spans, path)
-            for name in ("expected", "received", "hint")
-        }
-        return single.changed(where, path=path, row=row, option=None, **texts)
 
     located = locate(error)
     located.by_series = {
@@ -105,7 +111,7 @@ def in_source(error: DataError, spans: Sequence[Span]) -> DataError:
 
 
 def _rows_named(text: str, spans: Sequence[Span], path: str | None) -> str:
-    """Return a phrase whose rows are counted as in their file, which is named where it is not this one."""
+    """Return a phrase whose rows are counted as in their file, named where it is another one."""
 
     def named(row: Row) -> str | Row:
         other, number = _place(spans, row.number)
@@ -179,6 +185,7 @@ def unknown_column(path: Path, field: str, name: str, known: list[str]) -> DataE
     suggestion = ask_for(nearest)
     own = Option(f"columns.{field}", nearest or ...)
     names = ", ".join(map(repr, known[:_MOST_NAMES]))
-    names += f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
+    if len(known) > _MOST_NAMES:
+        names += f" and {len(known) - _MOST_NAMES:,} more"
     hint = Phrase(f"{suggestion} " if suggestion else "", "Name yours with ", own, ".")
     return file_error(path, f"a column {name!r}", f"the columns {names}", hint)

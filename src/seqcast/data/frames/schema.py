@@ -4,17 +4,21 @@ It has only names of types, so that a model that is loaded from a file returns t
 before.
 """
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames.forms import LONG, in_form
+from seqcast.data.frames.forms import LONG, UserFrame, in_form
 from seqcast.data.frames.frame_columns import IdColumn, StampColumn
 from seqcast.data.frames.stamps import Stamps, format_stamps, from_utc
 from seqcast.runtime import Array, require
 from seqcast.specs import Columns
+
+# A column of Polars, which may not be installed.
+PolarsSeries = Any
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,12 @@ class FrameSchema:
             form: Its form.
         """
         zone = getattr(stamps.stamps, "tz", None)
-        name = None if zone is None else str(zone)
         return cls(
             kind,
             columns,
             ids.dtype,
             stamps.dtype,
-            zone=name,
+            zone=None if zone is None else str(zone),
             id_categories=ids.categories,
             form=form,
         )
@@ -87,12 +90,12 @@ class FrameSchema:
 
     def to_long(
         self,
-        ids: Any,
+        ids: Sequence[Hashable] | Array,
         times: dict[str, Stamps],
         values: dict[str, Array],
         mask: Array | None = None,
-    ) -> Any:
-        """Return a long frame of arrays whose first axis is the series and whose last is the targets.
+    ) -> UserFrame:
+        """Return a long frame of arrays, whose first axis is the series, and the last the targets.
 
         Args:
             ids: Name of each series.
@@ -106,20 +109,27 @@ class FrameSchema:
         """
         cubes = {name: np.moveaxis(cube, -1, 1) for name, cube in values.items()}
         shape = next(iter(cubes.values())).shape
-        chosen = np.ones(shape, dtype=bool) if mask is None else np.moveaxis(mask, -1, 1)
+        is_row = np.ones(shape, dtype=bool) if mask is None else np.moveaxis(mask, -1, 1)
         inner = (1,) * (len(shape) - 2)
 
         def rows(axis: Array) -> Array:
-            return np.broadcast_to(axis, shape)[chosen]
+            return np.broadcast_to(axis, shape)[is_row]
 
         places = rows(np.arange(np.prod(shape) // shape[1]).reshape(shape[0], 1, *shape[2:]))
         series = rows(np.arange(shape[0]).reshape(-1, 1, *inner))
         targets = rows(np.arange(shape[1]).reshape(1, -1, *inner))
         stamps = {name: index[places] for name, index in times.items()}
-        numbers = {name: cube[chosen] for name, cube in cubes.items()}
+        numbers = {name: cube[is_row] for name, cube in cubes.items()}
         return self.build(as_ids(ids)[series], stamps, numbers, targets)
 
-    def paths_to_long(self, ids: Any, stamps: Stamps, name: str, paths: Array, mask: Array) -> Any:
+    def paths_to_long(
+        self,
+        ids: Sequence[Hashable] | Array,
+        stamps: Stamps,
+        name: str,
+        paths: Array,
+        mask: Array,
+    ) -> UserFrame:
         """Return a long frame of sample paths.
 
         Args:
@@ -134,9 +144,8 @@ class FrameSchema:
             gives it, and the number of the path, `sample`, from 1.
         """
         count, samples, horizon, _ = paths.shape
-        places = np.broadcast_to(
-            np.arange(count * horizon).reshape(count, 1, horizon), (count, samples, horizon)
-        )
+        steps = np.arange(count * horizon).reshape(count, 1, horizon)
+        places = np.broadcast_to(steps, (count, samples, horizon))
         numbers = np.broadcast_to(np.arange(1, samples + 1).reshape(1, -1, 1, 1), paths.shape)
         values = {"sample": numbers, name: paths}
         times = {self.columns.ds: stamps[places.ravel()]}
@@ -148,7 +157,7 @@ class FrameSchema:
         times: dict[str, Stamps],
         values: dict[str, Array],
         targets: Array | None = None,
-    ) -> Any:
+    ) -> UserFrame:
         """Return a frame of this schema.
 
         Args:
@@ -161,46 +170,43 @@ class FrameSchema:
         Returns:
             A frame of the schema's kind: the ids, the targets, the stamps, the numbers.
         """
-        names_of_targets = np.asarray(self.columns.targets, dtype=object)
-        target_column = {}
-        if targets is not None and len(names_of_targets) > 1:
-            target_column = {"target": names_of_targets[targets].tolist()}
-        names = [self.columns.unique_id, *target_column, *times, *values]
-        library: Any = pd
+        names = np.asarray(self.columns.targets, dtype=object)
+        labels = {}
+        if targets is not None and len(names) > 1:
+            labels["target"] = names[targets].tolist()
+
         if self.kind == "polars":
             library = require("polars", extra="polars")
-            columns = [
-                self._polars_ids(ids),
-                *target_column.values(),
-                *map(self._polars_stamps, times.values()),
-            ]
+            id_column = self._polars_ids(ids)
+            stamps = {name: self._polars_stamps(index) for name, index in times.items()}
         else:
-            columns = [library.Series(ids.tolist()).astype(self.id_dtype), *target_column.values()]
-            columns += map(self._pandas_stamps, times.values())
-        frame = library.DataFrame(dict(zip(names, [*columns, *values.values()], strict=True)))
-        return in_form(frame, self.columns, self.form)
+            library = pd
+            id_column = _as_type(pd.Series(ids.tolist()), self.id_dtype)
+            stamps = {name: self._pandas_stamps(index) for name, index in times.items()}
+        columns = {self.columns.unique_id: id_column, **labels, **stamps, **values}
+        return in_form(library.DataFrame(columns), self.columns, self.form)
 
-    def _pandas_stamps(self, index: Stamps) -> Any:
+    def _pandas_stamps(self, index: Stamps) -> pd.Series:
         if self.ds_dtype == "object" and self.columns.ds_format is None:  # datetime.date
             return pd.Series(index.date, dtype=object)
-        dtype: Any = self.ds_dtype
+
         series = pd.Series(self._written(index))
         if series.dtype.kind not in "iu":
-            return series.astype(dtype)
+            return _as_type(series, self.ds_dtype)
         # Steps ahead may leave a narrow type, such as int8 after 127.
         try:
-            narrow = series.astype(dtype)
+            narrow = _as_type(series, self.ds_dtype)
         except (ArithmeticError, ValueError):
             return series
         return narrow if (narrow.astype("int64") == series).all() else series
 
-    def _written(self, index: Stamps) -> Any:
+    def _written(self, index: Stamps) -> Stamps | Array:
         """Return stamps in the frame's format: times, whole numbers or text."""
         if self.columns.ds_format in (None, "integer"):
             return index
         return format_stamps(index, self.columns.ds_format)
 
-    def _polars_ids(self, ids: Array) -> Any:
+    def _polars_ids(self, ids: Array) -> PolarsSeries:
         polars = require("polars", extra="polars")
         series = polars.Series(ids.tolist())
         if self.id_dtype == "Enum":
@@ -209,15 +215,17 @@ class FrameSchema:
             return series.cast(polars.Enum(self.id_categories) if has_all else polars.String)
         return series.cast(getattr(polars, self.id_dtype.split("(")[0]))
 
-    def _polars_stamps(self, index: Stamps) -> Any:
+    def _polars_stamps(self, index: Stamps) -> PolarsSeries:
         polars = require("polars", extra="polars")
         if self.columns.ds_format is not None or index.dtype.kind in "iu":
             series = polars.Series(np.asarray(self._written(index)).tolist())
             narrow = series.cast(getattr(polars, self.ds_dtype), strict=False)
             return series if narrow.null_count() else narrow
+
         unit = next((unit for unit in ("ns", "us", "ms") if f"'{unit}'" in self.ds_dtype), "ms")
         utc = index if index.tz is None else index.tz_convert(None)
         series = polars.Series(utc.to_numpy().astype(f"datetime64[{unit}]"))
+
         if self.ds_dtype == "Date":
             return series.cast(polars.Date)
         if self.zone is None:
@@ -225,7 +233,12 @@ class FrameSchema:
         return series.dt.replace_time_zone("UTC").dt.convert_time_zone(self.zone)
 
 
-def as_ids(ids: Any) -> Array:
+def _as_type(series: pd.Series, dtype: str) -> pd.Series:
+    converted: pd.Series = series.astype(dtype)  # type: ignore[call-overload]
+    return converted
+
+
+def as_ids(ids: Sequence[Hashable] | Array) -> Array:
     """Return ids as an array; text of any length stays Python's.
 
     Args:

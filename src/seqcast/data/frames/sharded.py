@@ -114,7 +114,7 @@ class _Shard:
 
 
 def _without_rows(frame: LongFrame) -> LongFrame:
-    """Return a frame without rows, series and their errors, in copies, since a view would keep all rows in memory."""
+    """Return a frame without rows, series and errors; views would keep all rows in memory."""
     return replace(
         frame,
         source=InMemoryStore((), frame.source.ends[:0].copy(), frame.source.values[:0].copy()),
@@ -169,6 +169,7 @@ class ShardedFrame:
             headers.append((frame.frequency, frame.schema, frame.covariates))
             shards.append(_Shard.of(frame, spans, scratch))
             skipped |= frame.skipped
+
         frequency, schema, covariates = headers[0]
         return cls(
             scratch, tuple(shards), frequency, schema, covariates=covariates, skipped=skipped
@@ -180,9 +181,8 @@ class ShardedFrame:
     def source(self) -> SeriesLayout:
         """Names and lengths of the series."""
         ids = tuple(name for shard in self.shards for name in shard.sizes.ids)
-        return SeriesLayout(
-            ids, np.cumsum(np.concatenate([shard.sizes.lengths for shard in self.shards]))
-        )
+        lengths = np.concatenate([shard.sizes.lengths for shard in self.shards])
+        return SeriesLayout(ids, np.cumsum(lengths))
 
     @cached_property
     def first_stamps(self) -> Stamps:
@@ -202,7 +202,7 @@ class ShardedFrame:
     # ------------------------------------------------------------ rows
 
     def in_shards(self) -> Iterator[tuple[Array, LongFrame]]:
-        """Yield the frames of the shards, one after another: the numbers of its series, and the frame."""
+        """Yield the shards one after another: the numbers of its series, and the frame."""
         return (self.shard(number) for number in range(len(self.shards)))
 
     def shard(self, number: int) -> tuple[Array, LongFrame]:
@@ -272,10 +272,15 @@ class ShardedFrame:
 
     def _store(self, paths: tuple[Path, ...], width: int, *, complete: bool) -> ShardedStore:
         sizes = self.source
-        cache = self.scratch.cache
-        shard_ends = np.cumsum([int(shard.sizes.lengths.sum()) for shard in self.shards])
         return ShardedStore(
-            sizes.ids, sizes.ends, paths, shard_ends, sizes.starts, width, cache, complete=complete
+            ids=sizes.ids,
+            ends=sizes.ends,
+            paths=paths,
+            shard_ends=np.cumsum([int(shard.sizes.lengths.sum()) for shard in self.shards]),
+            first_rows=sizes.starts,
+            width=width,
+            cache=self.scratch.cache,
+            complete=complete,
         )
 
     @cached_property
@@ -293,9 +298,8 @@ class ShardedFrame:
         Args:
             stops: Number of rows of each series.
         """
-        return np.concatenate(
-            [frame.count_observed(stops[series]) for series, frame in self.in_shards()]
-        )
+        counts = [frame.count_observed(stops[series]) for series, frame in self.in_shards()]
+        return np.concatenate(counts)
 
     def until(self, stops: Array) -> Self:
         """Return the frame with each series cut off after `stops` rows, see `LongFrame.until`.

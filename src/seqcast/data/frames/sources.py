@@ -4,10 +4,9 @@ A source is Parquet files, an Arrow data set, a lazy Polars frame, or a DuckDB r
 """
 
 import hashlib
-import itertools
 import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,27 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from seqcast.data.frames.arrow_columns import to_pandas, with_plain_columns
+from seqcast.data.frames.arrow_columns import (
+    ArrowColumn,
+    ArrowTable,
+    to_pandas,
+    with_plain_columns,
+)
+from seqcast.data.frames.forms import UserFrame
 from seqcast.data.frames.row_sources import Span, file_error, files_at, in_source
 from seqcast.errors import DataError, SpecError
 from seqcast.runtime import check_threads, require
 
 # Rows of a record batch.
 BATCH_ROWS = 1 << 16
+# Ends of the names of Parquet files.
 _PARQUET = (".parquet", ".pq")
+
+# What a user may give as a source: a path or several, a `pyarrow.dataset.Dataset`, a
+# `polars.LazyFrame` or a `duckdb.DuckDBPyRelation`.
+UserSource = Any
+# The file of a record batch, `None` where it is from no file, and the batch.
+PlacedBatch = tuple[str | None, ArrowTable]
 
 
 @dataclass(frozen=True)
@@ -42,12 +54,12 @@ class TableSource:
 
     name: str
     columns: tuple[str, ...]
-    read: Callable[[list[str]], Iterable[tuple[str | None, Any]]]
+    read: Callable[[list[str]], Iterable[PlacedBatch]]
     kind: str = "pandas"
     version: str = ""
     files: tuple[str, ...] = ()
 
-    def frame(self, table: Any) -> Any:
+    def frame(self, table: ArrowTable) -> UserFrame:
         """Return rows as a frame of the source's kind.
 
         Args:
@@ -58,7 +70,7 @@ class TableSource:
         return to_pandas(table)
 
 
-def is_source(df: Any) -> bool:
+def is_source(df: UserSource) -> bool:
     """Return whether a user's data are read piece by piece, and are no frame in memory.
 
     Args:
@@ -74,15 +86,17 @@ def is_source(df: Any) -> bool:
     return isinstance(df, str | os.PathLike) or _type_of(df) in _OPENERS
 
 
-def _type_of(df: Any) -> str:
+def _type_of(df: object) -> str:
     """Return the name of the type of a source; empty for other types."""
-    names = (
-        f"{kind.__module__.split('.')[0].lstrip('_')}.{kind.__name__}" for kind in type(df).__mro__
-    )
-    return next((name for name in names if name in _OPENERS), "")
+    for kind in type(df).__mro__:
+        package = kind.__module__.split(".")[0].lstrip("_")
+        name = f"{package}.{kind.__name__}"
+        if name in _OPENERS:
+            return name
+    return ""
 
 
-def open_source(df: Any) -> TableSource:
+def open_source(df: UserSource) -> TableSource:
     """Open data for which `is_source` is true.
 
     Args:
@@ -93,70 +107,80 @@ def open_source(df: Any) -> TableSource:
         MissingPackageError: pyarrow is not installed.
         DataError: The files are no Parquet files, or differ in their columns.
     """
-    if isinstance(df, str | os.PathLike | list | tuple):
-        return _open_files([df] if isinstance(df, str | os.PathLike) else list(df))
+    if isinstance(df, str | os.PathLike):
+        return _open_files([df])
+    if isinstance(df, list | tuple):
+        return _open_files(df)
     return _OPENERS[_type_of(df)](df)
 
 
 def _open_files(given: Sequence[str | os.PathLike[str]]) -> TableSource:
-    pyarrow: Any = require("pyarrow", extra="parquet")
-    datasets: Any = require("pyarrow.dataset", extra="parquet")
-    found = [
-        files_at(Path(one), lambda file: file.suffix in _PARQUET, "Parquet files") for one in given
-    ]
-    files = list(map(str, itertools.chain.from_iterable(found)))
+    pyarrow = require("pyarrow", extra="parquet")
+    datasets = require("pyarrow.dataset", extra="parquet")
+    files: list[str] = []
+    for path in given:
+        members = files_at(Path(path), lambda file: file.suffix in _PARQUET, "Parquet files")
+        files += map(str, members)
     name = os.fspath(given[0]) if len(given) == 1 else f"{len(given)} paths"
-    keys = [folder.split("=", 1)[0] for folder in Path(files[0]).parts[:-1] if "=" in folder]
+
     # The names of folders are text: 007 is not 7.
-    partitioning = datasets.partitioning(
-        pyarrow.schema([(key, pyarrow.string()) for key in keys]), flavor="hive"
-    )
+    keys = [folder.split("=", 1)[0] for folder in Path(files[0]).parts[:-1] if "=" in folder]
+    fields = pyarrow.schema([(key, pyarrow.string()) for key in keys])
+    partitioning = datasets.partitioning(fields, flavor="hive") if keys else None
     try:
-        dataset = datasets.dataset(
-            files, format="parquet", partitioning=partitioning if keys else None
-        )
+        dataset = datasets.dataset(files, format="parquet", partitioning=partitioning)
     except (pyarrow.ArrowException, OSError) as error:
-        raise file_error(
-            name, "Parquet files", str(error).splitlines()[0], "Check the files."
-        ) from error
-    return replace(
-        _open_dataset(dataset, name), files=tuple(os.path.abspath(file) for file in files)
-    )
+        reason = str(error).splitlines()[0]
+        raise file_error(name, "Parquet files", reason, "Check the files.") from error
+
+    absolute = tuple(os.path.abspath(file) for file in files)
+    return replace(_open_dataset(dataset, name), files=absolute)
 
 
-def _open_dataset(dataset: Any, name: str = "the data set") -> TableSource:
-    pyarrow: Any = require("pyarrow", extra="parquet")
-    options: dict[str, Any] = {"batch_size": BATCH_ROWS, "batch_readahead": 1, "use_threads": False}
+def _open_dataset(dataset: UserSource, name: str = "the data set") -> TableSource:
+    pyarrow = require("pyarrow", extra="parquet")
 
-    def read(columns: list[str]) -> Iterator[tuple[str | None, Any]]:
+    def read(columns: list[str]) -> Iterator[PlacedBatch]:
         check_threads(pyarrow.io_thread_count() + 1)
         for fragment in dataset.get_fragments():
             path = getattr(fragment, "path", None)
+            batches = fragment.to_batches(
+                schema=dataset.schema,
+                columns=columns,
+                batch_size=BATCH_ROWS,
+                batch_readahead=1,
+                use_threads=False,
+            )
             try:
-                for batch in fragment.to_batches(schema=dataset.schema, columns=columns, **options):
-                    if batch.num_rows:
-                        yield path, batch
+                yield from ((path, batch) for batch in batches if batch.num_rows)
             except pyarrow.ArrowException as error:
-                expected = (
-                    f"a table with the columns of the others: {', '.join(dataset.schema.names)}"
-                )
+                names = ", ".join(dataset.schema.names)
+                expected = f"a table with the columns of the others: {names}"
                 raise file_error(path or name, expected, str(error).splitlines()[0]) from error
 
+    version = _version(getattr(dataset, "files", ()))
+    return TableSource(name, tuple(dataset.schema.names), read, version=version)
+
+
+def _version(files: Sequence[str]) -> str:
+    """Return a text that differs when the files do; empty without files."""
+    if not files:
+        return ""
     digest = hashlib.blake2b(digest_size=8)
-    files = getattr(dataset, "files", ())
     for path in files:
-        status = os.stat(path) if os.path.exists(path) else None
-        digest.update(f"{path} {status and (status.st_size, status.st_mtime_ns)}\n".encode())
-    return TableSource(
-        name, tuple(dataset.schema.names), read, version=digest.hexdigest() if files else ""
-    )
+        facts = None
+        if os.path.exists(path):
+            status = os.stat(path)
+            facts = (status.st_size, status.st_mtime_ns)
+        digest.update(f"{path} {facts}\n".encode())
+    return digest.hexdigest()
 
 
-def _open_lazy_frame(lazy: Any) -> TableSource:
-    polars: Any = require("polars", extra="polars")
+def _open_lazy_frame(lazy: UserSource) -> TableSource:
+    polars = require("polars", extra="polars")
     require("pyarrow", extra="parquet")
 
-    def read(columns: list[str]) -> Iterator[tuple[None, Any]]:
+    def read(columns: list[str]) -> Iterator[PlacedBatch]:
         _check_widths(lazy, columns)
         chosen = lazy.select([polars.col(name) for name in columns])
         for frame in chosen.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True):
@@ -165,7 +189,7 @@ def _open_lazy_frame(lazy: Any) -> TableSource:
     return TableSource("the LazyFrame", tuple(lazy.collect_schema().names()), read, kind="polars")
 
 
-def _check_widths(lazy: Any, columns: list[str]) -> None:
+def _check_widths(lazy: UserSource, columns: list[str]) -> None:
     """Reject columns of a lazy frame that Arrow has no type for."""
     for name, kind in lazy.select(columns).collect_schema().items():
         if str(kind) in ("Int128", "UInt128"):
@@ -175,11 +199,11 @@ def _check_widths(lazy: Any, columns: list[str]) -> None:
             )
 
 
-def _open_relation(relation: Any) -> TableSource:
+def _open_relation(relation: UserSource) -> TableSource:
     require("pyarrow", extra="parquet")
-    duckdb: Any = require("duckdb", extra="files")
+    duckdb = require("duckdb", extra="files")
 
-    def read(columns: list[str]) -> Iterator[tuple[None, Any]]:
+    def read(columns: list[str]) -> Iterator[PlacedBatch]:
         chosen = relation.select(*map(duckdb.ColumnExpression, columns))
         # The name since DuckDB 2.
         read_batches = getattr(chosen, "to_arrow_reader", None) or chosen.fetch_arrow_reader
@@ -188,7 +212,7 @@ def _open_relation(relation: Any) -> TableSource:
     return TableSource("the relation", tuple(relation.columns), read)
 
 
-_OPENERS: dict[str, Callable[[Any], TableSource]] = {
+_OPENERS: dict[str, Callable[[UserSource], TableSource]] = {
     "pyarrow.Dataset": _open_dataset,
     "polars.LazyFrame": _open_lazy_frame,
     "duckdb.DuckDBPyRelation": _open_relation,
@@ -199,10 +223,10 @@ _OPENERS: dict[str, Callable[[Any], TableSource]] = {
 
 
 def file_groups(source: TableSource | None, id_column: str) -> list[list[str]]:
-    """Return the files of a source in groups of whole series: files that share a series are in one group.
+    """Return the files of a source in groups of whole series.
 
-    Only the first and the last id of each file are compared; the pieces of a group are checked as
-    they are read.
+    Files that share a series are in one group. Only the first and the last id of each file are
+    compared; the pieces of a group are checked as they are read.
 
     Args:
         source: The source; `None` where rows are in memory.
@@ -214,14 +238,11 @@ def file_groups(source: TableSource | None, id_column: str) -> list[list[str]]:
     if source is None or not source.files or id_column not in source.columns:
         expected = "Parquet files with a column of ids, which workers can share out"
         received = "rows in memory" if source is None else source.name
-        raise SpecError(
-            "on",
-            expected=expected,
-            received=received,
-            hint="Write the rows to files, or leave it out.",
-        )
+        hint = "Write the rows to files, or leave it out."
+        raise SpecError("on", expected=expected, received=received, hint=hint)
+
     groups: list[list[str]] = []
-    before: Any = None
+    before: Hashable = None
     for path in source.files:
         ends = _ends_of(path, id_column)
         if groups and ends and ends[0] == before:
@@ -232,18 +253,16 @@ def file_groups(source: TableSource | None, id_column: str) -> list[list[str]]:
     return groups
 
 
-def _ends_of(path: str, id_column: str) -> list[Any]:
+def _ends_of(path: str, id_column: str) -> list[Hashable]:
     """Return the first and the last id of a Parquet file; none without rows."""
-    parquet: Any = require("pyarrow.parquet", extra="parquet")
+    parquet = require("pyarrow.parquet", extra="parquet")
     with parquet.ParquetFile(path) as file:
         if id_column not in file.schema_arrow.names:
             return [Path(path).parent.name]  # the folder is named after it
         if not file.metadata.num_rows:
             return []
-        first, last = (
-            file.read_row_group(number, [id_column]).column(0)
-            for number in (0, file.num_row_groups - 1)
-        )
+        first = file.read_row_group(0, [id_column]).column(0)
+        last = file.read_row_group(file.num_row_groups - 1, [id_column]).column(0)
         return [first[0].as_py(), last[-1].as_py()]
 
 
@@ -259,7 +278,7 @@ class Piece:
         spans: Places of the rows, in order.
     """
 
-    table: Any
+    table: ArrowTable
     spans: tuple[Span, ...]
 
 
@@ -278,13 +297,14 @@ def pieces(
     Raises:
         DataError: The rows of a series are not contiguous, or are too many.
     """
-    pyarrow: Any = require("pyarrow", extra="parquet")
+    pyarrow = require("pyarrow", extra="parquet")
     named = keys[0] in source.columns
     seen = _SeenSeries(source, keys)
-    batches: list[Any] = []
+    batches: list[ArrowTable] = []
     spans: list[Span] = []
     counts: dict[str | None, int] = {}
     waiting = 0
+
     for path, batch in source.read(list(columns)):
         first = counts.get(path, 0)
         counts[path] = first + batch.num_rows
@@ -293,6 +313,7 @@ def pieces(
         waiting += batch.num_rows
         if waiting < rows:
             continue
+
         table = pyarrow.Table.from_batches(batches)
         *begins, whole = first_rows(table.column(keys[0])) if named else [0]
         if begins:
@@ -300,48 +321,43 @@ def pieces(
             seen.add(table.column(keys[0]), begins, ready)
             yield Piece(table.slice(0, whole).combine_chunks(), tuple(ready))
             # A copy, so that the piece can be freed.
-            batches = (
-                table.take(pyarrow.array(range(whole, len(table)), pyarrow.int64()))
-                .combine_chunks()
-                .to_batches()
-            )
+            others = pyarrow.array(range(whole, len(table)), pyarrow.int64())
+            batches = table.take(others).combine_chunks().to_batches()
             waiting -= whole
+
         if waiting > most_rows:
             expected = f"room for the longest series; it has room for {most_rows:,} rows of one"
             received = f"a series of {waiting:,} rows and more"
-            raise SpecError(
-                "memory_limit",
-                expected=expected,
-                received=received,
-                hint="Choose a larger memory_limit.",
-            )
+            hint = "Choose a larger memory_limit."
+            raise SpecError("memory_limit", expected=expected, received=received, hint=hint)
+
     if not batches:
-        raise DataError(
-            option="df",
-            expected="at least one row",
-            received=f"none in {source.name}",
-            hint="Give some.",
-        )
+        expected = "at least one row"
+        received = f"none in {source.name}"
+        raise DataError(option="df", expected=expected, received=received, hint="Give some.")
     table = pyarrow.Table.from_batches(batches)
     if named:
         seen.add(table.column(keys[0]), first_rows(table.column(keys[0])), spans)
     yield Piece(table, tuple(spans))
 
 
-def first_rows(ids: Any) -> list[int]:
-    """Return the rows at which series begin: the first row, and those with another id than the row before.
+def first_rows(ids: ArrowColumn) -> list[int]:
+    """Return the rows at which series begin.
+
+    They are the first row, and those with another id than the row before.
 
     Args:
         ids: Ids of rows, a column of Arrow.
     """
-    pyarrow: Any = require("pyarrow", extra="parquet")
-    compute: Any = require("pyarrow.compute", extra="parquet")
+    pyarrow = require("pyarrow", extra="parquet")
+    compute = require("pyarrow.compute", extra="parquet")
     whole = ids.combine_chunks()
     if pyarrow.types.is_dictionary(whole.type):
         whole = whole.dictionary_decode()
     differs = compute.not_equal(whole.slice(1), whole.slice(0, len(whole) - 1))
     # A missing id is rejected by the reader of frames.
-    return [0, *(np.flatnonzero(np.asarray(compute.fill_null(differs, True))) + 1).tolist()]
+    changes = np.flatnonzero(np.asarray(compute.fill_null(differs, True)))
+    return [0, *(changes + 1).tolist()]
 
 
 def _divided(spans: Sequence[Span], rows: int) -> tuple[list[Span], list[Span]]:
@@ -371,7 +387,7 @@ class _SeenSeries:
         self._hashes: list[npt.NDArray[np.uint64]] = []
         self._largest: Any = None
 
-    def add(self, ids: Any, begins: Sequence[int], spans: Sequence[Span]) -> None:
+    def add(self, ids: ArrowColumn, begins: Sequence[int], spans: Sequence[Span]) -> None:
         """Add the series of a piece.
 
         Args:
@@ -386,24 +402,23 @@ class _SeenSeries:
         names = pd.Series(ids.take(begins).to_pylist(), list(begins), dtype=object).dropna()
         if names.empty:
             return
+
         hashes = pd.util.hash_array(names.to_numpy())
-        if not names.is_monotonic_increasing or (
-            self._largest is not None and names.iloc[0] <= self._largest
-        ):
+        follows = self._largest is None or names.iloc[0] > self._largest
+        if not (follows and names.is_monotonic_increasing):
             again = names.duplicated().to_numpy()
             for before in self._hashes:
-                again = again | np.isin(
-                    hashes, before, kind="sort"
-                )  # a table of so large numbers fails in NumPy 2.0
+                # A table of so large numbers fails in NumPy 2.0.
+                again = again | np.isin(hashes, before, kind="sort")
             if again.any():
                 place = int(again.argmax())
-                raise in_source(
-                    self._interrupted(names.index[place], names.iloc[place], spans[0].path), spans
-                )
+                error = self._interrupted(names.index[place], names.iloc[place], spans[0].path)
+                raise in_source(error, spans)
+
         self._hashes.append(hashes)
         self._largest = max(names) if self._largest is None else max(self._largest, *names)
 
-    def _interrupted(self, row: int, name: Any, path: str | None) -> DataError:
+    def _interrupted(self, row: int, name: Hashable, path: str | None) -> DataError:
         """Return the error for a series with others between its rows."""
         column, time = self._keys
         data = "DATA" if path is None else shlex.quote(self._source.name)

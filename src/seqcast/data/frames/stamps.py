@@ -1,4 +1,4 @@
-"""Time stamps as pandas indexes: their kinds, time zones and numbers, and the formats in which they are written.
+"""Time stamps as pandas indexes: their kinds, time zones, numbers, and written formats.
 
 A format is one of `strptime`'s, such as `%Y%m%d`; or a count of units since 1970, such as `unix_s`;
 or `integer`, whole numbers that are no dates.
@@ -17,7 +17,10 @@ from seqcast.runtime import Array, filtering_warnings
 # Most letters of a time; pandas would parse longer text for minutes.
 _LONGEST_TIME = 100
 
-Stamps = Any  # a pandas Index of integers or of time stamps
+# A pandas Index of integers or of time stamps, which pandas-stubs tell apart by their classes.
+Stamps = Any
+# A time zone, or its name.
+Zone = datetime.tzinfo | str
 
 
 def plain_stamps(stamps: Stamps) -> Array:
@@ -26,8 +29,9 @@ def plain_stamps(stamps: Stamps) -> Array:
     Args:
         stamps: A pandas index of stamps.
     """
-    zoned = getattr(stamps, "tz", None) is not None
-    return np.asarray((stamps.tz_convert(None) if zoned else stamps).to_numpy())
+    if getattr(stamps, "tz", None) is not None:
+        stamps = stamps.tz_convert(None)
+    return np.asarray(stamps.to_numpy())
 
 
 def stamp_kind(stamps: Stamps) -> str:
@@ -41,7 +45,7 @@ def stamp_kind(stamps: Stamps) -> str:
     return "time stamps without a zone" if stamps.tz is None else "time stamps with a zone"
 
 
-def stamp_text(stamp: Any) -> str:
+def stamp_text(stamp: object) -> str:
     """Return one stamp as text; midnight is a date.
 
     Args:
@@ -49,7 +53,8 @@ def stamp_text(stamp: Any) -> str:
 
     Example:
         >>> import pandas as pd
-        >>> [stamp_text(stamp) for stamp in (pd.Timestamp("2024-03-01"), pd.Timestamp("2024-03-01 06:00"), 17)]
+        >>> midnight = pd.Timestamp("2024-03-01")
+        >>> [stamp_text(stamp) for stamp in (midnight, midnight + pd.Timedelta("6h"), 17)]
         ['2024-03-01', '2024-03-01 06:00:00', '17']
     """
     return str(stamp).removesuffix(" 00:00:00")
@@ -66,7 +71,7 @@ def in_zone_of(stamps: Stamps, others: Stamps) -> Stamps:
     return stamps if zone is None else stamps.tz_convert(zone)
 
 
-def from_utc(stamps: Stamps, zone: Any) -> Stamps:
+def from_utc(stamps: Stamps, zone: Zone | None) -> Stamps:
     """Return UTC times without a zone as times of a zone; unchanged for `None`.
 
     Args:
@@ -77,10 +82,10 @@ def from_utc(stamps: Stamps, zone: Any) -> Stamps:
 
 
 def is_zone(name: str) -> bool:
-    """Return whether a text, which may come from a file, is the name of a time zone or a distance from UTC.
+    """Return whether a text is the name of a time zone or a distance from UTC.
 
     Args:
-        name: The text.
+        name: The text, which may come from a file.
 
     Example:
         >>> is_zone("Europe/Berlin"), is_zone("UTC+05:30"), is_zone("Europe/Atlantis")
@@ -91,17 +96,14 @@ def is_zone(name: str) -> bool:
         return False
     try:
         pd.DatetimeIndex([]).tz_localize(name)
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-    ):  # names are those of files: too long, a folder, or not there
+    # Names are those of files: too long, a folder, or not there.
+    except (OSError, ValueError, LookupError):
         return False
     return True
 
 
 def named_zone(zone: datetime.tzinfo) -> datetime.tzinfo | None:
-    """Return a time zone that its text names, and that is the same as a given one; `None` where there is none.
+    """Return the same time zone with a text that names it; `None` where there is none.
 
     A file keeps the text of a zone. Those of dateutil and fixed distances of pytz have texts that
     name nothing.
@@ -136,7 +138,7 @@ def wall_clock(stamps: Stamps) -> Stamps:
     return stamps if stamps.tz is None else stamps.tz_localize(None)
 
 
-def from_wall_clock(local: Stamps, zone: Any) -> Stamps:
+def from_wall_clock(local: Stamps, zone: Zone | None) -> Stamps:
     """Return times of a zone's clock as time stamps of the zone; unchanged for `None`.
 
     A time that the clock skips becomes the next one that it shows; a repeated time is the first of
@@ -171,7 +173,7 @@ def seconds(stamps: Stamps) -> Array:
 
 
 def by_series(steps: Sequence[Stamps]) -> Stamps:
-    """Reorder stamps from step after step, `H` of `[series]`, to series after series, `[series · H]`.
+    """Reorder stamps from step after step to series after series.
 
     Args:
         steps: The stamps of each step, one a series.
@@ -200,8 +202,10 @@ _DIGITS = {
 }
 # The days of a week, by number or name.
 _DAYS_OF_WEEK = ("%u", "%w", "%a", "%A")
-# Seconds since 1970 of the years that data is likely to come from.
-_FIRST, _LAST = 631_152_000, 4_102_444_800  # 1990 and 2100
+# Seconds since 1970 from which data is likely to come: the year 1990,
+_FIRST = 631_152_000
+# up to the year 2100.
+_LAST = 4_102_444_800
 
 
 def likely_format(numbers: Array) -> tuple[str | None, Array | None]:
@@ -228,27 +232,32 @@ def likely_format(numbers: Array) -> tuple[str | None, Array | None]:
         return None, None
     low = int(numbers.min())
     high = int(numbers.max())
+
     for format_, (least, most) in _DIGITS.items():
         if least <= low and high <= most:
             wrong = np.asarray(parse_stamps(numbers, format_).isna())
             if 2 * np.count_nonzero(wrong) < len(numbers):
                 return format_, wrong
+
     for format_, (_, size, coarsest) in _UNIX.items():
         if _FIRST * size <= low and high < _LAST * size:
             steps = np.diff(np.sort(numbers))
-            coarse = len(steps) and np.gcd.reduce(steps) % coarsest == 0
-            return format_, np.zeros(len(numbers), dtype=bool) if coarse else None
+            is_coarse = len(steps) and np.gcd.reduce(steps) % coarsest == 0
+            return format_, np.zeros(len(numbers), dtype=bool) if is_coarse else None
     return None, None
 
 
-def formats_of(texts: Any) -> list[str]:
-    """Return the formats in which all texts are times: two where the day or the month may come first.
+def formats_of(texts: pd.Series) -> list[str]:
+    """Return the formats in which all texts are times.
+
+    They are two where the day or the month may come first.
 
     Args:
         texts: A pandas Series of text.
 
     Example:
-        >>> [formats_of(pd.Series(text)) for text in (["13.02.2024"], ["01.02.2024"], ["2024-02-01"], ["soon"])]
+        >>> texts = ("13.02.2024", "01.02.2024", "2024-02-01", "soon")
+        >>> [formats_of(pd.Series([text])) for text in texts]
         [['%d.%m.%Y'], ['%m.%d.%Y', '%d.%m.%Y'], ['ISO8601'], []]
     """
     from pandas.tseries.api import guess_datetime_format
@@ -256,19 +265,23 @@ def formats_of(texts: Any) -> list[str]:
     known = texts.str.strip().dropna()
     if known.empty or known.str.len().max() > _LONGEST_TIME:
         return []
+
+    fitting = []
     with filtering_warnings("ignore"):  # pandas warns where the day comes first
-        guesses = [
-            guess_datetime_format(known.iloc[0], dayfirst=day_first) for day_first in (False, True)
-        ]
-        fitting = [
-            style
-            for style in dict.fromkeys(["ISO8601", *filter(None, guesses)])
-            if not pd.to_datetime(known, errors="coerce", format=style, utc=True).isna().any()
-        ]
+        month_first = guess_datetime_format(known.iloc[0])
+        day_first = guess_datetime_format(known.iloc[0], dayfirst=True)
+        for format_ in dict.fromkeys(("ISO8601", month_first, day_first)):
+            if format_ is not None and _all_have_format(known, format_):
+                fitting.append(format_)
     return fitting[:1] if "ISO8601" in fitting else fitting
 
 
-def parse_stamps(values: Any, format_: str) -> Stamps:
+def _all_have_format(texts: pd.Series, format_: str) -> bool:
+    stamps = pd.to_datetime(texts, errors="coerce", format=format_, utc=True)
+    return not stamps.isna().any()
+
+
+def parse_stamps(values: Array | pd.Series, format_: str) -> Stamps:
     """Return stamps as times, not-a-time where a value has another format.
 
     Args:
@@ -284,17 +297,8 @@ def parse_stamps(values: Any, format_: str) -> Stamps:
         Timestamp('2024-01-29 00:00:00')
     """
     if format_ in _UNIX:
-        numbers = pd.to_numeric(pd.Series(values), errors="coerce")
-        whole = numbers.notna() & (numbers % 1 == 0)
-        stamps = (
-            numbers.where(whole, 0)
-            .astype("int64")
-            .to_numpy()
-            .view(f"M8[{_UNIX[format_][0]}]")
-            .copy()
-        )
-        stamps[~whole.to_numpy()] = np.datetime64("NaT", "s")
-        return pd.DatetimeIndex(stamps)
+        return _from_counts(pd.Series(values), _UNIX[format_][0])
+
     codes, unique = pd.factorize(pd.Series(values), use_na_sentinel=False)
     text = pd.Series(unique).astype(str)
     if unique.dtype.kind in "iu":
@@ -305,6 +309,16 @@ def parse_stamps(values: Any, format_: str) -> Stamps:
         text = text + "1"
         format_ += "%u"
     return pd.DatetimeIndex(pd.to_datetime(text, format=format_, errors="coerce"))[codes]
+
+
+def _from_counts(values: pd.Series, unit: str) -> Stamps:
+    """Return counts of units since 1970 as times, not-a-time where a value is no whole number."""
+    numbers = pd.to_numeric(values, errors="coerce")
+    is_whole = numbers.notna() & (numbers % 1 == 0)
+    counts = numbers.where(is_whole, 0).astype("int64").to_numpy()
+    stamps = counts.view(f"M8[{unit}]").copy()
+    stamps[~is_whole.to_numpy()] = np.datetime64("NaT", "s")
+    return pd.DatetimeIndex(stamps)
 
 
 def format_stamps(stamps: Stamps, format_: str) -> Array:

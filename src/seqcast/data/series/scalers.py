@@ -1,4 +1,4 @@
-"""Scaling by statistics of training values: of whole arrays, and of each series by its own first rows."""
+"""Scaling by statistics of training values: of whole arrays, and of each series by its own rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,26 @@ from seqcast.data.series.store import SeriesStore, positions_of, starts_of
 from seqcast.runtime import Array
 from seqcast.specs import check_choice
 
+# An array of NumPy, or of another library that follows the array API standard, such as one that
+# records operators for a file in ONNX.
+AnyArray = Any
+
 SCALES = ("standard", "none")
+LOGARITHMS = ("log1p", "log")
+
+# Scaled values are clipped to this magnitude, so that their squares stay inside single precision.
+LARGEST = 1e15
+# A deviation below this fraction of the magnitude is rounding: a few units in the last place of a
+# double, so that a variation of 10 at a level of 1e15 still is signal.
+ROUNDING = 4 * float(np.finfo(np.float64).eps)
+# Scale of a constant series, as a fraction of its level: its forecasts stay near the level, and a
+# network can still read a later change of level.
+CONSTANT_SCALE = 0.01
+# The unit of `log`, as a fraction of a series' mean magnitude: logarithms of smaller values would
+# be mostly noise.
+LOGARITHM_UNIT = 0.01
+# Larger logarithms have no finite exponential in double precision.
+LARGEST_LOGARITHM = 700.0
 
 
 @dataclass(frozen=True)
@@ -95,30 +114,6 @@ class Scaler:
         return type(self)(self.loc[list(indices)], self.scale[list(indices)])
 
 
-# Scaled values are clipped to this magnitude, so that their squares stay inside single precision.
-LARGEST = 1e15
-
-
-# A deviation below this fraction of the magnitude is rounding: a few units in the last place of a
-# double, so that a variation of 10 at a level of 1e15 still is signal.
-ROUNDING = 4 * float(np.finfo(np.float64).eps)
-
-
-# Scale of a constant series, as a fraction of its level: its forecasts stay near the level, and a
-# network can still read a later change of level.
-CONSTANT_SCALE = 0.01
-
-
-# The unit of `log`, as a fraction of a series' mean magnitude: logarithms of smaller values would
-# be mostly noise.
-LEAST_SHARE = 0.01
-
-
-LOGARITHMS = ("log1p", "log")
-# Larger logarithms have no finite exponential in double precision.
-LARGEST_LOGARITHM = 700.0
-
-
 @dataclass(frozen=True)
 class SeriesScaler:
     """A map `z = (f(x) - loc) / scale` for each series and target.
@@ -176,33 +171,37 @@ class SeriesScaler:
             rows: The rows.
             method: As for `fit`.
         """
-        unit = None
-        if method in LOGARITHMS:
-            unit = _mean(rows)[1] * LEAST_SHARE if method == "log" else _none(rows)[1]
-            rows = rows.with_values(_logarithm(rows.values, rows.each(unit)))
-        return cls(*_STATISTICS[method](rows), unit)
+        if method not in LOGARITHMS:
+            return cls(*_STATISTICS[method](rows))
+
+        unit = _mean(rows)[1] * LOGARITHM_UNIT if method == "log" else _none(rows)[1]
+        logarithms = rows.with_values(_logarithm(rows.values, rows.each(unit)))
+        return cls(*_STATISTICS[method](logarithms), unit)
 
     @classmethod
     def learn(cls, store: SeriesStore, stops: Array, method: str) -> Self:
-        """Learn from the first rows of each series of a store, some series at a time; arguments as for `fit`.
+        """Learn from the first rows of each series of a store, some series at a time.
 
         Args:
             store: The series.
             stops: Number of rows of each to learn from, `[N]`.
             method: As for `fit`.
         """
-        scalers = []
-        for series, values in store.batches():
-            scalers.append(cls.fit(values, np.cumsum(store.lengths[series]), stops[series], method))
-        return cls.concat(scalers)
+        return cls.concat(
+            [
+                cls.fit(values, np.cumsum(store.lengths[series]), stops[series], method)
+                for series, values in store.batches()
+            ]
+        )
 
-    def take(self, places: Any) -> Self:
+    def take(self, places: Array) -> Self:
         """Return the scaler of some of the series, in this order.
 
         Args:
-            places: Numbers of the series, or another index of `loc`.
+            places: Numbers of the series.
         """
-        return type(self)(*(None if a is None else a[places] for a in self._arrays))  # type: ignore[arg-type]
+        unit = None if self.unit is None else self.unit[places]
+        return type(self)(self.loc[places], self.scale[places], unit)
 
     @classmethod
     def concat(cls, scalers: Sequence[Self]) -> Self:
@@ -211,8 +210,10 @@ class SeriesScaler:
         Args:
             scalers: The scalers, at least one.
         """
-        columns = zip(*(scaler._arrays for scaler in scalers), strict=True)
-        return cls(*(None if column[0] is None else np.concatenate(column) for column in columns))  # type: ignore
+        loc = np.concatenate([each.loc for each in scalers])
+        scale = np.concatenate([each.scale for each in scalers])
+        units = [each.unit for each in scalers if each.unit is not None]
+        return cls(loc, scale, np.concatenate(units) if units else None)
 
     def where(self, chosen: Array, other: Self) -> Self:
         """Return a scaler of the same series: this one's where `chosen`, the other's elsewhere.
@@ -221,13 +222,12 @@ class SeriesScaler:
             chosen: A mask of the series, `[N]`.
             other: The other scaler.
         """
-        pairs = zip(self._arrays, other._arrays, strict=True)
-        arrays = (None if a is None else np.where(chosen[:, None], a, b) for a, b in pairs)  # type: ignore
-        return type(self)(*arrays)  # type: ignore
-
-    @property
-    def _arrays(self) -> tuple[Array, Array, Array | None]:
-        return self.loc, self.scale, self.unit
+        mask = chosen[:, None]
+        loc = np.where(mask, self.loc, other.loc)
+        scale = np.where(mask, self.scale, other.scale)
+        if self.unit is None or other.unit is None:
+            return type(self)(loc, scale)
+        return type(self)(loc, scale, np.where(mask, self.unit, other.unit))
 
     def transform(self, values: Array) -> Array:
         """Return values in scaled units: `[N, ..., D]`, the first axis being the series.
@@ -237,6 +237,7 @@ class SeriesScaler:
         """
         if self.unit is not None:
             values = _logarithm(values, _as_cube(self.unit, values))
+
         with np.errstate(over="ignore"):
             scaled = (values - _as_cube(self.loc, values)) / _as_cube(self.scale, values)
             clipped: Array = _namespace(scaled).clip(scaled, -LARGEST, LARGEST)
@@ -253,6 +254,7 @@ class SeriesScaler:
         values = values * _as_cube(self.scale, values) + _as_cube(self.loc, values)
         if self.unit is None:
             return values
+
         # Positive data has positive forecasts, and finite ones.
         with np.errstate(over="ignore"):
             grown = _as_cube(self.unit, values) * _expm1(xp.clip(values, 0.0, LARGEST_LOGARITHM))
@@ -260,43 +262,41 @@ class SeriesScaler:
         return finite
 
 
-def _namespace(values: Any) -> Any:
+def _namespace(values: AnyArray) -> Any:
     """Return the functions of an array's library."""
     return values.__array_namespace__()
 
 
-def _logarithm(values: Any, unit: Any) -> Any:
+def _logarithm(values: AnyArray, unit: AnyArray) -> AnyArray:
     # A negative value, of which training rows had none, becomes minus the logarithm of its
     # magnitude.
     xp = _namespace(values)
     return xp.sign(values) * _log1p(xp.abs(values) / unit)
 
 
-# ONNX would need seven operators for digits that no forecast has.
+def _log1p(values: AnyArray) -> AnyArray:
+    if isinstance(values, np.ndarray):
+        return np.log1p(values)
+    # ONNX would need seven operators for digits that no forecast has.
+    return _namespace(values).log(values + 1.0)
 
 
-def _log1p(values: Any) -> Any:
-    return (
-        np.log1p(values) if isinstance(values, np.ndarray) else _namespace(values).log(values + 1.0)
-    )
+def _expm1(values: AnyArray) -> AnyArray:
+    if isinstance(values, np.ndarray):
+        return np.expm1(values)
+    return _namespace(values).exp(values) - 1.0
 
 
-def _expm1(values: Any) -> Any:
-    return (
-        np.expm1(values) if isinstance(values, np.ndarray) else _namespace(values).exp(values) - 1.0
-    )
-
-
-def _as_cube(statistic: Any, values: Any) -> Any:
+def _as_cube(statistic: AnyArray, values: AnyArray) -> AnyArray:
     while statistic.ndim < values.ndim:
         statistic = statistic[:, None, ...]
     return statistic
 
 
 class Rows:
-    """Rows of series that lie end to end, and statistics of each series, column by column; NaN is missing.
+    """Rows of series that lie end to end, and statistics of each series, column by column.
 
-    Rows of another library are a subclass, such as one that records operators.
+    NaN is missing. Rows of another library are a subclass, such as one that records operators.
 
     Args:
         values: The values, `[rows, D]`.
@@ -307,13 +307,14 @@ class Rows:
     """
 
     def __init__(self, values: Array, ends: Array) -> None:
-        self.values: Any = values
-        self.ends, self.starts = ends, starts_of(ends)
+        self.values: AnyArray = values
+        self.ends = ends
+        self.starts = starts_of(ends)
         self.owner = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
         self.observed = ~np.isnan(values)
-        self.count: Any = np.add.reduceat(self.observed.astype(np.int64), self.starts, axis=0)
+        self.count: AnyArray = np.add.reduceat(self.observed.astype(np.int64), self.starts, axis=0)
 
-    def with_values(self, values: Any) -> Self:
+    def with_values(self, values: AnyArray) -> Self:
         """Return the same rows with other values.
 
         Args:
@@ -321,7 +322,7 @@ class Rows:
         """
         return type(self)(values, self.ends)
 
-    def each(self, statistic: Any) -> Any:
+    def each(self, statistic: AnyArray) -> AnyArray:
         """Return the statistic of each row's series.
 
         Args:
@@ -329,7 +330,7 @@ class Rows:
         """
         return statistic[self.owner]
 
-    def mean(self, values: Any) -> Any:
+    def mean(self, values: AnyArray) -> AnyArray:
         """Return the mean of each series, 0 where there is none.
 
         Args:
@@ -338,7 +339,7 @@ class Rows:
         sums = np.add.reduceat(np.where(self.observed, values, 0.0), self.starts, axis=0)
         return sums / np.maximum(self.count, 1)
 
-    def largest(self, values: Any) -> Any:
+    def largest(self, values: AnyArray) -> AnyArray:
         """Return the largest value of each series, minus infinity where there is none.
 
         Args:
@@ -346,24 +347,24 @@ class Rows:
         """
         return np.maximum.reduceat(np.where(self.observed, values, -np.inf), self.starts, axis=0)
 
-    def quantiles(self, *shares: float) -> list[Any]:
+    def quantiles(self, *probabilities: float) -> list[AnyArray]:
         """Return quantiles of each series, interpolated between neighbours; 0 where there is none.
 
         Args:
-            *shares: Probabilities of the quantiles.
+            *probabilities: Probabilities of the quantiles.
         """
         import pandas as pd
 
         series = pd.DataFrame(self.values).groupby(self.owner)
-        return [np.nan_to_num(series.quantile(share).to_numpy()) for share in shares]
+        return [np.nan_to_num(series.quantile(each).to_numpy()) for each in probabilities]
 
     @cached_property
-    def level(self) -> Any:
+    def level(self) -> AnyArray:
         """The largest magnitude of each series, 0 where there is none."""
         return np.maximum(self.largest(np.abs(self.values)), 0.0)
 
     @property
-    def power(self) -> Any:
+    def power(self) -> AnyArray:
         """A power of two, about the largest magnitude; `None` where squares need none.
 
         Squares of values divided by it are inside the range of floats, and no digit is lost.
@@ -371,22 +372,24 @@ class Rows:
         return power_of_two(_positive(self.level))
 
 
-def _standard(rows: Rows) -> tuple[Any, Any]:
+def _standard(rows: Rows) -> tuple[AnyArray, AnyArray]:
     power = rows.power
     xp = _namespace(rows.values)
     values = rows.values if power is None else rows.values / rows.each(power)
     rough = rows.mean(values)
     rest = values - rows.each(rough)
+
     # The rounding of a sum of large values shows in the sum of the small rests.
     shift = rows.mean(rest)
     loc = rough + shift
     scale = xp.sqrt(rows.mean(xp.square(rest - rows.each(shift))))
-    return _unless_constant(
-        rows, *((loc, scale) if power is None else (loc * power, scale * power))
-    )
+    if power is not None:
+        loc = loc * power
+        scale = scale * power
+    return _unless_constant(rows, loc, scale)
 
 
-def _robust(rows: Rows) -> tuple[Any, Any]:
+def _robust(rows: Rows) -> tuple[AnyArray, AnyArray]:
     xp = _namespace(rows.values)
     low, middle, high = rows.quantiles(0.25, 0.5, 0.75)
     scale = high - low
@@ -397,34 +400,39 @@ def _robust(rows: Rows) -> tuple[Any, Any]:
     return _unless_constant(rows, middle, scale)
 
 
-def _minmax(rows: Rows) -> tuple[Any, Any]:
+def _minmax(rows: Rows) -> tuple[AnyArray, AnyArray]:
+    xp = _namespace(rows.values)
     high = rows.largest(rows.values)
     low = -rows.largest(-rows.values)
-    loc, scale = (_namespace(high).where(rows.count > 0, each, 0.0) for each in (low, high - low))
+    is_known = rows.count > 0
+    loc = xp.where(is_known, low, 0.0)
+    scale = xp.where(is_known, high - low, 0.0)
     return _unless_constant(rows, loc, scale)
 
 
-def _mean(rows: Rows) -> tuple[Any, Any]:
+def _mean(rows: Rows) -> tuple[AnyArray, AnyArray]:
     magnitude = _positive(rows.level)
     scale = rows.mean(_namespace(rows.values).abs(rows.values) / rows.each(magnitude)) * magnitude
     return _none(rows)[0], _positive(scale)
 
 
-def _none(rows: Rows) -> tuple[Any, Any]:
+def _none(rows: Rows) -> tuple[AnyArray, AnyArray]:
     xp = _namespace(rows.count)
-    return xp.zeros_like(rows.count, dtype=xp.float64), xp.ones_like(rows.count, dtype=xp.float64)
+    loc = xp.zeros_like(rows.count, dtype=xp.float64)
+    scale = xp.ones_like(rows.count, dtype=xp.float64)
+    return loc, scale
 
 
-def _positive(values: Any) -> Any:
+def _positive(values: AnyArray) -> AnyArray:
     return _namespace(values).where((values > 0) & (values < math.inf), values, 1.0)
 
 
-def _unless_constant(rows: Rows, loc: Any, scale: Any) -> tuple[Any, Any]:
+def _unless_constant(rows: Rows, loc: AnyArray, scale: AnyArray) -> tuple[AnyArray, AnyArray]:
     varies = scale > ROUNDING * rows.level
     return loc, _namespace(scale).where(varies, scale, _positive(CONSTANT_SCALE * rows.level))
 
 
-_STATISTICS: dict[str, Callable[[Rows], tuple[Any, Any]]] = {
+_STATISTICS: dict[str, Callable[[Rows], tuple[AnyArray, AnyArray]]] = {
     "standard": _standard,
     "robust": _robust,
     "minmax": _minmax,
@@ -433,6 +441,5 @@ _STATISTICS: dict[str, Callable[[Rows], tuple[Any, Any]]] = {
     "log": _standard,
     "none": _none,
 }
-
 
 SERIES_SCALES = tuple(_STATISTICS)

@@ -1,4 +1,4 @@
-"""Statistics of series: moments of features, which can be merged, and whether swings grow with the level."""
+"""Statistics of series: moments that can be merged, and whether swings grow with the level."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -37,8 +37,8 @@ class Moments:
     Example:
         >>> whole = Moments.of(np.array([[1.0], [3.0], [5.0]]))
         >>> merged = Moments.of(np.array([[1.0]])).merge(Moments.of(np.array([[3.0], [5.0]])))
-        >>> round((whole.mean * whole.magnitude).item(), 9), round((merged.mean * merged.magnitude).item(), 9)
-        (3.0, 3.0)
+        >>> [round((each.mean * each.magnitude).item(), 9) for each in (whole, merged)]
+        [3.0, 3.0]
     """
 
     count: Array
@@ -57,10 +57,10 @@ class Moments:
         flat = np.asarray(values).reshape(math.prod(values.shape[:-1]), values.shape[-1])
         rounding = 4 * float(np.finfo(flat.dtype).eps) if flat.dtype.kind == "f" else 0.0
         count = _sum(lambda block: ~np.isnan(block), flat)
-        magnitude = np.max(
-            [np.fmax.reduce(np.abs(block), initial=0.0) for block in _blocks(flat)], axis=0
-        )
-        magnitude = power_of_two(np.where(magnitude > 0, magnitude, 1.0))
+        extremes = [np.fmax.reduce(np.abs(block), initial=0.0) for block in _blocks(flat)]
+        largest = np.max(extremes, axis=0)
+        magnitude = power_of_two(np.where(largest > 0, largest, 1.0))
+
         least = np.maximum(count, 1.0)
         rough = _sum(lambda block: block / magnitude, flat) / least
         # The rounding of a sum of large values shows in the sum of the small rests.
@@ -80,9 +80,11 @@ class Moments:
         magnitude = np.maximum(self.magnitude, other.magnitude)
         mine = self.magnitude / magnitude
         theirs = other.magnitude / magnitude
+
         count = self.count + other.count
         least = np.maximum(count, 1.0)
         difference = other.mean * theirs - self.mean * mine
+
         mean = self.mean * mine + difference * other.count / least
         squares = self.squares * mine**2 + other.squares * theirs**2
         squares = squares + difference**2 * self.count * other.count / least
@@ -95,14 +97,14 @@ class Moments:
 
 
 def swings_grow_with_level(store: SeriesStore, stops: Array, season_length: int) -> bool:
-    """Return whether the swings of series grow with their level: a regression within series, over all of them.
+    """Return whether the swings of series grow with their level.
 
-    Each series is cut into seasons (of ten steps where there is none). The logarithm of a season's
-    deviation is regressed on that of its mean, both less their mean over the series. At a slope of
-    0 deviations are the same at every level, at 1 they are proportional to it, which logarithms
-    make constant. They grow at a slope of a half or more. Where more than a tenth of the values are
-    zero, as in intermittent demand, logarithms are no scale: they would make the step from 0 to 1
-    the largest of all.
+    A regression within series, over all of them, says so. Each series is cut into seasons (of ten
+    steps where there is none). The logarithm of a season's deviation is regressed on that of its
+    mean, both less their mean over the series. At a slope of 0 deviations are the same at every
+    level, at 1 they are proportional to it, which logarithms make constant. They grow at a slope of
+    a half or more. Where more than a tenth of the values are zero, as in intermittent demand,
+    logarithms are no scale: they would make the step from 0 to 1 the largest of all.
 
     Args:
         store: Values >= 0 of each series; NaN is missing.
@@ -120,32 +122,38 @@ def swings_grow_with_level(store: SeriesStore, stops: Array, season_length: int)
 
 
 def _swings(values: Array, ends: Array, stops: Array, steps: int) -> tuple[float, float, int, int]:
-    """Return products and squares of the regression over some series, and the numbers of zeros and of known values."""
+    """Return products and squares of the regression, and the numbers of zeros and known values."""
     lengths = np.diff(ends, prepend=0)
     seasons = stops // steps
+    # The last whole seasons of the rows.
     position = positions_of(ends)
     first = np.repeat(stops - seasons * steps, lengths)
     last = np.repeat(stops, lengths)
     blocks = values[(position >= first) & (position < last)].reshape(-1, steps, values.shape[1])
-    observed = np.maximum((~np.isnan(blocks)).sum(axis=1), 1)
+    known = ~np.isnan(blocks)
+    observed = np.maximum(known.sum(axis=1), 1)
     mean = np.nansum(blocks, axis=1) / observed
     deviation = np.sqrt(np.nansum((blocks - mean[:, None]) ** 2, axis=1) / observed)
+
     owner = np.repeat(np.arange(len(ends)), seasons)
-    products = squares = 0.0
+    products = 0.0
+    squares = 0.0
     for level, swing in zip(mean.T, deviation.T, strict=True):
         usable = (level > 0) & (swing > ROUNDING * level)
-        x = np.log(level[usable])
-        y = np.log(swing[usable])
         series = owner[usable]
         count = np.bincount(series, minlength=len(ends))
         several = count[series] >= LEAST_SEASONS
-        x, y = (
-            each - (np.bincount(series, each, len(ends)) / np.maximum(count, 1))[series]
-            for each in (x, y)
-        )
-        products = products + float((x * y)[several].sum())
-        squares = squares + float((x * x)[several].sum())
-    return products, squares, int((blocks == 0).sum()), int((~np.isnan(blocks)).sum())
+        x = _centred(np.log(level[usable]), series, count)
+        y = _centred(np.log(swing[usable]), series, count)
+        products += float((x * y)[several].sum())
+        squares += float((x * x)[several].sum())
+    return products, squares, int((blocks == 0).sum()), int(known.sum())
+
+
+def _centred(values: Array, series: Array, count: Array) -> Array:
+    """Return values less the mean of their series, of which `count` has the number of values."""
+    means = np.bincount(series, values, len(count)) / np.maximum(count, 1)
+    return np.asarray(values - means[series])
 
 
 def power_of_two(magnitudes: Array) -> Array:
@@ -162,7 +170,7 @@ def power_of_two(magnitudes: Array) -> Array:
 
 
 def _blocks(flat: Array) -> Iterator[Array]:
-    """Yield rows in blocks, in double precision, so that statistics need no memory of the data's size."""
+    """Yield rows in blocks, in double precision, so that statistics need little memory."""
     size = max(1, 2**20 // max(1, flat.shape[1]))
     for start in range(0, max(len(flat), 1), size):
         yield flat[start : start + size].astype(np.float64)
@@ -170,6 +178,5 @@ def _blocks(flat: Array) -> Iterator[Array]:
 
 def _sum(f: Callable[[Array], Array], flat: Array) -> Array:
     """Sum a function of all values, feature by feature; NaN is left out."""
-    return np.asarray(
-        np.sum([np.nansum(f(block), axis=0, dtype=np.float64) for block in _blocks(flat)], axis=0)
-    )
+    sums = [np.nansum(f(block), axis=0, dtype=np.float64) for block in _blocks(flat)]
+    return np.asarray(np.sum(sums, axis=0))

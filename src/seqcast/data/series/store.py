@@ -1,5 +1,6 @@
-"""Stores of the rows of series: the interface, series in memory, and series in files with some of them in memory."""
+"""Stores of the rows of series: the interface, series in memory, and series in files."""
 
+import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +15,7 @@ from seqcast.runtime import Array
 
 
 class SeriesStore(Protocol):
-    """Rows of many series, numbered from the first row of the first series to the last row of the last one.
+    """Rows of many series, numbered through all series.
 
     Windows are cut by `read`, which returns any rows. Statistics are learnt from whole series,
     which `batches` yields some at a time, so that a store need not hold all of them at once.
@@ -155,9 +156,8 @@ class InMemoryStore(SeriesLayout):
         """
         lengths = self.lengths[series]
         ends = np.cumsum(lengths)
-        rows = np.arange(int(lengths.sum())) + np.repeat(
-            self.starts[series] - starts_of(ends), lengths
-        )
+        shift = self.starts[series] - starts_of(ends)
+        rows = np.arange(int(lengths.sum())) + np.repeat(shift, lengths)
         return type(self)(tuple(self.ids[place] for place in series), ends, self.values[rows])
 
 
@@ -199,8 +199,10 @@ class ArrayCache:
 
     Example:
         >>> cache = ArrayCache(64)
-        >>> cache.get("a", lambda: np.zeros(4)).nbytes, cache.get("b", lambda: np.zeros(8)).nbytes, len(cache)
-        (32, 64, 1)
+        >>> cache.get("a", lambda: np.zeros(4)).nbytes, cache.get("b", lambda: np.zeros(8)).nbytes
+        (32, 64)
+        >>> len(cache)
+        1
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -223,13 +225,16 @@ class ArrayCache:
             if key in self._arrays:
                 self._arrays.move_to_end(key)
                 return self._arrays[key]
+
         array = make()
+
         with self._lock:
             if key not in self._arrays:
                 self._arrays[key] = array
                 self._bytes += array.nbytes
             while self._bytes > self.most_bytes and len(self._arrays) > 1:
                 self._bytes -= self._arrays.popitem(last=False)[1].nbytes
+
         return array
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -260,9 +265,10 @@ class ShardedStore(SeriesLayout):
         ...     path = Path(folder, "0.npy")
         ...     np.save(path, np.arange(5.0)[:, None])
         ...     ends = np.array([3, 5])
-        ...     store = ShardedStore(("a", "b"), ends, (path,), ends[1:], starts_of(ends), 1, ArrayCache(2**20))
-        ...     store.read(np.array([0, 4])).ravel().tolist(), store.take(np.array([1])).read(np.array([0])).item()
-        ([0.0, 4.0], 3.0)
+        ...     cache = ArrayCache(2**20)
+        ...     store = ShardedStore(("a", "b"), ends, (path,), ends[1:], starts_of(ends), 1, cache)
+        ...     store.read(np.array([0, 4])).ravel().tolist()
+        [0.0, 4.0]
     """
 
     paths: tuple[Path, ...]
@@ -274,7 +280,7 @@ class ShardedStore(SeriesLayout):
 
     @cached_property
     def runs(self) -> Array:
-        """Number of the first series of each stretch of series that are in one shard, and at last `N`."""
+        """Number of the first series of each stretch of series in one shard, and at last `N`."""
         changes = np.flatnonzero(np.diff(self._owner(self.first_rows))) + 1
         return np.concatenate([[0], changes, [len(self.ids)]]).astype(np.int64)
 
@@ -284,24 +290,23 @@ class ShardedStore(SeriesLayout):
         Args:
             rows: Numbers of the rows.
         """
-        lines = (
-            rows.reshape(-1, rows.shape[-1]) if rows.ndim > 1 and rows.size else rows.reshape(-1, 1)
-        )
+        # Windows of one series each, as a rule: these are looked up as wholes.
+        window = rows.shape[-1] if rows.ndim > 1 and rows.size else 1
+        windows = rows.reshape(-1, window)
         if not self._is_whole:
-            series = np.searchsorted(self.ends, lines, side="right")
-            lines = lines + (self.first_rows - self.starts)[series]
-        owner = self._owner(lines.min(axis=1, initial=np.iinfo(np.int64).max))
-        if lines.shape[1] > 1 and (owner != self._owner(lines.max(axis=1))).any():
-            return self.read(rows.reshape(-1)).reshape(
-                *rows.shape, self.width
-            )  # no window of one series
-        values = np.empty((*lines.shape, self.width), dtype=self._dtype)
+            series = np.searchsorted(self.ends, windows, side="right")
+            windows = windows + (self.first_rows - self.starts)[series]
+        owner = self._owner(windows.min(axis=1, initial=np.iinfo(np.int64).max))
+        if window > 1 and (owner != self._owner(windows.max(axis=1))).any():
+            return self.read(rows.reshape(-1)).reshape(*rows.shape, self.width)
+
+        values = np.empty((*windows.shape, self.width), dtype=self._dtype)
         first = starts_of(self.shard_ends)
         for shard in np.flatnonzero(np.bincount(owner)).tolist():
             places = np.flatnonzero(owner == shard)
             path = self.paths[shard]
             rows_of_shard = self.cache.get(path, partial(np.load, path, allow_pickle=False))
-            values[places] = np.take(rows_of_shard, lines[places] - first[shard], axis=0)
+            values[places] = np.take(rows_of_shard, windows[places] - first[shard], axis=0)
         return values.reshape(*rows.shape, self.width)
 
     def _owner(self, rows: Array) -> Array:
@@ -310,11 +315,9 @@ class ShardedStore(SeriesLayout):
 
     def batches(self) -> Iterator[tuple[Array, Array]]:
         """Yield the series shard by shard."""
-        for first, last in zip(self.runs[:-1].tolist(), self.runs[1:].tolist(), strict=True):
-            yield (
-                np.arange(first, last),
-                self.read(np.arange(self.starts[first], self.ends[last - 1])),
-            )
+        for first, end in itertools.pairwise(self.runs.tolist()):
+            rows = np.arange(self.starts[first], self.ends[end - 1])
+            yield np.arange(first, end), self.read(rows)
 
     def take(self, series: Array) -> Self:
         """Return a store of some of the series, in this order.
@@ -332,5 +335,5 @@ class ShardedStore(SeriesLayout):
         return bool(np.array_equal(self.first_rows, self.starts))
 
     @cached_property
-    def _dtype(self) -> Any:
-        return np.load(self.paths[0], mmap_mode="r", allow_pickle=False).dtype
+    def _dtype(self) -> np.dtype[Any]:
+        return np.asarray(np.load(self.paths[0], mmap_mode="r", allow_pickle=False)).dtype

@@ -5,7 +5,7 @@ are any, `observed` `[B, T, F]`, `static` `[B, S]`, `future` `[B, H, F']` and, f
 `target` `[B, H, D]`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ class NamedWindows(keras.utils.PyDataset):
         """
         return f"X[{window}]"
 
-    def series(self, windows: Array) -> list[Any]:
+    def series(self, windows: Array) -> list[Hashable]:
         """Return the name of the series of each window; none for arrays.
 
         Args:
@@ -51,23 +51,24 @@ class NamedWindows(keras.utils.PyDataset):
             inputs: The inputs of a batch.
             y: Its targets.
         """
-        arrays = {
+        arguments = {
             "past": "X",
             "static": "static_covariates",
             "future": "future_covariates",
             "y": "y",
         }
-        widths = {
-            name: values.shape[-1] for name, values in {**inputs, "y": y}.items() if name in arrays
-        }
-        return {
-            name: tuple(f"{arrays[name]}[..., {k}]" for k in range(width))
-            for name, width in widths.items()
-        }
+        names = {}
+        for array, values in {**inputs, "y": y}.items():
+            if array in arguments:
+                columns = range(values.shape[-1])
+                names[array] = tuple(f"{arguments[array]}[..., {column}]" for column in columns)
+        return names
 
 
 class NumberedBatches(NamedWindows):
-    """Batches that are numbered from the first one of a training on, so that its position is one number.
+    """Batches that are numbered from the first one of a training on.
+
+    So the position of a training is one number.
 
     Args:
         steps: Batches an epoch.
@@ -99,7 +100,9 @@ class NumberedBatches(NamedWindows):
 
 
 class Windows(NumberedBatches):
-    """Batches of windows for Keras in a seeded order; Keras's own shuffling draws from global generators.
+    """Batches of windows for Keras in a seeded order.
+
+    Keras's own shuffling draws from global generators.
 
     Args:
         order: The windows of each batch.
@@ -136,7 +139,7 @@ class Windows(NumberedBatches):
         return windows[counts], self._with_targets(windows[counts])
 
     def _with_targets(self, windows: Array) -> Batch:
-        """Return windows as one batch, under teacher forcing with the targets that a decoder reads."""
+        """Return windows as one batch, with targets to read under teacher forcing."""
         inputs, y, weight = self.gather(windows)
         if self.teacher_forcing:
             inputs["target"] = self.teacher_targets(inputs, y)
@@ -194,9 +197,9 @@ class ArrayWindows(Windows):
         self.inputs = inputs
         self.y = y
         self.scalers = scalers or {}
-        self.sample_weight = (
-            np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
-        )
+        if sample_weight is None:
+            sample_weight = np.ones(len(y))
+        self.sample_weight = np.asarray(sample_weight, dtype=float)
 
     def gather(self, windows: Array) -> Batch:
         """Return the windows with these numbers as one batch.
@@ -208,7 +211,7 @@ class ArrayWindows(Windows):
         return inputs, self._scaled("y", self.y, windows), self.sample_weight[windows]
 
     def _scaled(self, name: str, values: Array, windows: Array) -> Array:
-        chosen = np.take(values, windows, axis=0)
+        own = np.take(values, windows, axis=0)
         if name in self.scalers:
-            chosen = self.scalers[name].transform(chosen)
-        return chosen.astype(np.float32, copy=False)
+            own = self.scalers[name].transform(own)
+        return own.astype(np.float32, copy=False)

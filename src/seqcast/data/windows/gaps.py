@@ -9,7 +9,7 @@ from seqcast.runtime import Array
 
 
 def forward_fill(values: Array) -> Array:
-    """Return values with gaps filled by the last observed one, and by zeros before the first one, `[B, T, F]`.
+    """Return values with gaps filled by the last observed one, and by zeros before the first one.
 
     Args:
         values: Values, `[B, T, F]`; NaN is missing.
@@ -44,7 +44,7 @@ def fill_gaps(past: Array) -> tuple[Array, Array]:
 
 
 def fill_both_ways(past: Array) -> Array:
-    """Return values with gaps filled by the last observed one, or before it by the first one, `[B, T, F]`.
+    """Return values with gaps filled by the last observed one, or before it by the first one.
 
     It is for networks without an observed channel.
 
@@ -57,6 +57,7 @@ def fill_both_ways(past: Array) -> Array:
     """
     if not np.isnan(past).any():
         return past
+
     filled, observed = fill_gaps(past)
     first = np.argmax(observed, axis=1)[:, None, :]
     before = np.arange(past.shape[1])[None, :, None] < first
@@ -64,7 +65,7 @@ def fill_both_ways(past: Array) -> Array:
 
 
 def repeat_newest_season(past: Array, *, season_length: int, horizon: int) -> Array:
-    """Return the forecast that repeats the newest observed value of each step of the season, `[B, H, D]`.
+    """Return the forecast that repeats the newest observed value of each step of the season.
 
     Args:
         past: Values, `[B, T, D]`; NaN is missing.
@@ -73,8 +74,8 @@ def repeat_newest_season(past: Array, *, season_length: int, horizon: int) -> Ar
         horizon: Steps to forecast, `H`.
 
     Returns:
-        The forecast. A step of the season that was never observed takes the last observed value,
-        zero if there is none.
+        The forecast, `[B, H, D]`. A step of the season that was never observed takes the last
+        observed value, zero if there is none.
 
     Example:
         >>> past = np.array([1.0, 2.0, 3.0, np.nan])[None, :, None]
@@ -85,6 +86,7 @@ def repeat_newest_season(past: Array, *, season_length: int, horizon: int) -> Ar
     season = season_length if season_length <= steps else 1
     last = forward_fill(past)[:, -1:]
     whole = past[:, steps % season :].reshape(count, steps // season, season * targets)
+
     newest = np.where(np.isnan(whole).all(axis=1), np.nan, forward_fill(whole)[:, -1])
     newest = newest.reshape(count, season, targets)
     newest = np.where(np.isnan(newest), last, newest)
@@ -94,7 +96,7 @@ def repeat_newest_season(past: Array, *, season_length: int, horizon: int) -> Ar
 def repeat_season(
     values: Array, starts: Array, stops: Array, *, season_length: int, horizon: int
 ) -> Array:
-    """Return the forecast that repeats each series' last season; season length 1 repeats the last value.
+    """Return the forecast that repeats each series' last season; of length 1, the last value.
 
     Args:
         values: Series laid end to end, `[rows]` or `[rows, D]`.
@@ -117,7 +119,9 @@ def repeat_season(
 
 
 def filled_by_season(frame: LongFrame, season_length: int) -> Array:
-    """Return the targets with gaps filled by the value whole seasons before; NaN stays where there is none.
+    """Return the targets with gaps filled by the value whole seasons before.
+
+    NaN stays where there is none.
 
     Args:
         frame: The series.
@@ -127,6 +131,7 @@ def filled_by_season(frame: LongFrame, season_length: int) -> Array:
     source = frame.source
     if not np.isnan(targets).any():
         return targets
+
     phase = positions_of(source.ends) % season_length
-    stretch = np.repeat(np.arange(len(source)), source.lengths) * season_length + phase
-    return pd.DataFrame(targets).groupby(stretch).ffill().to_numpy()
+    group = np.repeat(np.arange(len(source)), source.lengths) * season_length + phase
+    return pd.DataFrame(targets).groupby(group).ffill().to_numpy()

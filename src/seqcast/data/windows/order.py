@@ -1,4 +1,4 @@
-"""Numbers and order of windows: the place of each in its series, and the windows of batch `k` of a training."""
+"""Numbers and order of windows: the place of each in its series, and the windows of each batch."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ class WindowIndex:
             known = ~np.isnan(rows).all(axis=1)
             if known.all():
                 continue
+
             windows = np.arange(starts_of(self.ends)[series[0]], self.ends[series[-1]])
             owner, stops = self.locate(windows)
             target = starts_of(np.cumsum(store.lengths[series]))[owner - series[0]] + stops
@@ -86,13 +87,13 @@ class WindowIndex:
 
 
 class BatchOrder:
-    """The order of windows: the windows of batch `k` of a training, counted from its first batch on.
+    """The order of windows: which of them are in each batch of a training.
 
     One pass goes over all windows in an order that depends only on the seed and the number of the
     pass; passes follow one another, for any number of batches an epoch. So the position of a
-    training is one number, `k`. Batches of a pass differ by at most one window and are padded with
-    copies that do not count: one shape, hence one compilation. Sizes are rounded up, so that data
-    of nearly the same size, such as those of the next cutoff, share it.
+    training is one number, `k`, that of its batch. Batches of a pass differ by at most one window
+    and are padded with copies that do not count: one shape, hence one compilation. Sizes are
+    rounded up, so that data of nearly the same size, such as those of the next cutoff, share it.
 
     Args:
         count: Number of windows.
@@ -106,7 +107,8 @@ class BatchOrder:
         >>> order = BatchOrder(5, batch_size=2)
         >>> [windows[counts].tolist() for windows, counts in map(order.batch, range(4))]
         [[0], [1, 2], [3, 4], [0]]
-        >>> halves = [BatchOrder(4, batch_size=4, processes=Processes(rank, 2, 2)) for rank in range(2)]
+        >>> processes = [Processes(rank, 2, 2) for rank in range(2)]
+        >>> halves = [BatchOrder(4, batch_size=4, processes=each) for each in processes]
         >>> [half.batch(0)[0].tolist() for half in halves]
         [[0, 1], [2, 3]]
     """
@@ -125,10 +127,10 @@ class BatchOrder:
         self.processes = processes
         self.batches_per_pass = max(1, math.ceil(count / batch_size))
         self.steps = steps or self.batches_per_pass
+
+        size = rounded_size(math.ceil(count / self.batches_per_pass))
         micro_batches = processes.micro_batches
-        micro_batch_size = math.ceil(
-            rounded_size(math.ceil(count / self.batches_per_pass)) / micro_batches
-        )
+        micro_batch_size = math.ceil(size / micro_batches)
         # Windows of a batch that this process reads.
         self.batch_size = micro_batches // processes.count * micro_batch_size
         self._last_pass: tuple[int, Array] | None = None
@@ -143,9 +145,8 @@ class BatchOrder:
             Numbers of the windows, `[batch_size]`, and which of them count; the others are padding.
         """
         windows, counts = self.whole_batch(number)
-        own = slice(
-            self.processes.rank * self.batch_size, (self.processes.rank + 1) * self.batch_size
-        )
+        first = self.processes.rank * self.batch_size
+        own = slice(first, first + self.batch_size)
         return windows[own], counts[own]
 
     def whole_batch(self, number: int) -> tuple[Array, Array]:
@@ -158,6 +159,7 @@ class BatchOrder:
         low = place * self.count // self.batches_per_pass
         high = (place + 1) * self.count // self.batches_per_pass
         windows = self._pass_order(pass_number)[low:high]
+
         size = self.batch_size * self.processes.count
         counts = np.arange(size) < len(windows)
         if len(windows) < size:
@@ -185,7 +187,9 @@ def rounded_size(size: int) -> int:
     """
     if size <= 1:
         return size
-    return 1 << (size - 1).bit_length() if size <= 8 else -(-size // 8) * 8
+    if size <= 8:
+        return 1 << (size - 1).bit_length()
+    return math.ceil(size / 8) * 8
 
 
 # ---------------------------------------------------------------- series in shards
@@ -209,13 +213,13 @@ class Shards:
 
 
 class ShardOrder:
-    """The order of windows in shards: the windows of batch `k` of a training, counted from its first batch on.
+    """The order of windows in shards: which of them are in each batch of a training.
 
     It is shuffled on two levels. A pass over all windows goes in rounds. In each round the shards,
     in a seeded order, come into memory some at a time, and give an equal fraction of their windows.
     These are drawn without replacement and mixed with those of the other shards in memory. So the
-    position of a training is one number, `k`. The windows of a batch depend on the seed, on `k` and
-    on the list of shards alone.
+    position of a training is one number, `k`, that of its batch. The windows of a batch depend on
+    the seed, on `k` and on the list of shards alone.
 
     A batch consists of `micro_batches`, each of which draws from shards of its own, or where there
     are fewer shards from a stretch of one. Processes that share a batch take whole micro-batches,
@@ -249,6 +253,7 @@ class ShardOrder:
         self.count = int(counts.sum())
         first = starts_of(np.cumsum(counts))
         size = math.ceil(batch_size / micro_batches)
+
         # The same for any number of processes, since the order depends on it.
         at_once = max(1, shards.at_once // micro_batches)
         owned = [np.arange(number, len(counts), micro_batches) for number in range(micro_batches)]
@@ -256,10 +261,12 @@ class ShardOrder:
         largest = max(int(counts[own].sum()) for own in owned)
         self.batches_per_pass = max(1, math.ceil(largest / size))
         self.steps = steps or self.batches_per_pass
+
         self._micro_batches = [
             _MicroBatch(counts[own], first[own], at_once, size, [seed, number])
             for number, own in enumerate(owned)
         ]
+
         own_count = micro_batches // processes.count
         self._own = slice(processes.rank * own_count, (processes.rank + 1) * own_count)
         self._micro_batch_size = rounded_size(math.ceil(largest / self.batches_per_pass))
@@ -290,18 +297,18 @@ class ShardOrder:
     ) -> tuple[Array, Array]:
         pass_number, place = divmod(number, self.batches_per_pass)
         pieces = [each.windows(pass_number, place, self.batches_per_pass) for each in micro_batches]
+
         # Copies fill a micro-batch, or copies of another one's window where it has none.
         spare = next((piece for piece in pieces if len(piece)), np.zeros(1, dtype=np.int64))
-        filled = [
-            np.resize(piece if len(piece) else spare, self._micro_batch_size) for piece in pieces
-        ]
-        counts = [np.arange(self._micro_batch_size) < len(piece) for piece in pieces]
+        size = self._micro_batch_size
+        filled = [np.resize(piece if len(piece) else spare, size) for piece in pieces]
+        counts = [np.arange(size) < len(piece) for piece in pieces]
         return np.concatenate(filled), np.concatenate(counts)
 
 
 def _stretches(counts: Array, micro_batches: int) -> Array:
-    """Return the numbers of windows of at least `micro_batches` shards, or of stretches of equal size."""
-    each = -(-micro_batches // len(counts))
+    """Return the numbers of windows of `micro_batches` shards or more, or of equal stretches."""
+    each = math.ceil(micro_batches / len(counts))
     if each == 1:
         return counts
     return np.diff(counts[:, None] * np.arange(each + 1) // each, axis=1).reshape(-1)
@@ -325,6 +332,7 @@ class _MicroBatch:
         self.first = first
         self.seed = seed
         self.count = int(counts.sum())
+
         self.at_once = min(at_once, len(counts))
         groups = math.ceil(len(counts) / self.at_once)
         self.rounds = max(1, math.ceil(self.count / (groups * BATCHES_A_VISIT * batch_size)))
@@ -336,24 +344,24 @@ class _MicroBatch:
         low = place * self.count // batches
         high = (place + 1) * self.count // batches
         visits, ends = self._visits(number)
+
         pieces = []
         while low < high:
             visit = int(np.searchsorted(ends, low, side="right"))
-            start = int(ends[visit - 1]) if visit else 0
-            stop = min(high, int(ends[visit]))
-            pieces.append(self._drawn(number, visit, *visits[visit])[low - start : stop - start])
-            low = stop
+            first = int(ends[visit - 1]) if visit else 0
+            end = min(high, int(ends[visit]))
+            pieces.append(self._drawn(number, visit, *visits[visit])[low - first : end - first])
+            low = end
         return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int64)
 
     def _visits(self, number: int) -> tuple[list[tuple[int, Array]], Array]:
-        """Return the round and the shards of each visit of a pass, and the number of windows up to its end."""
+        """Return round and shards of each visit of a pass, and the windows up to its end."""
         if self._pass is None or self._pass[0] != number:
             visits = []
             sizes = []
             for turn in range(self.rounds):
-                order = np.random.default_rng([*self.seed, number, turn]).permutation(
-                    len(self.counts)
-                )
+                random = np.random.default_rng([*self.seed, number, turn])
+                order = random.permutation(len(self.counts))
                 for begin in range(0, len(order), self.at_once):
                     shards = np.sort(order[begin : begin + self.at_once])
                     low, high = self._bounds(shards, turn)
@@ -363,7 +371,7 @@ class _MicroBatch:
         return self._pass[1], self._pass[2]
 
     def _bounds(self, shards: Array, turn: int) -> tuple[Array, Array]:
-        """Return the bounds, in the order of the pass, of the windows of shards that belong to a round."""
+        """Return the bounds of the windows of shards in a round, in the order of the pass."""
         counts = self.counts[shards]
         return turn * counts // self.rounds, (turn + 1) * counts // self.rounds
 
@@ -373,19 +381,19 @@ class _MicroBatch:
             pieces = []
             for shard, low, high in zip(shards.tolist(), *self._bounds(shards, turn), strict=True):
                 random = np.random.default_rng([*self.seed, number, self.rounds, shard])
-                pieces.append(
-                    self.first[shard] + _spread(int(self.counts[shard]), low, high, random)
-                )
+                places = _spread(int(self.counts[shard]), low, high, random)
+                pieces.append(self.first[shard] + places)
+
             drawn = np.concatenate(pieces)
-            mixed = np.random.default_rng([*self.seed, number, self.rounds + 1, visit]).permutation(
-                len(drawn)
-            )
-            self._visit = (number, visit), drawn[mixed]
+            random = np.random.default_rng([*self.seed, number, self.rounds + 1, visit])
+            self._visit = (number, visit), drawn[random.permutation(len(drawn))]
         return self._visit[1]
 
 
 def _spread(count: int, low: int, high: int, random: np.random.Generator) -> Array:
-    r"""Return the places from `low` up to `high` of a seeded order of `count` numbers, without making all of it.
+    r"""Return the places from `low` up to `high` of a seeded order of `count` numbers.
+
+    The whole order is never in memory:
 
     .. math:: x_i = (a i + b) \bmod n, \quad \gcd(a, n) = 1
 
@@ -396,6 +404,7 @@ def _spread(count: int, low: int, high: int, random: np.random.Generator) -> Arr
     """
     if count < 2:
         return np.arange(low, high)
+
     step = max(1, int(count * random.uniform(0.55, 0.68)))
     while math.gcd(step, count) > 1:
         step += 1

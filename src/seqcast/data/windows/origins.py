@@ -3,13 +3,14 @@
 All positions are numbers of rows from the start of a series.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
-from seqcast.data.frames import AnyFrame, LongFrame, Stamps, as_ids
+from seqcast.data.frames import AnyFrame, LongFrame, Stamps, UserFrame, as_ids
 from seqcast.data.series import SeriesScaler, positions_of
 from seqcast.data.windows.batches import Windows
 from seqcast.data.windows.gaps import filled_by_season, repeat_season
@@ -33,7 +34,7 @@ def known_at_cutoffs(
     *,
     complete: bool = True,
 ) -> Array:
-    """Return the number of known rows of each series at each cutoff of a rolling-origin evaluation, `[n_windows, N]`.
+    """Return the known rows at the cutoffs of a rolling-origin evaluation, `[n_windows, N]`.
 
     Args:
         frame: The series.
@@ -55,20 +56,15 @@ def known_at_cutoffs(
         known = np.maximum(marks[:, None] + lengths - lengths.max(), 0)
     else:
         known = _known_in_time(frame, horizon, n_windows, step_size)
+
     late = np.flatnonzero(known[0] < 1)
     if len(late) and (complete or len(late) == len(lengths)):
         expected = "rows up to the first cutoff"
         received = f"a first row at {frame.first_stamps[late[0]]}"
-        hint = Phrase(
-            "Leave the series out, or choose fewer windows or a smaller ", Option("step_size"), "."
-        )
-        raise DataError(
-            option="df",
-            series=frame.source.ids[late[0]],
-            expected=expected,
-            received=received,
-            hint=hint,
-        )
+        advice = "Leave the series out, or choose fewer windows or a smaller "
+        hint = Phrase(advice, Option("step_size"), ".")
+        name = frame.source.ids[late[0]]
+        raise DataError(option="df", series=name, expected=expected, received=received, hint=hint)
     return np.asarray(known)
 
 
@@ -79,6 +75,7 @@ def _known_in_time(frame: AnyFrame, horizon: int, n_windows: int, step_size: int
     last = np.flatnonzero(stamps == stamps.max())
     clock = int(last[np.argmax(source.lengths[last])])
     rows = cutoffs(int(source.lengths[clock]), horizon, n_windows, step_size) - 1
+
     series, shard = next(each for each in frame.in_shards() if clock in each[0])
     marks = shard.stamps[shard.source.starts[clock - series[0]] + rows]
     return np.concatenate([_rows_until(shard, marks) for _, shard in frame.in_shards()], axis=1)
@@ -95,7 +92,7 @@ def _rows_until(frame: LongFrame, marks: Stamps) -> Array:
 
 
 def counted_back(last: Array, counts: Array, step_size: int) -> tuple[Array, Array]:
-    """Return `counts` origins of each series, one every `step_size` rows, counted back from the last one.
+    """Return origins of each series, one every `step_size` rows, counted back from the last.
 
     Args:
         last: Number of known rows at each series' last origin, `[N]`.
@@ -139,16 +136,12 @@ def cutoffs(length: int, horizon: int, n_windows: int = 1, step_size: int | None
     n_windows = check_int("n_windows", n_windows)
     step = horizon if step_size is None else check_int("step_size", step_size)
     known = length - horizon - step * np.arange(n_windows)[::-1]
+
     if known[0] < 1:
         expected = f"cutoffs inside the longest series, which has {length} rows"
         received = f"{n_windows} windows of {horizon} steps, one every {step} steps"
-        hint = Phrase(
-            "Choose fewer windows, a smaller ",
-            Option("step_size"),
-            " or a shorter ",
-            Option("horizon"),
-            ".",
-        )
+        shorter = (" or a shorter ", Option("horizon"), ".")
+        hint = Phrase("Choose fewer windows, a smaller ", Option("step_size"), *shorter)
         raise DataError("n_windows", expected=expected, received=received, hint=hint)
     return known
 
@@ -229,14 +222,16 @@ class Origins:
         counts = np.maximum((lengths - horizon - least) // step_size + 1, 0)
         if not counts.any():
             expected = f"a series with at least 1 + {horizon} rows, one to read and the horizon"
-            raise DataError(
-                "df", expected=expected, received=f"at most {lengths.max()}", hint="Give more rows."
-            )
+            received = f"at most {lengths.max()}"
+            raise DataError("df", expected=expected, received=received, hint="Give more rows.")
+
         return cls.at_rows(*counted_back(lengths - horizon, counts, step_size), horizon)
 
     @classmethod
     def at_cutoffs(cls, frame: LongFrame, known: Array, horizon: int) -> Self:
-        """Return the origins at cutoffs with an observed value before and rows after them, cutoff after cutoff.
+        """Return the origins at cutoffs, cutoff after cutoff.
+
+        They have an observed value before them, and rows after them.
 
         Args:
             frame: The series.
@@ -250,13 +245,13 @@ class Origins:
     def __len__(self) -> int:
         return len(self.series)
 
-    def take(self, rows: Any) -> Self:
-        """Return some of the origins; `rows` is an index array, a mask or a slice.
+    def take(self, chosen: Array | slice) -> Self:
+        """Return some of the origins.
 
         Args:
-            rows: An index array, a mask or a slice.
+            chosen: An index array, a mask or a slice.
         """
-        places = np.arange(len(self))[rows]
+        places = np.arange(len(self))[chosen]
         return replace(
             self,
             series=self.series[places],
@@ -302,14 +297,15 @@ class Origins:
         return reader.scaler_of(self.series, self.scaler)
 
     def rows(self, frame: LongFrame) -> Array:
-        """Return the row of each step among those of all series, `[B, H]`; steps beyond a series' end have none.
+        """Return the row of each step among those of all series, `[B, H]`.
+
+        A step beyond the end of its series has none.
 
         Args:
             frame: The series.
         """
-        return np.asarray(
-            (frame.source.starts[self.series] + self.stops)[:, None] + np.arange(self.horizon)
-        )
+        first = frame.source.starts[self.series] + self.stops
+        return np.asarray(first[:, None] + np.arange(self.horizon))
 
     def check_after(self, frame: LongFrame, stamp: Stamps) -> None:
         """Reject forecasts of steps at or before a stamp, an index of one.
@@ -327,48 +323,50 @@ class Origins:
             name = frame.source.ids[int(self.series[early[0]])]
             expected = f"cutoffs at or after {stamp[0]}, the last stamp that fit saw"
             received = f"one before {after[early[0]]}"
-            hint = Phrase(
-                "Choose fewer windows, give newer rows, or leave out ", Option("refit"), "."
-            )
+            advice = "Choose fewer windows, give newer rows, or leave out "
+            hint = Phrase(advice, Option("refit"), ".")
             raise DataError(
                 option="n_windows", series=name, expected=expected, received=received, hint=hint
             )
 
     def naive(self, frame: LongFrame, seasons: Sequence[int]) -> Array:
-        """Return the seasonal naive forecast, `[B, H, D]`, of the season that erred least in the rows before each one.
+        """Return the seasonal naive forecast of the season with the least error, `[B, H, D]`.
 
-        A step that is missing in the last season is taken from the newest season that has it.
+        It is the error in the rows before each origin. A step that is missing in the last season is
+        taken from the newest season that has it.
 
         Args:
             frame: The series.
             seasons: Steps of each season that is tried; 1 repeats the last value.
         """
         forecast = self._repeated(frame, seasons[0])
-        least = np.array(np.inf)
-        for season_length in seasons if len(seasons) > 1 else ():
-            errors = self._errors_before(frame, season_length)
-            better = errors < least
-            forecast = np.where(better[:, None], self._repeated(frame, season_length), forecast)
-            least = np.minimum(errors, least)
+        if len(seasons) > 1:
+            least = np.array(np.inf)
+            for season_length in seasons:
+                errors = self._errors_before(frame, season_length)
+                is_better = (errors < least)[:, None]
+                forecast = np.where(is_better, self._repeated(frame, season_length), forecast)
+                least = np.minimum(errors, least)
+
         return np.asarray(np.where(np.isnan(forecast), self._repeated(frame, 1), forecast))
 
     def _errors_before(self, frame: LongFrame, season_length: int) -> Array:
-        """Return the mean error of seasonal naive forecasts before each origin, `[B, D]`; infinite if unknown."""
+        """Return the mean seasonal naive error before each origin; infinite if unknown."""
         targets = frame.targets
         places = positions_of(frame.source.ends)[:, None]
-        first = frame.source.starts[self.series]
-        stretches = np.stack([first, first + self.stops])
+        begins = frame.source.starts[self.series]
+        ends = begins + self.stops
+        most = math.ceil(self.horizon / season_length)
+        distances = np.unique(np.linspace(1, most, MOST_DISTANCES).astype(int))
+
         total = np.zeros((len(self), targets.shape[1]))
-        distances = np.unique(
-            np.linspace(1, -(-self.horizon // season_length), MOST_DISTANCES).astype(int)
-        )
         for back in (distances * season_length).tolist():
-            errors = np.where(
-                places >= back, np.abs(targets - np.roll(targets, back, axis=0)), np.nan
-            )
-            known = np.nan_to_num(errors), ~np.isnan(errors)
-            sums = (np.pad(np.cumsum(each, axis=0), ((1, 0), (0, 0))) for each in known)
-            error, count = (each[stretches[1]] - each[stretches[0]] for each in sums)
+            errors = np.abs(targets - np.roll(targets, back, axis=0))
+            known = (places >= back) & ~np.isnan(errors)
+            sums = _cumulated(np.where(known, errors, 0.0))
+            counts = _cumulated(known)
+            error = sums[ends] - sums[begins]
+            count = counts[ends] - counts[begins]
             total += np.where(count, error / np.maximum(count, 1), np.inf) / len(distances)
         return total
 
@@ -379,7 +377,7 @@ class Origins:
             values, starts, self.stops, season_length=season_length, horizon=self.horizon
         )
 
-    def table(self, frame: LongFrame, forecasts: dict[str, Array]) -> Any:
+    def table(self, frame: LongFrame, forecasts: dict[str, Array]) -> UserFrame:
         """Return a frame of forecasts and the truth.
 
         Args:
@@ -396,9 +394,12 @@ class Origins:
         places = self.rows(frame)
         inside = places < source.ends[self.series][:, None]
         truth = frame.targets[np.where(inside, places, 0)]
+
         origin, step, target = np.nonzero(inside[:, :, None] & ~np.isnan(truth))
         order = np.lexsort((step, self.cutoff[origin], target, self.series[origin]))
-        rows = origin, step, target = origin[order], step[order], target[order]
+        rows = (origin[order], step[order], target[order])
+        origin, step, target = rows
+
         times = {
             columns.ds: frame.stamps[places[origin, step]],
             "cutoff": frame.stamps[places[origin, 0] - 1],
@@ -406,6 +407,11 @@ class Origins:
         values = {"step": step + 1, columns.value: truth[rows]}
         values |= {name: forecast[rows] for name, forecast in forecasts.items()}
         return frame.schema.build(as_ids(source.ids)[self.series[origin]], times, values, target)
+
+
+def _cumulated(values: Array) -> Array:
+    """Return the sums of the rows before each row, and of all, `[rows + 1, D]`."""
+    return np.pad(np.cumsum(values, axis=0), ((1, 0), (0, 0)))
 
 
 def check_first_cutoff(origins: Sequence[Origins]) -> None:
@@ -419,13 +425,8 @@ def check_first_cutoff(origins: Sequence[Origins]) -> None:
     """
     if not any((each.cutoff == 0).any() for each in origins):
         expected = "a known value before the first cutoff and rows after it"
-        received = "none in any series"
-        raise DataError(
-            "df",
-            expected=expected,
-            received=received,
-            hint="Choose fewer windows or a smaller step.",
-        )
+        hint = "Choose fewer windows or a smaller step."
+        raise DataError("df", expected=expected, received="none in any series", hint=hint)
 
 
 # ---------------------------------------------------------------- training and validation
@@ -437,10 +438,11 @@ MOST_VALIDATION_WINDOWS = 20_000
 def validation_starts(
     lengths: Array, *, context_length: int, horizon: int, fraction: float
 ) -> Array:
-    """Return where each series is split in time: training targets end where validation targets start.
+    """Return where each series is split in time.
 
-    The validation tail has `max(horizon, fraction · length)` rows. A series that would be left
-    without a training window keeps all of its rows for training.
+    Training targets end where validation targets start. The validation tail has `max(horizon,
+    fraction · length)` rows. A series that would be left without a training window keeps all of its
+    rows for training.
 
     Args:
         lengths: Rows of each series.
@@ -475,6 +477,7 @@ def check_lengths(frame: AnyFrame, *, context_length: int, horizon: int) -> None
     ids = frame.source.ids
     lengths = frame.source.lengths
     short = np.flatnonzero(lengths < context_length + horizon).tolist()
+
     more = f" ({len(short)} such series)" if len(short) > 1 else ""
     expected = f"at least {context_length} + {horizon} rows, context_length and horizon"
     drop = "Drop short series, choose a smaller context_length or horizon, or take "
@@ -522,15 +525,16 @@ def training_windows(
     """
     both = {"weighting": weighting, "processes": processes}
     train = windows(reader, horizon, stops=starts, batch_size=batch_size, **both, **options)
+
     divided = starts < reader.lengths
     count = int(divided.sum())
     each = max(1, most_validation // max(1, count))
     first = np.where(divided, np.maximum(starts, reader.lengths - horizon - each + 1), starts)
     if count > most_validation:
-        left_out = np.delete(
-            np.flatnonzero(divided), slice(None, None, -(-count // most_validation))
-        )
+        every = math.ceil(count / most_validation)
+        left_out = np.delete(np.flatnonzero(divided), slice(None, None, every))
         first[left_out] = reader.lengths[left_out]
+
     validation = windows(
         reader, horizon, first_target=first, batch_size=max(batch_size, 1024), **both
     )

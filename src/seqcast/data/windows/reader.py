@@ -1,6 +1,6 @@
-"""The reader of windows from rows of series, for training, validation, calibration, backtests and prediction."""
+"""The reader of windows from rows of series, for training, backtests and prediction alike."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
@@ -78,25 +78,24 @@ class WindowReader:
             context_length: Steps of past, `T`.
             observed: Whether the network has an observed channel.
         """
-        features = (
-            frame.mapped(builder.row_features) if builder.features > builder.targets else None
-        )
+        features = None
+        if builder.features > builder.targets:
+            features = frame.mapped(builder.row_features)
+
         by_shard = [builder.static_features(shard) for _, shard in frame.in_shards()]
-        static = (
-            np.concatenate([rows for rows in by_shard if rows is not None])
-            if by_shard[0] is not None
-            else None
-        )
+        known = [values for values in by_shard if values is not None]
+        columns = frame.schema.columns
+
         return cls(
             frame.target_store,
             features,
             scaler,
             context_length,
             future=builder.future_size,
-            static=static,
+            static=np.concatenate(known) if known else None,
             observed=observed,
-            names=builder.input_names(frame.schema.columns.targets),
-            weight=None if frame.schema.columns.weight is None else _scaled_weights(frame),
+            names=builder.input_names(columns.targets),
+            weight=None if columns.weight is None else _scaled_weights(frame),
         )
 
     def with_context(self, context_length: int | None) -> Self:
@@ -113,13 +112,13 @@ class WindowReader:
         Args:
             series: Numbers of the series.
         """
-        features = None if self.features is None else self.features.take(series)
-        static = None if self.static is None else self.static[series]
-        scaler = self.scaler.take(series)
-        weight = None if self.weight is None else self.weight.take(series)
-        targets = self.targets.take(series)
         return replace(
-            self, targets=targets, features=features, scaler=scaler, static=static, weight=weight
+            self,
+            targets=self.targets.take(series),
+            features=None if self.features is None else self.features.take(series),
+            scaler=self.scaler.take(series),
+            static=None if self.static is None else self.static[series],
+            weight=None if self.weight is None else self.weight.take(series),
         )
 
     @property
@@ -149,6 +148,7 @@ class WindowReader:
         least = np.where(is_short, 1, self.context_length)
         first = least if first_target is None else np.maximum(first_target, least)
         index = WindowIndex(first, np.cumsum(np.maximum(usable - horizon - first + 1, 0)))
+
         is_complete = isinstance(self.targets, ShardedStore) and self.targets.complete
         return index if is_complete else index.with_target(self.targets, horizon)
 
@@ -163,6 +163,7 @@ class WindowReader:
         ]
         if not stores:
             return None
+
         largest = [max(path.stat().st_size for path in store.paths) for store in stores]
         room = stores[0].cache.most_bytes // sum(largest)
         return Shards(np.add.reduceat(per_series, stores[0].runs[:-1]), max(1, int(room)))
@@ -189,12 +190,11 @@ class WindowReader:
             `past` `[B, T, F]`, NaN in gaps where the network has an observed channel; `static` `[B,
             S]` and `future` `[B, H, F']` where there are any.
         """
-        return self._read(series, stops, horizon, 0, self.scaler_of(series, scaler), future=future)[
-            0
-        ]
+        own = self.scaler_of(series, scaler)
+        return self._read(series, stops, horizon, 0, own, future=future)[0]
 
     def windows(self, series: Array, stops: Array, horizon: int) -> tuple[dict[str, Array], Array]:
-        """Return the inputs of a network, see `inputs`, and the scaled targets of the horizon, `[B, H, D]`.
+        """Return the inputs of a network, see `inputs`, and the scaled targets, `[B, H, D]`.
 
         Args:
             series: The series of each window, `[B]`.
@@ -206,7 +206,7 @@ class WindowReader:
     def truth(
         self, series: Array, stops: Array, horizon: int, *, scaler: SeriesScaler | None = None
     ) -> Array:
-        """Return the scaled targets of the horizon, `[B, H, D]`, NaN where there are none; see `inputs`.
+        """Return the scaled targets of the horizon, `[B, H, D]`; NaN where there are none.
 
         Args:
             series: The series of each window, `[B]`.
@@ -214,15 +214,14 @@ class WindowReader:
             horizon: Number of steps, `H`.
             scaler: Scaling of each window; `None` is that of its series.
         """
-        return self.scaler_of(series, scaler).transform(
-            self._cut(self.targets, series, stops, stops + horizon)
-        )
+        values = self._cut(self.targets, series, stops, stops + horizon)
+        return self.scaler_of(series, scaler).transform(values)
 
     def values(self, series: Array, stops: Array, steps: int = 0) -> Array:
-        """Return the targets of contexts and of steps after them as they are, `[B, T + steps, D]`; NaN is missing.
+        """Return the targets of contexts and of steps after them, `[B, T + steps, D]`.
 
-        Scaling in single precision and back moves zeros off zero, and whole numbers off whole
-        numbers.
+        They are not scaled, and NaN is missing. Scaling in single precision and back moves zeros
+        off zero, and whole numbers off whole numbers.
 
         Args:
             series: The series of each window, `[B]`.
@@ -242,12 +241,12 @@ class WindowReader:
         Returns:
             The weights; `None` where all weigh the same.
         """
-        return (
-            None if self.weight is None else self._cut(self.weight, series, stops, stops + horizon)
-        )
+        if self.weight is None:
+            return None
+        return self._cut(self.weight, series, stops, stops + horizon)
 
     def last_future(self, series: Array, stops: Array) -> Array:
-        """Return the last observed future features of each window, `[B, F']`; zero where there are none.
+        """Return the last observed future features of each window, `[B, F']`; zero if none.
 
         Args:
             series: The series of each window, `[B]`.
@@ -278,15 +277,18 @@ class WindowReader:
     ) -> tuple[dict[str, Array], Array]:
         """Read windows, and the scaled targets of `truth_steps` steps after them."""
         steps = self.context_length
-        starts = stops - self.context_length
-        targets = scaler.transform(self._cut(self.targets, series, starts, stops + truth_steps))
+        begins = stops - steps
+        targets = scaler.transform(self._cut(self.targets, series, begins, stops + truth_steps))
         past = targets[:, :steps].astype(np.float32)
-        future_steps = horizon if self.future and future is None else 0
+
+        reads_future = bool(self.future and horizon) and future is None
         if self.features is not None:
-            features = self._cut(self.features, series, starts, stops + future_steps)
+            ends = stops + horizon if reads_future else stops
+            features = self._cut(self.features, series, begins, ends)
             past = np.concatenate([past, features[:, :steps]], axis=2)
-            if future_steps:
+            if reads_future:
                 future = forward_fill(features[:, :, -self.future :])[:, steps:]
+
         inputs = {"past": past if self.observed else fill_both_ways(past)}
         if self.static is not None:
             inputs["static"] = self.static[series]
@@ -298,14 +300,16 @@ class WindowReader:
     def _first_rows(self) -> Array:
         return starts_of(np.cumsum(self.lengths))
 
-    def _cut(self, store: SeriesStore, series: Array, starts: Array, stops: Array) -> Array:
-        """Cut stretches of equal length out of series, `[B, steps, C]`; NaN stands for rows that a series lacks."""
+    def _cut(self, store: SeriesStore, series: Array, begins: Array, ends: Array) -> Array:
+        """Cut stretches of equal length, `[B, steps, C]`; NaN for rows that a series lacks."""
         low = self._first_rows[series][:, None]
         last = self.lengths[series][:, None] - 1
-        within = starts[:, None] + np.arange(int(stops[0] - starts[0]) if len(starts) else 0)
+        steps = int(ends[0] - begins[0]) if len(begins) else 0
+        within = begins[:, None] + np.arange(steps)
         outside = (within < 0) | (within > last)
         if not outside.any():
             return store.read(low + within)
+
         stretches = store.read(low + np.clip(within, 0, last))
         stretches[outside] = np.nan
         return stretches
@@ -313,12 +317,8 @@ class WindowReader:
 
 def _scaled_weights(frame: AnyFrame) -> SeriesStore:
     """Return the weights of rows, of which the largest is 1."""
-    largest = (
-        max(
-            float(np.nan_to_num(shard.source.values[:, -1]).max()) for _, shard in frame.in_shards()
-        )
-        or 1.0
-    )
+    weights = (np.nan_to_num(shard.source.values[:, -1]) for _, shard in frame.in_shards())
+    largest = max(float(each.max()) for each in weights) or 1.0
     return frame.mapped(lambda shard: shard.source.values[:, -1:] / largest)
 
 
@@ -340,7 +340,8 @@ class SeriesWindows(Windows):
         >>> from seqcast.data.series.store import InMemoryStore
         >>> store = InMemoryStore.of({"a": np.arange(6.0)[:, None], "b": np.arange(4.0)[:, None]})
         >>> unscaled = SeriesScaler(np.zeros((2, 1)), np.ones((2, 1)))
-        >>> windows = SeriesWindows(WindowReader(store, None, unscaled, context_length=2), 1, batch_size=8)
+        >>> reader = WindowReader(store, None, unscaled, context_length=2)
+        >>> windows = SeriesWindows(reader, 1, batch_size=8)
         >>> inputs, y, _ = windows[0]
         >>> inputs["past"][:6, :, 0].tolist()
         [[0.0, 1.0], [1.0, 2.0], [2.0, 3.0], [3.0, 4.0], [0.0, 1.0], [1.0, 2.0]]
@@ -363,13 +364,16 @@ class SeriesWindows(Windows):
         self.each = each
         self.index = reader.index(horizon, first_target=first_target, stops=stops)
         self._weight = _series_weights(self.index.per_series) if weighting == "series" else None
-        shards = None if order.get("seed") is None else reader.shards(self.index.per_series * each)
-        batch_order = (
+
+        shards = None
+        if order.get("seed") is not None:
+            shards = reader.shards(self.index.per_series * each)
+        super().__init__(
             BatchOrder(self.index.count * each, **order)
             if shards is None
-            else ShardOrder(shards, **order)
+            else ShardOrder(shards, **order),
+            teacher_forcing=teacher_forcing,
         )
-        super().__init__(batch_order, teacher_forcing=teacher_forcing)
 
     def locate(self, windows: Array) -> tuple[Array, Array]:
         """Return the series of windows and the number of known rows of each, `[B]` each.
@@ -411,11 +415,10 @@ class SeriesWindows(Windows):
         series, stops = self.locate(np.array([window]))
         first = stops[0] - self.reader.context_length
         last = stops[0] + self.horizon - 1
-        return (
-            f"series {self.reader.targets.ids[series[0]]!r}, rows {max(first, 0)} to {last} of it"
-        )
+        name = self.reader.targets.ids[series[0]]
+        return f"series {name!r}, rows {max(first, 0)} to {last} of it"
 
-    def series(self, windows: Array) -> list[Any]:
+    def series(self, windows: Array) -> list[Hashable]:
         """Return the name of the series of each window.
 
         Args:
@@ -444,5 +447,5 @@ class SeriesWindows(Windows):
 
 
 def _series_weights(counts: Array) -> Array:
-    """Return the weight of each series' windows: all series together weigh the same, and windows 1 in the mean."""
+    """Return the weight of the windows of each series: all series weigh the same, mean 1."""
     return np.asarray(counts.sum() / np.maximum(counts, 1) / max(1, np.count_nonzero(counts)))

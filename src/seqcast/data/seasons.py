@@ -76,14 +76,14 @@ def _moving_average(values: Array, window: int) -> Array:
 
 
 def seasonal_naive_errors(
-    values: Array, starts: Array, stops: Array, season_length: int, *, squared: bool = False
+    values: Array, starts: Array, ends: Array, season_length: int, *, squared: bool = False
 ) -> Array:
     r"""Return the mean seasonal naive error, `|y_t - y_{t-m}|`, in stretches of rows.
 
     Args:
         values: Series laid end to end, `[rows]` or `[rows, D]`; NaN is missing.
         starts: First row of each stretch, `[N]`.
-        stops: The row after its last one, `[N]`.
+        ends: The row after its last one, `[N]`.
         season_length: Steps of a season, `m`; 1 is the forecast that repeats the last value.
         squared: Whether errors are squared before their mean is taken.
 
@@ -97,8 +97,8 @@ def seasonal_naive_errors(
         array([2., 3.])
     """
     errors = np.zeros((len(starts), *values.shape[1:]))
-    for place, (start, stop) in enumerate(zip(starts, stops, strict=True)):
-        stretch = values[start:stop]
+    for place, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        stretch = values[start:end]
         own = np.abs(stretch[season_length:] - stretch[:-season_length])
         if squared:
             own = np.square(own)

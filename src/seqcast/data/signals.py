@@ -129,9 +129,11 @@ def _checked_range(where: str, value: npt.ArrayLike, num_signals: int) -> Array:
     fits = ranges.shape in ((2,), (num_signals, 2)) and np.isfinite(ranges).all()
     if not fits or (ranges[..., 0] > ranges[..., 1]).any():
         pairs = f", or one such pair for each of {num_signals} sines" if num_signals > 1 else ""
-        hint = "Give two finite numbers; equal ones hold the value fixed."
         raise SpecError(
-            where, expected=f"(low, high) with low <= high{pairs}", received=repr(value), hint=hint
+            where,
+            expected=f"(low, high) with low <= high{pairs}",
+            received=repr(value),
+            hint="Give two finite numbers; equal ones hold the value fixed.",
         )
 
     return np.broadcast_to(ranges, (num_signals, 2))

@@ -58,7 +58,7 @@ def as_array(
     ranks: tuple[int, ...],
     *,
     finite: bool = False,
-    rows: int | None = None,
+    count: int | None = None,
 ) -> Array:
     """Turn lists, frames and arrays into an array of floats of one of the ranks.
 
@@ -67,7 +67,7 @@ def as_array(
         values: The user's values.
         ranks: Numbers of axes that are possible.
         finite: Whether NaN and infinite values are rejected too.
-        rows: Number of windows in X, if there have to be as many.
+        count: Number of windows in X, if there have to be as many.
 
     Returns:
         The array; single precision stays single, everything else becomes double.
@@ -82,15 +82,20 @@ def as_array(
     """
     array = _as_floats(where, values)
     if array.ndim not in ranks:
-        expected = " or ".join(f"{rank} axes" for rank in ranks)
-        received = f"{array.ndim} axes, shape {array.shape}"
-        hint = "Reshape your data: windows first, then steps, then features."
-        raise DataError(where, expected=expected, received=received, hint=hint)
+        raise DataError(
+            where,
+            expected=" or ".join(f"{rank} axes" for rank in ranks),
+            received=f"{array.ndim} axes, shape {array.shape}",
+            hint="Reshape your data: windows first, then steps, then features.",
+        )
 
-    if rows is not None and len(array) != rows:
-        expected = f"as many windows as X, {rows}"
-        hint = "Give one entry a window."
-        raise DataError(where, expected=expected, received=str(len(array)), hint=hint)
+    if count is not None and len(array) != count:
+        raise DataError(
+            where,
+            expected=f"as many windows as X, {count}",
+            received=str(len(array)),
+            hint="Give one entry a window.",
+        )
 
     if finite:
         check_finite(where, array)
@@ -100,8 +105,9 @@ def as_array(
 def _as_floats(where: str, values: Any) -> Array:
     """Return values as an array of single precision if they have it, otherwise of double."""
     if hasattr(values, "toarray"):
-        hint = "Call .toarray() first."
-        raise DataError(where, expected="a dense array", received="a sparse one", hint=hint)
+        raise DataError(
+            where, expected="a dense array", received="a sparse one", hint="Call .toarray() first."
+        )
 
     try:
         array = np.asarray(values)
@@ -110,12 +116,13 @@ def _as_floats(where: str, values: Any) -> Array:
             array = array.astype(np.float64)
     except (ValueError, TypeError) as error:
         kind = DataTypeError if isinstance(error, TypeError) else DataError
-        expected = "numbers in a regular array"
         hint = (
             "Every argument must be a string of digits or a real number, "
             "every row of the same length."
         )
-        raise kind(where, expected=expected, received=str(error), hint=hint) from error
+        raise kind(
+            where, expected="numbers in a regular array", received=str(error), hint=hint
+        ) from error
 
     if is_complex:
         raise DataError(f"Complex data not supported: {where}", hint="Give real numbers.")
@@ -153,9 +160,12 @@ def check_finite(where: str, array: Array) -> None:
         return
 
     place, value = _first_place(where, array, ~(np.abs(array.astype(np.float64)) <= LARGEST_NUMBER))
-    received = "NaN" if np.isnan(value) else f"{value:g}"
-    expected = f"numbers up to {LARGEST_NUMBER:g}" if np.isfinite(value) else "finite numbers"
-    raise DataError(place, expected=expected, received=received, hint="Drop or fill it.")
+    raise DataError(
+        place,
+        expected=f"numbers up to {LARGEST_NUMBER:g}" if np.isfinite(value) else "finite numbers",
+        received="NaN" if np.isnan(value) else f"{value:g}",
+        hint="Drop or fill it.",
+    )
 
 
 def _first_place(where: str, array: Array, wrong: Array) -> tuple[str, float]:
@@ -181,8 +191,12 @@ def check_support(where: str, array: Array, head: str) -> None:
     unsupported, expected = outside_support(array, head)
     if unsupported.any():
         place, value = _first_place(where, array, unsupported)
-        hint = f"head={head!r} is for such data only; head='quantile' is for any."
-        raise DataError(place, expected=expected, received=str(value), hint=hint)
+        raise DataError(
+            place,
+            expected=expected,
+            received=str(value),
+            hint=f"head={head!r} is for such data only; head='quantile' is for any.",
+        )
 
 
 def outside_support(array: Array, head: str) -> tuple[Array, str]:
@@ -206,12 +220,12 @@ def outside_support(array: Array, head: str) -> tuple[Array, str]:
     return np.zeros(array.shape, dtype=bool), "numbers"
 
 
-def check_targets(y: Any, rows: int) -> tuple[Array, int]:
+def check_targets(y: Any, count: int) -> tuple[Array, int]:
     """Check targets and return them with three axes.
 
     Args:
         y: `[N, H, D]`, `[N, H]` or `[N]`.
-        rows: Number of windows in X.
+        count: Number of windows in X.
 
     Returns:
         `[N, H, D]`, and the number of axes that the user gave.
@@ -220,27 +234,31 @@ def check_targets(y: Any, rows: int) -> tuple[Array, int]:
         DataError: Shape, length or a value is wrong.
     """
     if y is None:
-        hint = "Give the future of each window."
         raise DataError(
-            "Seq2SeqRegressor requires y to be passed, but the target y is None", hint=hint
+            "Seq2SeqRegressor requires y to be passed, but the target y is None",
+            hint="Give the future of each window.",
         )
 
-    array = as_array("y", y, ranks=(1, 2, 3), finite=True, rows=rows)
+    array = as_array("y", y, ranks=(1, 2, 3), finite=True, count=count)
     if 0 in array.shape:
-        received = f"shape {array.shape}"
-        raise DataError("y", expected="at least one step", received=received, hint="Give a future.")
+        raise DataError(
+            "y",
+            expected="at least one step",
+            received=f"shape {array.shape}",
+            hint="Give a future.",
+        )
     return array.reshape((*array.shape, 1, 1)[:3]), array.ndim
 
 
 def check_covariates(
-    where: str, values: Any, rows: int, *, features: int | None, horizon: int | None = None
+    where: str, values: Any, count: int, *, features: int | None, horizon: int | None = None
 ) -> Array | None:
     """Check static covariates, `[N, S]`, or with a horizon known-future ones, `[N, H, F']`.
 
     Args:
         where: The argument's name.
         values: The user's values; `None` is none.
-        rows: Number of windows in X.
+        count: Number of windows in X.
         features: Number of features at fit, 0 for none; `None` while fitting.
         horizon: Steps to cover; more are cut off.
 
@@ -252,59 +270,77 @@ def check_covariates(
     """
     if values is None:
         if features:
-            expected = f"{features} features, as at fit"
-            raise DataError(where, expected=expected, received="nothing", hint="Give them.")
+            raise DataError(
+                where,
+                expected=f"{features} features, as at fit",
+                received="nothing",
+                hint="Give them.",
+            )
         return None
     if features == 0:
-        hint = "Fit with it, or leave it out."
-        raise DataError(where, expected="nothing, as at fit", received="an array", hint=hint)
+        raise DataError(
+            where,
+            expected="nothing, as at fit",
+            received="an array",
+            hint="Fit with it, or leave it out.",
+        )
 
-    array = as_array(where, values, ranks=(2,) if horizon is None else (3,), finite=True, rows=rows)
+    array = as_array(
+        where, values, ranks=(2,) if horizon is None else (3,), finite=True, count=count
+    )
     if features is not None and array.shape[-1] != features:
-        expected = f"{features} features, as at fit"
-        received = str(array.shape[-1])
-        raise DataError(where, expected=expected, received=received, hint="Give the same ones.")
+        raise DataError(
+            where,
+            expected=f"{features} features, as at fit",
+            received=str(array.shape[-1]),
+            hint="Give the same ones.",
+        )
     if horizon is None:
         return array
 
     if array.shape[1] < horizon:
-        expected = f"at least {horizon} steps, the horizon"
-        received = str(array.shape[1])
-        hint = "Known-future covariates have to cover every step of the horizon."
-        raise DataError(where, expected=expected, received=received, hint=hint)
+        raise DataError(
+            where,
+            expected=f"at least {horizon} steps, the horizon",
+            received=str(array.shape[1]),
+            hint="Known-future covariates have to cover every step of the horizon.",
+        )
     return array[:, :horizon]
 
 
-def check_weight(sample_weight: Any, rows: int) -> Array | None:
+def check_weight(sample_weight: Any, count: int) -> Array | None:
     """Check sample weights, `[N]`, and scale them to mean 1; a single number means equal weights.
 
     Args:
         sample_weight: The user's weights.
-        rows: Number of windows in X.
+        count: Number of windows in X.
     """
     if sample_weight is None or rank(sample_weight) == 0:
         return None
 
     expected = "a weight >= 0 for each window, not zero for all"
-    given = as_weights("sample_weight", sample_weight, rows, expected)
+    given = as_weights("sample_weight", sample_weight, count, expected)
     # The mean of the smallest numbers would be 0.
     weight = given / power_of_two(given.max())
     return np.asarray(weight / weight.mean())
 
 
-def as_weights(where: str, values: Any, rows: int, expected: str, *, zeros: bool = False) -> Array:
+def as_weights(where: str, values: Any, count: int, expected: str, *, zeros: bool = False) -> Array:
     """Check weights, `[N]`, and return them unscaled.
 
     Args:
         where: The argument's name.
         values: The user's weights.
-        rows: Number of windows in X.
+        count: Number of windows in X.
         expected: The expected weights, in words.
         zeros: Whether all may be zero.
     """
-    weight = as_array(where, values, ranks=(1,), finite=True, rows=rows)
+    weight = as_array(where, values, ranks=(1,), finite=True, count=count)
     if (weight < 0).any() or not (zeros or weight.any()):
-        received = f"weights from {weight.min():g} to {weight.max():g}"
-        hint = "Drop the windows that should not count."
-        raise DataError(where, expected=expected, received=received, hint=hint)
+        raise DataError(
+            where,
+            expected=expected,
+            received=f"weights from {weight.min():g} to {weight.max():g}",
+            hint="Drop the windows that should not count.",
+        )
     return weight

@@ -123,9 +123,12 @@ def check_steps(steps: int | None) -> int:
         SpecError: There are none.
     """
     if steps is None:
-        expected = "a whole number for a generator, or a PyDataset without num_batches"
-        hint = "It does not say how long it is."
-        raise SpecError("steps_per_epoch", expected=expected, received="None", hint=hint)
+        raise SpecError(
+            "steps_per_epoch",
+            expected="a whole number for a generator, or a PyDataset without num_batches",
+            received="None",
+            hint="It does not say how long it is.",
+        )
     return steps
 
 
@@ -145,10 +148,13 @@ def check_in_batches(static: Any, future: Any, weight: Any) -> None:
     given = {"static_covariates": static, "future_covariates": future, "sample_weight": weight}
     for name, values in given.items():
         if values is not None:
-            expected = "none, since the batches have their own"
             batch = "({'past': ..., 'static': ..., 'future': ...}, y, weight)"
-            hint = f"Let each batch hold its own: {batch}."
-            raise DataError(name, expected=expected, received="a list or array", hint=hint)
+            raise DataError(
+                name,
+                expected="none, since the batches have their own",
+                received="a list or array",
+                hint=f"Let each batch hold its own: {batch}.",
+            )
 
 
 def first_batches(
@@ -179,8 +185,9 @@ def first_batches(
         stream = itertools.chain(first, stream)
 
     if not first:
-        hint = "Look at the stream's length."
-        raise DataError("X", expected="at least one batch", received="none", hint=hint)
+        raise DataError(
+            "X", expected="at least one batch", received="none", hint="Look at the stream's length."
+        )
 
     return [split_batch(batch) for batch in first], stream
 
@@ -197,15 +204,21 @@ def split_batch(batch: UserBatch) -> Batch:
         (['past'], (2, 3, 1), [1.0, 1.0])
     """
     if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
-        expected = "(past, y) or (past, y, weight)"
-        hint = "Let each batch be a tuple."
-        raise DataError("batch", expected=expected, received=type(batch).__name__, hint=hint)
+        raise DataError(
+            "batch",
+            expected="(past, y) or (past, y, weight)",
+            received=type(batch).__name__,
+            hint="Let each batch be a tuple.",
+        )
 
     inputs = dict(batch[0]) if isinstance(batch[0], dict) else {"past": batch[0]}
     if set(inputs) - {"past", "static", "future"} or "past" not in inputs:
-        expected = "inputs 'past' and perhaps 'static' and 'future'"
-        hint = "Rename or drop the others."
-        raise DataError("batch", expected=expected, received=", ".join(inputs), hint=hint)
+        raise DataError(
+            "batch",
+            expected="inputs 'past' and perhaps 'static' and 'future'",
+            received=", ".join(inputs),
+            hint="Rename or drop the others.",
+        )
 
     ranks = {"past": (3,), "static": (2,), "future": (3,)}
     arrays = {
@@ -226,8 +239,12 @@ def _check_features(inputs: dict[str, Array], window: WindowSpec) -> None:
     expected = _sizes_text(sizes)
     received = _sizes_text({name: inputs[name].shape[-1] for name in sizes if name in inputs})
     if received != expected:
-        hint = "Let all batches have the same inputs."
-        raise DataError("batch", expected=f"features of {expected}", received=received, hint=hint)
+        raise DataError(
+            "batch",
+            expected=f"features of {expected}",
+            received=received,
+            hint="Let all batches have the same inputs.",
+        )
 
 
 def _sizes_text(sizes: dict[str, int]) -> str:

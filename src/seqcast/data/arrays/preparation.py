@@ -120,29 +120,29 @@ class Preparation:
             return np.asarray(values[:, 0, 0])
         return np.asarray(values[:, :, 0] if self.y_axes < 3 else values)
 
-    def static(self, values: Any, rows: int) -> dict[str, Array]:
+    def static(self, values: Any, count: int) -> dict[str, Array]:
         """Check static covariates of new windows; return them as the input `static`, if any.
 
         Args:
             values: The user's values, `[N, S]`, or `None`.
-            rows: Number of windows, `N`.
+            count: Number of windows, `N`.
 
         Raises:
             DataError: They are missing, are more than at fit, or have another shape.
         """
-        checked = check_covariates("static_covariates", values, rows, features=self.window.static)
+        checked = check_covariates("static_covariates", values, count, features=self.window.static)
         return {} if checked is None else {"static": checked}
 
-    def future(self, values: Any, rows: int, horizon: int) -> dict[str, Array]:
+    def future(self, values: Any, count: int, horizon: int) -> dict[str, Array]:
         """Check known-future covariates; return them as the input `future`, if any.
 
         Args:
             values: The user's values, `[N, H, F']`, or `None`.
-            rows: Number of windows, `N`.
+            count: Number of windows, `N`.
             horizon: Steps that they have to cover.
         """
         checked = check_covariates(
-            "future_covariates", values, rows, features=self.window.future, horizon=horizon
+            "future_covariates", values, count, features=self.window.future, horizon=horizon
         )
         return {} if checked is None else {"future": checked}
 
@@ -156,9 +156,12 @@ class Preparation:
         expected = self.window.horizon if horizon is None else horizon, self.window.targets
         if y.shape[1:] != expected:
             shape = f"shape [N, {expected[0]}, {expected[1]}], as before"
-            received = f"[N, {y.shape[1]}, {y.shape[2]}]"
-            hint = "Give the same horizon and targets."
-            raise DataError("y", expected=shape, received=received, hint=hint)
+            raise DataError(
+                "y",
+                expected=shape,
+                received=f"[N, {y.shape[1]}, {y.shape[2]}]",
+                hint="Give the same horizon and targets.",
+            )
 
     def batches(
         self,
@@ -236,15 +239,20 @@ def _target_features(
         indices = tuple(range(features))
 
     if network.needs_target_past and indices is None:
-        expected = "the column of X that holds each target's own past"
-        received = f"none ({features} features in X, {targets} in y)"
-        hint = f"It is needed by {' and '.join(network.readers_of_target_past)}."
-        raise SpecError("target_features", expected=expected, received=received, hint=hint)
+        raise SpecError(
+            "target_features",
+            expected="the column of X that holds each target's own past",
+            received=f"none ({features} features in X, {targets} in y)",
+            hint=f"It is needed by {' and '.join(network.readers_of_target_past)}.",
+        )
     return indices
 
 
 def _check_season(steps: int, season_length: int | None, residual: str) -> None:
     if season_length is not None and steps < season_length:
-        expected = f"at least a season, {season_length} steps, for residual={residual!r}"
-        hint = "Give longer windows, or leave the residual out."
-        raise DataError("X", expected=expected, received=f"{steps} steps", hint=hint)
+        raise DataError(
+            "X",
+            expected=f"at least a season, {season_length} steps, for residual={residual!r}",
+            received=f"{steps} steps",
+            hint="Give longer windows, or leave the residual out.",
+        )

@@ -63,9 +63,12 @@ def check_calendar(calendar: Any) -> tuple[str, ...]:
     if isinstance(calendar, str):
         calendar = () if calendar == "none" else (calendar,)
     if not isinstance(calendar, Sequence) or not all(isinstance(name, str) for name in calendar):
-        expected = "'auto', 'none', or names of features"
-        hint = f"There are {', '.join(CALENDAR_FEATURES)} and holidays:DE."
-        raise SpecError("calendar", expected=expected, received=repr(calendar), hint=hint)
+        raise SpecError(
+            "calendar",
+            expected="'auto', 'none', or names of features",
+            received=repr(calendar),
+            hint=f"There are {', '.join(CALENDAR_FEATURES)} and holidays:DE.",
+        )
 
     for name in calendar:
         if name.startswith(_HOLIDAYS):
@@ -76,8 +79,9 @@ def check_calendar(calendar: Any) -> tuple[str, ...]:
             )
 
     if len(set(calendar)) < len(calendar):
-        expected = "each feature once"
-        raise SpecError("calendar", expected=expected, received=repr(calendar), hint="Drop one.")
+        raise SpecError(
+            "calendar", expected="each feature once", received=repr(calendar), hint="Drop one."
+        )
 
     return tuple(calendar)
 
@@ -121,10 +125,11 @@ class Calendar:
         options = check_calendar(calendar)
         if stamps.dtype.kind in "iu":
             if set(options) - {"auto"}:
-                expected = f"dates or times, for calendar={calendar!r}"
-                hint = Phrase("Turn them into dates, or take ", Option("calendar", "none"), ".")
                 raise DataError(
-                    column=where, expected=expected, received="whole numbers", hint=hint
+                    column=where,
+                    expected=f"dates or times, for calendar={calendar!r}",
+                    received="whole numbers",
+                    hint=Phrase("Turn them into dates, or take ", Option("calendar", "none"), "."),
                 )
             return cls()
 
@@ -179,10 +184,12 @@ class Calendar:
 
 def _check_holiday_step(name: str, step: float, column: str) -> None:
     if step > 1.5 * _DAY and np.isfinite(step):
-        expected = f"steps of a day or shorter, for {name!r}"
-        received = f"steps of about {step / _DAY:.3g} days"
-        hint = "Give the number of holidays in each step as a future covariate."
-        raise DataError(column=column, expected=expected, received=received, hint=hint)
+        raise DataError(
+            column=column,
+            expected=f"steps of a day or shorter, for {name!r}",
+            received=f"steps of about {step / _DAY:.3g} days",
+            hint="Give the number of holidays in each step as a future covariate.",
+        )
 
 
 def _auto(step: float, *, span: float, context: float) -> list[str]:
@@ -206,10 +213,11 @@ def _country(name: str, years: Sequence[int]) -> Container[datetime.date]:
             country, subdiv=region or None, years=list(years)
         )
     except (NotImplementedError, KeyError, ValueError, TypeError) as error:
-        expected = "'holidays:' and a country's code, perhaps with a region's, as holidays:US-CA"
-        hint = "The package `holidays` lists its countries."
         raise SpecError(
-            "calendar", expected=expected, received=f"{name!r} ({error})", hint=hint
+            "calendar",
+            expected="'holidays:' and a country's code, perhaps with a region's, as holidays:US-CA",
+            received=f"{name!r} ({error})",
+            hint="The package `holidays` lists its countries.",
         ) from error
     return holidays
 

@@ -81,10 +81,11 @@ class ColumnStatistics:
         if not other.moments.count[place]:
             return mine
 
-        expected = f"{_PLURALS[mine.name]}, as in other series"
-        received = _PLURALS[theirs.name]
         raise DataError(
-            self.names[place], expected=expected, received=received, hint="Convert the column."
+            self.names[place],
+            expected=f"{_PLURALS[mine.name]}, as in other series",
+            received=_PLURALS[theirs.name],
+            hint="Convert the column.",
         )
 
 
@@ -275,5 +276,9 @@ def _check_count(name: str, count: int, rows: int) -> None:
     received = str(count)
     if count == rows:
         received += ", a category for every series or row: such names say nothing about new ones"
-    hint = "Leave the column out, or put rare categories together."
-    raise DataError(column=name, expected=expected, received=received, hint=hint)
+    raise DataError(
+        column=name,
+        expected=expected,
+        received=received,
+        hint="Leave the column out, or put rare categories together.",
+    )

@@ -110,7 +110,7 @@ def _runs(owner: Array, gap: Array) -> Array:
         >>> _runs(np.array([0, 0, 0, 1, 1]), np.array([True, True, False, True, False])).tolist()
         [2, 2, 0, 1, 0]
     """
-    begins = np.ones(len(gap), dtype=bool)
-    begins[1:] = ~gap[1:] | ~gap[:-1] | (owner[1:] != owner[:-1])
-    run = np.cumsum(begins)
+    is_first = np.ones(len(gap), dtype=bool)
+    is_first[1:] = ~gap[1:] | ~gap[:-1] | (owner[1:] != owner[:-1])
+    run = np.cumsum(is_first)
     return np.asarray(np.bincount(run[gap], minlength=len(gap) + 1)[run] * gap)

@@ -173,17 +173,20 @@ def from_wide(df: UserFrame, ds: str | None = "ds", *, columns: Columns | None =
     keys = (ds, *backtest_keys(frame.columns))
     names = [name for name in frame.columns if name not in keys]
     if ds not in frame.columns or not names:
-        expected = f"a column {ds!r} and one for each series"
-        received = f"the columns {', '.join(map(repr, frame.columns))}"
         advice = "Name the column of the times with ds; None is the index."
-        hint = suggest_name(ds, frame.columns) or advice
-        raise DataError(option="df", expected=expected, received=received, hint=hint)
+        raise DataError(
+            option="df",
+            expected=f"a column {ds!r} and one for each series",
+            received=f"the columns {', '.join(map(repr, frame.columns))}",
+            hint=suggest_name(ds, frame.columns) or advice,
+        )
 
     values = [as_numbers(FrameColumn(frame[name], str(name), "df")) for name in names]
     observed = ~np.isnan(np.column_stack(values))
     if not observed.any():
-        expected = "at least one number"
-        raise DataError(option="df", expected=expected, received="none", hint="Give some.")
+        raise DataError(
+            option="df", expected="at least one number", received="none", hint="Give some."
+        )
 
     long = frame.unpivot(names, index=ds, variable_name=columns.unique_id, value_name=columns.value)
     ids = nw.col(columns.unique_id).cast(nw.String)
@@ -269,10 +272,12 @@ def _check_spread(frame: Frame, values: Sequence[str], columns: Columns) -> None
     keys = [columns.unique_id, columns.ds]
     for name in (*keys, *values):
         if name not in frame.columns:
-            expected = f"a column {name!r}"
-            received = f"the columns {', '.join(map(repr, frame.columns))}"
-            hint = suggest_name(name, frame.columns) or "Name it with value, or with columns."
-            raise DataError(option="df", expected=expected, received=received, hint=hint)
+            raise DataError(
+                option="df",
+                expected=f"a column {name!r}",
+                received=f"the columns {', '.join(map(repr, frame.columns))}",
+                hint=suggest_name(name, frame.columns) or "Name it with value, or with columns.",
+            )
 
     twice = frame.select(keys).is_duplicated().to_numpy()
     if twice.any():

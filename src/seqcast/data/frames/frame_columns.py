@@ -129,9 +129,8 @@ class FrameColumn:
         rows = np.flatnonzero(invalid)
         if not len(rows):
             return
-        if self.ids is None:
-            error = at(int(rows[0]))
-        else:
+        error = at(int(rows[0]))
+        if self.ids is not None:
             error = DataError.first_of(rows.tolist(), self.ids[rows].tolist(), at)
         error.rows = (rows if self.rows is None else self.rows[rows]).tolist()
         raise error
@@ -146,9 +145,11 @@ class FrameColumn:
         """
         code = self._conversion(polars=polars, pandas=pandas)
         example = or_words(self.values.head(1).to_list()[0])
-        received = f"type {self.values.to_native().dtype}, such as {example!r}"
         return self.error(
-            expected=expected, received=received, hint=f"Convert it: {code}.", fix=Fix.CONVERT
+            expected=expected,
+            received=f"type {self.values.to_native().dtype}, such as {example!r}",
+            hint=f"Convert it: {code}.",
+            fix=Fix.CONVERT,
         )
 
     def _conversion(self, *, polars: str, pandas: str) -> str:
@@ -400,9 +401,11 @@ def _zoned_stamps(column: FrameColumn, stamps: pd.DatetimeIndex) -> StampColumn:
     zone = None if stamps.tz is None else named_zone(stamps.tz)
     if zone is None:
         name = column.name
-        hint = f'Convert it: df["{name}"] = df["{name}"].dt.tz_convert("UTC").'
-        received = repr(stamps.tz)
-        raise column.error(expected="a time zone with a name", received=received, hint=hint)
+        raise column.error(
+            expected="a time zone with a name",
+            received=repr(stamps.tz),
+            hint=f'Convert it: df["{name}"] = df["{name}"].dt.tz_convert("UTC").',
+        )
     converted = stamps.tz_convert(zone)
     return StampColumn(converted, str(converted.dtype))
 

@@ -16,7 +16,7 @@ from seqcast.data.frames import frame_columns
 from seqcast.data.frames.arrow_columns import to_pandas
 from seqcast.data.frames.forms import UserFrame, added_columns, form_of, to_long
 from seqcast.data.frames.frame_columns import Column, ColumnType, Frame
-from seqcast.data.frames.frequency import resolve
+from seqcast.data.frames.frequency import Frequency, resolve
 from seqcast.data.frames.long_frame import MISSING, LongFrame
 from seqcast.data.frames.numerals import without_overflow
 from seqcast.data.frames.regular import (
@@ -65,10 +65,12 @@ def open_frame(
             frame = nw.from_native(frame.to_pandas(), eager_only=True)
         names = frame.columns
     except nw.exceptions.DuplicateError as error:
-        expected = "column names that differ"
-        received = str(error)
-        hint = "Rename one."
-        raise DataError(option=argument, expected=expected, received=received, hint=hint) from error
+        raise DataError(
+            option=argument,
+            expected="column names that differ",
+            received=str(error),
+            hint="Rename one.",
+        ) from error
     except TypeError as error:
         expected = "a pandas or Polars data frame"
         received = f"{type(df).__module__.split('.')[0]}.{type(df).__name__}"
@@ -77,9 +79,12 @@ def open_frame(
         raise DataError(option=argument, expected=expected, received=received, hint=hint) from error
 
     if not len(frame):
-        expected = "at least one row"
-        received = f"none (columns {names})"
-        raise DataError(option=argument, expected=expected, received=received, hint="Give some.")
+        raise DataError(
+            option=argument,
+            expected="at least one row",
+            received=f"none (columns {names})",
+            hint="Give some.",
+        )
     return frame
 
 
@@ -125,15 +130,18 @@ def check_columns(
         if name in names:
             continue
 
-        nearest = nearest_name(name, names)
+        own = [each for each in names if each not in added]
+        nearest = nearest_name(name, own)
         is_only = [each for each, _ in needed].count(option) == 1
         advice = _advice(option, nearest if is_only else None)
         index = getattr(nw.to_native(frame, pass_through=True), "index", None)
         note = " (an index is no column)." if any(getattr(index, "names", ())) else "."
-        hint = Phrase(f"{ask_for(nearest)} " if nearest else "", *advice, note)
-        expected = f"a column {name!r}"
-        received = f"the columns {', '.join(repr(each) for each in names if each not in added)}"
-        raise DataError(option=argument, expected=expected, received=received, hint=hint)
+        raise DataError(
+            option=argument,
+            expected=f"a column {name!r}",
+            received=f"the columns {', '.join(map(repr, own))}",
+            hint=Phrase(f"{ask_for(nearest)} " if nearest else "", *advice, note),
+        )
 
 
 def _advice(option: str | None, nearest: str | None) -> tuple[str | Option, ...]:
@@ -306,8 +314,7 @@ def read_frame(
     if static_optional and not set(static) <= set(opened.columns):
         static = ()
     needed = _needed_columns(columns, covariates, static, needs_weight=not static_optional)
-    own = [each for each in (("ds", columns.ds), *needed) if each[1] not in added]
-    check_columns(opened.drop(added), own, argument)
+    check_columns(opened, (("ds", columns.ds), *needed), argument, added)
 
     reading = _Reading(
         columns=columns,
@@ -322,6 +329,7 @@ def read_frame(
         argument=argument,
         on_duplicates=on_duplicates,
     )
+
     rows = np.arange(len(opened))
     skipped: dict[Hashable, DataError] = {}
     faults: list[DataError] = []
@@ -331,23 +339,16 @@ def read_frame(
             break
         except DataError as error:
             fault = _about_ids(error) if columns.unique_id in added else error
-            remaining = rows[:0]
-            target = reading.target_at_fault(error)
-            if on_bad_rows == "skip" and target is not None:
-                opened = opened.with_columns(_only_numbers(opened[target]))
-                remaining = np.arange(len(rows))
-                faults.append(fault)
-            elif on_bad_rows == "skip" and len(error.rows):
-                remaining = reading.without_rows(error, opened, rows)
+            if on_bad_rows == "skip" and reading.can_skip(error):
+                opened, rows = reading.without_rows(error, opened, rows)
                 faults.append(fault)
             elif on_bad_series == "skip" and error.by_series:
-                remaining = reading.without_series(error, opened)
+                opened, rows = reading.without_series(error, opened, rows)
                 skipped |= error.by_series
-
-            if not len(remaining):
+            else:
+                rows = rows[:0]
+            if not len(rows):
                 raise fault from error.__cause__
-            opened = opened[remaining.tolist(), :]
-            rows = rows[remaining]
 
     schema = replace(frame.schema, missing_values=tuple(map(str, missing_values)))
     return replace(frame, schema=schema, skipped=skipped, faults=tuple(faults))
@@ -401,28 +402,40 @@ class _Reading:
         if self.irregular:
             return frame
 
+        return complete(replace(frame, frequency=self._frequency(frame)), fill=self.gaps)
+
+    def _frequency(self, frame: LongFrame) -> Frequency:
         if self.freq is None:
-            frequency = infer_frequency(frame, gaps=self.gaps)
-        else:
-            frequency = resolve(self.freq, frame.stamps)
-        return complete(replace(frame, frequency=frequency), fill=self.gaps)
+            return infer_frequency(frame, gaps=self.gaps)
+        return resolve(self.freq, frame.stamps)
 
-    def target_at_fault(self, error: DataError) -> str | None:
-        """Return the target whose values an error is about, which may be read as missing."""
-        is_target = error.fix in _OF_VALUES and error.column in self.columns.targets
-        return error.column if is_target else None
+    def can_skip(self, error: DataError) -> bool:
+        """Return whether an error is about single rows."""
+        return self._is_about_target(error) or len(error.rows) > 0
 
-    def without_rows(self, error: DataError, opened: Frame, rows: Array) -> Array:
-        """Return the positions of the rows without errors, or of all in order if that was wrong."""
-        if error.fix is not Fix.SORT:
-            return np.flatnonzero(~np.isin(rows, error.rows))
-        return read_keys(opened, self.columns, self.needed, self.argument, rows).places_by_time
+    def _is_about_target(self, error: DataError) -> bool:
+        """Return whether an error is about values of a target, which may be read as missing."""
+        return error.fix in _OF_VALUES and error.column in self.columns.targets
 
-    def without_series(self, error: DataError, opened: Frame) -> Array:
-        """Return the positions of the rows of series without errors."""
+    def without_rows(self, error: DataError, opened: Frame, rows: Array) -> tuple[Frame, Array]:
+        """Return the frame and the numbers of its rows without the ones that are at fault."""
+        if error.column is not None and self._is_about_target(error):
+            return opened.with_columns(_only_numbers(opened[error.column])), rows
+        if error.fix is Fix.SORT:
+            table = read_keys(opened, self.columns, self.needed, self.argument, rows)
+            return _taken(opened, rows, table.places_by_time)
+        return _taken(opened, rows, np.flatnonzero(~np.isin(rows, error.rows)))
+
+    def without_series(self, error: DataError, opened: Frame, rows: Array) -> tuple[Frame, Array]:
+        """Return the frame and the numbers of its rows without the series that are at fault."""
         name = self.columns.unique_id
         ids = frame_columns.read_ids(frame_columns.FrameColumn(opened[name], name)).ids
-        return np.flatnonzero([each not in error.by_series for each in ids.tolist()])
+        is_sound = [each not in error.by_series for each in ids.tolist()]
+        return _taken(opened, rows, np.flatnonzero(is_sound))
+
+
+def _taken(opened: Frame, rows: Array, places: Array) -> tuple[Frame, Array]:
+    return opened[places.tolist(), :], rows[places]
 
 
 def _only_numbers(column: Column) -> Column:

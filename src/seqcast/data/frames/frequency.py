@@ -135,13 +135,15 @@ class Frequency:
         ) as error:
             ends = {"": "2**63 - 1", "ns": "2262-04-11, the last day in nanoseconds"}
             end = ends.get(getattr(stamps, "unit", ""), "9999-12-31")
-            received = f"{steps} steps of {self.name!r} after {stamp_text(stamps.max())}"
             hint = (
                 "Ask for fewer, check the last stamp, "
                 "or give times in microseconds: astype('datetime64[us]')."
             )
             raise DataError(
-                option="horizon", expected=f"steps up to {end}", received=received, hint=hint
+                option="horizon",
+                expected=f"steps up to {end}",
+                received=f"{steps} steps of {self.name!r} after {stamp_text(stamps.max())}",
+                hint=hint,
             ) from error
         return later
 
@@ -237,12 +239,16 @@ def resolve(freq: Any, stamps: Stamps) -> Frequency:
     """
     if stamps.dtype.kind in "iu":
         if isinstance(freq, str) or hasattr(freq, "freqstr"):
-            expected = "a whole number, since the time stamps are whole numbers"
             hint = (
                 "Give 1, or turn the time stamps into dates; "
                 "start gives stamps to a table without times."
             )
-            raise SpecError("freq", expected=expected, received=repr(freq), hint=hint)
+            raise SpecError(
+                "freq",
+                expected="a whole number, since the time stamps are whole numbers",
+                received=repr(freq),
+                hint=hint,
+            )
         return Frequency(check_int("freq", freq, at_most=_MOST_STAMP))
 
     text = getattr(freq, "freqstr", freq)
@@ -255,8 +261,12 @@ def _no_alias(freq: Any, reason: str = "") -> SpecError:
     expected = (
         "a pandas offset alias such as 'h', 'D', 'B', 'W-SAT', 'MS', or Polars' '1h', '1d', '1mo'"
     )
-    hint = "Name the step between the time stamps, or leave freq out to have it inferred."
-    return SpecError("freq", expected=expected, received=f"{freq!r:.80}{reason}", hint=hint)
+    return SpecError(
+        "freq",
+        expected=expected,
+        received=f"{freq!r:.80}{reason}",
+        hint="Name the step between the time stamps, or leave freq out to have it inferred.",
+    )
 
 
 def _to_offset(text: str) -> Any:
@@ -304,10 +314,12 @@ def _months(text: str, count: int, stamps: Stamps) -> str:
     if bool((stamps.day == 1).all()):
         return f"{count}MS"
 
-    expected = f"time stamps on the first or on the last day of a month, for {text!r}"
-    received = str(stamps[~(stamps.is_month_end | (stamps.day == 1))][:1].tolist() or "both")
-    hint = "Move them to the first, e.g. pandas: df['ds'].dt.to_period('M').dt.to_timestamp()."
-    raise SpecError("freq", expected=expected, received=received, hint=hint)
+    raise SpecError(
+        "freq",
+        expected=f"time stamps on the first or on the last day of a month, for {text!r}",
+        received=str(stamps[~(stamps.is_month_end | (stamps.day == 1))][:1].tolist() or "both"),
+        hint="Move them to the first, e.g. pandas: df['ds'].dt.to_period('M').dt.to_timestamp().",
+    )
 
 
 def infer(
@@ -364,11 +376,14 @@ def infer(
     listed = [str(stamp) for stamp in stamps[:4]]
     if len(stamps) > 4:
         listed.append("...")
-    received = ", ".join(listed)
     others = (" or ", Option("freq", "MS"), ", or 1 for whole numbers.")
-    hint = Phrase("Name it, e.g. ", Option("freq", "D"), *others)
     raise DataError(
-        option=option, column=column, series=series, expected=expected, received=received, hint=hint
+        option=option,
+        column=column,
+        series=series,
+        expected=expected,
+        received=", ".join(listed),
+        hint=Phrase("Name it, e.g. ", Option("freq", "D"), *others),
     )
 
 

@@ -285,9 +285,14 @@ class LongFrame:
 
         def at(place: int) -> DataError:
             target = int(mask[place].argmax())
-            received = f"{self.targets[place, target]:g} ({count} such rows)"
             name = self.schema.columns.targets[target]
-            return self.error(name, place, expected=expected, received=received, hint=hint)
+            return self.error(
+                name,
+                place,
+                expected=expected,
+                received=f"{self.targets[place, target]:g} ({count} such rows)",
+                hint=hint,
+            )
 
         if count:
             raise self.first_error(np.flatnonzero(mask.any(axis=1)), at)
@@ -316,19 +321,19 @@ class LongFrame:
         has_values = (self.count_observed(stops) > 0).all(axis=-1)
         return self.between(np.zeros_like(stops), np.where(has_rows & has_values, stops, 0))
 
-    def between(self, starts: Array, stops: Array) -> Self:
-        """Return the frame with the rows of each series from `starts` up to `stops`.
+    def between(self, starts: Array, ends: Array) -> Self:
+        """Return the frame with the rows of each series from `starts` up to `ends`.
 
         Empty series are left out.
 
         Args:
             starts: First row of each series.
-            stops: The row after the last one of each series.
+            ends: The row after the last one of each series.
         """
         places = positions_of(self.source.ends)
         lengths = self.source.lengths
-        inside = (places >= np.repeat(starts, lengths)) & (places < np.repeat(stops, lengths))
-        counts = np.minimum(stops, lengths) - starts
+        inside = (places >= np.repeat(starts, lengths)) & (places < np.repeat(ends, lengths))
+        counts = np.minimum(ends, lengths) - starts
         series = np.flatnonzero(counts > 0)
         ids = tuple(self.source.ids[place] for place in series)
 
@@ -412,8 +417,12 @@ class LongFrame:
         if step > 1 and len(steps) >= LEAST_STEPS:
             expected = f"the step between the rows, {step} steps of {name!r} or a multiple of that"
             advice = " out to have it inferred, or name the longer step."
-            hint = Phrase("Leave ", Option("freq"), advice)
-            raise DataError(option="freq", expected=expected, received=missing, hint=hint)
+            raise DataError(
+                option="freq",
+                expected=expected,
+                received=missing,
+                hint=Phrase("Leave ", Option("freq"), advice),
+            )
 
         warn_user(
             f"{missing}. Name the longer step, if there is one; missing steps are read as gaps."

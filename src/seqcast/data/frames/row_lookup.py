@@ -287,9 +287,12 @@ def masked(frame: LongFrame, mask: UserFrame) -> LongFrame:
     marked = np.flatnonzero(left_out.any(axis=1))
     if len(marked) and (places[marked] < 0).all():
         example = f"{table.ids[marked].tolist()[0]!r} at {table.stamps[marked[0]]}"
-        received = f"{len(marked)} rows, none of which is in df, such as {example}"
-        hint = "Give ids and stamps as they are in df."
-        raise DataError(option="mask", expected="rows of df", received=received, hint=hint)
+        raise DataError(
+            option="mask",
+            expected="rows of df",
+            received=f"{len(marked)} rows, none of which is in df, such as {example}",
+            hint="Give ids and stamps as they are in df.",
+        )
 
     rows, targets = np.nonzero(left_out & (places >= 0)[:, None])
     values = frame.source.values.copy()

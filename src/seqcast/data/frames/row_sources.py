@@ -50,8 +50,9 @@ def files_at(path: Path, is_wanted: Callable[[Path], bool], expected: str) -> li
         return [path]
 
     if not files:
-        hint = "Check the path."
-        raise MissingFileError(str(path), expected=expected, received=received, hint=hint)
+        raise MissingFileError(
+            str(path), expected=expected, received=received, hint="Check the path."
+        )
     return files
 
 

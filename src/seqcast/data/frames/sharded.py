@@ -47,10 +47,11 @@ class Scratch:
             with path.open("wb") as file:
                 np.save(file, np.ascontiguousarray(values), allow_pickle=False)
         except OSError as error:
-            expected = "room for the rows of a fit, eight bytes a number"
-            hint = "Set TMPDIR to a folder with more room."
             raise SaveError(
-                str(path), expected=expected, received=error.strerror or str(error), hint=hint
+                str(path),
+                expected="room for the rows of a fit, eight bytes a number",
+                received=error.strerror or str(error),
+                hint="Set TMPDIR to a folder with more room.",
             ) from error
         return path
 

@@ -142,6 +142,7 @@ def _open_dataset(dataset: UserSource, name: str = "the data set") -> TableSourc
 
     def read(columns: list[str]) -> Iterator[PlacedBatch]:
         check_threads(pyarrow.io_thread_count() + 1)
+
         for fragment in dataset.get_fragments():
             path = getattr(fragment, "path", None)
             batches = fragment.to_batches(
@@ -193,9 +194,12 @@ def _check_widths(lazy: UserSource, columns: list[str]) -> None:
     """Reject columns of a lazy frame that Arrow has no type for."""
     for name, kind in lazy.select(columns).collect_schema().items():
         if str(kind) in ("Int128", "UInt128"):
-            hint = "Cast it: cast(pl.Int64), or cast(pl.String)."
             raise DataError(
-                option="df", column=name, expected="at most 64 bits", received=str(kind), hint=hint
+                option="df",
+                column=name,
+                expected="at most 64 bits",
+                received=str(kind),
+                hint="Cast it: cast(pl.Int64), or cast(pl.String).",
             )
 
 
@@ -236,10 +240,12 @@ def file_groups(source: TableSource | None, id_column: str) -> list[list[str]]:
         SpecError: There are no files, or no ids.
     """
     if source is None or not source.files or id_column not in source.columns:
-        expected = "Parquet files with a column of ids, which workers can share out"
-        received = "rows in memory" if source is None else source.name
-        hint = "Write the rows to files, or leave it out."
-        raise SpecError("on", expected=expected, received=received, hint=hint)
+        raise SpecError(
+            "on",
+            expected="Parquet files with a column of ids, which workers can share out",
+            received="rows in memory" if source is None else source.name,
+            hint="Write the rows to files, or leave it out.",
+        )
 
     groups: list[list[str]] = []
     before: Hashable = None
@@ -315,10 +321,10 @@ def pieces(
             continue
 
         table = pyarrow.Table.from_batches(batches)
-        *begins, whole = first_rows(table.column(keys[0])) if named else [0]
-        if begins:
+        *starts, whole = first_rows(table.column(keys[0])) if named else [0]
+        if starts:
             ready, spans = _divided(spans, whole)
-            seen.add(table.column(keys[0]), begins, ready)
+            seen.add(table.column(keys[0]), starts, ready)
             yield Piece(table.slice(0, whole).combine_chunks(), tuple(ready))
             # A copy, so that the piece can be freed.
             others = pyarrow.array(range(whole, len(table)), pyarrow.int64())
@@ -326,15 +332,20 @@ def pieces(
             waiting -= whole
 
         if waiting > most_rows:
-            expected = f"room for the longest series; it has room for {most_rows:,} rows of one"
-            received = f"a series of {waiting:,} rows and more"
-            hint = "Choose a larger memory_limit."
-            raise SpecError("memory_limit", expected=expected, received=received, hint=hint)
+            raise SpecError(
+                "memory_limit",
+                expected=f"room for the longest series; it has room for {most_rows:,} rows of one",
+                received=f"a series of {waiting:,} rows and more",
+                hint="Choose a larger memory_limit.",
+            )
 
     if not batches:
-        expected = "at least one row"
-        received = f"none in {source.name}"
-        raise DataError(option="df", expected=expected, received=received, hint="Give some.")
+        raise DataError(
+            option="df",
+            expected="at least one row",
+            received=f"none in {source.name}",
+            hint="Give some.",
+        )
     table = pyarrow.Table.from_batches(batches)
     if named:
         seen.add(table.column(keys[0]), first_rows(table.column(keys[0])), spans)
@@ -387,19 +398,19 @@ class _SeenSeries:
         self._hashes: list[npt.NDArray[np.uint64]] = []
         self._largest: Any = None
 
-    def add(self, ids: ArrowColumn, begins: Sequence[int], spans: Sequence[Span]) -> None:
+    def add(self, ids: ArrowColumn, starts: Sequence[int], spans: Sequence[Span]) -> None:
         """Add the series of a piece.
 
         Args:
             ids: Ids of its rows, and perhaps of others after them.
-            begins: The row at which each of its series begins.
+            starts: The row at which each of its series begins.
             spans: Places of its rows.
 
         Raises:
             DataError: One of them was seen before.
         """
         # A missing id is rejected by the reader of frames.
-        names = pd.Series(ids.take(begins).to_pylist(), list(begins), dtype=object).dropna()
+        names = pd.Series(ids.take(starts).to_pylist(), list(starts), dtype=object).dropna()
         if names.empty:
             return
 
@@ -423,9 +434,11 @@ class _SeenSeries:
         column, time = self._keys
         data = "DATA" if path is None else shlex.quote(self._source.name)
         named = f"--id {shlex.quote(column)} --time {shlex.quote(time)}"
-        expected = "the rows of each series together, one series after another"
-        received = "rows of a series that had others after it"
-        hint = f"Bring them together: seqcast partition {data} -o FOLDER {named}"
         return DataError(
-            column=column, row=row, series=name, expected=expected, received=received, hint=hint
+            column=column,
+            row=row,
+            series=name,
+            expected="the rows of each series together, one series after another",
+            received="rows of a series that had others after it",
+            hint=f"Bring them together: seqcast partition {data} -o FOLDER {named}",
         )

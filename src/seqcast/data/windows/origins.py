@@ -59,12 +59,15 @@ def known_at_cutoffs(
 
     late = np.flatnonzero(known[0] < 1)
     if len(late) and (complete or len(late) == len(lengths)):
-        expected = "rows up to the first cutoff"
-        received = f"a first row at {frame.first_stamps[late[0]]}"
         advice = "Leave the series out, or choose fewer windows or a smaller "
-        hint = Phrase(advice, Option("step_size"), ".")
         name = frame.source.ids[late[0]]
-        raise DataError(option="df", series=name, expected=expected, received=received, hint=hint)
+        raise DataError(
+            option="df",
+            series=name,
+            expected="rows up to the first cutoff",
+            received=f"a first row at {frame.first_stamps[late[0]]}",
+            hint=Phrase(advice, Option("step_size"), "."),
+        )
     return np.asarray(known)
 
 
@@ -138,11 +141,13 @@ def cutoffs(length: int, horizon: int, n_windows: int = 1, step_size: int | None
     known = length - horizon - step * np.arange(n_windows)[::-1]
 
     if known[0] < 1:
-        expected = f"cutoffs inside the longest series, which has {length} rows"
-        received = f"{n_windows} windows of {horizon} steps, one every {step} steps"
         shorter = (" or a shorter ", Option("horizon"), ".")
-        hint = Phrase("Choose fewer windows, a smaller ", Option("step_size"), *shorter)
-        raise DataError("n_windows", expected=expected, received=received, hint=hint)
+        raise DataError(
+            "n_windows",
+            expected=f"cutoffs inside the longest series, which has {length} rows",
+            received=f"{n_windows} windows of {horizon} steps, one every {step} steps",
+            hint=Phrase("Choose fewer windows, a smaller ", Option("step_size"), *shorter),
+        )
     return known
 
 
@@ -221,9 +226,12 @@ class Origins:
         least = np.where(lengths < context_length + horizon, 1, context_length)
         counts = np.maximum((lengths - horizon - least) // step_size + 1, 0)
         if not counts.any():
-            expected = f"a series with at least 1 + {horizon} rows, one to read and the horizon"
-            received = f"at most {lengths.max()}"
-            raise DataError("df", expected=expected, received=received, hint="Give more rows.")
+            raise DataError(
+                "df",
+                expected=f"a series with at least 1 + {horizon} rows, one to read and the horizon",
+                received=f"at most {lengths.max()}",
+                hint="Give more rows.",
+            )
 
         return cls.at_rows(*counted_back(lengths - horizon, counts, step_size), horizon)
 
@@ -321,12 +329,13 @@ class Origins:
         early = np.flatnonzero(np.asarray(after <= stamp[0]))
         if len(early):
             name = frame.source.ids[int(self.series[early[0]])]
-            expected = f"cutoffs at or after {stamp[0]}, the last stamp that fit saw"
-            received = f"one before {after[early[0]]}"
             advice = "Choose fewer windows, give newer rows, or leave out "
-            hint = Phrase(advice, Option("refit"), ".")
             raise DataError(
-                option="n_windows", series=name, expected=expected, received=received, hint=hint
+                option="n_windows",
+                series=name,
+                expected=f"cutoffs at or after {stamp[0]}, the last stamp that fit saw",
+                received=f"one before {after[early[0]]}",
+                hint=Phrase(advice, Option("refit"), "."),
             )
 
     def naive(self, frame: LongFrame, seasons: Sequence[int]) -> Array:
@@ -354,8 +363,8 @@ class Origins:
         """Return the mean seasonal naive error before each origin; infinite if unknown."""
         targets = frame.targets
         places = positions_of(frame.source.ends)[:, None]
-        begins = frame.source.starts[self.series]
-        ends = begins + self.stops
+        starts = frame.source.starts[self.series]
+        ends = starts + self.stops
         most = math.ceil(self.horizon / season_length)
         distances = np.unique(np.linspace(1, most, MOST_DISTANCES).astype(int))
 
@@ -365,8 +374,8 @@ class Origins:
             known = (places >= back) & ~np.isnan(errors)
             sums = _cumulated(np.where(known, errors, 0.0))
             counts = _cumulated(known)
-            error = sums[ends] - sums[begins]
-            count = counts[ends] - counts[begins]
+            error = sums[ends] - sums[starts]
+            count = counts[ends] - counts[starts]
             total += np.where(count, error / np.maximum(count, 1), np.inf) / len(distances)
         return total
 
@@ -424,9 +433,12 @@ def check_first_cutoff(origins: Sequence[Origins]) -> None:
         DataError: There are none.
     """
     if not any((each.cutoff == 0).any() for each in origins):
-        expected = "a known value before the first cutoff and rows after it"
-        hint = "Choose fewer windows or a smaller step."
-        raise DataError("df", expected=expected, received="none in any series", hint=hint)
+        raise DataError(
+            "df",
+            expected="a known value before the first cutoff and rows after it",
+            received="none in any series",
+            hint="Choose fewer windows or a smaller step.",
+        )
 
 
 # ---------------------------------------------------------------- training and validation
@@ -484,9 +496,12 @@ def check_lengths(frame: AnyFrame, *, context_length: int, horizon: int) -> None
     hint = Phrase(drop, Option("missing", "fill"), ".")
 
     def at(series: int) -> DataError:
-        received = f"{lengths[series]} rows up to {frame.last_stamps[series]}{more}"
         return DataError(
-            option="df", series=ids[series], expected=expected, received=received, hint=hint
+            option="df",
+            series=ids[series],
+            expected=expected,
+            received=f"{lengths[series]} rows up to {frame.last_stamps[series]}{more}",
+            hint=hint,
         )
 
     if short:

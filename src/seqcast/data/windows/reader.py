@@ -165,8 +165,9 @@ class WindowReader:
             return None
 
         largest = [max(path.stat().st_size for path in store.paths) for store in stores]
-        room = stores[0].cache.most_bytes // sum(largest)
-        return Shards(np.add.reduceat(per_series, stores[0].runs[:-1]), max(1, int(room)))
+        at_once = stores[0].cache.most_bytes // sum(largest)
+        counts = np.add.reduceat(per_series, stores[0].runs[:-1])
+        return Shards(counts, max(1, int(at_once)))
 
     def inputs(
         self,
@@ -277,14 +278,14 @@ class WindowReader:
     ) -> tuple[dict[str, Array], Array]:
         """Read windows, and the scaled targets of `truth_steps` steps after them."""
         steps = self.context_length
-        begins = stops - steps
-        targets = scaler.transform(self._cut(self.targets, series, begins, stops + truth_steps))
+        starts = stops - steps
+        targets = scaler.transform(self._cut(self.targets, series, starts, stops + truth_steps))
         past = targets[:, :steps].astype(np.float32)
 
         reads_future = bool(self.future and horizon) and future is None
         if self.features is not None:
             ends = stops + horizon if reads_future else stops
-            features = self._cut(self.features, series, begins, ends)
+            features = self._cut(self.features, series, starts, ends)
             past = np.concatenate([past, features[:, :steps]], axis=2)
             if reads_future:
                 future = forward_fill(features[:, :, -self.future :])[:, steps:]
@@ -300,12 +301,12 @@ class WindowReader:
     def _first_rows(self) -> Array:
         return starts_of(np.cumsum(self.lengths))
 
-    def _cut(self, store: SeriesStore, series: Array, begins: Array, ends: Array) -> Array:
+    def _cut(self, store: SeriesStore, series: Array, starts: Array, ends: Array) -> Array:
         """Cut stretches of equal length, `[B, steps, C]`; NaN for rows that a series lacks."""
         low = self._first_rows[series][:, None]
         last = self.lengths[series][:, None] - 1
-        steps = int(ends[0] - begins[0]) if len(begins) else 0
-        within = begins[:, None] + np.arange(steps)
+        steps = int(ends[0] - starts[0]) if len(starts) else 0
+        within = starts[:, None] + np.arange(steps)
         outside = (within < 0) | (within > last)
         if not outside.any():
             return store.read(low + within)

@@ -286,7 +286,7 @@ def _facts(frame: LongFrame, season_length: int, longer: int | None) -> Iterator
     for target, target_name in enumerate(names):
         column = frame.targets[:, target]
         for place, name in enumerate(source.ids):
-            values = column[source.starts[place] : source.ends[place]]
+            values = column[source.rows(place)]
             observed = values[~np.isnan(values)]
             some = observed if len(observed) else np.array([np.nan])
             rows = int(counts[place])
@@ -356,11 +356,7 @@ def _some_series(frame: LongFrame) -> list[Array]:
     """Return series evenly from all, `[T]` each."""
     source = frame.source
     chosen = np.unique(np.linspace(0, len(source) - 1, MOST_SERIES).astype(int))
-    return [
-        values
-        for place in chosen
-        for values in frame.targets[source.starts[place] : source.ends[place]].T
-    ]
+    return [values for place in chosen for values in frame.targets[source.rows(place)].T]
 
 
 def is_outlier(values: Array) -> Array:

@@ -90,7 +90,7 @@ def without_sentinels(frame: LongFrame) -> tuple[LongFrame, list[DataError]]:
         for value in _suspects(column):
             places = np.flatnonzero(column == value)
             affected = np.unique(frame.owners(places))
-            own = [column[source.starts[each] : source.ends[each]] for each in affected]
+            own = [column[source.rows(each)] for each in affected]
             if _stands_for_missing(value, own):
                 column[places] = np.nan
                 faults.append(_sentinel(frame, name, places, value, column))
@@ -200,7 +200,7 @@ def odd_series(frame: LongFrame) -> Iterator[DataError]:
     seen: dict[tuple[Hashable, bytes], Hashable] = {}
 
     for place, name in enumerate(source.ids):
-        values = frame.targets[source.starts[place] : source.ends[place]]
+        values = frame.targets[source.rows(place)]
         if np.count_nonzero(~np.isnan(values).any(axis=1)) < LEAST_VALUES:
             continue
         if (np.nanmin(values, axis=0) == np.nanmax(values, axis=0)).all():

@@ -59,7 +59,7 @@ class FeatureStatistics:
         longest = int(np.argmax(source.lengths))
         return cls(
             columns,
-            longest=frame.stamps[int(source.starts[longest]) : int(source.ends[longest])],
+            longest=frame.stamps[source.rows(longest)],
             gaps=None if frame.frequency is not None else _gap_counts(frame, inside),
         )
 

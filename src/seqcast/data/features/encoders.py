@@ -91,7 +91,7 @@ class ColumnStatistics:
 
 def _with_observed_labels(kind: ColumnType, column: Array) -> ColumnType:
     """Return the type of a column with only the categories that occur in it."""
-    if kind.name != "category":
+    if not kind.is_category:
         return kind
     codes = np.unique(column[~np.isnan(column)]).astype(np.int64)
     return ColumnType(
@@ -160,7 +160,7 @@ class ColumnEncoder:
     @property
     def widths(self) -> tuple[int, ...]:
         """Number of features of each column."""
-        return tuple(len(kind.labels) + 1 if kind.name == "category" else 1 for kind in self.kinds)
+        return tuple(len(kind.labels) + 1 if kind.is_category else 1 for kind in self.kinds)
 
     @property
     def width(self) -> int:
@@ -172,7 +172,7 @@ class ColumnEncoder:
         """Name of each feature."""
         features: list[str] = []
         for name, kind in zip(self.names, self.kinds, strict=True):
-            slots = (*kind.labels, "other") if kind.name == "category" else ()
+            slots = (*kind.labels, "other") if kind.is_category else ()
             features += [f"{name}={slot}" for slot in slots] or [name]
         return tuple(features)
 
@@ -202,7 +202,7 @@ class ColumnEncoder:
             column = values[..., place]
             if np.isnan(column).all():
                 continue
-            if (ours.name == "category") != (theirs.name == "category"):
+            if ours.is_category != theirs.is_category:
                 raise DataError(
                     option=frame or None,
                     column=name,
@@ -210,7 +210,7 @@ class ColumnEncoder:
                     received=_PLURALS[theirs.name],
                     hint="Convert the column.",
                 )
-            if ours.name != "category":
+            if not ours.is_category:
                 continue
 
             aligned[..., place] = _renumbered(column, ours, theirs)
@@ -233,7 +233,7 @@ class ColumnEncoder:
         blocks = [np.zeros((*values.shape[:-1], 0), dtype=np.float32)]
         for place, width in enumerate(self.widths):
             column = values[..., place, None]
-            if self.kinds[place].name == "category":
+            if self.kinds[place].is_category:
                 block = np.where(np.isnan(column), np.nan, column == np.arange(width))
             else:
                 with np.errstate(over="ignore"):
@@ -249,7 +249,7 @@ class ColumnEncoder:
             values: Aligned values, `[..., columns]`.
         """
         defaults = [
-            len(kind.labels) if kind.name == "category" else mean
+            len(kind.labels) if kind.is_category else mean
             for kind, mean in zip(self.kinds, self.loc, strict=True)
         ]
         return np.where(np.isnan(values), np.asarray(defaults, dtype=np.float64), values)

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames.frequency import CLOCK, Frequency
+from seqcast.data.frames.frequency import Frequency
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.stamps import Stamps, wall_clock
 from seqcast.runtime import Array
@@ -43,7 +43,7 @@ class ClosedSteps:
             frame: The series, with a row for each step; all values of a gap are missing.
             frequency: The step of the series.
         """
-        owner = np.repeat(np.arange(len(frame.source)), frame.source.lengths)
+        owner = frame.source.owner
         gap = np.asarray(np.isnan(frame.source.values).all(axis=1))
         counts = np.bincount(owner[~gap], minlength=len(frame.source))
         known = counts[owner] > 0
@@ -91,13 +91,12 @@ class ClosedSteps:
 
 def _kinds(frequency: Frequency, stamps: Stamps) -> list[Array]:
     """Return the kinds of steps that may be closed, a number for each step; none beyond days."""
-    step = type(frequency.offset).__name__
-    if step not in (*CLOCK, *_DAYS):
+    if not frequency.is_clock and frequency.kind not in _DAYS:
         return []
 
     local = wall_clock(stamps)
     weekday = np.asarray(local.dayofweek)
-    if step in _DAYS:
+    if not frequency.is_clock:
         return [weekday]
     time = np.asarray((local - local.normalize()).total_seconds())
     return [weekday, time, weekday * _SECONDS_A_DAY + time]

@@ -6,7 +6,6 @@ Narwhals reads pandas and Polars alike. Rows are counted from 0, in the frame's 
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -46,6 +45,11 @@ class ColumnType:
 
     name: str
     labels: tuple[str, ...] = ()
+
+    @property
+    def is_category(self) -> bool:
+        """Whether values are numbers of labels."""
+        return self.name == "category"
 
 
 @dataclass(frozen=True)
@@ -171,16 +175,16 @@ class FrameColumn:
 
     def no_numbers(self) -> DataError:
         """Build the error for a column that should hold numbers; it names the words among them."""
-        column = f'df["{self.name}"]'
-        of_other_type = partial(
-            self.wrong_type,
-            "numbers",
-            polars="cast(pl.Float64)",
-            pandas=f"{column}.astype(float)",
-        )
-        if self.values.dtype not in (nw.Object, nw.String):
-            return of_other_type()
+        if self.values.dtype in (nw.Object, nw.String):
+            error = self._about_words()
+            if error is not None:
+                return error
+        pandas = f'df["{self.name}"].astype(float)'
+        return self.wrong_type("numbers", polars="cast(pl.Float64)", pandas=pandas)
 
+    def _about_words(self) -> DataError | None:
+        """Return or raise the error for words among numbers; `None` without any."""
+        column = f'df["{self.name}"]'
         values = without_overflow(pd.Series(self.values.to_list(), dtype=object))
         texts = values.dropna().astype("str").str
         if texts.fullmatch(_DECIMAL_COMMA).all() and texts.contains(",").any():
@@ -189,14 +193,13 @@ class FrameColumn:
             pandas = f"{column}.{point}.astype(float)"
             return self.wrong_type("numbers with a decimal point", polars=polars, pandas=pandas)
 
+        polars = "replace({words}, None).cast(pl.Float64)"
         pandas = f"pd.to_numeric({column}.replace({{words}}, None))"
-        polars = "replace({words}, None)"
-        code = self._conversion(polars=f"{polars}.cast(pl.Float64)", pandas=pandas)
-        words = find_words(values, code)
+        words = find_words(values, self._conversion(polars=polars, pandas=pandas))
         if words.places.any() and words.fix is None:
             return self.error(expected="numbers", received=words.text, hint=words.hint)
         self.reject(words.places, lambda _: ("numbers", words.text), words.hint, fix=words.fix)
-        return of_other_type()
+        return None
 
     def reject_null(self, expected: str, hint: str = "Fill it in or drop the row.") -> None:
         """Reject a column in which a value is missing.

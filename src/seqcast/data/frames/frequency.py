@@ -8,6 +8,7 @@ pandas's and utilsforecast's.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -74,10 +75,20 @@ class Frequency:
     name: str | int
     inferred: bool = False
 
-    @property
+    @cached_property
     def offset(self) -> Any:
         """The step as a pandas offset, or as an int."""
         return self.name if isinstance(self.name, int) else _to_offset(self.name)
+
+    @property
+    def kind(self) -> str:
+        """Name of the class of pandas offset, such as `Hour`; `int` for whole numbers."""
+        return type(self.offset).__name__
+
+    @property
+    def is_clock(self) -> bool:
+        """Whether the step is a number of seconds rather than one of the wall clock."""
+        return self.kind in CLOCK
 
     @property
     def season_length(self) -> int:
@@ -88,7 +99,7 @@ class Frequency:
         """
         if isinstance(self.name, int):
             return 1
-        kind = re.sub("(Begin|End)$", "", type(self.offset).__name__)
+        kind = re.sub("(Begin|End)$", "", self.kind)
         count = self.offset.n
         if kind == "Day" and count % 7 == 0:
             kind = "Week"
@@ -105,7 +116,7 @@ class Frequency:
             >>> [Frequency(name).season_is_a_day for name in ("h", "30min", "D", "MS", 1)]
             [True, True, False, False, False]
         """
-        minutes = {"Hour": 60, "Minute": 1}.get(type(self.offset).__name__, 0)
+        minutes = {"Hour": 60, "Minute": 1}.get(self.kind, 0)
         return bool(minutes and self.season_length * self.offset.n * minutes == 1440)
 
     def after(self, stamps: Stamps, steps: int) -> Stamps:
@@ -157,12 +168,12 @@ class Frequency:
                 raise OverflowError
             return offset_times(stamps, offset, steps)
 
-        if type(offset).__name__ not in CLOCK and offset.n * steps > MOST_STEPS:
+        if not self.is_clock and offset.n * steps > MOST_STEPS:
             raise OverflowError
 
         if zone is None:
             return offset_times(stamps, offset, steps)
-        if type(offset).__name__ in CLOCK:
+        if self.is_clock:
             later: Stamps = offset_times(stamps.tz_convert("UTC"), offset, steps)
             return later.tz_convert(zone)
         return from_wall_clock(offset_times(wall_clock(stamps), offset, steps), zone)
@@ -180,8 +191,8 @@ class Frequency:
             [4, 5, 8, 9]
         """
         self.after(last_stamps, horizon)  # whether the calendar holds them
-        kind = type(self.offset).__name__
-        if kind not in CLOCK and (kind != "Day" or getattr(last_stamps, "tz", None) is not None):
+        is_day = self.kind == "Day" and getattr(last_stamps, "tz", None) is None
+        if not (self.is_clock or is_day):
             return by_series([self.after(last_stamps, step + 1) for step in range(horizon)])
 
         one = self.after(last_stamps, 1) - last_stamps
@@ -194,10 +205,9 @@ class Frequency:
         Args:
             stamps: A pandas index of stamps.
         """
-        offset = self.offset
-        if isinstance(offset, int) or type(offset).__name__ in (*CLOCK, "Day"):
+        if self.is_clock or self.kind in ("int", "Day"):
             return np.zeros(len(stamps), dtype=bool)
-        is_off = [not offset.is_on_offset(stamp) for stamp in wall_clock(stamps)]
+        is_off = [not self.offset.is_on_offset(stamp) for stamp in wall_clock(stamps)]
         return np.array(is_off, dtype=bool)
 
 

@@ -369,7 +369,7 @@ class LongFrame:
         Several targets follow each other, in a column of values and one of their names, `target`.
         """
         columns = self.schema.columns
-        series = np.repeat(np.arange(len(self.source)), self.source.lengths)
+        series = self.source.owner
         rows, targets = np.nonzero(~np.isnan(self.targets))
         order = np.lexsort((rows, targets, series[rows]))
         rows = rows[order]
@@ -462,7 +462,7 @@ class LongFrame:
 
         excessive = np.zeros(sizes.shape, dtype=bool)
         for series in np.flatnonzero(is_wide.any(axis=1)):
-            rows = slice(int(source.starts[series]), int(source.ends[series]))
+            rows = source.rows(int(series))
             own = np.where(sizes[rows] > 0, sizes[rows], np.nan)
             own[:, np.isnan(own).all(axis=0)] = 1.0  # among zeros alone no size is excessive
             excessive[rows] = (own > MOST_DIGITS) & (own > MOST_DIGITS * np.nanmedian(own, axis=0))

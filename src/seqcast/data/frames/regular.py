@@ -1,12 +1,11 @@
 """Regular series: stamps on the grid of a frequency, and rows for missing steps."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from seqcast.data.frames.frequency import CLOCK, Frequency, infer
+from seqcast.data.frames.frequency import Frequency, infer
 from seqcast.data.frames.long_frame import LongFrame
 from seqcast.data.frames.stamps import Stamps, from_utc, from_wall_clock, wall_clock
 from seqcast.data.series import InMemoryStore, positions_of, starts_of
@@ -54,7 +53,7 @@ class Grid:
         offset = frequency.offset
         self.zone = getattr(stamps, "tz", None)
         self.is_integer = isinstance(offset, int)
-        self.clock = type(offset).__name__ in CLOCK
+        self.clock = frequency.is_clock
         self.tick = 1
         # The days of a calendar's steps.
         self.marks: Array | None = None
@@ -71,18 +70,20 @@ class Grid:
 
         self.step = offset.n
         self.tick = _DAY // _UNITS[self.unit]
-        if type(offset).__name__ != "Day":
-            self._mark(offset, stamps)
+        if frequency.kind != "Day":
+            self._mark(frequency, stamps)
 
-    def _mark(self, offset: Any, stamps: Stamps) -> None:
+    def _mark(self, frequency: Frequency, stamps: Stamps) -> None:
         """Set the marks of a calendar."""
         local = wall_clock(stamps)
         # The only calendar with several steps a day.
-        if type(offset).__name__.endswith("BusinessHour"):
+        if frequency.kind.endswith("BusinessHour"):
             self.tick = 1
         else:
             local = local.normalize()
-        marks = pd.date_range(local.min(), local.max(), freq=offset.base).as_unit(self.unit)
+        marks = pd.date_range(local.min(), local.max(), freq=frequency.offset.base).as_unit(
+            self.unit
+        )
         self.marks = np.asarray(marks.asi8 // self.tick)
 
     def numbers(self, stamps: Stamps) -> tuple[Array, Array]:
@@ -167,7 +168,7 @@ def merge_duplicates(frame: LongFrame, how: str) -> LongFrame:
             covariates of the first.
     """
     source = frame.source
-    series = np.repeat(np.arange(len(source)), source.lengths)
+    series = source.owner
     keys = pd.DataFrame({"series": series, "stamp": frame.stamps})
     groups = keys.groupby(["series", "stamp"], sort=False).ngroup().to_numpy()
     rows = np.flatnonzero(~keys.duplicated(keep="last" if how == "last" else "first"))
@@ -281,7 +282,7 @@ def infer_frequency(frame: LongFrame, *, gaps: bool) -> Frequency:
 
     errors: list[DataError] = []
     for series in longest.tolist():
-        stamps = frame.stamps[int(source.starts[series]) : int(source.ends[series])]
+        stamps = frame.stamps[source.rows(series)]
         try:
             return infer(
                 stamps,
@@ -319,7 +320,7 @@ def complete(frame: LongFrame, *, fill: bool) -> LongFrame:
 
     source = frame.source
     later = _later(frame)
-    series = np.repeat(np.arange(len(source)), source.lengths)
+    series = source.owner
     steps = numbers[later] - numbers[later - 1]
     usual = rests[source.starts[series]]
     differs = _of_another_time(frame.stamps, grid, numbers, rests, usual)

@@ -280,7 +280,7 @@ def masked(frame: LongFrame, mask: UserFrame) -> LongFrame:
     ids = frame.source.ids
     columns = frame.schema.columns
     table, stamps, wanted_owner = _read_related(mask, columns, ids, frame.stamps, "mask")
-    owner = np.repeat(np.arange(len(ids)), frame.source.lengths)
+    owner = frame.source.owner
     places = find_rows(owner, frame.stamps, wanted_owner, stamps)
 
     left_out = _left_out(table, columns.targets)
@@ -318,7 +318,7 @@ def _left_out(table: KeyedFrame, targets: tuple[str, ...]) -> Array:
 def _marks(column: FrameColumn) -> Array:
     """Return which rows are marked, `[rows]`."""
     values, kind = read_covariate(column, gaps=False)
-    if kind.name != "category":
+    if not kind.is_category:
         return np.asarray(values != 0)
     words = [word.lower() for word in kind.labels]
     if not set(words) <= {"true", "false"}:

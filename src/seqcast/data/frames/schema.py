@@ -110,14 +110,8 @@ class FrameSchema:
         cubes = {name: np.moveaxis(cube, -1, 1) for name, cube in values.items()}
         shape = next(iter(cubes.values())).shape
         is_row = np.ones(shape, dtype=bool) if mask is None else np.moveaxis(mask, -1, 1)
-        inner = (1,) * (len(shape) - 2)
-
-        def rows(axis: Array) -> Array:
-            return np.broadcast_to(axis, shape)[is_row]
-
-        places = rows(np.arange(np.prod(shape) // shape[1]).reshape(shape[0], 1, *shape[2:]))
-        series = rows(np.arange(shape[0]).reshape(-1, 1, *inner))
-        targets = rows(np.arange(shape[1]).reshape(1, -1, *inner))
+        series, targets, *inner = np.nonzero(is_row)
+        places = np.ravel_multi_index((series, *inner), (shape[0], *shape[2:]))
         stamps = {name: index[places] for name, index in times.items()}
         numbers = {name: cube[is_row] for name, cube in cubes.items()}
         return self.build(as_ids(ids)[series], stamps, numbers, targets)

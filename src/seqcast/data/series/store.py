@@ -76,6 +76,19 @@ class SeriesLayout:
         """Number of rows of each series."""
         return self.ends - self.starts
 
+    @property
+    def owner(self) -> Array:
+        """Number of each row's series, `[rows]`."""
+        return np.repeat(np.arange(len(self.ids)), self.lengths)
+
+    def rows(self, number: int) -> slice:
+        """Return the positions of the rows of a series.
+
+        Args:
+            number: Number of the series.
+        """
+        return slice(int(self.starts[number]), int(self.ends[number]))
+
     @cached_property
     def _places(self) -> dict[Any, int]:
         return {name: place for place, name in enumerate(self.ids)}
@@ -146,7 +159,7 @@ class InMemoryStore(SeriesLayout):
         Args:
             number: Number of the series.
         """
-        return self.values[int(self.starts[number]) : int(self.ends[number])]
+        return self.values[self.rows(number)]
 
     def take(self, series: Array) -> Self:
         """Return a store of some of the series, in this order.

@@ -133,5 +133,5 @@ def filled_by_season(frame: LongFrame, season_length: int) -> Array:
         return targets
 
     phase = positions_of(source.ends) % season_length
-    group = np.repeat(np.arange(len(source)), source.lengths) * season_length + phase
+    group = source.owner * season_length + phase
     return pd.DataFrame(targets).groupby(group).ffill().to_numpy()

@@ -86,7 +86,7 @@ def _known_in_time(frame: AnyFrame, horizon: int, n_windows: int, step_size: int
 
 def _rows_until(frame: LongFrame, marks: Stamps) -> Array:
     """Return the number of rows of each series up to each of some stamps, `[marks, N]`."""
-    series = np.repeat(np.arange(len(frame.source)), frame.source.lengths)
+    series = frame.source.owner
     counts = [
         np.bincount(series[np.asarray(frame.stamps <= mark)], minlength=len(frame.source))
         for mark in marks

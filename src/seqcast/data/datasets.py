@@ -18,6 +18,7 @@ from seqcast.specs import check_choice
 
 __all__ = ["Dataset", "describe", "load", "names"]
 
+# Kinds of frames that `load` returns.
 BACKENDS = ("pandas", "polars")
 
 

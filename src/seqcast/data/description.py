@@ -10,7 +10,7 @@ import pandas as pd
 
 from seqcast.data.detection import MOST_SERIES, detect_seasons, main_season
 from seqcast.data.faults import beyond_quartiles, fault_text, odd_series, without_sentinels
-from seqcast.data.frames import LongFrame, read_frame, stamp_text, usual_season
+from seqcast.data.frames import LongFrame, UserFrame, read_frame, stamp_text, usual_season
 from seqcast.data.seasons import strengths
 from seqcast.data.synthetic import Season
 from seqcast.errors import DataError, counted
@@ -19,10 +19,10 @@ from seqcast.specs import Columns, check_int
 
 # Series with errors that are listed.
 LISTED = 10
-# Detected seasons may be shorter than the longer season of forecasts by this fraction of it to be
-# taken for it.
+# A detected season may be taken for the longer season of forecasts if it is shorter by less than
+# this fraction of it,
 _TOLERANCE = 0.1
-# They are taken for it unless they are stronger by more than this.
+# and its strength is not greater by more than this.
 _STRENGTH_MARGIN = 0.05
 # Fewest days of a table from which the days of the week without values are known.
 _FEWEST_DAYS = 28
@@ -237,7 +237,11 @@ class Description:
 
 
 def describe(
-    df: Any, columns: Columns | None = None, *, freq: Any = None, season_length: int | None = None
+    df: UserFrame,
+    columns: Columns | None = None,
+    *,
+    freq: Any = None,
+    season_length: int | None = None,
 ) -> Description:
     """Describe the series of a frame.
 

@@ -107,10 +107,10 @@ def seasonal_naive_errors(
 
 
 def naive_errors(store: SeriesStore, stops: Array, season_length: int) -> Array:
-    """Return the mean absolute error of the seasonal naive forecast of each series, `[N, D]`.
+    """Return the mean absolute seasonal naive error of the first rows of series, `[N, D]`.
 
-    It is that in the first rows. A series that is shorter than two seasons has the error of the
-    last value; one that does not change has NaN.
+    A series that is shorter than two seasons has the error of the last value; one that does not
+    change has NaN.
 
     Args:
         store: The series.

@@ -25,8 +25,9 @@ Seed = int | np.random.SeedSequence | None
 
 # Steps in which a sine of frequency 1 turns once.
 PERIOD = 30
-# Keys of the independent streams of a seed: the noise must not change the signal.
+# Key of the stream of a seed that parameters are drawn from.
 PARAMETERS = 0
+# Key of the stream of the noise, which must not change the signal.
 NOISE = 1
 
 

@@ -200,7 +200,7 @@ def check_support(where: str, array: Array, head: str) -> None:
 
 
 def outside_support(array: Array, head: str) -> tuple[Array, str]:
-    """Return which values are outside the support of a head's distribution, and it in words.
+    """Return which values are outside the support of a head's distribution, and the support.
 
     NaN is missing, and not outside.
 

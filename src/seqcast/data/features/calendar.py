@@ -38,6 +38,7 @@ _CYCLES: dict[str, tuple[float, Callable[[Stamps], Array]]] = {
     ),
     "month_of_year": (365.25 * _DAY, lambda stamps: (stamps.month - 1) / 12.0),
 }
+# Features that `calendar` may name, besides holidays.
 CALENDAR_FEATURES = tuple(_CYCLES)
 # Cycles that `auto` chooses from, for steps shorter than a month.
 _FINE = ("minute_of_hour", "hour_of_day", "day_of_week", "day_of_year")

@@ -265,6 +265,7 @@ def _renumbered(column: Array, ours: ColumnType, theirs: ColumnType) -> Array:
     return np.where(missing, np.nan, numbers)
 
 
+# What columns of each type hold, in words.
 _PLURALS = {"number": "numbers", "flag": "booleans", "category": "text or categories"}
 
 

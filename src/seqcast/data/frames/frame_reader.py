@@ -145,7 +145,7 @@ def check_columns(
 
 
 def _advice(option: str | None, nearest: str | None) -> tuple[str | Option, ...]:
-    """Return how to give a missing column: under another name, by the option, or anew."""
+    """Return how to give a missing column: name another one by the option, or add it."""
     if option is None:
         return ("Add it",)
     field = f"columns.{option}" if option in ("unique_id", "ds", "y", "weight") else option

@@ -82,7 +82,7 @@ class Frequency:
 
     @property
     def kind(self) -> str:
-        """Name of the class of pandas offset, such as `Hour`; `int` for whole numbers."""
+        """Name of the class of the pandas offset, such as `Hour`; `int` for whole numbers."""
         return type(self.offset).__name__
 
     @property

@@ -53,7 +53,7 @@ class Grid:
         offset = frequency.offset
         self.zone = getattr(stamps, "tz", None)
         self.is_integer = isinstance(offset, int)
-        self.clock = frequency.is_clock
+        self.is_clock = frequency.is_clock
         self.tick = 1
         # The days of a calendar's steps.
         self.marks: Array | None = None
@@ -62,7 +62,7 @@ class Grid:
             self.step = offset
             return
         self.unit = stamps.unit
-        if self.clock:
+        if self.is_clock:
             if offset.nanos % _UNITS[self.unit]:
                 self.unit = "ns"
             self.step = offset.nanos // _UNITS[self.unit]
@@ -95,7 +95,7 @@ class Grid:
         """
         if self.is_integer:
             return stamps.to_numpy().astype(np.int64), np.zeros(len(stamps), dtype=np.int64)
-        if self.clock:
+        if self.is_clock:
             return stamps.as_unit(self.unit).asi8, np.zeros(len(stamps), dtype=np.int64)
 
         ticks = wall_clock(stamps).as_unit(self.unit).asi8
@@ -113,7 +113,7 @@ class Grid:
         """
         if self.is_integer:
             return pd.Index(numbers)
-        if self.clock:
+        if self.is_clock:
             index = pd.DatetimeIndex(numbers.view(f"M8[{self.unit}]"))
             return from_utc(index, self.zone)
 

@@ -216,6 +216,7 @@ def _open_relation(relation: UserSource) -> TableSource:
     return TableSource("the relation", tuple(relation.columns), read)
 
 
+# Opens a source, by the name of its type.
 _OPENERS: dict[str, Callable[[UserSource], TableSource]] = {
     "pyarrow.Dataset": _open_dataset,
     "polars.LazyFrame": _open_lazy_frame,

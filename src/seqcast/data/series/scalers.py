@@ -19,7 +19,9 @@ from seqcast.specs import check_choice
 # records operators for a file in ONNX.
 AnyArray = Any
 
+# Scalings of arrays.
 SCALES = ("standard", "none")
+# Scalings of series that take logarithms.
 LOGARITHMS = ("log1p", "log")
 
 # Scaled values are clipped to this magnitude, so that their squares stay inside single precision.
@@ -432,6 +434,7 @@ def _unless_constant(rows: Rows, loc: AnyArray, scale: AnyArray) -> tuple[AnyArr
     return loc, _namespace(scale).where(varies, scale, _positive(CONSTANT_SCALE * rows.level))
 
 
+# Returns loc and scale of each series, by the name of the scaling.
 _STATISTICS: dict[str, Callable[[Rows], tuple[AnyArray, AnyArray]]] = {
     "standard": _standard,
     "robust": _robust,
@@ -442,4 +445,5 @@ _STATISTICS: dict[str, Callable[[Rows], tuple[AnyArray, AnyArray]]] = {
     "none": _none,
 }
 
+# Scalings of series.
 SERIES_SCALES = tuple(_STATISTICS)

@@ -355,7 +355,7 @@ class _MicroBatch:
         return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int64)
 
     def _visits(self, number: int) -> tuple[list[tuple[int, Array]], Array]:
-        """Return round and shards of each visit of a pass, and the windows up to its end."""
+        """Return round and shards of each visit of a pass, and the number of windows so far."""
         if self._pass is None or self._pass[0] != number:
             visits = []
             sizes = []

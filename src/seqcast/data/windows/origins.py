@@ -20,6 +20,7 @@ from seqcast.errors import DataError, Option, Phrase
 from seqcast.runtime import Array, Processes
 from seqcast.specs import check_choice, check_int
 
+# From where cutoffs are counted.
 ALIGNMENTS = ("time", "series")
 # Most distances, in seasons, over which errors of seasonal naive forecasts are measured.
 MOST_DISTANCES = 8
@@ -34,7 +35,7 @@ def known_at_cutoffs(
     *,
     complete: bool = True,
 ) -> Array:
-    """Return the known rows at the cutoffs of a rolling-origin evaluation, `[n_windows, N]`.
+    """Count the known rows at each cutoff of a rolling-origin evaluation, `[n_windows, N]`.
 
     Args:
         frame: The series.

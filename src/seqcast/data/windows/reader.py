@@ -15,6 +15,7 @@ from seqcast.data.windows.gaps import fill_both_ways, fill_gaps, forward_fill
 from seqcast.data.windows.order import BatchOrder, ShardOrder, Shards, WindowIndex
 from seqcast.runtime import Array
 
+# What weighs the same in a training.
 WEIGHTINGS = ("windows", "series")
 
 

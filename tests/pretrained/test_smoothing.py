@@ -6,17 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcast.pretrained.simple_models import CHECKS, RECENT, checks_of
-from seqcast.pretrained.smoothing import FIRST, OPTIMISM, smoothed
+from seqcast.pretrained.smoothing import FIRST, OPTIMISM, Gains, smoothed
 
 ROWS = 6
 LENGTH = 40
 HORIZON = 9
 # The last one knows of no season.
 GAINS = (
-    (0.1, 0.0, 0.1, 0.98),
-    (0.3, 0.02, 0.4, 1.0),
-    (0.95, 0.1, 0.2, 0.9),
-    (0.3, 0.01, None, 0.95),
+    Gains(0.1, 0.0, 0.1, 0.98),
+    Gains(0.3, 0.02, 0.4, 1.0),
+    Gains(0.95, 0.1, 0.2, 0.9),
+    Gains(0.3, 0.01, None, 0.95),
 )
 seeds = st.integers(0, 2**32 - 1)
 
@@ -104,7 +104,7 @@ def test_a_largest_damping_is_that_of_each_window():
     values, season = drawn(4)
     most = np.where(np.arange(ROWS) < 3, 1.0, 0.93)
     found = smoothed(values, season, HORIZON, GAINS, most).forecasts
-    damped = tuple((*gains[:3], min(gains[3], 0.93)) for gains in GAINS)
+    damped = tuple(gains._replace(damping=min(gains.damping, 0.93)) for gains in GAINS)
     np.testing.assert_allclose(
         found[:3], smoothed(values[:3], season[:3], HORIZON, GAINS).forecasts, atol=1e-12
     )
@@ -122,7 +122,7 @@ def test_errors_are_those_of_what_was_forecast():
         known = ~np.isnan(values[row])
         for number, gains in enumerate(GAINS):
             share = season[row] / max(known.sum(), 1)
-            fitted = gains[2] is not None and season[row] > 1 and share <= 0.5
+            fitted = gains.season is not None and season[row] > 1 and share <= 0.5
             optimism = 1 + OPTIMISM * share**2 * fitted
             own = np.abs(found.ahead[row, known, number] - values[row, known])
             assert errors[0, row, number] == pytest.approx(own.mean() * optimism)

@@ -1,8 +1,8 @@
-"""Evaluation of backtests: scores, a leaderboard, significance tests, and joining other models' forecasts.
+"""Evaluation of backtests: scores, a leaderboard, significance tests, joins of other forecasts.
 
-All functions take long frames of forecasts and truth, pandas or Polars, and return frames of the same kind. In reading
-order: `backtest_frames` (the checked frame), `metrics` (losses by name), `scores`, `significance`; `forecast_frames`
-reads columns and keys of such frames.
+All functions take long frames of forecasts and truth, pandas or Polars, and return frames of the
+same kind. In reading order: `backtest_frames` (the checked frame), `metrics` (losses by name),
+`scores`, `significance`; `forecast_frames` reads columns and keys of such frames.
 
 Stability: stable.
 """

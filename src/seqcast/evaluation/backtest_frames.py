@@ -1,11 +1,11 @@
-"""Backtests: checked frames of forecasts and truth, the count of their steps, and joins of other models' forecasts."""
+"""Backtests: checked frames of forecasts and truth, their steps, and joins of other forecasts."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
-from narwhals.typing import IntoDataFrameT
+from narwhals.typing import IntoDataFrame, IntoDataFrameT
 
 from seqcast.data.frames import first, resolve, steps_between
 from seqcast.errors import DataError, Phrase, Row, SpecError
@@ -37,19 +37,24 @@ class Backtest:
 
     Example:
         >>> import pandas as pd
-        >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [1.0, None, 3.0], "model": [1.5, 2.5, 3.5]})
-        >>> backtest = Backtest(df)
+        >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [1.0, None, 3.0]})
+        >>> backtest = Backtest(df.assign(model=[1.5, 2.5, 3.5]))
         >>> backtest.truth, backtest.rows.steps  # the missing step is counted
         (array([1., 3.]), array([1, 3]))
     """
 
     def __init__(
-        self, df: Any, columns: Columns | None = None, *, models: Sequence[str] | None = None
+        self,
+        df: IntoDataFrame,
+        columns: Columns | None = None,
+        *,
+        models: Sequence[str] | None = None,
     ) -> None:
         rows = FrameRows("df", df, columns)
         rows.need(rows.columns.value)
         self.models = rows.models(models)
         _check_once(rows)
+
         truth = rows.numbers(rows.columns.value)
         if np.isinf(truth).any():
             raise rows.column(rows.columns.value).error(
@@ -58,10 +63,12 @@ class Backtest:
                 received="inf",
                 hint="Drop or fill it.",
             )
+
         observed = np.flatnonzero(~np.isnan(truth))
         if not len(observed):
             hint = "Join the truth to it, or wait for it."
             raise DataError("df", expected="rows whose truth is known", received="none", hint=hint)
+
         self._places = observed
         self.rows = rows.take(observed)
         self.truth = truth[observed]
@@ -83,6 +90,7 @@ class Backtest:
             raise self.rows.column(name).error(
                 row=row, expected=expected, received=received, hint=hint
             )
+
         return values
 
     def levels(self, level: Sequence[float] | float | None = None) -> tuple[float, ...]:
@@ -94,12 +102,11 @@ class Backtest:
         Raises:
             SpecError: No model has intervals of a level.
         """
-        return chosen_levels(
-            level, {each for name in self.models for each in self.rows.bounds(name)}, self.models[0]
-        )
+        known = {each for name in self.models for each in self.rows.bounds(name)}
+        return chosen_levels(level, known, self.models[0])
 
     def interval(self, model: str, level: float) -> tuple[Array, Array] | None:
-        """Return a model's lower and upper bounds, `[rows]` each; `None` if it has none of that level.
+        """Return a model's lower and upper bounds of a level, `[rows]` each, or `None`.
 
         Args:
             model: The model.
@@ -110,7 +117,7 @@ class Backtest:
 
 
 def count_steps(df: IntoDataFrameT, freq: Any, *, columns: Columns | None = None) -> IntoDataFrameT:
-    """Return a backtest with a column `step`: the number of steps of `freq` from a row's cutoff to its stamp.
+    """Return a backtest with a column `step`: the steps of `freq` from cutoff to stamp.
 
     It is needed where the stamps do not show their frequency, or where a library numbers its steps
     otherwise: without the column, steps are counted by the frequency that is inferred from the
@@ -139,6 +146,7 @@ def count_steps(df: IntoDataFrameT, freq: Any, *, columns: Columns | None = None
     rows.need(CUTOFF)
     times = rows.index(rows.columns.ds)
     cutoffs = rows.index(CUTOFF)
+
     frequency = resolve(freq, cutoffs)
     steps = steps_between(frequency, cutoffs, times)
     if (steps < 1).any():
@@ -150,6 +158,7 @@ def count_steps(df: IntoDataFrameT, freq: Any, *, columns: Columns | None = None
             received=str(times[place]),
             hint="Give the frequency of the series.",
         )
+
     column = nw.new_series(STEP, steps, backend=rows.frame.implementation)
     result: IntoDataFrameT = rows.frame.with_columns(column).to_native()
     return result
@@ -157,7 +166,7 @@ def count_steps(df: IntoDataFrameT, freq: Any, *, columns: Columns | None = None
 
 def join_forecasts(
     df: IntoDataFrameT,
-    other: Any,
+    other: IntoDataFrame,
     *,
     models: Sequence[str] | None = None,
     missing: str = "raise",
@@ -187,8 +196,9 @@ def join_forecasts(
 
     Example:
         >>> import pandas as pd
-        >>> ours = pd.DataFrame({"unique_id": "a", "ds": [2, 3], "cutoff": 1, "y": [2.0, 3.0], "seqcast": [2.5, 3.0]})
-        >>> theirs = pd.DataFrame({"unique_id": "a", "ds": [3, 2], "cutoff": 1, "y": [3.0, 2.0], "AutoETS": [1.0, 2.0]})
+        >>> truth = pd.DataFrame({"unique_id": "a", "ds": [2, 3], "cutoff": 1, "y": [2.0, 3.0]})
+        >>> ours = truth.assign(seqcast=[2.5, 3.0])
+        >>> theirs = truth.assign(AutoETS=[2.0, 1.0]).iloc[::-1]
         >>> join_forecasts(ours, theirs)["AutoETS"].tolist()
         [2.0, 1.0]
     """
@@ -200,30 +210,34 @@ def join_forecasts(
     for each in (rows, other_rows):
         each.need(CUTOFF, *((TARGET,) if rows.has(TARGET) else ()))
         _check_once(each)
+
     added = other_rows.models(models)
-    added += [
-        name for model in list(added) for pair in other_rows.bounds(model).values() for name in pair
-    ]
-    for name in filter(rows.has, added):
-        expected = "models that the backtest does not have"
-        hint = "Rename it in one of the frames, or leave it out."
-        raise SpecError("models", expected=expected, received=repr(name), hint=hint)
+    for model in list(added):
+        for pair in other_rows.bounds(model).values():
+            added.extend(pair)
+    for name in added:
+        if rows.has(name):
+            expected = "models that the backtest does not have"
+            hint = "Rename it in one of the frames, or leave it out."
+            raise SpecError("models", expected=expected, received=repr(name), hint=hint)
+
     keys = (*rows.window, rows.columns.ds)
     ours, theirs = (
         pd.MultiIndex.from_arrays([each.labels(key) for key in keys]) for each in (rows, other_rows)
     )
-    places = np.asarray(theirs.get_indexer(ours))  # -1 where there is none
+    # -1 where there is none.
+    places = np.asarray(theirs.get_indexer(ours))
     matched = np.flatnonzero(places >= 0)
     if len(matched) < len(rows):
         if missing == "raise" or not len(matched):
             raise _unmatched(rows, keys, first(places < 0), len(rows) - len(matched))
         rows = rows.take(matched)
         places = places[matched]
+
     _check_same_truth(rows, other_rows, places)
-    new = {name: other_rows.numbers(name)[places] for name in added}
+    backend = rows.frame.implementation
     series = [
-        nw.new_series(name, values, backend=rows.frame.implementation)
-        for name, values in new.items()
+        nw.new_series(name, other_rows.numbers(name)[places], backend=backend) for name in added
     ]
     result: IntoDataFrameT = nw.maybe_reset_index(rows.frame).with_columns(*series).to_native()
     return result
@@ -248,8 +262,8 @@ def _unmatched(rows: FrameRows, keys: Sequence[str], place: int, count: int) -> 
         "other",
         expected=f"a row for each row of df, such as row {place} ({key})",
         received=f"none for {count} of {len(rows)} rows",
-        hint="Forecast from the same cutoffs (the last known stamp) as far ahead, with ids and stamps of the same "
-        "types; or leave such rows out with missing='drop'.",
+        hint="Forecast from the same cutoffs (the last known stamp) as far ahead, with ids and "
+        "stamps of the same types; or leave such rows out with missing='drop'.",
     )
 
 
@@ -257,12 +271,15 @@ def _check_same_truth(rows: FrameRows, others: FrameRows, places: Array) -> None
     name = rows.columns.value
     if name not in rows.frame.columns or name not in others.frame.columns:
         return
+
     ours = rows.numbers(name)
     theirs = others.numbers(name)[places]
     known = ~(np.isnan(ours) | np.isnan(theirs))
+
     # Values may have passed through single precision.
     size = float(np.abs(ours[known]).max(initial=0.0))
     differ = known & ~np.isclose(ours, theirs, rtol=1e-5, atol=1e-7 * size)
+
     if differ.any():
         place = first(differ)
         received = f"{theirs[place]:g} ({differ.sum()} such rows)"

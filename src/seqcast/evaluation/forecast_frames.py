@@ -17,6 +17,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from narwhals.typing import IntoDataFrame
 
 from seqcast.data.frames import (
     SERIES_TRIED,
@@ -37,7 +38,14 @@ from seqcast.intervals import check_levels, level_text
 from seqcast.runtime import Array
 from seqcast.specs import Columns
 
-CUTOFF, STEP, TARGET = KEYS = "cutoff", "step", "target"
+# The last known stamp of a forecast.
+CUTOFF = "cutoff"
+# The step of a forecast, from 1.
+STEP = "step"
+# The name of one of several targets.
+TARGET = "target"
+KEYS = (CUTOFF, STEP, TARGET)
+# Names of interval bounds: the model, the side and the level in per cent.
 _BOUND = re.compile(r"^(.*)-(lo|hi)-(\d+(?:\.\d+)?)$")
 
 
@@ -111,16 +119,21 @@ class FrameRows:
 
     Example:
         >>> import pandas as pd
-        >>> rows = FrameRows("df", pd.DataFrame({"unique_id": ["b", "a"], "ds": [1, 1], "m": 0.5, "m-lo-80": 0.1}))
+        >>> df = pd.DataFrame({"unique_id": ["b", "a"], "ds": [1, 1], "m": 0.5, "m-lo-80": 0.1})
+        >>> rows = FrameRows("df", df)
         >>> rows.groups("unique_id").codes, rows.models(None)
         (array([1, 0]), ['m'])
     """
 
-    def __init__(self, where: str, df: Any, columns: Columns | None = None) -> None:
-        self.where, self.user_columns = where, columns or Columns()
-        self.columns = self.user_columns  # with one column of values
+    def __init__(self, where: str, df: IntoDataFrame, columns: Columns | None = None) -> None:
+        self.where = where
+        self.user_columns = columns or Columns()
+        # With one column of values.
+        self.columns = self.user_columns
         self.frame, self._added = open_long(df, self.columns, where)
-        self._whole: tuple[FrameRows, Array] | None = None  # of which these are some rows
+        # The rows of which these are some, and their places.
+        self._whole: tuple[FrameRows, Array] | None = None
+
         self.need(self.columns.unique_id, self.columns.ds)
         if len(self.columns.targets) > 1:
             self._unpivot()
@@ -213,14 +226,11 @@ class FrameRows:
         ).stamps
         if stamps.dtype.kind in "iu":
             return np.asarray(stamps)
-        plain = (
-            stamps.tz_localize(None)
-            if local
-            else stamps.tz_convert(None)
-            if stamps.tz is not None
-            else stamps
-        )
-        return np.asarray(plain, dtype="datetime64[us]")
+        if local:
+            stamps = stamps.tz_localize(None)
+        elif stamps.tz is not None:
+            stamps = stamps.tz_convert(None)
+        return np.asarray(stamps, dtype="datetime64[us]")
 
     def index(self, name: str) -> Stamps:
         """Return a column of stamps as a pandas index, on the clock of the frame's stamps.
@@ -268,14 +278,11 @@ class FrameRows:
 
     @cached_property
     def names(self) -> Array:
-        """Name of each row's series for people: `a`, or `a, price` of several targets; `[rows]`, objects."""
-        first, *rest = (self.frame[name].to_list() for name in self.series)
-        labels = (
-            [f"{name}, {target}" for name, target in zip(first, rest[0], strict=True)]
-            if rest
-            else first
-        )
-        return np.fromiter(labels, dtype=object)
+        """Name of each row's series for people, `[rows]`: `a`, or `a, price` of several targets."""
+        ids, *targets = (self.frame[name].to_list() for name in self.series)
+        if targets:
+            ids = [f"{name}, {target}" for name, target in zip(ids, targets[0], strict=True)]
+        return np.fromiter(ids, dtype=object)
 
     def labels(self, name: str) -> Array:
         """Return a key column's values, `[rows]`.
@@ -306,12 +313,13 @@ class FrameRows:
                     row=first(name_codes < 0), expected="a name", received="none", hint=hint
                 )
             _, codes = np.unique(codes * len(unique) + name_codes, return_inverse=True)
+
         _, leaders = np.unique(codes, return_index=True)
         return Groups(codes, leaders)
 
     @cached_property
     def steps(self) -> Array:
-        """Step of each row's forecast, from 1: the column `step`, or the number of steps after the cutoff.
+        """Step of each row's forecast, from 1: the column `step`, or steps after the cutoff.
 
         Without the column, steps are counted by the frequency of the stamps, so missing rows change
         none of them. Without cutoffs, the first row of each window is step 1.
@@ -338,25 +346,32 @@ class FrameRows:
             raise self.column(STEP).error(
                 row=place, expected=expected, received=f"{steps[place]:g}", hint=hint
             )
+
         return steps.astype(np.int64)
 
     def _counted_steps(self) -> Array:
-        """Return the steps from each row's cutoff, counted by the longest step that all rows keep to."""
+        """Return the steps from each row's cutoff, by the longest step that fits all rows."""
         times = self.times(self.columns.ds)
         least = int(self.has(CUTOFF))
         origins = self.times(CUTOFF) if self.has(CUTOFF) else self._first_times
+
         if len(np.unique(np.concatenate([times, origins]))) <= 2:
             # The only distance between two stamps is a step.
             counts = [np.sign(np.asarray(times - origins, dtype=np.int64))]
         else:
             stamps = self._index(origins), self._index(times)
             counts = [steps_between(frequency, *stamps) for frequency in self._frequencies(origins)]
+
         fitting = [steps for steps in counts if (steps >= least).all()]
         if fitting:
             return min(fitting, key=np.sum) + (1 - least)
+
         row = first(counts[0] < least) if counts else 0
         expected = f"a column {STEP!r}, or stamps some steps of one frequency after {self._origin}"
-        hint = "Add the column, 1 for the first step after the cutoff; seqcast.evaluation.count_steps counts them."
+        hint = (
+            "Add the column, 1 for the first step after the cutoff; "
+            "seqcast.evaluation.count_steps counts them."
+        )
         stamp = self._index(times[[row]])[0]
         origin = self._index(origins[[row]])[0]
         received = f"{stamp} after {origin}"
@@ -378,7 +393,7 @@ class FrameRows:
         return windows.transform("min").to_numpy()
 
     def _frequencies(self, origins: Array) -> list[Frequency]:
-        """Return the frequencies of the stamps of some series, origins among them, and of all series together.
+        """Return the frequencies of stamps and origins, of some series and of all together.
 
         Args:
             origins: A stamp of each row, `[rows]`.
@@ -386,12 +401,14 @@ class FrameRows:
         times = self.times(self.columns.ds)
         codes = self.groups(*self.series).codes
         longest = np.argsort(-np.bincount(codes), kind="stable")[:SERIES_TRIED]
+
         found: dict[Any, Frequency] = {}
         for rows in (*(codes == series for series in longest), np.ones(len(codes), dtype=bool)):
             stamps = self._index(np.unique(np.concatenate([times[rows], origins[rows]])))
             with contextlib.suppress(DataError):  # too few stamps, or irregular ones
                 frequency = infer(stamps, self.columns.ds, gaps=True)
                 found[frequency.name] = frequency
+
         return list(found.values())
 
     # ---------------------------------------------------------------- forecasts
@@ -408,10 +425,12 @@ class FrameRows:
             for name in self.frame.columns
             if name not in keys and self.frame[name].dtype.is_numeric()
         ]
+
         forecasts = [name for name in values if not _BOUND.match(name)]
         for name in models or ():
             if name not in values:
                 raise unknown_name("models", name, forecasts)
+
         if not forecasts and not models:
             received = f"the columns {', '.join(map(repr, self.frame.columns))}"
             raise DataError(
@@ -420,6 +439,7 @@ class FrameRows:
                 received=received,
                 hint="Add one a model.",
             )
+
         return list(models or forecasts)
 
     def bounds(
@@ -436,6 +456,7 @@ class FrameRows:
             match = _BOUND.match(name)
             if match and match[1] == model:
                 bounds.setdefault(float(match[3]), {})[match[2]] = name
+
         whole = {each: (pair["lo"], pair["hi"]) for each, pair in bounds.items() if len(pair) == 2}
         return {each: whole[each] for each in chosen_levels(level, whole, model)}
 
@@ -451,10 +472,11 @@ class FrameRows:
         """
         backend = self.frame.implementation
         present = [name for name in keys if self.has(name)]
-        new = {
-            **{name: self.labels(name)[places] for name in keys if name not in present},
-            **values,
+        new: dict[str, Any] = {
+            name: self.labels(name)[places] for name in keys if name not in present
         }
+        new |= values
+
         if not present:
             return nw.from_dict(new, backend=backend).to_native()
         frame = nw.maybe_reset_index(self.frame.select(*present)[places])

@@ -67,8 +67,8 @@ def find_metric(metric: str | Loss) -> tuple[str, Metric]:
         SpecError: There is no such metric; the error lists all.
 
     Example:
-        >>> find_metric("rmsse")
-        ('rmsse', Metric(loss='rmse', of='point', scale='rmsse', over_truth=False, lower_is_better=True))
+        >>> find_metric("rmsse") == ("rmsse", Metric("rmse", scale="rmsse"))
+        True
     """
     if callable(metric):
         return getattr(getattr(metric, "func", metric), "__name__", "metric"), Metric(metric)
@@ -96,16 +96,19 @@ def loss_functions(
     """
     from utilsforecast import losses
 
-    loss: Loss | None = (
-        getattr(losses, metric.loss, None) if isinstance(metric.loss, str) else metric.loss
-    )
-    if loss is None:  # autogluon.timeseries wants a utilsforecast without two of them
+    loss: str | Loss | None = metric.loss
+    if isinstance(loss, str):
+        # autogluon.timeseries wants a utilsforecast without two of them.
+        loss = getattr(losses, loss, None)
+    if loss is None:
         expected = "a loss of the installed utilsforecast"
         hint = "pip install 'utilsforecast>=0.2.17' adds it."
         raise SpecError("metrics", expected=expected, received=str(metric.loss), hint=hint)
+
     call = partial(loss, id_col="group", target_col="y")
     if metric.of == "point":
         return {"": ((), call)}
+
     if metric.of == "interval":
         # utilsforecast writes the level into the column's name.
         whole = {level: int(level) if level == int(level) else level for level in levels}
@@ -113,6 +116,7 @@ def loss_functions(
             f"_level{level_text(level)}": ((level,), partial(call, level=whole[level]))
             for level in levels
         }
+
     # The lower bound of the level 80 is the quantile 0.1.
     bounds = [(level, -1, "lo") for level in sorted(levels, reverse=True)]
     bounds += [(level, 1, "hi") for level in sorted(levels)]
@@ -127,7 +131,7 @@ def loss_functions(
 
 
 def _of_bounds(call: Loss, endings: str | list[str], **options: Any) -> Loss:
-    """Return a loss that reads each model's bound, or its list of bounds, by the endings of their columns' names."""
+    """Return a loss of each model's bound, or of its bounds, found by their names' endings."""
 
     def score(table: Any, models: list[str]) -> Any:
         if isinstance(endings, str):
@@ -151,13 +155,17 @@ def spoken_metric(name: str) -> str:
         name: The score's name.
 
     Example:
-        >>> [spoken_metric(name) for name in ("mae", "coverage_level80", "relative_mae", "scaled_crps")]
-        ['MAE', 'coverage 80 %', 'relative MAE', 'scaled CRPS']
+        >>> [spoken_metric(name) for name in ("mae", "coverage_level80", "scaled_crps")]
+        ['MAE', 'coverage 80 %', 'scaled CRPS']
     """
     if name.startswith("relative_"):
         return f"relative {spoken_metric(name.removeprefix('relative_'))}"
     name, _, level = name.partition("_level")
-    words = _SPOKEN.get(
-        name, name.upper() if "_" not in name and len(name) <= 5 else name.replace("_", " ")
-    )
+    if name in _SPOKEN:
+        words = _SPOKEN[name]
+    elif "_" not in name and len(name) <= 5:
+        words = name.upper()
+    else:
+        words = name.replace("_", " ")
+
     return f"{words} {level} %" if level else words

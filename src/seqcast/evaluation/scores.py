@@ -1,12 +1,17 @@
-"""Scores of forecasts by utilsforecast's losses: overall, by series, by cutoff, by step; and a leaderboard."""
+"""Scores of forecasts: overall, by series, by cutoff and by step, and a leaderboard.
+
+The losses are those of utilsforecast.
+"""
+
+from __future__ import annotations
 
 import contextlib
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from narwhals.typing import IntoDataFrameT
+from narwhals.typing import IntoDataFrame, IntoDataFrameT
 
 from seqcast.data import SEASONAL_NAIVE, seasonal_naive_errors
 from seqcast.errors import DataError, SpecError, unknown_name
@@ -17,6 +22,9 @@ from seqcast.intervals import level_text
 from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Metrics = Sequence[str | Callable[..., Any]] | str | None
 
 
@@ -24,7 +32,7 @@ def evaluate(
     df: IntoDataFrameT,
     metrics: Metrics = None,
     *,
-    train_df: Any = None,
+    train_df: IntoDataFrame | None = None,
     season_length: int | None = None,
     level: Sequence[float] | float | None = None,
     models: Sequence[str] | None = None,
@@ -65,7 +73,8 @@ def evaluate(
 
     Example:
         >>> import pandas as pd
-        >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "model": [1.0, 4.0]})
+        >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0]})
+        >>> df = df.assign(model=[1.0, 4.0])
         >>> print(evaluate(df, ["mae"]))
           metric  model
         0    mae    1.0
@@ -85,13 +94,12 @@ def evaluate(
     )
     backtest = scorer.backtest
     keys = scorer.keys(by)
+
     groups, scores = scorer.scores(keys)
     names = np.repeat(np.array([*scores], dtype=object), len(groups))
     values = np.concatenate([*scores.values()])
-    table = {
-        "metric": names.tolist(),
-        **{name: values[:, i] for i, name in enumerate(backtest.models)},
-    }
+    table = {"metric": names.tolist(), **dict(zip(backtest.models, values.T, strict=True))}
+
     result: IntoDataFrameT = backtest.rows.lay_out(keys, np.tile(groups.first, len(scores)), table)
     return result
 
@@ -110,7 +118,8 @@ class Scorer:
 
     Example:
         >>> import pandas as pd
-        >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "model": [1.0, 4.0]})
+        >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0]})
+        >>> df = df.assign(model=[1.0, 4.0])
         >>> Scorer(df, ["mae"]).scores(["step"])[1]
         {'mae': array([[0.],
                [2.]])}
@@ -118,10 +127,10 @@ class Scorer:
 
     def __init__(
         self,
-        df: Any,
+        df: IntoDataFrame,
         metrics: Metrics = None,
         *,
-        train_df: Any = None,
+        train_df: IntoDataFrame | None = None,
         season_length: int | None = None,
         level: Sequence[float] | float | None = None,
         models: Sequence[str] | None = None,
@@ -132,16 +141,20 @@ class Scorer:
         self.backtest = Backtest(df, columns, models=models)
         self.levels = self.backtest.levels(level)
         self._requested = chosen is not None
+
         # Read from the training rows once, and only if needed.
         season = functools.cache(lambda: season_length or usual_season(self.backtest, train_df))
         if chosen is None:
             chosen = [find_metric(name) for name in self._usual_metrics(train_df, season)]
+
         names = [name for name, _ in chosen]
-        if twice := [name for name in names if names.count(name) > 1]:
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
             hint = "Give each function a __name__ of its own."
             raise SpecError(
                 "metrics", expected="different names", received=f"{twice[0]!r} twice", hint=hint
             )
+
         self.metrics: dict[str, Metric] = dict(chosen)
         if not self.metrics:
             raise SpecError(
@@ -150,29 +163,34 @@ class Scorer:
                 received="none",
                 hint="None takes the usual.",
             )
+
         self._check_intervals()
         if season_length is not None:
             check_int("season_length", season_length)
         self._scales = self._naive_scales(train_df, season)
 
-    def _usual_metrics(self, train_df: Any, season: Callable[[], int]) -> list[str]:
+    def _usual_metrics(
+        self, train_df: IntoDataFrame | None, season: Callable[[], int]
+    ) -> list[str]:
         names = ["mae", "rmse", "smape"]
         if train_df is not None:
             with contextlib.suppress(DataError):  # stamps without a regular frequency
                 season()
                 names.append("mase")
+
         return [*names, *(["scaled_crps", "coverage"] if self.levels else [])]
 
     def _check_intervals(self) -> None:
         of_intervals = [name for name, metric in self.metrics.items() if metric.of != "point"]
         if of_intervals and not self.levels:
             received = f"the columns {', '.join(map(repr, self.backtest.rows.frame.columns))}"
-            hint = f"Add bounds such as {self.backtest.models[0]}-lo-80 and {self.backtest.models[0]}-hi-80."
+            model = self.backtest.models[0]
+            hint = f"Add bounds such as {model}-lo-80 and {model}-hi-80."
             expected = f"intervals, which {of_intervals[0]!r} scores"
             raise DataError("df", expected=expected, received=received, hint=hint)
 
     def _naive_scales(
-        self, train_df: Any, season: Callable[[], int]
+        self, train_df: IntoDataFrame | None, season: Callable[[], int]
     ) -> dict[str | None, Array | float]:
         """Return the divisors of truth and forecasts, by the name of the metric's scale."""
         scaled = {
@@ -189,6 +207,7 @@ class Scorer:
                 received = "only constant series, or ones shorter than that"
                 hint = "Choose metrics that are not scaled, or another season_length."
                 raise DataError("train_df", expected=expected, received=received, hint=hint)
+
         return scales
 
     def keys(self, by: Sequence[str] | str) -> list[str]:
@@ -197,8 +216,7 @@ class Scorer:
         Args:
             by: One or several of the id's column, `target`, `cutoff` and `step`.
         """
-        rows = self.backtest.rows
-        known = [*rows.series, *([CUTOFF] if rows.has(CUTOFF) else []), STEP]
+        known = [*self.backtest.rows.window, STEP]
         keys = list(dict.fromkeys([by] if isinstance(by, str) else by))
         for key in keys:
             if key not in known:
@@ -219,6 +237,7 @@ class Scorer:
         groups = rows.groups(*keys)
         over_cutoffs = Groups(series.codes[windows.first], series.first)
         over_series = Groups(groups.codes[series.first], groups.first)
+
         scores = {
             name + ending: over_series.mean(over_cutoffs.mean(values))
             for name, metric in self.metrics.items()
@@ -227,7 +246,7 @@ class Scorer:
         return groups, scores
 
     def _window_scores(self, metric: Metric, windows: Groups) -> dict[str, Array]:
-        """Return a metric's scores of each window by their names' endings, `[windows, models]` each."""
+        """Return scores of each window by their names' endings, `[windows, models]` each."""
         bounds = [self.backtest.rows.bounds(model) for model in self.backtest.models]
         scores = {}
         with np.errstate(all="ignore"):
@@ -239,18 +258,21 @@ class Scorer:
                 if scored:
                     losses = loss(table, names).sort_values("group")
                     scores[ending][:, scored] = losses[names].to_numpy(dtype=np.float64)
+
         if metric.over_truth:
             sizes = np.bincount(windows.codes, np.abs(self.backtest.truth), minlength=len(windows))
             for values in scores.values():
                 values[sizes == 0] = np.nan
+
         return scores
 
-    def _table(self, metric: Metric, windows: Groups) -> Any:
-        """Return the table that the losses read; models are named by their places, so that no name collides."""
-        from pandas import DataFrame
+    def _table(self, metric: Metric, windows: Groups) -> pd.DataFrame:
+        """Return the table of the losses; models are named by their places, so no name collides."""
+        import pandas as pd
 
         scale = self._scales[metric.scale]
         columns: dict[str, Array] = {"group": windows.codes, "y": self.backtest.truth / scale}
+
         for place, model in enumerate(self.backtest.models):
             columns[str(place)] = self.backtest.forecasts[:, place] / scale
             for level in self.levels if metric.of != "point" else ():
@@ -258,11 +280,12 @@ class Scorer:
                 if interval is not None:
                     for side, bound in zip(("lo", "hi"), interval, strict=True):
                         columns[f"{place}-{side}-{level_text(level)}"] = bound / scale
-        return DataFrame(columns)
+
+        return pd.DataFrame(columns)
 
 
 def usual_season(backtest: Backtest, train_df: Any) -> int:
-    """Return the steps of the usual season of the training rows' frequency, read from the longest series.
+    """Return the usual season of the training rows' frequency, that of the longest series.
 
     Args:
         backtest: The backtest, for the names of columns.
@@ -280,6 +303,7 @@ def usual_season(backtest: Backtest, train_df: Any) -> int:
     stamps = np.unique(
         rows.times(rows.columns.ds, local=True)[codes == np.argmax(np.bincount(codes))]
     )
+
     try:
         return infer(Index(stamps), "train_df").season_length
     except DataError as error:
@@ -289,11 +313,14 @@ def usual_season(backtest: Backtest, train_df: Any) -> int:
         ) from error
 
 
-def naive_scale(backtest: Backtest, train_df: Any, season_length: int, scale: str) -> Array:
-    """Return the seasonal naive forecast's error in training, up to the cutoff, for each row of a backtest.
+def naive_scale(
+    backtest: Backtest, train_df: IntoDataFrame, season_length: int, scale: str
+) -> Array:
+    """Return the naive error in training, up to the cutoff, for each row of a backtest.
 
-    It is the scale of utilsforecast's `mase` and `rmsse`. Each window has training rows of its own,
-    sorted by time, so that one call serves several cutoffs and targets.
+    It is the seasonal naive forecast's error, the scale of utilsforecast's `mase` and `rmsse`. Each
+    window has training rows of its own, sorted by time, so that one call serves several cutoffs and
+    targets.
 
     Args:
         backtest: The backtest.
@@ -325,20 +352,25 @@ def naive_scale(backtest: Backtest, train_df: Any, season_length: int, scale: st
     return np.asarray(np.where((scales > 0) & np.isfinite(scales), scales, np.nan)[windows.codes])
 
 
-def _training_rows(backtest: Backtest, train_df: Any) -> tuple[Array, Groups, Array, Array]:
-    """Return the training values by series and time, the windows, and where each window's values start and stop."""
+def _training_rows(
+    backtest: Backtest, train_df: IntoDataFrame
+) -> tuple[Array, Groups, Array, Array]:
+    """Return training values by series and time, windows, and their first and last places."""
     rows = backtest.rows
     train = FrameRows("train_df", train_df, backtest.rows.user_columns)
     train.need(train.columns.value, *((TARGET,) if rows.has(TARGET) else ()))
+
     series = train.groups(*train.series)
     times = train.times(train.columns.ds)
     order = np.lexsort((times, series.codes))
     times = times[order]
     edges = np.searchsorted(series.codes[order], np.arange(len(series) + 1))
     places = {name: place for place, name in enumerate(train.names[series.first])}
+
     windows = rows.groups(*rows.window)
     cutoffs = rows.times(CUTOFF) if rows.has(CUTOFF) else None
     starts, stops = np.zeros((2, len(windows)), dtype=np.int64)
+
     for window, row in enumerate(windows.first):
         place = places.get(rows.names[row])
         if place is None:
@@ -370,7 +402,7 @@ def leaderboard(
     *,
     baseline: str | None = None,
     sort_by: str | None = None,
-    train_df: Any = None,
+    train_df: IntoDataFrame | None = None,
     season_length: int | None = None,
     level: Sequence[float] | float | None = None,
     models: Sequence[str] | None = None,
@@ -404,7 +436,8 @@ def leaderboard(
 
     Example:
         >>> import pandas as pd
-        >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "naive": 0.0, "model": [1.0, 3.5]})
+        >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0]})
+        >>> df = df.assign(naive=0.0, model=[1.0, 3.5])
         >>> print(leaderboard(df, ["mae"], baseline="naive"))
            model   mae  relative_mae  series  points
         0  model  0.75           0.5       1       2
@@ -422,23 +455,29 @@ def leaderboard(
         models=models,
         columns=columns,
     )
+
     backtest = scorer.backtest
     rows = backtest.rows
     count = len(backtest.models)
+
     if baseline is not None and baseline not in backtest.models:
         raise unknown_name("baseline", baseline, backtest.models)
     baseline = baseline or (BASELINE if BASELINE in backtest.models else None)
+
     ranked = _ranking(scorer, sort_by)
     series, by_series = scorer.scores(rows.series)
     every = Groups(np.zeros(len(series), dtype=np.int64), np.zeros(1, dtype=np.int64))
     overall = {name: every.mean(values) for name, values in by_series.items()}
+
     order = np.argsort(overall[ranked][0], kind="stable")
     table: dict[str, list[str] | Array] = {"model": [backtest.models[i] for i in order]}
     table |= {name: values[0][order] for name, values in overall.items()}
+
     if baseline is not None:
         relative = _log_ratios(by_series[ranked], backtest.models.index(baseline))
         table[f"relative_{ranked}"] = np.exp(every.mean(relative)[0])[order]
     table |= {"series": np.full(count, len(series)), "points": np.full(count, len(rows))}
+
     result: IntoDataFrameT = rows.lay_out((), np.zeros(0, dtype=np.int64), table)
     return result
 
@@ -450,6 +489,7 @@ def _ranking(scorer: Scorer, sort_by: str | None) -> str:
         for name, metric in scorer.metrics.items()
         for ending in loss_functions(metric, scorer.levels)
     }
+
     ranked = next(iter(scores)) if sort_by is None else sort_by
     if ranked not in scores:
         raise unknown_name("sort_by", ranked, scores)
@@ -458,6 +498,7 @@ def _ranking(scorer: Scorer, sort_by: str | None) -> str:
         raise SpecError(
             "sort_by", expected="a score of which less is better", received=repr(ranked), hint=hint
         )
+
     return ranked
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from narwhals.typing import IntoDataFrameT
+from numpy.typing import ArrayLike
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError, unknown_name
@@ -26,9 +27,11 @@ LOSSES: dict[str, Loss] = {
 
 
 def dm_test(
-    differences: Any, horizon: int = 1, *, alternative: str = "two-sided"
+    differences: ArrayLike, horizon: int = 1, *, alternative: str = "two-sided"
 ) -> tuple[float, float]:
-    """Test whether the mean of loss differences is zero, for forecasts of one horizon made one step after another.
+    """Test whether the mean of loss differences is zero.
+
+    The forecasts have one horizon and were made one step after another.
 
     With `d̄` the mean of the `n` differences and `γ_k` their autocovariances (sums divided by `n`),
     `DM = d̄ / √((γ_0 + 2 Σ_{k<h} γ_k) / n)`: forecasts of `h` steps from cutoffs less than `h`
@@ -56,26 +59,29 @@ def dm_test(
         (-2.4905, 0.0551)
 
     Source: Harvey, Leybourne and Newbold, Testing the equality of prediction mean squared errors,
-        International
-    Journal of Forecasting 13 (1997), equations 3 to 9; Diebold and Mariano, Comparing predictive
-    accuracy, Journal of Business & Economic Statistics 13 (1995).
+        International Journal of Forecasting 13 (1997), equations 3 to 9; Diebold and Mariano,
+        Comparing predictive accuracy, Journal of Business & Economic Statistics 13 (1995).
     """
     check_int("horizon", horizon)
     check_choice("alternative", alternative, ALTERNATIVES)
+
     values = as_array("differences", differences, (1,)).astype(np.float64)
     for place in np.flatnonzero(~np.isfinite(values)):
         received = str(values[place])
         raise DataError(
             f"differences, {place}", expected="finite numbers", received=received, hint="Drop it."
         )
+
     count = len(values)
     if count <= horizon:
         return math.nan, math.nan
+
     # Losses may be tiny or huge; the statistic has no unit.
     size = float(np.abs(values).max())
     if size == 0:
         return 0.0, 1.0 if alternative == "two-sided" else 0.5
     values = values / size
+
     mean = float(values.mean())
     variance = _long_run_variance(values, horizon)
     correction = (count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count
@@ -83,6 +89,7 @@ def dm_test(
         statistic = mean / math.sqrt(variance / count) * math.sqrt(correction)
     else:
         statistic = math.copysign(math.inf, mean)
+
     return statistic, _p_value(statistic, count - 1, alternative)
 
 
@@ -92,11 +99,13 @@ def _long_run_variance(values: Array, horizon: int) -> float:
     covariances = np.array(
         [deviations[lag:] @ deviations[: count - lag] / count for lag in range(horizon)]
     )
+
     if covariances[0] <= 1e-30:  # rounding: the values are divided by the largest
         return 0.0
     variance = covariances[0] + 2 * covariances[1:].sum()
     if variance > 0:
         return float(variance)
+
     weights = 1 - np.arange(1, horizon) / horizon
     return float(covariances[0] + 2 * (weights @ covariances[1:]))
 
@@ -163,29 +172,27 @@ def diebold_mariano(
     if isinstance(loss, str):
         check_choice("loss", loss, tuple(LOSSES))
         loss = LOSSES[loss]
+
     backtest = Backtest(df, columns, models=models)
     pairs = _pairs(backtest.models, baseline)
     draws, spacing = _draws(backtest, over)
     losses = {name: _losses(loss, backtest, place) for place, name in enumerate(backtest.models)}
-    rows = [
-        (
-            model,
-            rival,
-            step,
-            *dm_test(differences, horizon, alternative=alternative),
-            len(differences),
-        )
-        for model, rival in pairs
-        for step, differences, horizon in _tests(
-            backtest, draws, spacing, losses[model], losses[rival]
-        )
-    ]
+
     names = ("model_a", "model_b", "step", "statistic", "p_value", "n")
-    table = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    table: dict[str, list[Any]] = {name: [] for name in names}
+    for model, rival in pairs:
+        tests = _tests(backtest, draws, spacing, losses[model], losses[rival])
+        for step, differences, horizon in tests:
+            statistic, p_value = dm_test(differences, horizon, alternative=alternative)
+            row = (model, rival, step, statistic, p_value, len(differences))
+            for name, value in zip(names, row, strict=True):
+                table[name].append(value)
+
     if np.isnan(table["statistic"]).all():
         expected = f"more {over}: at least 2, and more than there are cutoffs within one forecast"
         hint = "Backtest from more cutoffs, or compare over='series' if there are several."
         raise DataError("df", expected=expected, received=str(max(table["n"])), hint=hint)
+
     result: IntoDataFrameT = backtest.rows.lay_out((), np.zeros(0, dtype=np.int64), table)
     return result
 
@@ -216,12 +223,13 @@ def _losses(loss: Loss, backtest: Backtest, place: int) -> Array:
 def _tests(
     backtest: Backtest, draws: Groups, spacing: int, ours: Array, theirs: Array
 ) -> Iterator[tuple[int, Array, int]]:
-    """Yield step, differences and the horizon of the test for each step, and for all steps as step 0."""
+    """Yield step, differences and horizon of each test: each step, then all steps as step 0."""
     steps = backtest.rows.steps
     series = backtest.rows.groups(*backtest.rows.series)
     size = series.mean((ours + theirs) / 2)
     size[size == 0] = 1.0
     differences = (ours - theirs) / size[series.codes]
+
     for step in [*np.unique(steps).tolist(), 0]:
         chosen = steps == step if step else slice(None)
         means = Groups(draws.codes[chosen], draws.first).mean(differences[chosen])
@@ -239,7 +247,9 @@ def _draws(backtest: Backtest, over: str) -> tuple[Groups, int]:
     rows.need(CUTOFF)
     cutoffs = rows.groups(CUTOFF)
     times = rows.times(CUTOFF)
+
     following = np.append(times[cutoffs.first], times[cutoffs.first][-1:])[cutoffs.codes + 1]
     reached = rows.times(rows.columns.ds) == following
+
     # When no forecast reaches the next cutoff, none overlap.
     return cutoffs, int(rows.steps[reached].min() if reached.any() else rows.steps.max())

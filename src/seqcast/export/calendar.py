@@ -12,6 +12,7 @@ import numpy as np
 from seqcast.data.features import CALENDAR_FEATURES
 from seqcast.export.operators import Array, apply, ndx, op, over, reshape
 
+# Seconds.
 DAY = 86_400
 # From March to February, in a common year.
 DAYS_IN_MONTH = np.array([31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 31, 28])
@@ -61,9 +62,8 @@ class _Clock:
         since = self.days + 719_468
         day = since % 146_097
         year = over(day - over(day, 1460) + over(day, 36_524) - over(day, 146_096), 365)
-        return year + 400 * over(since, 146_097), day - (
-            365 * year + over(year, 4) - over(year, 100)
-        )
+        day_of_year = day - (365 * year + over(year, 4) - over(year, 100))
+        return year + 400 * over(since, 146_097), day_of_year
 
     @cached_property
     def month(self) -> Array:

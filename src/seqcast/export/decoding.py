@@ -1,4 +1,4 @@
-"""The decoder as operators: from the encoder's states to a forecast's columns, see `seqcast.network.decoder`.
+"""The decoder as operators: from the encoder's states to the columns of a forecast.
 
 The columns of a forecast are a point and quantiles. A quantile head sums its numbers; a normal head
 has `μ + σ z`. The weights of both are known when the file is written. So a head is a dense layer, a
@@ -63,6 +63,7 @@ def head_columns(
     """
     if network.head == "point":
         return op.dense(outputs, head.dense)[..., None]
+
     kernel, bias = (to_numpy(weight.value) for weight in (head.dense.kernel, head.dense.bias))
     # The head writes a number of all targets after another; here the numbers of a target stand
     # together.
@@ -70,6 +71,7 @@ def head_columns(
     numbers = op.reshape(
         op.linear(outputs, kernel[:, order], bias[order]), 0, 0, len(bias) // head.size, head.size
     )
+
     if network.head == "quantile":
         return _of_quantiles(numbers, head.quantiles, columns)
     return _of_normal(numbers, columns, logarithm=network.head == "log_normal")
@@ -81,23 +83,24 @@ def _of_quantiles(
     """Return columns that are sums of the median and of distances between neighbours."""
     middle = quantiles.index(0.5)
     count = len(quantiles)
+
     # The weight of each number in each quantile, [numbers, quantiles]: those above the median add
     # up, those below too.
     number, quantile = np.indices((count, count))
     above = (number > middle) & (quantile >= number)
     below = (number < middle) & (quantile <= number)
     sums = np.where(number == middle, 1.0, above - 1.0 * below)
+
     of_point = quantile_weights(quantiles, np.array([0.5]))
     if columns.point == "mean":
         # The mean is a sum of quantiles, so that the means of unit vectors are its weights.
         of_point = Quantiles(tuple(quantiles)).mean(np.eye(count))[None]
-    weights = np.concatenate(
-        [of_point, quantile_weights(quantiles, np.array(columns.probabilities))]
-    )
+    of_quantiles = quantile_weights(quantiles, np.array(columns.probabilities))
+    weights = np.concatenate([of_point, of_quantiles])
+
     is_median = op.ndx.asarray(np.arange(count) == middle)
-    return op.linear(
-        op.ndx.where(is_median, numbers, op.apply(op.op.softplus, numbers)), sums @ weights.T
-    )
+    terms = op.ndx.where(is_median, numbers, op.apply(op.op.softplus, numbers))
+    return op.linear(terms, sums @ weights.T)
 
 
 def _of_normal(numbers: op.Array, columns: ForecastColumns, *, logarithm: bool) -> op.Array:
@@ -149,20 +152,23 @@ class DecoderGraph:
         tokens = token_count(horizon, segment)
         known = self._known(layers, tokens, horizon, future)
         season = self._season(read, tokens)
+
         prepared = None
         if self.attention is not None and read.memory is not None:
             prepared = self.attention.prepare(read.memory)
+
         written = functools.partial(self._written, read, prepared)
         if self.network.feeds_back and read.last_targets is not None:
-            forecast = self._stepwise(
-                [(read.last_targets,), *layers], tokens, known, season, written
-            )
+            before = [(read.last_targets,), *layers]
+            forecast = self._stepwise(before, tokens, known, season, written)
         else:
             forecast = written(self._outputs(layers, tokens, known), season)
+
         if segment > 1:
             forecast = op.reshape(forecast, 0, -1, self.window.targets, 0)
             if not (isinstance(horizon, int) and horizon % segment == 0):
                 forecast = forecast[:, :horizon, ...]
+
         return self.normalisation.restored(forecast, read.statistics)
 
     def _bridge(self, read: Read) -> op.LayerStates:
@@ -174,10 +180,12 @@ class DecoderGraph:
         if read.static is not None and self.network.static_input == "state":
             sources.append(read.static)
         joined = op.ndx.concat(sources, axis=1)
-        mapped = [(op.dense(joined, layer), layer.activation.__name__) for layer in bridge.dense]
-        states = iter(
-            [op.ndx.tanh(state) if activation == "tanh" else state for state, activation in mapped]
-        )
+        mapped = []
+        for layer in bridge.dense:
+            state = op.dense(joined, layer)
+            mapped.append(op.ndx.tanh(state) if layer.activation.__name__ == "tanh" else state)
+
+        states = iter(mapped)
         return [tuple(next(states) for _ in widths) for widths in bridge.decoder_widths]
 
     def _known(
@@ -198,6 +206,7 @@ class DecoderGraph:
             inputs.append(
                 fold(whole_on_right(future, segment, horizon), segment, self.window.future)
             )
+
         return op.ndx.concat(inputs, axis=2) if inputs else None
 
     def _season(self, read: Read, tokens: int | op.Array) -> op.Array | None:
@@ -217,6 +226,7 @@ class DecoderGraph:
             return self.stack.without_input(tokens, layers)
         if self.network.decoding != "parallel":
             return self.stack.sequence(known, layers)[0]
+
         # Each token is a single step from the same states.
         repeated = [
             tuple(
@@ -252,11 +262,9 @@ class DecoderGraph:
             place = op.ndx.reshape(op.ndx.asarray(number), (1,))
             values = map(op.ndx.asarray, flat)
             (last,), *own = [tuple(itertools.islice(values, len(layer))) for layer in widths]
-            inputs = (
-                [last]
-                if known is None
-                else [last, op.entry(op.ndx.take(known, place, axis=1), 0, 1)]
-            )
+            inputs = [last]
+            if known is not None:
+                inputs.append(op.entry(op.ndx.take(known, place, axis=1), 0, 1))
             output, after = self.stack.step(op.ndx.concat(inputs, axis=1), own)
             own_season = None if season is None else op.ndx.take(season, place, axis=1)
             forecast = op.entry(op.entry(written(output[:, None, ...], own_season), 0, 3), 0, 1)
@@ -273,7 +281,7 @@ class DecoderGraph:
         outputs: op.Array,
         season: op.Array | None,
     ) -> op.Array:
-        """Attend, apply the head and add the season: `[B, tokens, n]` to `[B, tokens, s · D, columns]`."""
+        """Attend, apply the head and add the season, `[B, tokens, s · D, columns]`."""
         if self.attention is not None and prepared is not None:
             outputs = self.attention(outputs, prepared, read.memory_valid)
         forecast = head_columns(self.decoder.head, self.network, outputs, self.columns)

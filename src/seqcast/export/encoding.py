@@ -1,7 +1,7 @@
-"""The encoder as operators: normalisation of windows, segments of steps, and states, see `seqcast.network`."""
+"""The encoder as operators: normalisation of windows, segments of steps, and states."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 
@@ -22,17 +22,66 @@ class Statistics:
     scale: op.Array | None = None
 
 
+@dataclass(frozen=True)
+class TargetWindows:
+    """The targets of windows, and each statistic that a `WindowStatistics` can name.
+
+    Args:
+        values: Their values, `[B, T, D]`.
+        weight: 1 where a value was observed, `[B, T, D]`; `None` where all were.
+        segment: Steps of a token.
+    """
+
+    values: op.Array
+    weight: op.Array | None
+    segment: int
+
+    def statistic(self, name: str | None) -> op.Array | None:
+        """Return a statistic by its name, `[B, 1, D]`; `None` for no name."""
+        return None if name is None else getattr(self, name)
+
+    @cached_property
+    def mean(self) -> op.Array:
+        """The mean of the observed values."""
+        return _mean(self.values, self.weight)
+
+    @cached_property
+    def last(self) -> op.Array:
+        """The last value."""
+        return self.values[:, -1:, ...]
+
+    @cached_property
+    def level(self) -> op.Array:
+        """The mean of the observed values in the last token, or else the last value."""
+        token = self.values[:, -self.segment :, ...]
+        if self.weight is None:
+            return _mean(token, None)
+        weight = self.weight[:, -self.segment :, ...]
+        count = op.ndx.sum(weight, axis=1, keepdims=True)
+        return op.ndx.where(count > 0, _mean(token, weight), token[:, -1:, ...])
+
+    @cached_property
+    def deviation(self) -> op.Array:
+        """The deviation from the mean."""
+        variance = _mean(op.ndx.square(self.values - self.mean), self.weight)
+        return op.ndx.sqrt(variance + LEAST_VARIANCE) + InstanceNormaliser.epsilon
+
+    @cached_property
+    def mean_absolute(self) -> op.Array:
+        """The mean absolute value; 1 in a window of zeros."""
+        mean = _mean(op.ndx.abs(self.values), self.weight)
+        return op.ndx.where(mean > LEAST_MEAN, mean, 1.0)
+
+
 class Normalisation:
     """A normaliser as operators: it scales the target columns of a window, and forecasts back.
 
     Args:
-        normaliser: The normaliser.
-        name: Its name in a `NetworkSpec`.
+        normaliser: The normaliser, with a description of its statistics.
     """
 
-    def __init__(self, normaliser: Normaliser, name: str) -> None:
+    def __init__(self, normaliser: Normaliser) -> None:
         self.normaliser = normaliser
-        self.name = name
         self.features = len(normaliser.untouched)
 
     def targets(self, past: op.Array) -> op.Array:
@@ -42,11 +91,9 @@ class Normalisation:
             past: All columns, `[B, T, F]`.
         """
         columns = self.normaliser.target_features
-        return (
-            past
-            if columns == list(range(self.features))
-            else op.ndx.take(past, op.ndx.asarray(columns), axis=2)
-        )
+        if columns == list(range(self.features)):
+            return past
+        return op.ndx.take(past, op.ndx.asarray(columns), axis=2)
 
     def statistics(self, past: op.Array, observed: op.Array | None) -> Statistics:
         """Return each window's loc and scale.
@@ -55,21 +102,13 @@ class Normalisation:
             past: The past, `[B, T, F]`.
             observed: 1 where a value was observed, `[B, T, F]`; `None` where all were.
         """
-        if self.name == "none":
-            return Statistics()
-        values = self.targets(past)
+        described = self.normaliser.window_statistics
+        if described is None:
+            raise TypeError(f"{type(self.normaliser).__name__} does not describe its statistics")
+
         weight = None if observed is None else self.targets(observed)
-        if self.name == "last":
-            return Statistics(values[:, -1:, ...])
-        if self.name == "level":
-            return Statistics(self._level(values, weight))
-        if self.name == "scale":
-            mean = _mean(op.ndx.abs(values), weight)
-            return Statistics(None, op.ndx.where(mean > LEAST_MEAN, mean, 1.0))
-        mean = _mean(values, weight)
-        variance = _mean(op.ndx.square(values - mean), weight)
-        deviation = op.ndx.sqrt(variance + LEAST_VARIANCE) + InstanceNormaliser.epsilon
-        return Statistics(self._level(values, weight) if self.name == "recent" else mean, deviation)
+        windows = TargetWindows(self.targets(past), weight, self.normaliser.segment)
+        return Statistics(windows.statistic(described.loc), windows.statistic(described.scale))
 
     def apply(self, past: op.Array, statistics: Statistics) -> op.Array:
         """Normalise the target columns.
@@ -80,6 +119,7 @@ class Normalisation:
         """
         if statistics.loc is not None:
             past = past - self.placed(statistics.loc)
+
         if statistics.scale is None:
             return past
         divisor = self.placed(statistics.scale)
@@ -108,15 +148,6 @@ class Normalisation:
             return targets
         return op.apply(op.op.matmul, targets, op.ndx.asarray(self.normaliser.place))
 
-    def _level(self, values: op.Array, weight: op.Array | None) -> op.Array:
-        """Return the mean of the observed values in the last token, or else the last value, `[B, 1, D]`."""
-        token = values[:, -self.normaliser.segment :, ...]
-        if weight is None:
-            return _mean(token, None)
-        weight = weight[:, -self.normaliser.segment :, ...]
-        count = op.ndx.sum(weight, axis=1, keepdims=True)
-        return op.ndx.where(count > 0, _mean(token, weight), token[:, -1:, ...])
-
 
 def _mean(values: op.Array, weight: op.Array | None) -> op.Array:
     """Return the mean of the observed values along the steps, `[B, 1, D]`."""
@@ -126,7 +157,7 @@ def _mean(values: op.Array, weight: op.Array | None) -> op.Array:
     return op.ndx.sum(weight * values, axis=1, keepdims=True) / op.ndx.maximum(count, 1.0)
 
 
-def token_count(steps: int | op.Array, segment: int) -> Any:
+def token_count(steps: int | op.Array, segment: int) -> int | op.Array:
     """Return the number of tokens that steps fill.
 
     Args:
@@ -135,9 +166,9 @@ def token_count(steps: int | op.Array, segment: int) -> Any:
     """
     if segment == 1:
         return steps
-    return (
-        -(-steps // segment) if isinstance(steps, int) else op.over(steps + (segment - 1), segment)
-    )
+    if isinstance(steps, int):
+        return -(-steps // segment)
+    return op.over(steps + (segment - 1), segment)
 
 
 def fold(x: op.Array, segment: int, width: int) -> op.Array:
@@ -209,7 +240,7 @@ class EncoderGraph:
         self.encoder = encoder
         self.window = encoder.window
         self.network = encoder.network
-        self.normalisation = Normalisation(encoder.normaliser, encoder.network.normalise)
+        self.normalisation = Normalisation(encoder.normaliser)
         self.stack = op.Stack(encoder.stack)
 
     def read(self, past: op.Array, observed: op.Array | None, static: op.Array | None) -> Read:
@@ -237,11 +268,13 @@ class EncoderGraph:
         if before.last_features is not None and not ours.all():
             # Other features keep their last value; their columns of the past are still empty.
             past = op.ndx.where(op.ndx.asarray(ours > 0), past, before.last_features)
+
         observed = None
         if self.window.observed:
             observed = op.expand(
                 op.ndx.asarray(ours[None, None]), op.length(past, 0), op.length(past, 1), 1
             )
+
         return self._read(past, observed, before, on=True)
 
     def _read(
@@ -249,35 +282,40 @@ class EncoderGraph:
     ) -> Read:
         """Read a normalised past, from the start or on from earlier states."""
         network = self.network
-        segment = self.network.segment
+        segment = network.segment
         # A forecast has no padding.
         valid = None if observed is None or on else _is_no_padding(observed)
         read = replace(before, last_features=past[:, -1:, ...] if network.in_blocks else None)
+
         if network.reads_season and self.window.season_length is not None:
             values = self._seasonal(past, None if on else observed, before.season)
             read = replace(read, season=values[:, -self.window.season_length :, ...])
+
         if segment > 1 and valid is not None:
             past = op.ndx.where(valid, past, 0.0)
         whole = whole_on_left(past, segment, repeat=observed is None)
+
         if network.feeds_back:
-            last = fold(
-                self.normalisation.targets(whole[:, -segment:, ...]), segment, self.window.targets
-            )
+            targets = self.normalisation.targets(whole[:, -segment:, ...])
+            last = fold(targets, segment, self.window.targets)
             read = replace(read, last_targets=op.entry(last, 0, 1))
+
         if observed is not None:
             whole = op.ndx.concat([whole, whole_on_left(observed, segment, repeat=False)], axis=2)
+
         tokens = fold(whole, segment, self.window.features * (1 if observed is None else 2))
-        lengths = None
+        lengths: op.Array | None = None
         if valid is not None:
             # A token counts if one of its steps does.
-            lengths = token_count(
-                op.ndx.sum(op.ndx.astype(valid, op.ndx.int64), axis=(1, 2)), segment
-            )
+            steps = op.ndx.sum(op.ndx.astype(valid, op.ndx.int64), axis=(1, 2))
+            lengths = op.ndx.asarray(token_count(steps, segment))
             tokens = _shifted(tokens, lengths)
+
         outputs, layers = self.stack.sequence(
             self._embedded(tokens, read.static), before.layers if on else None, lengths=lengths
         )
         read = replace(read, layers=layers)
+
         if network.attention == "none":
             return read
         return self._with_memory(read, before, outputs, lengths)
@@ -289,14 +327,14 @@ class EncoderGraph:
                 [tokens, op.expand(static[:, None, ...], 1, op.length(tokens, 1), 1)], axis=2
             )
         embedding = self.encoder.embedding
-        return (
-            tokens if embedding is None else op.apply(op.op.relu, op.dense(tokens, embedding.dense))
-        )
+        if embedding is None:
+            return tokens
+        return op.apply(op.op.relu, op.dense(tokens, embedding.dense))
 
     def _seasonal(
         self, past: op.Array, observed: op.Array | None, before: op.Array | None
     ) -> op.Array:
-        """Return the targets, earlier ones first, `[B, T, D]`; zeros before the first observed one."""
+        """Return the targets, earlier ones first, `[B, T, D]`; 0 before the first observed one."""
         values = self.normalisation.targets(past)
         if observed is not None:
             so_far = op.ndx.cumulative_sum(self.normalisation.targets(observed), axis=1)
@@ -310,18 +348,20 @@ class EncoderGraph:
         valid = None if lengths is None else _steps_of(outputs) < lengths[:, None, ...]
         if before.memory is None:
             return replace(read, memory=outputs, memory_valid=valid)
+
         if before.memory_valid is not None:
             new = op.expand(
                 op.ndx.asarray(np.ones((1, 1), bool)), op.length(outputs, 0), op.length(outputs, 1)
             )
             valid = op.ndx.concat([before.memory_valid, new], axis=1)
+
         return replace(
             read, memory=op.ndx.concat([before.memory, outputs], axis=1), memory_valid=valid
         )
 
 
 def _is_no_padding(observed: op.Array) -> op.Array:
-    """Return which steps are no padding, `[B, T, 1]`: from the first one on at which anything was observed."""
+    """Return which steps are no padding, `[B, T, 1]`: all from the first observed one on."""
     any_feature = observed if observed.shape[2] == 1 else op.reduced(op.op.reduce_max, observed, 2)
     return op.ndx.cumulative_sum(any_feature, axis=1) > 0.5
 
@@ -333,6 +373,6 @@ def _steps_of(tokens: op.Array) -> op.Array:
 
 
 def _shifted(tokens: op.Array, lengths: op.Array) -> op.Array:
-    """Rotate each row until its tokens that count come first, since the operators skip steps at the end only."""
+    """Rotate each row until its tokens that count come first: operators skip only the last ones."""
     places = (_steps_of(tokens)[:, None] - lengths[:, None, None]) % op.length(tokens, 1)
     return op.apply(op.op.gather_nd, tokens, places, batch_dims=1)

@@ -78,13 +78,14 @@ class NetworksGraph:
         forecasts = []
         count = len(self.models)
         for network in self.models:
-            columns = ForecastColumns(
-                request.point, request.probabilities if network.network.is_probabilistic else ()
-            )
+            probabilities = request.probabilities if network.network.is_probabilistic else ()
+            columns = ForecastColumns(request.point, probabilities)
             written = add_network(network, windows.of(network), windows.horizon, columns)
             forecasts.append(ndx.astype(written, ndx.float64))
+
         if count == 1:
             return forecasts[0]
+
         together = ndx.stack(forecasts)
         if self.combine == "median":
             together = ndx.sort(together, axis=0)[(count - 1) // 2 : count // 2 + 1, ...]
@@ -191,23 +192,26 @@ def write_series_model(
     check_choice("scaling", scaling, SCALINGS)
     for graph in model.graphs:
         graph.check(steps)
+
     free = "horizon" if steps is None else steps
     file = OnnxFile()
     windows = FileWindows(file, model, scaling, steps)
+
     forecasts = [graph.forecast(windows, model.request) for graph in model.graphs]
-    forecast = forecasts[0]
     if len(forecasts) > 1:
-        weighted = [each * share for each, share in zip(forecasts, model.shares, strict=True)]
-        forecast = sum(weighted[1:], weighted[0])
+        forecasts = [each * share for each, share in zip(forecasts, model.shares, strict=True)]
+    forecast = sum(forecasts[1:], forecasts[0])
+
     forecast = windows.calibrated(forecast, model.request, model.calibrations)
     # The last axis of a forecast is its columns.
     forecast = windows.scaling.take((..., None)).inverse(forecast)
     forecast = bounded(forecast, model.support, is_mean=model.request.point == "mean")
     outputs = Outputs.of(model.alias, model.request)
-    flat = model.targets == 1
-    file.write_forecast(
-        forecast, outputs, ("batch", free) if flat else ("batch", free, model.targets)
-    )
+    shape: tuple[int | str, ...] = ("batch", free)
+    if model.targets > 1:
+        shape += (model.targets,)
+    file.write_forecast(forecast, outputs, shape)
+
     past = {
         "targets": list(model.names["y"]),
         "context_length": model.context_length,
@@ -216,6 +220,7 @@ def write_series_model(
         "scaling": scaling,
         "scale": model.scale,
     }
+
     metadata = {
         "model": {"name": model.alias, "kind": "Forecaster", **model.facts},
         "past": past,
@@ -250,11 +255,13 @@ class FileWindows:
         self.model = model
         targets = model.targets
         names = model.names
-        shape: tuple[int | str, ...] = (
-            ("batch", "time") if targets == 1 else ("batch", "time", targets)
-        )
+        shape: tuple[int | str, ...] = ("batch", "time")
+        if targets > 1:
+            shape += (targets,)
         past = file.read("past", ndx.float64, shape, "values, oldest first; NaN is missing")
-        past = past[..., None] if targets == 1 else past
+        if targets == 1:
+            past = past[..., None]
+
         steps: int | str = "horizon" if horizon is None else horizon
         before = self._features("past_features", "stamps", "time", len(names["past"]) - targets)
         self.static = self._read(
@@ -269,7 +276,7 @@ class FileWindows:
         self.scaled = ndx.where(self.known, self.scaling.transform(past), 0.0)
 
     def of(self, model: Seq2Seq) -> NetworkInputs:
-        """Return the inputs of a network: the end of the context, which has the length of the longest network's.
+        """Return the inputs of a network: the end of the context of the longest network.
 
         Args:
             model: The network.
@@ -349,7 +356,7 @@ class FileWindows:
 
     @cached_property
     def _context(self) -> tuple[Array, Array]:
-        """Targets and features of the context, in single precision, and which are known, `[B, T, F]` each."""
+        """Targets and features of the context and which of them are known, `[B, T, F]`."""
         past = ndx.astype(self.scaled, ndx.float32)
         known = self.known
         if self.features is None:

@@ -6,13 +6,15 @@ from seqcast.errors import SpecError
 from seqcast.export.decoding import HEADS, DecoderGraph, ForecastColumns
 from seqcast.export.encoding import EncoderGraph
 from seqcast.export.operators import Array, ndx
-from seqcast.network import Seq2Seq, later_blocks
+from seqcast.network import NORMALISERS, Seq2Seq, later_blocks
 from seqcast.specs import NetworkSpec, WindowSpec
 
 # Components with operators; a user's own component is rejected by name.
 WRITTEN = {
     "cell": ("gru", "lstm", "simple_rnn"),
-    "normalise": ("none", "last", "level", "instance", "recent", "scale"),
+    "normalise": tuple(
+        name for name, normaliser in NORMALISERS.items() if normaliser.window_statistics
+    ),
     "attention": ("none", "additive", "dot", "multi_head"),
     "head": HEADS,
 }
@@ -57,21 +59,30 @@ def check_network(network: NetworkSpec, window: WindowSpec, horizon: int | None)
                     "Quantiles of counts and of heavy tails come from head='quantile'."
                 )
             raise SpecError(name, expected=expected, received=repr(value), hint=hint)
+
     if network.feeds_back and network.is_probabilistic:
         expected = f"'zeros' or 'position' with head={network.head!r}, for a file in ONNX"
-        hint = "Such a network forecasts by sample paths; train with head='point' or another decoder_input."
+        hint = (
+            "Such a network forecasts by sample paths; train with head='point' or another "
+            "decoder_input."
+        )
         raise SpecError(
             "decoder_input", expected=expected, received=repr(network.decoder_input), hint=hint
         )
+
     if not network.in_blocks:
         return
+
     if horizon is None:
         expected = f"a number with decoder_input={network.decoder_input!r}"
         hint = "Positions are those of a known number of tokens: write a file for each horizon."
         raise SpecError("horizon", expected=expected, received="'any'", hint=hint)
     if horizon > window.horizon and (network.is_probabilistic or network.bidirectional):
         expected = f"at most the trained one, {window.horizon}"
-        hint = "Beyond it such a network forecasts by sample paths, or not at all. Train a longer horizon."
+        hint = (
+            "Beyond it such a network forecasts by sample paths, or not at all. "
+            "Train a longer horizon."
+        )
         raise SpecError("horizon", expected=expected, received=repr(horizon), hint=hint)
 
 
@@ -92,16 +103,19 @@ def add_network(
     encoder = EncoderGraph(model.encoder)
     decoder = DecoderGraph(model.decoder, encoder.normalisation, columns)
     read = encoder.read(inputs.past, inputs.observed, inputs.static)
+
     future = inputs.future
     trained = model.window.horizon
     if not isinstance(horizon, int) or not model.network.in_blocks or horizon <= trained:
         return decoder.write(read, horizon, future)
+
+    def written(start: int, stop: int) -> Array:
+        known = None if future is None else future[:, start:stop, ...]
+        return decoder.write(read, stop - start, known)
+
     # As `seqcast.network.segment.write_in_blocks` does.
-    blocks = [decoder.write(read, trained, None if future is None else future[:, :trained, ...])]
+    blocks = [written(0, trained)]
     for before, start, stop, end in later_blocks(horizon, trained, model.network.segment):
         read = encoder.read_on(read, ndx.concat(blocks, axis=1)[:, before:start, :, 0, ...])
-        block = decoder.write(
-            read, stop - start, None if future is None else future[:, start:stop, ...]
-        )
-        blocks.append(block[:, end - start :, ...])
+        blocks.append(written(start, stop)[:, end - start :, ...])
     return ndx.concat(blocks, axis=1)

@@ -16,6 +16,7 @@ from seqcast.specs import check_choice, check_int
 
 # The version of the metadata; it grows when readers have to change.
 FORMAT = 1
+# The horizon of a file that has it as an input.
 ANY = "any"
 
 
@@ -71,11 +72,9 @@ class OnnxFile:
         Args:
             horizon: The number.
         """
-        return (
-            entry(self.read("horizon", ndx.int64, (1,), "steps to forecast"), 0, 0)
-            if horizon is None
-            else horizon
-        )
+        if horizon is not None:
+            return horizon
+        return entry(self.read("horizon", ndx.int64, (1,), "steps to forecast"), 0, 0)
 
     def write(self, name: str, value: Array, shape: tuple[int | str, ...], meaning: str) -> None:
         """Add an output.
@@ -118,10 +117,12 @@ class OnnxFile:
             {name: port.value.unwrap_spox() for name, port in ports.items()}
             for ports in (self.inputs, self.outputs)
         )
+
         model = spox.build(reads, writes)
         model.producer_name = "seqcast"
         model.producer_version = __version__
         model.graph.name = "forecast"
+
         for described, ports in (
             (model.graph.input, self.inputs),
             (model.graph.output, self.outputs),
@@ -129,11 +130,11 @@ class OnnxFile:
             for info in described:
                 port = ports[info.name]
                 kind = info.type.tensor_type.elem_type
-                info.CopyFrom(
-                    onnx.helper.make_tensor_value_info(
-                        info.name, kind, port.shape, doc_string=port.meaning
-                    )
+                described_port = onnx.helper.make_tensor_value_info(
+                    info.name, kind, port.shape, doc_string=port.meaning
                 )
+                info.CopyFrom(described_port)
+
         onnx.helper.set_model_props(model, dict(metadata))
         onnx.checker.check_model(model, full_check=True)
         return model
@@ -149,9 +150,8 @@ class OnnxFile:
             SaveError: The file could not be written.
         """
         described = {"format": FORMAT, "seqcast": __version__, **metadata}
-        content = self.model(
-            {"seqcast": json.dumps(described, ensure_ascii=False)}
-        ).SerializeToString()
+        model = self.model({"seqcast": json.dumps(described, ensure_ascii=False)})
+        content = model.SerializeToString()
         write_atomically(path, lambda file: file.write(content))
 
 

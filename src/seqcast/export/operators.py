@@ -8,8 +8,8 @@ first. `GRU` with `linear_before_reset=1` is Keras's with `reset_after=True`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,12 +31,26 @@ LayerStates = list[tuple[Array, ...]]
 # Of any type: the module does not list operators that have not changed since an older version.
 op: Any = require("spox.opset.ai.onnx.v21", extra="onnx")
 
-# Each operator, the place of each of its gates among Keras's, and its attributes: GRU is z, r, h in
-# both, LSTM i, o, f, c.
-OPERATORS: dict[str, tuple[Callable[..., Any], tuple[int, ...], dict[str, Any]]] = {
-    "GRUCell": (op.gru, (0, 1, 2), {"linear_before_reset": 1}),
-    "LSTMCell": (op.lstm, (0, 3, 1, 2), {}),
-    "SimpleRNNCell": (op.rnn, (0,), {}),
+
+class CellOperator(NamedTuple):
+    """The operator of a cell.
+
+    Args:
+        run: The operator of ONNX.
+        gates: The place of each of its gates among Keras's.
+        attributes: Its attributes.
+    """
+
+    run: Callable[..., Any]
+    gates: tuple[int, ...]
+    attributes: Mapping[str, int]
+
+
+# By the class of the cell. The gates of GRU are z, r, h in both, those of LSTM i, o, f, c in ONNX.
+OPERATORS = {
+    "GRUCell": CellOperator(op.gru, (0, 1, 2), {"linear_before_reset": 1}),
+    "LSTMCell": CellOperator(op.lstm, (0, 3, 1, 2), {}),
+    "SimpleRNNCell": CellOperator(op.rnn, (0,), {}),
 }
 
 
@@ -85,12 +99,14 @@ def shape_of(*sizes: int | Array) -> Array:
     """
     if all(isinstance(size, int) for size in sizes):
         return ndx.asarray(np.array(sizes, np.int64))
-    return ndx.concat(
-        [
-            numbers(each) if isinstance(each, int) else each if each.ndim else each[None]
-            for each in sizes
-        ]
-    )
+
+    lengths = []
+    for size in sizes:
+        if isinstance(size, int):
+            lengths.append(numbers(size))
+        else:
+            lengths.append(size if size.ndim else size[None])
+    return ndx.concat(lengths)
 
 
 def reshape(x: Array, *sizes: int | Array) -> Array:
@@ -132,9 +148,9 @@ def pad(
     """
     if isinstance(before, int) and isinstance(after, int) and not (before or after):
         return x
-    return apply(
-        op.pad, x, shape_of(0, before, 0, 0, after, 0), value, mode="edge" if edge else "constant"
-    )
+    # Of batch, steps and features: those before, then those after.
+    widths = (0, before, 0, 0, after, 0)
+    return apply(op.pad, x, shape_of(*widths), value, mode="edge" if edge else "constant")
 
 
 def entry(x: Array, place: int, axis: int) -> Array:
@@ -220,11 +236,14 @@ class Stack:
         self.layers = [[cell] for cell in stack.layers_forward]
         for layer, backward in zip(self.layers, stack.layers_backward, strict=False):
             layer.append(backward)
-        self.operator, order, self.attributes = OPERATORS[type(self.layers[0][0]).__name__]
+
+        self.operator = OPERATORS[type(self.layers[0][0]).__name__]
         self.weights = [
             [
                 ndx.asarray(np.concatenate(each))
-                for each in zip(*(_weights(cell, order) for cell in layer), strict=True)
+                for each in zip(
+                    *(_weights(cell, self.operator.gates) for cell in layer), strict=True
+                )
             ]
             for layer in self.layers
         ]
@@ -289,17 +308,17 @@ class Stack:
         cell = self.layers[depth][0]
         directions = len(self.layers[depth])
         inputs = [x, *self.weights[depth], lengths, *map(self._by_direction, states or ())]
-        outputs, *last = map(
-            ndx.asarray,
-            self.operator(
-                *(None if each is None else each.unwrap_spox() for each in inputs),
-                hidden_size=cell.units,
-                direction="bidirectional" if self.bidirectional else "forward",
-                **self.attributes,
-            )[: 1 + cell.state_count],
+        written = self.operator.run(
+            *(None if each is None else each.unwrap_spox() for each in inputs),
+            hidden_size=cell.units,
+            direction="bidirectional" if self.bidirectional else "forward",
+            **self.operator.attributes,
         )
+        outputs, *last = map(ndx.asarray, written[: 1 + cell.state_count])
+
         if not self.bidirectional:
             return entry(outputs, 0, 1), tuple(entry(state, 0, 0) for state in last)
+
         width = directions * cell.units
         joined = reshape(ndx.permute_dims(outputs, (0, 2, 1, 3)), 0, 0, width)
         return joined, tuple(
@@ -314,7 +333,7 @@ class Stack:
 
 
 def _weights(cell: Cell, order: Sequence[int]) -> tuple[Weights, Weights, Weights]:
-    """Return the weights of one direction as ONNX keeps them: `[1, g n, f]`, `[1, g n, n]` and `[1, 2 g n]`."""
+    """Return a direction's weights for ONNX: `[1, g n, f]`, `[1, g n, n]` and `[1, 2 g n]`."""
     recurrent, bias = (to_numpy(weight.value) for weight in (cell.recurrent_kernel, cell.bias))
     # The operators want an input; of a cell without one it is a zero.
     kernel = (
@@ -370,6 +389,7 @@ class AttentionLayer:
         if valid is not None:
             valid = valid[:, None, None, ...] if multi_head else valid[:, None, ...]
             scores = ndx.where(valid, scores, NO_SCORE)
+
         context = apply(op.matmul, apply(op.softmax, scores, axis=-1), values)
         if multi_head:
             context = reshape(

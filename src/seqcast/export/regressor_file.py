@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 from seqcast.data.arrays import Preparation
 from seqcast.data.series import Scaler
@@ -46,25 +45,27 @@ def write_array_model(
     steps = check_horizon(horizon, model.window.horizon)
     check_network(model.network, window, steps)
     checked = _checked(model.network, probabilities)
+
     file = OnnxFile()
     free = "horizon" if steps is None else steps
     past = _past(file, window, preparation)
     static = _read(file, preparation, "static", ("batch", window.static))
-    inputs = NetworkInputs(
-        past, None, static, _read(file, preparation, "future", ("batch", free, window.future))
-    )
-    forecast = add_network(
-        model, inputs, file.read_horizon(steps), ForecastColumns("median", checked)
-    )
+    future = _read(file, preparation, "future", ("batch", free, window.future))
+    inputs = NetworkInputs(past, None, static, future)
+    columns = ForecastColumns("median", checked)
+    forecast = add_network(model, inputs, file.read_horizon(steps), columns)
+
     scaler = preparation.scalers["y"]
     forecast = ndx.astype(forecast, ndx.float64) * scaler.scale[:, None] + scaler.loc[:, None]
     forecast = bounded(forecast, support)
+
     names = [f"quantile {probability:g}" for probability in checked]
     outputs = Outputs("forecast", names, checked, list(range(1, 1 + len(checked))))
-    flat = preparation.y_axes < 3
-    file.write_forecast(
-        forecast, outputs, ("batch", free) if flat else ("batch", free, window.targets)
-    )
+    shape: tuple[int | str, ...] = ("batch", free)
+    if preparation.y_axes == 3:
+        shape += (window.targets,)
+    file.write_forecast(forecast, outputs, shape)
+
     metadata = {
         "model": {"name": "seqcast", "kind": "Seq2SeqRegressor"},
         "past": {
@@ -97,23 +98,19 @@ def _past(file: OnnxFile, window: WindowSpec, preparation: Preparation) -> Array
     scaler = preparation.scalers["past"]
     meaning = "windows, oldest step first"
     if window.context_length is not None:
-        return _scaled(
-            file.read("past", ndx.float64, ("batch", window.context_length), meaning)[..., None],
-            scaler,
-        )
-    return _scaled(
-        file.read("past", ndx.float64, ("batch", "time", window.features), meaning), scaler
-    )
+        past = file.read("past", ndx.float64, ("batch", window.context_length), meaning)[..., None]
+    else:
+        past = file.read("past", ndx.float64, ("batch", "time", window.features), meaning)
+    return _scaled(past, scaler)
 
 
 def _read(
-    file: OnnxFile, preparation: Preparation, name: str, shape: tuple[Any, ...]
+    file: OnnxFile, preparation: Preparation, name: str, shape: tuple[int | str, ...]
 ) -> Array | None:
     if not shape[-1]:
         return None
-    return _scaled(
-        file.read(name, ndx.float64, shape, f"{name} covariates"), preparation.scalers[name]
-    )
+    covariates = file.read(name, ndx.float64, shape, f"{name} covariates")
+    return _scaled(covariates, preparation.scalers[name])
 
 
 def _scaled(values: Array, scaler: Scaler) -> Array:

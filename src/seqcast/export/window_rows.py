@@ -1,4 +1,4 @@
-"""The rows of windows as operators: gaps that are filled, see `seqcast.data.windows.gaps`, and statistics.
+"""The rows of windows as operators: filled gaps, see `seqcast.data.windows.gaps`, and statistics.
 
 By its statistics `SeriesScaler` scales each window by its own known values.
 """
@@ -50,7 +50,8 @@ def newest_season(
         season_length: Steps of a season; one that is longer than the past repeats the last value.
         horizon: Number of steps to forecast; a number, or an array without axes.
     """
-    newest, _ = last_known(past, known)  # 0 where there is none
+    # 0 where there is none.
+    newest, _ = last_known(past, known)
     steps, targets = sizes
     season = season_length if season_length <= steps else 1
     if season > 1:
@@ -74,7 +75,9 @@ class WindowRows(Rows):
     power = None
 
     def __init__(self, values: Array, known: Array) -> None:
-        self.values, self.known, self.weight = values, known, ndx.astype(known, ndx.float64)
+        self.values = values
+        self.known = known
+        self.weight = ndx.astype(known, ndx.float64)
         self.count = ndx.sum(self.weight, axis=1, keepdims=True)
         self.least = ndx.maximum(self.count, 1.0)
         self.level = reduced(op.reduce_max, ndx.abs(values))

@@ -1,7 +1,9 @@
 """Importance of covariates: the growth of the error when a covariate comes from another window."""
 
+from __future__ import annotations
+
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +11,9 @@ from seqcast.engine import ModelInputs
 from seqcast.errors import DataError
 from seqcast.runtime import Array, tracked
 from seqcast.specs import check_choice, check_int
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 IMPORTANCE_METRICS = ("mae", "mse", "rmse")
 
@@ -20,7 +25,7 @@ def covariate_importance(
     metric: str = "mae",
     repeats: int = 10,
     seed: int = 0,
-) -> Any:
+) -> pd.DataFrame:
     r"""Return the growth of the error when a covariate is permuted.
 
     .. math:: I_c = \frac{1}{K} \sum_k E(x^{(k)}) - E(x)
@@ -49,26 +54,29 @@ def covariate_importance(
     Example:
         >>> covariate_importance(model_inputs)
         Traceback (most recent call last):
-        seqcast.errors.DataError: model_inputs: expected covariates, received the targets' own past alone. ...
+        seqcast.errors.DataError: model_inputs: expected covariates, received the targets' own ...
 
     Source: Breiman 2001, Random forests, section 10; Fisher, Rudin and Dominici 2019, All models
-        are wrong, but many
-    are useful, section 3.
+        are wrong, but many are useful, section 3.
     """
     import pandas as pd
 
     check_choice("metric", metric, IMPORTANCE_METRICS)
     check_int("repeats", repeats)
+
     places = _places(model_inputs)
     truth = _checked(model_inputs, model_inputs.truth if truth is None else truth, places)
+
     engine = model_inputs.engine
     horizon = model_inputs.horizon
     count = len(model_inputs)
+
     error = _error(engine.predict(model_inputs.inputs, horizon), truth, metric)
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(count) for _ in range(repeats)]
+
     rows = []
-    for name, by_input in tracked(places.items(), "judging covariates", len(places)):
+    for name, by_input in tracked(places.items(), "measuring importance", len(places)):
         grown = []
         for order in orders:
             changed = dict(model_inputs.inputs)
@@ -78,6 +86,7 @@ def covariate_importance(
             grown.append(_error(engine.predict(changed, horizon), truth, metric) - error)
         mean = float(np.mean(grown))
         rows.append((name, mean, float(np.std(grown)), error, mean / error if error else 0.0))
+
     table = pd.DataFrame(rows, columns=["covariate", "importance", "spread", "error", "share"])
     return table.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
 
@@ -117,6 +126,7 @@ def _checked(
         hint = "Give more rows."
     else:
         return truth
+
     raise DataError(option="model_inputs", expected=expected, received=received, hint=hint)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +13,12 @@ from seqcast.network import States
 from seqcast.runtime import Array
 from seqcast.specs import check_number
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def sensitivity(model_inputs: ModelInputs, horizon: int | None = None) -> Sensitivity:
-    r"""Return the derivatives of each step of the forecast with respect to each value of the inputs.
+    r"""Return the derivatives of each forecast step with respect to each value of the inputs.
 
     .. math::
         S_{h,t} = ∂ŷ_h / ∂x_t
@@ -62,7 +65,7 @@ class Sensitivity:
     targets: tuple[str, ...] = ()
 
     def by_step(self, feature: str | None = None, *, future: bool = False) -> Array:
-        """Return the root mean square over windows and targets, for each step of the forecast and of the input.
+        """Return the root mean square over windows and targets, by forecast and input step.
 
         Args:
             feature: Name of a feature; `None` combines all, as the root of the sum of squares.
@@ -80,10 +83,11 @@ class Sensitivity:
             raise SpecError(
                 "feature", expected=f"one of {', '.join(names)}", received=repr(feature)
             )
+
         return np.asarray(np.sqrt(squares[:, :, names.index(feature)]))
 
     def memory_length(self, share: float = 0.95) -> Array:
-        """Return the number of last steps of the past that have a given fraction of the squared influence.
+        """Return the number of last steps that have a fraction of the squared influence.
 
         Args:
             share: The fraction, between 0 and 1.
@@ -106,7 +110,7 @@ class Sensitivity:
         # Rounding must not add a step without influence.
         return np.asarray(np.argmax(within >= min(share, 1.0 - 1e-9), axis=1) + 1)
 
-    def frame(self) -> Any:
+    def frame(self) -> pd.DataFrame:
         """Return the root mean squares over windows as a long frame.
 
         Returns:
@@ -116,7 +120,8 @@ class Sensitivity:
         import pandas as pd
 
         tables = []
-        for future in (False, True) if self.future is not None else (False,):
+        sides = [False] if self.future is None else [False, True]
+        for future in sides:
             values, names = self._side(future)
             squares = np.sqrt(np.square(values).mean(axis=0))  # [H, D, steps, features]
             horizon, _, steps, _ = squares.shape
@@ -126,6 +131,7 @@ class Sensitivity:
                 keys, names=["step", "target", "input_step", "feature"]
             )
             tables.append(pd.DataFrame({"sensitivity": squares.ravel()}, index=index).reset_index())
+
         return pd.concat(tables, ignore_index=True)[
             ["target", "step", "feature", "input_step", "sensitivity"]
         ]
@@ -144,7 +150,7 @@ class Sensitivity:
 
 
 def attention(model_inputs: ModelInputs, horizon: int | None = None) -> Array:
-    """Return the attention weights of each forecast step over the tokens of the past, `[N, H, tokens]`.
+    """Return each forecast step's attention to the tokens of the past, `[N, H, tokens]`.
 
     Args:
         model_inputs: The windows.
@@ -167,7 +173,7 @@ def attention(model_inputs: ModelInputs, horizon: int | None = None) -> Array:
 
 def remove_units(
     model_inputs: ModelInputs, horizon: int | None = None, *, by_step: bool = False
-) -> Any:
+) -> pd.DataFrame:
     """Return the change of the forecast without each unit of the encoder's last state.
 
     A removed unit has the same value in each window: its mean over all windows. An LSTM's output
@@ -195,12 +201,16 @@ def remove_units(
     states = engine.encode(model_inputs.past)
     future = model_inputs.inputs.get("future")
     full = engine.decode(states, steps, future)
-    truth = (
-        None
-        if model_inputs.truth is None or model_inputs.truth.shape[1] != steps
-        else model_inputs.truth
-    )
-    axes, step = ((0, 2), {"step": np.arange(1, steps + 1)}) if by_step else ((0, 1, 2), {})
+    truth = model_inputs.truth
+    if truth is not None and truth.shape[1] != steps:
+        truth = None
+
+    axes: tuple[int, ...] = (0, 1, 2)
+    step = {}
+    if by_step:
+        axes = (0, 2)
+        step = {"step": np.arange(1, steps + 1)}
+
     tables = []
     for layer, layer_states in enumerate(states.layers):
         for unit in range(layer_states[0].shape[1]):
@@ -213,6 +223,7 @@ def remove_units(
                 name: np.atleast_1d(column).astype(np.float64) for name, column in columns.items()
             }
             tables.append(pd.DataFrame({"layer": layer + 1, "unit": unit + 1, **step, **numbers}))
+
     return pd.concat(tables, ignore_index=True)
 
 

@@ -1,22 +1,32 @@
 """Probes: small models that predict properties of windows from states."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError
 from seqcast.runtime import Array, filtering_warnings
 from seqcast.specs import check_choice, check_int
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Numbers of training and test windows of a fold.
+Fold = tuple[Array, Array]
+
 PROBES = ("linear", "small network")
-# Strengths of the linear probe's ridge, and the width of the small network's only layer.
+# Strengths of the linear probe's ridge, of which each training fold chooses one.
 _ALPHAS = np.logspace(-4, 4, 9)
+# Units of the small network's only layer.
 _WIDTH = 32
 
 
-def circular(angle: Any) -> Array:
+def circular(angle: ArrayLike) -> Array:
     """Return an angle as its sine and cosine, `[N, 2]`, which make a full turn equal to 0.
 
     Args:
@@ -31,15 +41,15 @@ def circular(angle: Any) -> Array:
 
 
 def probe(
-    values: Any,
-    properties: Mapping[str, Any],
+    values: ArrayLike,
+    properties: Mapping[str, ArrayLike],
     *,
     probes: Sequence[str] = PROBES,
     folds: int = 5,
     permutations: int = 1,
-    groups: Any = None,
+    groups: ArrayLike | None = None,
     seed: int = 0,
-) -> Any:
+) -> pd.DataFrame:
     """Return the R² with which probes predict properties of windows from their states.
 
     A linear probe is a ridge regression whose strength is chosen within each training fold; a small
@@ -68,7 +78,8 @@ def probe(
     Example:
         >>> random = np.random.default_rng(0)
         >>> hidden = random.normal(size=(200, 3))
-        >>> table = probe(hidden @ random.normal(size=(3, 8)), {"first": hidden[:, 0]}, probes=["linear"])
+        >>> states = hidden @ random.normal(size=(3, 8))
+        >>> table = probe(states, {"first": hidden[:, 0]}, probes=["linear"])
         >>> bool(table["r2"].item() > 0.99), bool(table["r2_permuted"].item() < 0.1)
         (True, True)
 
@@ -85,10 +96,12 @@ def probe(
         raise DataError(
             "values", expected=f"at least {2 * folds} windows", received=str(len(states))
         )
+
     splitter = (
         KFold(folds, shuffle=True, random_state=seed) if groups is None else GroupKFold(folds)
     )
     divided = list(splitter.split(states, groups=None if groups is None else np.asarray(groups)))
+
     rows = []
     for name, numbers in _checked(properties, len(states)).items():
         random = np.random.default_rng(seed)
@@ -100,12 +113,13 @@ def probe(
                 np.mean([_score(kind, states, permuted, divided, seed)[0] for permuted in shuffled])
             )
             rows.append((name, kind, r2, min(by_fold), max(by_fold), control))
+
     return pd.DataFrame(
         rows, columns=["property", "probe", "r2", "r2_low", "r2_high", "r2_permuted"]
     )
 
 
-def unit_r2(values: Any, properties: Mapping[str, Any]) -> Any:
+def unit_r2(values: ArrayLike, properties: Mapping[str, ArrayLike]) -> pd.DataFrame:
     """Return the R² of a straight line from each unit to each property.
 
     Args:
@@ -128,6 +142,7 @@ def unit_r2(values: Any, properties: Mapping[str, Any]) -> Any:
         x = _standardised(states)
         y = _standardised(numbers)
         table[name] = np.square(x.T @ y / len(x)).mean(axis=1)
+
     return pd.DataFrame(table, index=pd.RangeIndex(1, states.shape[1] + 1, name="unit")).T
 
 
@@ -139,7 +154,7 @@ def _standardised(values: Array) -> Array:
     )
 
 
-def _checked(properties: Mapping[str, Any], rows: int) -> dict[str, Array]:
+def _checked(properties: Mapping[str, ArrayLike], rows: int) -> dict[str, Array]:
     checked = {}
     for name, numbers in properties.items():
         where = f"properties[{name!r}]"
@@ -154,8 +169,10 @@ def _checked(properties: Mapping[str, Any], rows: int) -> dict[str, Array]:
     return checked
 
 
-def _score(kind: str, x: Array, y: Array, divided: Any, seed: int) -> tuple[float, list[float]]:
-    """Return the R² of predictions for windows that the probe was not fitted on, over all windows and by fold."""
+def _score(
+    kind: str, x: Array, y: Array, divided: list[Fold], seed: int
+) -> tuple[float, list[float]]:
+    """Return the R² of cross-validated predictions, over all windows and by fold."""
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import RidgeCV
@@ -172,10 +189,9 @@ def _score(kind: str, x: Array, y: Array, divided: Any, seed: int) -> tuple[floa
     scaled = make_pipeline(StandardScaler(), model)
     whole = TransformedTargetRegressor(scaled, transformer=StandardScaler(), check_inverse=False)
     # These passes are enough for a probe, also if the last one still improved it.
+    targets = y if y.shape[1] > 1 else y[:, 0]
     with filtering_warnings("ignore", ConvergenceWarning):
-        predicted = cross_val_predict(
-            whole, x, y if y.shape[1] > 1 else y[:, 0], cv=divided
-        ).reshape(y.shape)
-    return float(r2_score(y, predicted)), [
-        float(r2_score(y[fold], predicted[fold])) for _, fold in divided
-    ]
+        predicted = cross_val_predict(whole, x, targets, cv=divided).reshape(y.shape)
+
+    by_fold = [float(r2_score(y[fold], predicted[fold])) for _, fold in divided]
+    return float(r2_score(y, predicted)), by_fold

@@ -1,9 +1,10 @@
-"""The state space of a network: states and gates by token, principal components, and nearest windows."""
+"""The state space of a network: states and gates, principal components, nearest windows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from seqcast.errors import DataError, SpecError
 from seqcast.network import CELLS
 from seqcast.runtime import Array
 from seqcast.specs import check_choice, check_int
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRACED = ("encoder", "decoder")
 
@@ -51,7 +55,8 @@ def trajectories(model_inputs: ModelInputs, horizon: int | None = None) -> Traje
         >>> traced = trajectories(model_inputs)
         >>> traced.states("encoder", 1).shape, traced.states("decoder", 2).shape
         ((32, 15, 8), (32, 5, 6))
-        >>> bool(np.allclose(traced.states("encoder", 2)[:, -1], states(model_inputs, layer=2), atol=1e-6))
+        >>> last = traced.states("encoder", 2)[:, -1]
+        >>> bool(np.allclose(last, states(model_inputs, layer=2), atol=1e-6))
         True
     """
     traced = model_inputs.engine.trace(
@@ -80,7 +85,7 @@ class Trajectories:
     valid: Array | None = None
 
     def states(self, submodule: str, layer: int) -> Array:
-        """Return a layer's states after each token, `[N, tokens, n]`; an LSTM's output and cell are joined.
+        """Return a layer's states after each token, `[N, tokens, n]`, an LSTM's cell last.
 
         Args:
             submodule: `encoder` or `decoder`.
@@ -111,7 +116,7 @@ class Trajectories:
         places = np.arange(count) * self.segment
         return places - places[-1] if submodule == "encoder" else places + self.segment
 
-    def frame(self, submodule: str, layer: int) -> Any:
+    def frame(self, submodule: str, layer: int) -> pd.DataFrame:
         """Return a layer's states as a frame.
 
         Args:
@@ -129,10 +134,13 @@ class Trajectories:
         windows, places = np.nonzero(
             np.ones(values.shape[:2]) if valid is None else np.asarray(valid)
         )
+
         columns = {
             f"state_{unit + 1}": values[windows, places, unit] for unit in range(values.shape[2])
         }
-        return self.labels.frame(windows, {"step": steps[places], **columns})
+
+        frame: pd.DataFrame = self.labels.frame(windows, {"step": steps[places], **columns})
+        return frame
 
     def _layer(self, submodule: str, layer: int) -> dict[str, Any]:
         check_choice("submodule", submodule, TRACED)
@@ -150,13 +158,15 @@ def _place(layer: int, count: int) -> int:
     return layer - 1
 
 
-# A gate is shut below and open above.
+# A gate is shut below this value.
 SHUT = 0.1
+# A gate is open above this value.
 OPEN = 0.9
+# Names of gates that keep a state.
 _KEEPING = {cell.keeping_gate for cell in CELLS.values() if cell.keeping_gate is not None}
 
 
-def gate_statistics(trajectories: Trajectories) -> Any:
+def gate_statistics(trajectories: Trajectories) -> pd.DataFrame:
     r"""Return statistics of each unit's gates over all windows and tokens.
 
     At every token, the value of a gated unit is multiplied with its keeping gate, `update` of a GRU
@@ -198,11 +208,10 @@ def gate_statistics(trajectories: Trajectories) -> Any:
         for layer in range(1, len(trajectories.layers[submodule]) + 1):
             for gate, values in trajectories.gates(submodule, layer).items():
                 units = np.arange(1, values.shape[2] + 1)
-                flat = (
-                    values.reshape(-1, len(units))
-                    if valid is None
-                    else values[np.asarray(valid, dtype=bool)]
-                )
+                flat = values.reshape(-1, len(units))
+                if valid is not None:
+                    flat = values[np.asarray(valid, dtype=bool)]
+
                 columns = {"submodule": submodule, "layer": layer, "gate": gate}
                 columns |= {"unit": units, "mean": flat.mean(axis=0)}
                 if gate != "candidate":
@@ -214,6 +223,7 @@ def gate_statistics(trajectories: Trajectories) -> Any:
                     with np.errstate(divide="ignore"):
                         columns["memory"] = -1.0 / np.log(np.maximum(flat, 1e-12)).mean(axis=0)
                 tables.append(pd.DataFrame(columns))
+
     names = ["submodule", "layer", "gate", "unit", "mean", "shut", "open", "memory"]
     return (
         pd.concat(tables, ignore_index=True)
@@ -263,8 +273,10 @@ def principal_components(values: Array, count: int = 2) -> Components:
     Example:
         >>> line = np.outer(np.arange(5.0), [3.0, 4.0])
         >>> components = principal_components(line, 1)
-        >>> components.explained.round(3).tolist(), np.diff(components.points[:, 0]).round(3).tolist()
-        ([1.0], [5.0, 5.0, 5.0, 5.0])
+        >>> components.explained.round(3).tolist()
+        [1.0]
+        >>> np.diff(components.points[:, 0]).round(3).tolist()
+        [5.0, 5.0, 5.0, 5.0]
     """
     from sklearn.decomposition import PCA
 
@@ -272,20 +284,26 @@ def principal_components(values: Array, count: int = 2) -> Components:
         hint = "Choose fewer directions, or give more windows."
         expected = f"at least {count} windows and {count} units"
         raise DataError("values", expected=expected, received=f"shape {values.shape}", hint=hint)
+
     pca = PCA(count, svd_solver="full").fit(values)
     # The sign is free; the largest coordinate of a direction is positive, so that pictures do not
     # flip.
     largest = np.abs(pca.components_).argmax(axis=1)
     signs = np.sign(pca.components_[np.arange(count), largest])[:, None]
     directions = pca.components_ * signs
+
     return Components(
         (values - pca.mean_) @ directions.T, directions, pca.explained_variance_ratio_, pca.mean_
     )
 
 
 def nearest(
-    model_inputs: ModelInputs, k: int = 5, *, query: Any = None, layer: int | None = None
-) -> Any:
+    model_inputs: ModelInputs,
+    k: int = 5,
+    *,
+    query: slice | Array | Sequence[int] | None = None,
+    layer: int | None = None,
+) -> pd.DataFrame:
     """Return the nearest neighbours of windows in the space of states.
 
     Each unit is divided by its standard deviation over all windows.
@@ -305,7 +323,8 @@ def nearest(
         DataError: There are not more windows than neighbours.
 
     Example:
-        >>> list(nearest(model_inputs, k=2).columns), len(nearest(model_inputs, k=2, query=slice(3)))
+        >>> near = nearest(model_inputs, k=2, query=slice(3))
+        >>> list(near.columns), len(near)
         (['window', 'near_window', 'rank', 'distance'], 6)
     """
     from sklearn.neighbors import NearestNeighbors
@@ -316,17 +335,22 @@ def nearest(
         raise DataError(
             "model_inputs", expected=expected, received=received, hint="Choose fewer neighbours."
         )
+
     values = states(model_inputs, layer).astype(np.float64)
     deviation = values.std(axis=0)
     values = values / np.where(deviation > 0, deviation, 1.0) / np.sqrt(values.shape[1])
+
     queried = np.atleast_1d(np.arange(len(model_inputs))[slice(None) if query is None else query])
     all_distances, places = (
         NearestNeighbors(n_neighbors=k + 1).fit(values).kneighbors(values[queried])
     )
+
     # A window is its own neighbour; among equal windows it may not be the first.
     itself = places == queried[:, None]
     itself[~itself.any(axis=1), -1] = True
     neighbours = places[~itself]
     distances = all_distances[~itself]
+
     columns = {"rank": np.tile(np.arange(1, k + 1), len(queried)), "distance": distances}
-    return model_inputs.labels.frame(np.repeat(queried, k), columns, near=neighbours)
+    frame: pd.DataFrame = model_inputs.labels.frame(np.repeat(queried, k), columns, near=neighbours)
+    return frame

@@ -39,6 +39,7 @@ from .losses import ObservedLoss as ObservedLoss
 from .losses import PinballLoss as PinballLoss
 from .normalise import LEAST_MEAN as LEAST_MEAN
 from .normalise import LEAST_VARIANCE as LEAST_VARIANCE
+from .normalise import NORMALISERS as NORMALISERS
 from .normalise import InstanceNormaliser as InstanceNormaliser
 from .normalise import Normaliser as Normaliser
 from .plain_keras import from_keras as from_keras

@@ -3,6 +3,9 @@
 Only target columns change, so a normaliser needs the index of the targets' own past.
 """
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
 from seqcast.runtime import Tensor, ops
@@ -13,6 +16,19 @@ LEAST_MEAN = 1e-30
 LEAST_VARIANCE = 1e-12
 
 
+@dataclass(frozen=True)
+class WindowStatistics:
+    """The statistics of a window that a normaliser takes, by which other runtimes compute it.
+
+    Args:
+        loc: `last` (value), `level` (of the last token) or `mean`; `None` is 0.
+        scale: `deviation` or `mean_absolute`; `None` is 1.
+    """
+
+    loc: str | None = None
+    scale: str | None = None
+
+
 class Normaliser:
     """No normalisation, and the base of the other normalisers.
 
@@ -20,7 +36,18 @@ class Normaliser:
         features: Number of input features, `F`.
         target_features: Index of each target's own past among them.
         segment: Steps of a token.
+
+    Attributes:
+        window_statistics: Its statistics; `None` for a subclass with statistics of its own.
     """
+
+    window_statistics: WindowStatistics | None = WindowStatistics()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # What a subclass does not describe is not what its base described.
+        if "window_statistics" not in vars(cls):
+            cls.window_statistics = None
 
     def __init__(
         self, features: int, target_features: tuple[int, ...], *, segment: int = 1
@@ -81,6 +108,8 @@ class Normaliser:
 class LastNormaliser(Normaliser):
     """Subtract the window's last value: `x' = x - x_T`. Source: NLinear, Zeng et al. 2023, arXiv:2205.13504."""
 
+    window_statistics = WindowStatistics(loc="last")
+
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """Return the last value (gaps are filled with the value before them) and a scale of 1.
 
@@ -99,6 +128,8 @@ class LevelNormaliser(Normaliser):
     last value.
     """
 
+    window_statistics = WindowStatistics(loc="level")
+
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the level of the last token and a scale of 1.
 
@@ -116,6 +147,7 @@ class InstanceNormaliser(Normaliser):
     Source: reversible instance normalisation, Kim et al. 2022, without its learned affine map.
     """
 
+    window_statistics = WindowStatistics(loc="mean", scale="deviation")
     epsilon = 1e-3
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -134,6 +166,8 @@ class InstanceNormaliser(Normaliser):
 
 class RecentNormaliser(InstanceNormaliser):
     """Subtract the mean of the window's last token, divide by the window's deviation."""
+
+    window_statistics = WindowStatistics(loc="level", scale="deviation")
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the level of the last token, and the deviation over the values that were observed.
@@ -155,6 +189,8 @@ class ScaleNormaliser(Normaliser):
         so that units do
     not matter.
     """
+
+    window_statistics = WindowStatistics(scale="mean_absolute")
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """Return a loc of 0 and the mean absolute value.

@@ -1,4 +1,4 @@
-"""Curves: the loss by epoch, errors by step, repeated runs, and the coverage of intervals by their level."""
+"""Curves: loss by epoch, errors by step, repeated runs, and coverage of intervals by level."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,17 +8,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from narwhals.typing import IntoDataFrame
+from numpy.typing import ArrayLike
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError
 from seqcast.evaluation import STEP, Scorer
 from seqcast.plots import style
-from seqcast.plots.rankings import counted, only_score, score_label
+from seqcast.plots.rankings import only_score, score_label, series_and_windows
 from seqcast.specs import Columns, check_int
 
-Curves = Mapping[str, tuple[Any, Any]]
+Curves = Mapping[str, tuple[ArrayLike, ArrayLike]]
 
-_MOST_NAMED = 6  # most places of a logarithmic x axis with a label each
+# Most places of a logarithmic x axis with a label each.
+_MOST_NAMED = 6
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -55,16 +58,19 @@ def learning_curve(
         for name in ("loss", "val_loss")
         if name in history
     }
+
     if not len(curves.get("loss", ())):
         expected = "'loss', one number an epoch"
         raise DataError(
             "history", expected=expected, received=f"{list(history)}", hint="Train first."
         )
+
     if best_epoch is not None and check_int("best_epoch", best_epoch) > len(curves["loss"]):
         expected = f"at most {len(curves['loss'])}"
         raise SpecError(
             "best_epoch", expected=expected, received=str(best_epoch), hint="Count from 1."
         )
+
     figure, _, (ax,) = style.new_panels(1, 1, 6.4, 4.0, margins=(0.0, 0.0))
     styles = {
         "loss": ("training", (style.PAST, "o", "-")),
@@ -74,10 +80,12 @@ def learning_curve(
         style.line(ax, np.arange(1, len(values) + 1), values, *styles[name])
     if best_epoch is not None:
         style.guide(ax, best_epoch, f"best epoch: {best_epoch}")
+
     every = np.concatenate(list(curves.values()))
     every = every[np.isfinite(every)]
     if len(every) and every.min() > 0 and every.max() > 10 * every.min():
         ax.set_yscale("log")
+
     ax.set(xlabel="epoch", ylabel=style.axis_label(ylabel))
     style.step_axis(ax)
     return style.finish(figure, title)
@@ -85,7 +93,7 @@ def learning_curve(
 
 @matplotlib.rc_context(style.STYLE)
 def error_by_step(
-    errors: Mapping[str, Any],
+    errors: Mapping[str, ArrayLike],
     *,
     trained_horizon: int | None = None,
     ylabel: str = "mean absolute error",
@@ -111,11 +119,13 @@ def error_by_step(
         ['seqcast', 'last value']
     """
     arrays = style.named_arrays("errors", errors, 1)
+
     figure, _, (ax,) = style.new_panels(1, 1, 6.4, 4.0, margins=(0.0, 0.0))
     for number, (name, values) in enumerate(arrays.items()):
         style.line(ax, np.arange(1, len(values) + 1), values, name, style.model_style(number))
     if trained_horizon is not None:
         style.guide(ax, check_int("trained_horizon", trained_horizon), "trained horizon")
+
     _start_at_zero(ax)
     ax.set(xlabel="step of the forecast", ylabel=style.axis_label(ylabel))
     style.step_axis(ax)
@@ -130,11 +140,11 @@ def _start_at_zero(ax: Axes) -> None:
 
 @matplotlib.rc_context(style.STYLE)
 def score_by_step(
-    df: Any,
+    df: IntoDataFrame,
     metric: str = "mae",
     *,
     models: Sequence[str] | None = None,
-    train_df: Any = None,
+    train_df: IntoDataFrame | None = None,
     season_length: int | None = None,
     trained_horizon: int | None = None,
     columns: Columns | None = None,
@@ -163,29 +173,32 @@ def score_by_step(
 
     Example:
         >>> import pandas as pd
-        >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0], "model": [1.5, 4.0]})
+        >>> df = pd.DataFrame({"unique_id": "a", "ds": [1, 2], "y": [1.0, 2.0]})
+        >>> df = df.assign(model=[1.5, 4.0])
         >>> score_by_step(df).axes[0].lines[0].get_ydata().tolist()
         [0.5, 2.0]
     """
     scorer = Scorer(
         df, [metric], models=models, train_df=train_df, season_length=season_length, columns=columns
     )
+
     groups, scores = scorer.scores([STEP])
     values = only_score(scores, metric)
     steps = scorer.backtest.rows.steps[groups.first]
     by_step = np.full((int(steps.max()), values.shape[1]), np.nan)
     by_step[steps - 1] = values
+
     return error_by_step(
         {style.spoken(name): by_step[:, i] for i, name in enumerate(scorer.backtest.models)},
         trained_horizon=trained_horizon,
         ylabel=score_label(metric, unit),
-        title=title or f"Error by step of the forecast ({counted(scorer.backtest)})",
+        title=title or f"Error by step of the forecast ({series_and_windows(scorer.backtest)})",
     )
 
 
 @matplotlib.rc_context(style.STYLE)
 def calibration_curve(
-    df: Any,
+    df: IntoDataFrame,
     *,
     models: Sequence[str] | None = None,
     level: Sequence[float] | float | None = None,
@@ -224,7 +237,9 @@ def calibration_curve(
     scorer = Scorer(df, ["coverage"], models=models, level=level, columns=columns)
     backtest = scorer.backtest
     windows = len(backtest.rows.groups(*backtest.rows.window))
+
     figure, _, (ax,) = style.new_panels(1, 1, 5.5, 4.8, margins=(0.0, 0.0))
+
     shares = np.linspace(0.01, 0.99, 99)
     low, high = (100 * binom.ppf(side, windows, shares) / windows for side in (0.025, 0.975))
     label = f"95 % of {windows} independent windows"
@@ -238,23 +253,26 @@ def calibration_curve(
         label="exact coverage",
         zorder=1,
     )
+
     for number, model in enumerate(backtest.models):
         covered = {}
         for each in scorer.levels:
             interval = backtest.interval(model, each)
             if interval is not None:
-                covered[each] = 100 * float(
-                    np.mean((backtest.truth >= interval[0]) & (backtest.truth <= interval[1]))
-                )
+                low, high = interval
+                inside = (backtest.truth >= low) & (backtest.truth <= high)
+                covered[each] = 100 * float(np.mean(inside))
+
         if covered:
             levels = np.array([*covered])
             shown = np.array([*covered.values()])
             style.line(ax, levels, shown, style.spoken(model), style.model_style(number))
+
     ax.set(xlim=(0, 101), ylim=(0, 101), aspect="equal")
     ax.set(xlabel="level of the interval", ylabel="truth inside the interval")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(PercentFormatter(decimals=0))
-    return style.finish(figure, title or f"Calibration ({counted(backtest)})")
+    return style.finish(figure, title or f"Calibration ({series_and_windows(backtest)})")
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -292,7 +310,8 @@ def repeated_runs(
         DataError: A curve's arrays do not fit together.
 
     Example:
-        >>> figure = repeated_runs({"": {"seqcast": ([1, 2], [[3.0, 4.0], [5.0, 6.0]])}}, xlabel="step", ylabel="error")
+        >>> runs = {"seqcast": ([1, 2], [[3.0, 4.0], [5.0, 6.0]])}
+        >>> figure = repeated_runs({"": runs}, xlabel="step", ylabel="error")
         >>> figure.axes[0].lines[0].get_ydata().tolist()
         [4.0, 5.0]
     """
@@ -300,12 +319,14 @@ def repeated_runs(
         raise DataError(
             "panels", expected="at least one", received="none", hint="Give a dict of curves."
         )
+
     separate = isinstance(xlabel, Mapping) or isinstance(ylabel, Mapping)
     width = 4.3 if len(panels) > 1 else 6.4
     height = 3.1 if len(panels) > columns else 3.9
     figure, _, axes = style.new_panels(
         len(panels), columns, width, height, margins=(0.0, 0.2), sharey=not separate
     )
+
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
     for number, (ax, (panel, curves)) in enumerate(zip(axes, panels.items(), strict=True)):
         for name, (x, y) in curves.items():
@@ -316,12 +337,15 @@ def repeated_runs(
         ax.set_xlabel(style.plain(xlabel[panel] if isinstance(xlabel, Mapping) else xlabel))
         if separate or number % columns == 0:
             ax.set_ylabel(style.plain(ylabel[panel] if isinstance(ylabel, Mapping) else ylabel))
-    for ax in axes:  # after all curves are drawn, since panels share an axis
+
+    # After all curves are drawn, since panels share an axis.
+    for ax in axes:
         _scale(ax, logx=logx, logy=logy, lowest=lowest)
+
     return style.finish(figure, title)
 
 
-def _curve(ax: Axes, name: str, number: int, x: Any, y: Any) -> None:
+def _curve(ax: Axes, name: str, number: int, x: ArrayLike, y: Any) -> None:
     places = as_array(f"x of {name!r}", x, (1,))
     runs = np.atleast_2d(as_array(f"y of {name!r}", y, (1, 2)))
     if runs.shape[1] != len(places):
@@ -330,6 +354,7 @@ def _curve(ax: Axes, name: str, number: int, x: Any, y: Any) -> None:
             expected=f"{len(places)} numbers a run",
             received=f"shape {runs.shape}",
         )
+
     style.line(ax, places, runs.mean(axis=0), name, style.model_style(number))
     if len(runs) > 1:
         colour = style.model_style(number)[0]
@@ -345,6 +370,7 @@ def _scale(ax: Axes, *, logx: bool, logy: bool, lowest: float | None) -> None:
     places = np.unique(
         np.concatenate([np.asarray(drawn.get_xdata(), dtype=float) for drawn in ax.lines])
     )
+
     if logx:
         ax.set_xscale("log")
         style.name_decades(ax.xaxis, few=100)
@@ -353,6 +379,7 @@ def _scale(ax: Axes, *, logx: bool, logy: bool, lowest: float | None) -> None:
             ax.set_xticks([], minor=True)
     elif (places % 1 == 0).all():
         style.step_axis(ax, 8)
+
     if logy:
         ax.set_yscale("log")
         ax.set_ylim(bottom=lowest)

@@ -1,8 +1,10 @@
 """Maps: numbers as colours, such as sensitivities and attention, and states by two components."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -10,21 +12,31 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError
 from seqcast.plots import style
 from seqcast.runtime import Array
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Most texts of a property, and most windows with a path: colours that the eye tells apart.
 _MOST_GROUPS = 6
+# Names of the axes of maps from steps that were read to steps of the forecast.
+_STEP_READ = "{} that was read (0 is now)"
+_STEP_WRITTEN = "{} of the forecast"
+# Numbers or texts of rows or columns.
+Ticks = Iterable[float] | Iterable[str]
 
 
 @matplotlib.rc_context(style.STYLE)
 def heat_map(
-    maps: Mapping[str, Any],
+    maps: Mapping[str, ArrayLike],
     *,
-    x: Mapping[str, Any] | Any,
-    y: Any,
+    x: Mapping[str, Ticks] | Ticks,
+    y: Ticks,
     xlabel: str,
     ylabel: str,
     value: str,
@@ -56,9 +68,8 @@ def heat_map(
         DataError: A panel has another shape.
 
     Example:
-        >>> figure = heat_map(
-        ...     {"all": np.eye(3)}, x=[-2, -1, 0], y=[1, 2, 3], xlabel="step", ylabel="step ahead", value="share"
-        ... )
+        >>> axes = {"x": [-2, -1, 0], "y": [1, 2, 3], "xlabel": "step", "ylabel": "step ahead"}
+        >>> figure = heat_map({"all": np.eye(3)}, value="share", **axes)
         >>> figure.axes[0].get_title()
         'all'
     """
@@ -66,11 +77,14 @@ def heat_map(
     numbers = np.ma.masked_invalid(np.concatenate([array.ravel() for array in arrays.values()]))
     scale = Normalize(low, high)
     scale.autoscale_None(numbers)
+
     rows = list(y)
     height = max(2.4, min(3.4, 1.0 + 0.18 * len(rows)))
+
     figure, grid, axes = style.new_panels(
         len(arrays), columns, 3.2, height, margins=(1.0, 0.6), sharey=True
     )
+
     for number, (ax, (name, array)) in enumerate(zip(axes, arrays.items(), strict=True)):
         places = list(x[name] if isinstance(x, Mapping) else x)
         if array.shape != (len(rows), len(places)):
@@ -85,13 +99,14 @@ def heat_map(
         ax.set(title=style.plain(name), xlabel=style.plain(xlabel))
         if number % columns == 0:
             ax.set_ylabel(style.plain(ylabel))
-    beyond: Any = (
-        "max" if high is not None and numbers.max() > high else "neither"
-    )  # an arrow for larger numbers
+
+    # An arrow stands for larger numbers than the scale has.
+    beyond: Any = "max" if high is not None and numbers.max() > high else "neither"
     bar = grid.colorbar(
         ScalarMappable(scale, colours), ax=axes, fraction=0.04, pad=0.02, extend=beyond
     )
     bar.set_label("\n".join(map(style.plain, value.split("\n"))))
+
     return style.finish(figure, title)
 
 
@@ -102,13 +117,14 @@ def _tick(axis: Any, names: list[Any]) -> None:
         if axis.axis_name == "x" and max(map(len, names)) > 6:
             axis.set_tick_params(labelrotation=30)
         return
+
     # The last number, which is now or the horizon, is always labelled.
     chosen = list(range(len(names) - 1, -1, -math.ceil(len(names) / 8)))[::-1]
     axis.set_ticks(chosen, [f"{names[place]:g}" for place in chosen])
 
 
 def sensitivity_map(
-    table: Any,
+    table: pd.DataFrame,
     *,
     features: Sequence[str] | None = None,
     step_name: str = "step",
@@ -132,13 +148,13 @@ def sensitivity_map(
 
     Example:
         >>> import pandas as pd
-        >>> table = pd.DataFrame(
-        ...     {"target": "y", "step": [1, 1, 2, 2], "feature": "y", "input_step": [-1, 0, -1, 0], "sensitivity": 0.5}
-        ... )
+        >>> table = pd.DataFrame({"step": [1, 1, 2, 2], "input_step": [-1, 0, -1, 0]})
+        >>> table = table.assign(target="y", feature="y", sensitivity=0.5)
         >>> sensitivity_map(table).axes[0].get_title()
         'y'
     """
     known = list(dict.fromkeys(table["feature"]))
+
     maps = {}
     inputs = {}
     for name in known if features is None else features:
@@ -148,42 +164,34 @@ def sensitivity_map(
             square=lambda rows: np.square(rows["sensitivity"])
         )
         squares = of_feature.pivot_table("square", "step", "input_step")
-        maps[name], inputs[name] = np.sqrt(squares.to_numpy()), squares.columns.tolist()
+        maps[name] = np.sqrt(squares.to_numpy())
+        inputs[name] = squares.columns.tolist()
+
     # The last value often exceeds all others.
-    brightest = float(
-        np.quantile(np.concatenate([values.ravel() for values in maps.values()]), 0.99)
-    )
-    value = "change of the forecast by a change of\nthe input (standard deviations each)"
-    title = title or "What the forecast depends on"
-    return _map_of_steps(
-        maps, inputs, sorted(set(table["step"])), step_name, value, title, brightest or None
-    )
+    numbers = np.concatenate([values.ravel() for values in maps.values()])
+    brightest = float(np.quantile(numbers, 0.99))
 
-
-def _map_of_steps(
-    maps: Mapping[str, Any],
-    x: Any,
-    y: Any,
-    step_name: str,
-    value: str,
-    title: str | None,
-    high: float | None = None,
-) -> Figure:
-    xlabel = f"{step_name} that was read (0 is now)"
-    ylabel = f"{step_name} of the forecast"
     return heat_map(
-        maps, x=x, y=y, xlabel=xlabel, ylabel=ylabel, value=value, title=title, low=0.0, high=high
+        maps,
+        x=inputs,
+        y=sorted(set(table["step"])),
+        value="change of the forecast by a change of\nthe input (standard deviations each)",
+        title=title or "What the forecast depends on",
+        low=0.0,
+        high=brightest or None,
+        xlabel=_STEP_READ.format(step_name),
+        ylabel=_STEP_WRITTEN.format(step_name),
     )
 
 
 def attention_map(
-    weights: Any,
+    weights: ArrayLike,
     *,
     segment: int = 1,
     step_name: str = "step",
     title: str | None = "What the forecast looks at",
 ) -> Figure:
-    """Draw the attention weights of each forecast step over the tokens of the past, the mean over windows.
+    """Draw the mean attention of each forecast step over the tokens of the past.
 
     Args:
         weights: The attention's weights, `[N, H, tokens]`, or `[H, tokens]` of one window.
@@ -201,16 +209,25 @@ def attention_map(
     array = as_array("weights", weights, (2, 3))
     mean_weights = array if array.ndim == 2 else array.mean(axis=0)
     horizon, tokens = mean_weights.shape
+
     x = [segment * (place + 1 - tokens) for place in range(tokens)]
-    return _map_of_steps(
-        {"": mean_weights}, x, range(1, horizon + 1), step_name, "share of the attention", title
+
+    return heat_map(
+        {"": mean_weights},
+        x=x,
+        y=range(1, horizon + 1),
+        value="share of the attention",
+        title=title,
+        low=0.0,
+        xlabel=_STEP_READ.format(step_name),
+        ylabel=_STEP_WRITTEN.format(step_name),
     )
 
 
 @matplotlib.rc_context(style.STYLE)
 def state_map(
-    points: Any,
-    properties: Mapping[str, Any],
+    points: ArrayLike,
+    properties: Mapping[str, ArrayLike],
     *,
     explained: Sequence[float] | None = None,
     circular: Sequence[str] = (),
@@ -235,7 +252,8 @@ def state_map(
         DataError: Arrays do not fit together.
 
     Example:
-        >>> figure = state_map(np.zeros((4, 2)), {"frequency": np.arange(4.0)}, explained=[0.7, 0.2])
+        >>> properties = {"frequency": np.arange(4.0)}
+        >>> figure = state_map(np.zeros((4, 2)), properties, explained=[0.7, 0.2])
         >>> figure.axes[0].get_xlabel()
         'first component (70 % of variance)'
     """
@@ -247,9 +265,11 @@ def state_map(
             expected=expected,
             received=f"shape {where.shape}, {len(properties)} properties",
         )
+
     figure, _, axes = style.new_panels(
         len(properties), columns, 3.3, 3.0, margins=(0.6, 0.5), sharex=True, sharey=True
     )
+
     for number, (ax, (name, numbers_or_texts)) in enumerate(
         zip(axes, properties.items(), strict=True)
     ):
@@ -266,17 +286,17 @@ def state_map(
             marks = ax.scatter(where[:, 0], where[:, 1], c=values, cmap=colours, s=6, linewidths=0)
             figure.colorbar(marks, ax=ax, fraction=0.05, pad=0.02)
         _name_components(ax, explained, x=number + columns >= len(axes), y=number % columns == 0)
+
     return style.finish(figure, title)
 
 
 def _name_components(
     ax: Axes, explained: Sequence[float] | None, *, x: bool = True, y: bool = True
 ) -> None:
-    shares = (
-        ["", ""]
-        if explained is None
-        else [f" ({100 * share:.0f} % of variance)" for share in explained[:2]]
-    )
+    shares = ["", ""]
+    if explained is not None:
+        shares = [f" ({100 * share:.0f} % of variance)" for share in explained[:2]]
+
     if x:
         ax.set_xlabel(f"first component{shares[0]}")
     if y:
@@ -288,6 +308,7 @@ def _coloured_groups(ax: Axes, where: Array, values: Array, name: str) -> None:
     if len(groups) > _MOST_GROUPS:
         expected = f"numbers, or at most {_MOST_GROUPS} texts"
         raise DataError(f"properties[{name!r}]", expected=expected, received=f"{len(groups)} texts")
+
     for number, group in enumerate(groups):
         colour, marker, _ = style.model_style(number)
         x, y = where[values == group].T
@@ -298,14 +319,14 @@ def _coloured_groups(ax: Axes, where: Array, values: Array, name: str) -> None:
 
 @matplotlib.rc_context(style.STYLE)
 def state_paths(
-    encoder: Any,
-    decoder: Any = None,
+    encoder: ArrayLike,
+    decoder: ArrayLike | None = None,
     *,
     names: Sequence[str] | None = None,
     explained: Sequence[float] | None = None,
     title: str | None = "The way of the state",
 ) -> Figure:
-    """Draw the path of the state of some windows while the encoder reads and while the decoder writes.
+    """Draw the path of some windows' states while the encoder reads and the decoder writes.
 
     Args:
         encoder: Coordinates of the state after each token of the past, `[N, tokens, 2]`.
@@ -336,6 +357,7 @@ def state_paths(
             received=received,
             hint="Choose windows and two components.",
         )
+
     figure, _, (ax,) = style.new_panels(1, 1, 6.0, 5.0, margins=(0.0, 0.0))
     for number in range(len(read)):
         colour, marker, _ = style.model_style(number)
@@ -352,6 +374,7 @@ def state_paths(
                 marker=".",
                 label=f"{name}, written",
             )
+
     ax.plot(
         [],
         [],
@@ -361,5 +384,6 @@ def state_paths(
         markersize=8,
         label="now: the end of the past",
     )
+
     _name_components(ax, explained)
     return style.finish(figure, title)

@@ -1,19 +1,26 @@
-"""Rankings of series, networks, covariates, properties and units by a number, the largest or the best on top."""
+"""Rankings of series, networks, covariates, properties and units, the largest or best on top."""
+
+from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from narwhals.typing import IntoDataFrame
+from numpy.typing import ArrayLike
 
 from seqcast.data.frames import check_columns, open_frame
-from seqcast.errors import DataError
+from seqcast.errors import DataError, counted
 from seqcast.evaluation import Backtest, Scorer, spoken_metric
 from seqcast.plots import style
 from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def score_label(metric: str, unit: str) -> str:
@@ -45,7 +52,7 @@ def only_score(scores: dict[str, Array], metric: str) -> Array:
     return next(iter(scores.values()))
 
 
-def counted(backtest: Backtest) -> str:
+def series_and_windows(backtest: Backtest) -> str:
     """Return the numbers of series and windows of a backtest, as text.
 
     Args:
@@ -54,7 +61,8 @@ def counted(backtest: Backtest) -> str:
     series, windows = (
         len(backtest.rows.groups(*keys)) for keys in (backtest.rows.series, backtest.rows.window)
     )
-    return f"{series:,} series, {windows:,} window{'s' * (windows > 1)}"
+
+    return f"{series:,} series, {counted(windows, 'window')}"
 
 
 def _rows(names: Iterable[Any], xlabel: str, height: float = 0.34) -> tuple[Figure, Axes]:
@@ -69,18 +77,20 @@ def _rows(names: Iterable[Any], xlabel: str, height: float = 0.34) -> tuple[Figu
 
 @matplotlib.rc_context(style.STYLE)
 def score_by_series(
-    df: Any,
+    df: IntoDataFrame,
     metric: str = "mae",
     *,
     models: Sequence[str] | None = None,
     max_series: int = 20,
-    train_df: Any = None,
+    train_df: IntoDataFrame | None = None,
     season_length: int | None = None,
     columns: Columns | None = None,
     unit: str = "",
     title: str | None = None,
 ) -> Figure:
-    """Draw the error of each series: a line a series, a mark a model, the largest error of the first model on top.
+    """Draw the error of each series, with the largest error of the first model on top.
+
+    A series is a line, a model a mark on it.
 
     Args:
         df: The backtest, as `evaluate` takes it.
@@ -102,20 +112,24 @@ def score_by_series(
 
     Example:
         >>> import pandas as pd
-        >>> df = pd.DataFrame({"unique_id": ["a", "b"], "ds": 1, "y": [1.0, 2.0], "model": [1.5, 4.0]})
+        >>> df = pd.DataFrame({"unique_id": ["a", "b"], "ds": 1, "y": [1.0, 2.0]})
+        >>> df = df.assign(model=[1.5, 4.0])
         >>> [label.get_text() for label in score_by_series(df).axes[0].get_yticklabels()]
         ['a', 'b']
     """
     check_int("max_series", max_series)
+
     scorer = Scorer(
         df, [metric], models=models, train_df=train_df, season_length=season_length, columns=columns
     )
     rows = scorer.backtest.rows
     groups, scores = scorer.scores(rows.series)
     values = only_score(scores, metric)
-    order = np.argsort(-np.nan_to_num(np.abs(values[:, 0]), nan=-np.inf), kind="stable")[
-        :max_series
-    ][::-1]
+
+    # The largest error is drawn last, on top.
+    errors = np.nan_to_num(np.abs(values[:, 0]), nan=-np.inf)
+    order = np.argsort(-errors, kind="stable")[:max_series][::-1]
+
     figure, ax = _rows(rows.names[groups.first[order]], score_label(metric, unit), height=0.26)
     for number, model in enumerate(scorer.backtest.models):
         colour, marker, _ = style.model_style(number)
@@ -128,6 +142,7 @@ def score_by_series(
             markersize=6,
             label=label,
         )
+
     drawn = values[order][np.isfinite(values[order])]
     if len(drawn) and drawn.min() > 0 and drawn.max() > 100 * drawn.min():
         ax.set_xscale("log")
@@ -135,17 +150,16 @@ def score_by_series(
         ax.set_xlim(left=0)
     else:
         ax.axvline(0, color=style.GUIDE, linewidth=1.0, zorder=1)
-    few = (
-        f"the {len(order)} hardest of {len(groups)}"
-        if len(order) < len(groups)
-        else f"all {len(groups)}"
-    )
+
+    few = f"all {len(groups)}"
+    if len(order) < len(groups):
+        few = f"the {len(order)} hardest of {len(groups)}"
     return style.finish(figure, title or f"Error by series ({few})")
 
 
 @matplotlib.rc_context(style.STYLE)
 def dot_chart(
-    rows: Mapping[str, Any],
+    rows: Mapping[str, ArrayLike],
     *,
     xlabel: str,
     title: str | None = None,
@@ -174,11 +188,13 @@ def dot_chart(
     """
     arrays = style.named_arrays("rows", rows, 1)
     ordered = sorted(arrays, key=lambda name: float(-arrays[name].mean()))
+
     figure, ax = _rows(ordered, xlabel)
     for place, name in enumerate(ordered):
         places = np.full(len(arrays[name]), place)
         ax.plot(arrays[name], places, "o", markersize=4, color=style.PAST, alpha=0.5, label=runs)
         ax.plot(arrays[name].mean(), place, "D", markersize=6, color=style.MODELS[0], label="mean")
+
     if logx:
         ax.set_xscale("log")
         style.name_decades(ax.xaxis)
@@ -187,9 +203,9 @@ def dot_chart(
 
 @matplotlib.rc_context(style.STYLE)
 def importance_chart(
-    importance: Any, *, max_covariates: int = 15, title: str | None = None
+    importance: IntoDataFrame, *, max_covariates: int = 15, title: str | None = None
 ) -> Figure:
-    """Draw the importance of covariates, the growth of the error, with the most important one on top.
+    """Draw the importance of covariates, the growth of the error, the most important on top.
 
     Args:
         importance: The result of `covariate_importance`, of a forecaster or of `seqcast.inspect`.
@@ -204,21 +220,18 @@ def importance_chart(
 
     Example:
         >>> import pandas as pd
-        >>> table = pd.DataFrame({"covariate": ["price", "day"], "importance": [0.3, 0.0], "spread": 0.1, "error": 1})
-        >>> figure = importance_chart(table)
+        >>> table = pd.DataFrame({"covariate": ["price", "day"], "importance": [0.3, 0.0]})
+        >>> figure = importance_chart(table.assign(spread=0.1, error=1))
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['day', 'price']
     """
     check_int("max_covariates", max_covariates)
+
     frame = open_frame(importance, "importance", hint="Give the result of covariate_importance.")
-    check_columns(
-        frame,
-        [(None, name) for name in ("covariate", "importance", "spread", "error")],
-        "importance",
-    )
-    values, spread, errors = (
-        frame[name].to_numpy().astype(float) for name in ("importance", "spread", "error")
-    )
+    numbers = ("importance", "spread", "error")
+    check_columns(frame, [(None, name) for name in ("covariate", *numbers)], "importance")
+    values, spread, errors = (frame[name].to_numpy().astype(float) for name in numbers)
+
     if not np.isfinite(values).all():
         received = "NaN or infinite ones"
         raise DataError(
@@ -227,9 +240,11 @@ def importance_chart(
             received=received,
             hint="Compute it again.",
         )
+
     order = np.argsort(-values, kind="stable")[:max_covariates][::-1]
     label = f"growth of the error, which is {errors[0]:.3g} without permutation (scaled units)"
     figure, ax = _rows(frame["covariate"].to_numpy()[order], label)
+
     reach = {"ecolor": style.GUIDE, "capsize": 3, "label": "spread of permutations"}
     label = "growth of the error"
     places = np.arange(len(order))
@@ -242,6 +257,7 @@ def importance_chart(
         label=label,
         error_kw=reach,
     )
+
     ax.axvline(0.0, color=style.GUIDE, linewidth=1.0)
     if len(order) < len(values):
         title = title or f"{len(order)} of {len(values)} covariates, the most important"
@@ -249,7 +265,9 @@ def importance_chart(
 
 
 @matplotlib.rc_context(style.STYLE)
-def probe_scores(table: Any, *, title: str | None = "What can be read from the state") -> Figure:
+def probe_scores(
+    table: pd.DataFrame, *, title: str | None = "What can be read from the state"
+) -> Figure:
     """Draw the R² of probes that predict properties from states, and of their controls.
 
     Args:
@@ -261,14 +279,16 @@ def probe_scores(table: Any, *, title: str | None = "What can be read from the s
 
     Example:
         >>> import pandas as pd
-        >>> row = {"property": "frequency", "probe": "linear", "r2": 0.9, "r2_low": 0.8, "r2_high": 0.95}
-        >>> figure = probe_scores(pd.DataFrame([{**row, "r2_permuted": -0.01}]))
+        >>> row = {"property": "frequency", "probe": "linear", "r2": 0.9, "r2_permuted": -0.01}
+        >>> figure = probe_scores(pd.DataFrame([{**row, "r2_low": 0.8, "r2_high": 0.95}]))
         >>> figure.axes[0].get_xlabel()
         'R² on windows that the probe has not seen'
     """
     properties = list(dict.fromkeys(table["property"]))[::-1]
     probes = list(dict.fromkeys(table["probe"]))
+
     figure, ax = _rows(properties, "R² on windows that the probe has not seen", height=0.5)
+
     for number, kind in enumerate(probes):
         rows = table[table["probe"] == kind].set_index("property").reindex(properties)
         # A control may be much below zero, which does not matter.
@@ -286,6 +306,7 @@ def probe_scores(table: Any, *, title: str | None = "What can be read from the s
             markerfacecolor="white",
             label=control,
         )
+
     ax.axvline(0, color=style.GUIDE, linewidth=1.0, linestyle=":")
     ax.set_xlim(-0.24, 1.04)
     return style.finish(figure, title)
@@ -293,7 +314,7 @@ def probe_scores(table: Any, *, title: str | None = "What can be read from the s
 
 @matplotlib.rc_context(style.STYLE)
 def unit_chart(
-    values: Mapping[str, Any],
+    values: Mapping[str, ArrayLike],
     *,
     ylabel: str,
     title: str | None = None,
@@ -319,9 +340,11 @@ def unit_chart(
         [0.5, 0.1]
     """
     layers = style.named_arrays("values", values, 1)
+
     figure, _, axes = style.new_panels(
         len(layers), len(layers), 3.2, 3.0, margins=(0.5, 0.0), sharey=True
     )
+
     for number, (ax, (name, numbers)) in enumerate(zip(axes, layers.items(), strict=True)):
         colour = (style.PAST, *style.MODELS)[number % 7]
         ax.bar(np.arange(1, len(numbers) + 1), np.sort(numbers)[::-1], color=colour, width=0.8)
@@ -329,5 +352,6 @@ def unit_chart(
             ax.axhline(guide_at, color=style.GUIDE, linewidth=1.0, linestyle=":")
         ax.set(title=style.plain(name), xlabel="unit, the largest first")
         style.step_axis(ax, 6)
+
     axes[0].set_ylabel(style.plain(ylabel))
     return style.finish(figure, title)

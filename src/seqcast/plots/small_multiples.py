@@ -1,13 +1,15 @@
 """Small multiples: series with their forecasts, gaps or unusual rows, a panel for each series."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import matplotlib
 import narwhals.stable.v2 as nw
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from narwhals.typing import IntoDataFrame
 
 from seqcast.data import Description, is_outlier
 from seqcast.data.synthetic import FAMILIES, synthetic_series
@@ -24,7 +26,9 @@ SeriesColumns = dict[str, Array]
 Bounds = dict[float, tuple[str, str]]
 
 
-def read_pair(df: Any, forecast_df: Any, columns: Columns | None) -> tuple[FrameRows, FrameRows]:
+def read_pair(
+    df: IntoDataFrame, forecast_df: IntoDataFrame, columns: Columns | None
+) -> tuple[FrameRows, FrameRows]:
     """Return a history and its forecasts, checked.
 
     Args:
@@ -36,11 +40,13 @@ def read_pair(df: Any, forecast_df: Any, columns: Columns | None) -> tuple[Frame
     forecast = FrameRows("forecast_df", forecast_df, columns)
     history.need(history.columns.value, *((TARGET,) if forecast.has(TARGET) else ()))
     history.numbers(history.columns.value)
+
     stamps = [rows.times(rows.columns.ds) for rows in (history, forecast)]
     if (stamps[0].dtype.kind == "M") != (stamps[1].dtype.kind == "M"):
         raise forecast.wrong_type(
             forecast.columns.ds, f"stamps like those of df, {stamps[0].dtype}"
         )
+
     return history, forecast
 
 
@@ -49,8 +55,10 @@ def _series_columns(rows: FrameRows, name: Any) -> SeriesColumns:
     places = np.flatnonzero(rows.names == name)
     if not len(places):
         return {"": rows.times(rows.columns.ds, local=True)[:0], rows.columns.value: np.zeros(0)}
+
     chosen = rows.take(places)
     order = np.argsort(chosen.times(chosen.columns.ds), kind="stable")
+
     arrays = {"": chosen.times(chosen.columns.ds, local=True)[order]}
     for column in chosen.frame.columns:
         if column == CUTOFF:
@@ -59,7 +67,38 @@ def _series_columns(rows: FrameRows, name: Any) -> SeriesColumns:
             arrays[column] = chosen.numbers(column)[order]
         elif chosen.frame[column].dtype == nw.Boolean:
             arrays[column] = chosen.frame[column].to_numpy()[order].astype(bool)
+
     return arrays
+
+
+@dataclass(frozen=True)
+class _SeriesPair:
+    """The history of one series and its forecasts.
+
+    Args:
+        history: The columns of the history.
+        forecast: The columns of the forecasts.
+        y: The column of the values.
+    """
+
+    history: SeriesColumns
+    forecast: SeriesColumns
+    y: str
+
+    @classmethod
+    def of(cls, history: FrameRows, forecast: FrameRows, name: Any) -> Self:
+        """Return those of the series of a name."""
+        before, after = (_series_columns(rows, name) for rows in (history, forecast))
+        return cls(before, after, forecast.columns.value)
+
+    def from_last_cutoff(self) -> Self:
+        """Return the series with the forecasts from the last cutoff only."""
+        if CUTOFF not in self.forecast:
+            return self
+        latest = self.forecast[CUTOFF] == self.forecast[CUTOFF].max()
+        return replace(
+            self, forecast={name: column[latest] for name, column in self.forecast.items()}
+        )
 
 
 def _check_sizes(max_series: int, last: int | None) -> None:
@@ -85,8 +124,8 @@ def _label(grid: Any, columns: Columns, ylabel: str | None) -> None:
 
 @matplotlib.rc_context(style.STYLE)
 def forecast_frame(
-    df: Any,
-    forecast_df: Any,
+    df: IntoDataFrame,
+    forecast_df: IntoDataFrame,
     *,
     columns: Columns | None = None,
     models: Sequence[str] | None = None,
@@ -121,42 +160,35 @@ def forecast_frame(
     Example:
         >>> import pandas as pd
         >>> past = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [1.0, 2.0, 3.0]})
-        >>> figure = forecast_frame(past, pd.DataFrame({"unique_id": "a", "ds": [4, 5], "seqcast": [4.0, 5.0]}))
+        >>> forecast = pd.DataFrame({"unique_id": "a", "ds": [4, 5], "seqcast": [4.0, 5.0]})
+        >>> figure = forecast_frame(past, forecast)
         >>> [line.get_label() for line in figure.axes[0].lines]
         ['past', 'seqcast', 'cutoff']
     """
     history, forecast = read_pair(df, forecast_df, columns)
     models = forecast.models(models)
     _check_sizes(max_series, last)
+
     names = list(dict.fromkeys(forecast.names))
     drawn = names[:max_series]
+
     figure, grid, axes = style.new_panels(len(drawn), 2, 5.6, 2.3)
+
     for ax, name in zip(axes, drawn, strict=True):
-        before, after = (_series_columns(rows, name) for rows in (history, forecast))
-        _forecasts(
-            ax,
-            before,
-            after,
-            {model: forecast.bounds(model) for model in models},
-            forecast.columns.value,
-            last,
-        )
+        pair = _SeriesPair.of(history, forecast, name)
+        _forecasts(ax, pair, {model: forecast.bounds(model) for model in models}, last)
         ax.set_title(style.plain(style.short(str(name), 60)))
+
     _label(grid, forecast.columns, ylabel)
     return style.finish(figure, _first(drawn, len(names)))
 
 
-def _forecasts(
-    ax: Axes,
-    history: SeriesColumns,
-    forecast: SeriesColumns,
-    models: Mapping[str, Bounds],
-    y: str,
-    last: int | None,
-) -> None:
+def _forecasts(ax: Axes, pair: _SeriesPair, models: Mapping[str, Bounds], last: int | None) -> None:
     """Draw a series and the forecasts of several models from each cutoff."""
+    forecast = pair.forecast
     least = max(30, 2 * len(np.unique(forecast[""])))
-    crowd, before = _observed(ax, history, forecast, y, count=last or least)
+    crowd, before = _observed(ax, pair, count=last or least)
+
     cutoffs = forecast.get(CUTOFF, np.full(len(forecast[""]), before))
     for cutoff in np.unique(cutoffs):
         window = {name: column[cutoffs == cutoff] for name, column in forecast.items()}
@@ -171,42 +203,40 @@ def _forecasts(
             )
             _bands(ax, window, model, bounds, style.MODELS[number % len(style.MODELS)])
         style.guide(ax, cutoff, "cutoff")
+
     style.time_axis(ax, forecast[""])
 
 
-def _observed(
-    ax: Axes,
-    history: SeriesColumns,
-    forecast: SeriesColumns,
-    y: str,
-    *,
-    count: int,
-    small: bool = False,
-) -> tuple[int, Any]:
+def _observed(ax: Axes, pair: _SeriesPair, *, count: int, small: bool = False) -> tuple[int, Any]:
     """Draw the values before a forecast, at most `count`, and the truth.
 
     Returns:
         The number of points in the panel, and the last time stamp before the forecast, the cutoff
         if there is no other.
     """
-    stamps = history[""]
+    y = pair.y
+    forecast = pair.forecast
+    stamps = pair.history[""]
     steps, places = np.unique(forecast[""], return_index=True)
     first = int(np.searchsorted(stamps, steps[0]))
     # A small panel of a backtest shows the truth once.
     recent = slice(max(0, first - count), first if small and y in forecast else None)
-    crowd = (1 + small) * (len(stamps[recent]) + len(steps))
-    style.line(ax, stamps[recent], history[y][recent], "past", style.PAST_LINE, crowd=crowd)
+    crowd = len(stamps[recent]) + len(steps)
+    if small:
+        crowd *= 2
+
+    style.line(ax, stamps[recent], pair.history[y][recent], "past", style.PAST_LINE, crowd=crowd)
     if y in forecast:
         style.line(ax, steps, forecast[y][places], "truth", style.TRUTH_LINE, crowd=crowd)
     return crowd, stamps[first - 1] if first else steps[0]
 
 
 def _bands(ax: Axes, window: SeriesColumns, model: str, bounds: Bounds, colour: str) -> None:
-    """Draw the intervals of a model over each other, the widest first, which has the legend for all."""
+    """Draw the intervals of a model over each other; the widest, drawn first, has the legend."""
     levels = [level_text(level) for level in bounds]
-    label = style.plain(
-        f"{style.spoken(model)}, {' and '.join(levels)} % interval{'s' * (len(levels) > 1)}"
-    )
+    noun = "interval" if len(levels) == 1 else "intervals"
+    label = style.plain(f"{style.spoken(model)}, {' and '.join(levels)} % {noun}")
+
     for below, above in reversed(list(bounds.values())):
         ax.fill_between(
             window[""],
@@ -223,8 +253,8 @@ def _bands(ax: Axes, window: SeriesColumns, model: str, bounds: Bounds, colour: 
 
 @matplotlib.rc_context(style.STYLE)
 def forecast_fans(
-    df: Any,
-    forecast_df: Any,
+    df: IntoDataFrame,
+    forecast_df: IntoDataFrame,
     *,
     model: str | None = None,
     level: Sequence[float] | None = None,
@@ -263,7 +293,8 @@ def forecast_fans(
         >>> import pandas as pd
         >>> past = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [1.0, 2.0, 3.0]})
         >>> forecast = pd.DataFrame({"unique_id": "a", "ds": [4, 5], "seqcast": [4.0, 5.0]})
-        >>> figure = forecast_fans(past, forecast.assign(**{"seqcast-lo-80": 3.0, "seqcast-hi-80": 6.0}))
+        >>> bounds = {"seqcast-lo-80": 3.0, "seqcast-hi-80": 6.0}
+        >>> figure = forecast_fans(past, forecast.assign(**bounds))
         >>> [text.get_text() for text in figure.legends[0].get_texts()]
         ['past', 'seqcast', '80 % interval', 'cutoff']
     """
@@ -271,14 +302,17 @@ def forecast_fans(
     _check_sizes(max_series, last)
     model = main_model(forecast, model)
     bounds = forecast.bounds(model, level)
+
     names = list(dict.fromkeys(forecast.names))
     drawn = names[:max_series]
     across = min(4, int(np.ceil(np.sqrt(len(drawn)))))
+
     figure, grid, axes = style.new_panels(len(drawn), across, 3.2, 2.1, margins=(0.4, 0.7))
+
     for ax, name in zip(axes, drawn, strict=True):
-        before, after = (_series_columns(rows, name) for rows in (history, forecast))
-        _fan(ax, before, after, model, bounds, forecast.columns.value, last)
+        _fan(ax, _SeriesPair.of(history, forecast, name), model, bounds, last)
         ax.set_title(style.plain(style.short(str(name), 34)), fontsize=9)
+
     _label(grid, forecast.columns, ylabel)
     return style.finish(figure, title or _first(drawn, len(names)))
 
@@ -294,24 +328,15 @@ def main_model(forecast: FrameRows, model: str | None) -> str:
     return next((name for name in models if forecast.bounds(name)), models[0])
 
 
-def _fan(
-    ax: Axes,
-    history: SeriesColumns,
-    forecast: SeriesColumns,
-    model: str,
-    bounds: Bounds,
-    y: str,
-    last: int | None,
-) -> None:
+def _fan(ax: Axes, pair: _SeriesPair, model: str, bounds: Bounds, last: int | None) -> None:
     """Draw a series and one model's forecast from the last cutoff, the wider intervals behind."""
-    if CUTOFF in forecast:
-        latest = forecast[CUTOFF] == forecast[CUTOFF].max()
-        forecast = {name: column[latest] for name, column in forecast.items()}
+    pair = pair.from_last_cutoff()
+    forecast = pair.forecast
     steps = forecast[""]
-    crowd, before = _observed(
-        ax, history, forecast, y, count=last or max(20, 3 * len(steps)), small=True
-    )
+    crowd, before = _observed(ax, pair, count=last or max(20, 3 * len(steps)), small=True)
+
     style.line(ax, steps, forecast[model], style.spoken(model), style.model_style(0), crowd=crowd)
+
     shares = np.linspace(0.45, 0.15, len(bounds)) if len(bounds) > 1 else [0.3]
     for depth, ((each, (below, above)), share) in enumerate(
         zip(bounds.items(), shares, strict=False)
@@ -327,6 +352,7 @@ def _fan(
             zorder=0.9 - 0.01 * depth,
             label=label,
         )
+
     style.guide(ax, forecast[CUTOFF][0] if CUTOFF in forecast else before, "cutoff")
     style.time_axis(ax, steps, most=5)
 
@@ -358,7 +384,9 @@ def history_frame(
     frame = description.frame
     facts = description.series
     drawn = facts[:max_series]
+
     figure, grid, axes = style.new_panels(len(drawn), 2, 5.6, 2.3)
+
     for number, ax in enumerate(axes):
         target, place = divmod(number, len(frame.source.ids))
         rows = slice(int(frame.source.starts[place]), int(frame.source.ends[place]))
@@ -367,24 +395,27 @@ def history_frame(
             stamps.to_numpy() if stamps.dtype.kind in "iu" else stamps.tz_localize(None).to_numpy()
         )
         _gaps_and_outliers(ax, when, frame.targets[rows, target])
-        season = (
-            f", season {drawn[number].season:.2f}"
-            if drawn[number].season == drawn[number].season
-            else ""
-        )
-        title = f"{drawn[number].name}: {drawn[number].rows} rows, trend {drawn[number].trend:.2f}{season}"
+
+        series = drawn[number]
+        title = f"{series.name}: {series.rows} rows, trend {series.trend:.2f}"
+        if not np.isnan(series.season):
+            title += f", season {series.season:.2f}"
         ax.set_title(style.plain(style.short(title, 60)))
+
     _label(grid, frame.schema.columns, ylabel)
     return style.finish(figure, _first(drawn, len(facts)))
 
 
 def _gaps_and_outliers(ax: Axes, when: Array, values: Array) -> None:
     ax.plot(when, values, color=style.PAST, linewidth=1.1, label="values")
+
     missing = np.isnan(values)
     outliers = is_outlier(values)
+
     if missing.any():
         low = np.full(int(missing.sum()), 0.0 if missing.all() else np.nanmin(values))
         ax.plot(when[missing], low, "|", color=style.MODELS[4], markersize=9, label="missing")
+
     if outliers.any():
         label = "far from the rest"
         ax.plot(
@@ -396,6 +427,7 @@ def _gaps_and_outliers(ax: Axes, when: Array, values: Array) -> None:
             fillstyle="none",
             label=label,
         )
+
     style.time_axis(ax, when)
 
 
@@ -406,14 +438,14 @@ TRAINED = "trained_on"
 
 @matplotlib.rc_context(style.STYLE)
 def anomaly_frame(
-    judged: Any,
+    judged: IntoDataFrame,
     *,
     columns: Columns | None = None,
     max_series: int = 4,
     last: int | None = None,
     ylabel: str | None = None,
 ) -> Figure:
-    """Draw rows and their intervals, a panel for each series, those with the most unusual rows first.
+    """Draw rows and their intervals, a panel a series, those with the most unusual rows first.
 
     Args:
         judged: The result of `Forecaster.anomalies`.
@@ -431,27 +463,35 @@ def anomaly_frame(
 
     Example:
         >>> import pandas as pd
-        >>> judged = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [0.0, 9.0, 0.0], "seqcast": 0.0})
-        >>> judged = judged.assign(**{"seqcast-lo-99": -3.0, "seqcast-hi-99": 3.0, "score": [0.0, 3.0, 0.0]})
-        >>> judged["anomaly"] = judged["score"] > 2.6
+        >>> judged = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [0.0, 9.0, 0.0]})
+        >>> judged = judged.assign(**{"seqcast": 0.0, "seqcast-lo-99": -3.0, "seqcast-hi-99": 3.0})
+        >>> judged = judged.assign(score=[0.0, 3.0, 0.0], anomaly=[False, True, False])
         >>> anomaly_frame(judged).axes[0].get_title()
         'a: 1 of 3 rows outside'
     """
     _check_sizes(max_series, last)
+
     rows = FrameRows("judged", judged, columns)
     rows.need(rows.columns.value, SCORE, ANOMALY)
     model = main_model(rows, None)
     bounds = rows.bounds(model)
+
     if not bounds:
-        expected = "columns of a forecast and its interval, such as 'seqcast', 'seqcast-lo-99' and 'seqcast-hi-99'"
+        expected = (
+            "columns of a forecast and its interval, "
+            "such as 'seqcast', 'seqcast-lo-99' and 'seqcast-hi-99'"
+        )
         received = f"the columns {', '.join(map(repr, rows.frame.columns))}"
         hint = "Give the result of Forecaster.anomalies."
         raise DataError(option="judged", expected=expected, received=received, hint=hint)
+
     series = rows.groups(*rows.series)
     worst = np.zeros(len(series))
     np.fmax.at(worst, series.codes, rows.numbers(SCORE))
     drawn = rows.names[series.first[np.argsort(-worst, kind="stable")]][:max_series]
+
     figure, grid, axes = style.new_panels(len(drawn), 1, 11.0, 2.5, margins=(0.0, 0.5))
+
     for ax, name in zip(axes, drawn, strict=True):
         arrays = _series_columns(rows, name)
         count = len(arrays[SCORE])
@@ -460,19 +500,21 @@ def anomaly_frame(
             style.plain(f"{style.short(str(name), 60)}: {outside} of {count} rows outside")
         )
         newest = {column: values[-(last or count) :] for column, values in arrays.items()}
-        _judged(ax, newest, rows.columns.value, model, bounds)
+        _unusual_rows(ax, newest, rows.columns.value, model, bounds)
+
     _label(grid, rows.columns, ylabel)
     title = f"{len(drawn)} of {len(series)} series, those with the most unusual rows"
     return style.finish(figure, title if len(drawn) < len(series) else None)
 
 
-def _judged(ax: Axes, series: SeriesColumns, y: str, model: str, bounds: Bounds) -> None:
+def _unusual_rows(ax: Axes, series: SeriesColumns, y: str, model: str, bounds: Bounds) -> None:
     when = series[""]
     values = series[y]
     name = style.spoken(model)
     level, (below, above) = list(bounds.items())[-1]
     label = style.plain(f"{name}, {level_text(level)} % interval")
     shade = style.tint(style.MODELS[4], 0.35)
+
     ax.fill_between(
         when, series[below], series[above], color=shade, linewidth=0, zorder=1, label=label
     )
@@ -480,12 +522,15 @@ def _judged(ax: Axes, series: SeriesColumns, y: str, model: str, bounds: Bounds)
         when, series[model], color=style.MODELS[4], linewidth=1.0, zorder=2, label=style.plain(name)
     )
     ax.plot(when, values, color=style.PAST, linewidth=1.0, zorder=3, label="values")
+
     outside = series[ANOMALY]
     (rings,) = ax.plot(when[outside], values[outside], "o", markersize=6, zorder=4, label="outside")
     rings.set(color=style.MODELS[0], fillstyle="none", markeredgewidth=1.5)
+
     trained = series.get(TRAINED, np.zeros(0, dtype=bool))
     if trained.any() and not trained.all():
         style.guide(ax, when[trained][-1], "end of training")
+
     style.time_axis(ax, when)
 
 
@@ -514,7 +559,9 @@ def family_chart(
         True
     """
     length = check_int("length", length)
+
     figure, grid, axes = style.new_panels(len(FAMILIES), 3, 3.4, 1.9, margins=(0.0, 0.6))
+
     for ax, name in zip(axes, FAMILIES, strict=True):
         values = synthetic_series(name, 3, length, season_length=season_length, seed=seed)
         low = values.min(axis=1, keepdims=True)
@@ -525,5 +572,6 @@ def family_chart(
             )
         ax.set_title(name.replace("_", " "))
         ax.set_yticks([])
+
     grid.supxlabel(f"step, of {season_length} a season", fontsize=10)
     return style.finish(figure, title)

@@ -20,11 +20,17 @@ from seqcast.errors import DataError
 from seqcast.runtime import Array, suffix_of, write_atomically
 from seqcast.specs import check_number
 
-PAST, TRUTH, GUIDE = "#333333", "#0072B2", "#666666"
+# Dark grey for what is known.
+PAST = "#333333"
+# Blue for what came after a forecast; with the colours of models that of Okabe and Ito 2008.
+TRUTH = "#0072B2"
+# Grey for axes and marks.
+GUIDE = "#666666"
 # Colours of models: vermillion, green, purple, orange, sky blue, black.
 MODELS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("^", "s", "D", "v", "P", "X")
-DASHES: Any = ("--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))  # the past and the truth are solid
+# Dashes of models; the past and the truth are solid.
+DASHES: Any = ("--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 # Colour, marker and dash of a line.
 LineStyle = tuple[str, str, Any]
 PAST_LINE: LineStyle = (PAST, ".", "-")
@@ -34,9 +40,12 @@ COLOURS = "viridis"
 CIRCLE = "twilight_shifted"
 SUFFIXES = ("pdf", "png", "svg")
 
-_LONGEST = 200  # letters of a text; matplotlib needs seconds for thousands
-_MOST_MARKERS = 60  # points of a line; more would overlap
-_NARROWEST = 5.5  # inches of a figure, for its legend
+# Most letters of a text; matplotlib needs seconds for thousands.
+_LONGEST = 200
+# Most points of a line with markers; more would overlap.
+_MOST_MARKERS = 60
+# Least width of a figure in inches, for its legend.
+_NARROWEST = 5.5
 # Ticks are created when they are drawn, under the user's style.
 _TICKS: Any = {
     "labelsize": 9,
@@ -129,14 +138,17 @@ def new_panels(
     across = min(across, count)
     down = math.ceil(count / across)
     figure = new_figure(max(width * across, _NARROWEST) + margins[0], height * down + margins[1])
+
     grid: Any = figure.subfigures()
     axes = list(grid.subplots(down, across, squeeze=False, **options).flat)
+
     for ax in axes[count:]:
         ax.remove()
-    for ax in axes[
-        max(0, count - across) : count
-    ]:  # the last panel of each column, also above an empty place
+
+    # The last panel of each column has labels, also above an empty place.
+    for ax in axes[max(0, count - across) : count]:
         ax.tick_params(labelbottom=True)
+
     return figure, grid, axes[:count]
 
 
@@ -158,6 +170,7 @@ def named_arrays(where: str, values: Mapping[str, Any], rank: int) -> dict[str, 
             received="none",
             hint="Give a dict of arrays.",
         )
+
     return {name: as_array(f"{where}[{name!r}]", each, (rank,)) for name, each in values.items()}
 
 
@@ -176,6 +189,7 @@ def line(
     """
     colour, marker, dash = style
     markers = marker if (crowd or len(x)) <= _MOST_MARKERS else "none"
+
     ax.plot(
         x,
         y,
@@ -222,18 +236,22 @@ def finish(figure: Figure, title: str | None) -> Figure:
     """
     if title:
         figure.suptitle(plain(title), fontsize=12)
+
     legend: dict[str, Any] = {}
     for ax in figure.axes:
         ax.tick_params(which="both", **_TICKS)
         legend.update(
             {label: handle for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
         )
+
     if not legend:
         return figure
+
     longest = max(map(len, legend))
     across = max(1, min(len(legend), int(figure.get_figwidth() / (0.075 * longest + 0.7))))
     figure.set_figheight(figure.get_figheight() + 0.22 * math.ceil(len(legend) / across))
     figure.legend([*legend.values()], [*legend], loc="outside lower center", ncols=across)
+
     return figure
 
 
@@ -247,7 +265,9 @@ def axis_label(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text that matplotlib shows unchanged: one line, without mathematics, visible in legends.
+    """Return a text that matplotlib shows unchanged: one line, without mathematics.
+
+    Legends leave out labels that begin with an underscore, so such a text gets a space before it.
 
     Args:
         text: The text.
@@ -270,7 +290,9 @@ def short(text: str, most: int = 30) -> str:
         >>> short("a very long name of a series", 15)
         'a very … series'
     """
-    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"
 
 
 def spoken(model: str) -> str:

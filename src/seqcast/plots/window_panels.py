@@ -1,12 +1,12 @@
 """Panels of windows: with their truth and forecast, or with their nearest neighbours."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError, SpecError
@@ -17,9 +17,9 @@ from seqcast.specs import check_int
 
 @matplotlib.rc_context(style.STYLE)
 def forecast_panels(
-    past: Any,
-    truth: Any,
-    forecast: Any,
+    past: ArrayLike,
+    truth: ArrayLike | None,
+    forecast: ArrayLike,
     *,
     titles: Sequence[str] | None = None,
     trained_horizon: int | None = None,
@@ -59,6 +59,7 @@ def forecast_panels(
     count = len(before)
     actual = None if truth is None else _windows("truth", truth, count)
     written = _windows("forecast", forecast, count)
+
     check_int("columns", columns)
     if titles is not None and len(titles) != count:
         expected = f"{count}, one a panel"
@@ -70,9 +71,11 @@ def forecast_panels(
         )
     if trained_horizon is not None:
         check_int("trained_horizon", trained_horizon)
+
     figure, grid, axes = style.new_panels(
         count, columns, 2.6, 2.1, margins=(0.5, 0.95), sharex=True
     )
+
     for i, ax in enumerate(axes):
         style.line(ax, np.arange(1 - before.shape[1], 1), before[i], "past", style.PAST_LINE)
         if actual is not None:
@@ -85,29 +88,32 @@ def forecast_panels(
             style.guide(ax, trained_horizon, "trained horizon")
         ax.set_title(style.plain(style.short(str(titles[i]), 24)) if titles else "")
         ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
+
     grid.supxlabel(style.plain(xlabel), fontsize=10)
     grid.supylabel(style.plain(ylabel), fontsize=10)
     return style.finish(figure, suptitle)
 
 
-def _windows(where: str, values: Any, count: int | None = None) -> Array:
+def _windows(where: str, values: ArrayLike, count: int | None = None) -> Array:
     """Return windows as `[N, steps]`; reject a number of windows other than `count`."""
     array = as_array(where, values, (2, 3))
     if array.size == 0 or array.shape[2:] not in ((), (1,)):
         expected = "at least one window, [N, steps] or [N, steps, 1]"
         hint = "Choose windows, and one target: values[:10, :, 0]."
         raise DataError(where, expected=expected, received=f"shape {array.shape}", hint=hint)
+
     if count is not None and len(array) != count:
         expected = f"{count} windows, as in past"
         raise DataError(
             where, expected=expected, received=str(len(array)), hint="Give one row a window."
         )
+
     return array.reshape(array.shape[:2])
 
 
 @matplotlib.rc_context(style.STYLE)
 def similar_windows(
-    windows: Any,
+    windows: ArrayLike,
     similar: Mapping[int, Sequence[int]],
     *,
     names: Sequence[str] | None = None,
@@ -144,15 +150,16 @@ def similar_windows(
     ):
         expected = f"numbers of some of the {len(values)} windows"
         raise DataError("similar", expected=expected, received=repr(similar), hint="From 0.")
-    words = (
-        [f"window {place}" for place in range(len(values))]
-        if names is None
-        else [str(name) for name in names]
-    )
+
+    if names is None:
+        names = [f"window {place}" for place in range(len(values))]
+    words = list(map(str, names))
+
     steps = np.arange(1 - values.shape[1], 1)
     figure, grid, axes = style.new_panels(
         len(similar), 1, 10.0, 2.0, margins=(0.0, 0.5), sharex=True
     )
+
     for ax, (window, near) in zip(axes, similar.items(), strict=True):
         for rank, place in enumerate(near):
             colour, _, dash = style.model_style(rank)
@@ -167,6 +174,7 @@ def similar_windows(
         ax.plot(steps, values[window], color=style.PAST, linewidth=1.8, label="the window")
         title_of_panel = f"{words[window]}; nearest: {', '.join(words[place] for place in near)}"
         ax.set_title(style.plain(title_of_panel), loc="left", fontsize=9)
+
     grid.supxlabel(style.plain(xlabel), fontsize=10)
     grid.supylabel(style.plain(ylabel), fontsize=10)
     return style.finish(figure, title)

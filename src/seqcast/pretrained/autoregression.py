@@ -1,8 +1,10 @@
 """Autoregressions of windows, which continue cycles of the season and of unknown length."""
 
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from seqcast.data.windows import forward_fill
 from seqcast.pretrained.simple_models import (
@@ -14,18 +16,21 @@ from seqcast.pretrained.simple_models import (
     checks_of,
 )
 
-# Nearest lags; lags around a season and two of them, for windows with this number of values a lag.
+# Number of nearest lags.
 NEAR = 12
+# Number of lags to either side of a season.
 AROUND = 2
+# Multiples of a season that have lags around them.
 MULTIPLES = (1, 2)
+# Least number of values for each lag, of windows with lags around seasons.
 VALUES_A_LAG = 16
 # Coefficients are shrunk as in a window of at most this number of values.
 SHRUNK_AS = 20
 # How often the penalty is updated by the errors that it leaves.
 ROUNDS = 6
-# The least penalty, as a fraction of a lag's sum of squares; and that of constant windows, whose
-# coefficients are those without data.
+# The least penalty, as a fraction of a lag's sum of squares.
 LEAST_SHARE = 1e-7
+# The penalty of constant windows, whose coefficients are those without data.
 LEAST_PENALTY = 1e-9
 
 
@@ -108,31 +113,99 @@ def autoregressed(
     )
 
 
+class _Terms(NamedTuple):
+    """The lags of an autoregression.
+
+    Args:
+        lags: The lags, rising.
+        repeated: The lag that it repeats without data; 0 is none.
+    """
+
+    lags: tuple[int, ...]
+    repeated: int
+
+    @classmethod
+    def of(cls, count: float, season: int, longer: int) -> Self:
+        """Return those of a window; arguments as for `lags_of`."""
+        lags = lags_of(count, season, longer)
+        return cls(lags, 0 if len(lags) == NEAR else season)
+
+
+@dataclass(frozen=True)
+class _Moves:
+    """The series that an autoregression continues: distances from the mean, or changes.
+
+    Args:
+        values: The series, `[B, T]`.
+        level: What the distances are added to, the mean, `[B, 1]`; of changes the value before each
+            step, and the newest one, `[B, T + 1]`.
+        of_changes: Whether they are changes.
+    """
+
+    values: Array
+    level: Array
+    of_changes: bool
+
+    @classmethod
+    def of_windows(cls, filled: Array, begun: npt.NDArray[np.bool_], *, of_changes: bool) -> Self:
+        """Return those of windows.
+
+        Args:
+            filled: The values, each missing one that before it, `[B, T]`.
+            begun: Which steps have a known value, or one before them, `[B, T]`.
+            of_changes: Whether to return changes.
+        """
+        if of_changes:
+            # Before its first value a window is constant.
+            first = np.argmax(begun, axis=1)
+            oldest = filled[np.arange(len(filled)), first][:, None]
+            level = np.concatenate([oldest, np.where(begun, filled, oldest)], axis=1)
+            return cls(np.diff(level, axis=1), level, of_changes)
+
+        count = np.maximum(begun.sum(axis=1, keepdims=True), 1)
+        mean = filled.sum(axis=1, where=begun, keepdims=True) / count
+        return cls(np.where(begun, filled - mean, 0.0), mean, of_changes)
+
+    def restored(self, end: int, continued: Array) -> Array:
+        """Return what continues `end` known steps, `[B, steps]`, in the windows' units."""
+        if self.of_changes:
+            return self.level[:, end, None] + np.cumsum(continued, axis=1)
+        return self.level + continued
+
+    def restored_ahead(self, ahead: Array) -> Array:
+        """Return one-step forecasts of the last steps in the windows' units, `[B, t]`."""
+        if self.of_changes:
+            return ahead + self.level[:, :-1][:, -RECENT:]
+        return ahead + self.level
+
+
 def _of_model(
     model: Autoregression, values: Array, season: Integers, longer: Integers, horizon: int
 ) -> SimpleForecasts:
     known = (~np.isnan(values)).sum(axis=1)
     forecast_rows = np.arange(len(values))
+
     if model.of_changes:
         forecast_rows = np.flatnonzero((season == 1) | (2 * season > known))
         # Earlier steps have no weight.
         values = values[:, -RECENT:]
         known = (~np.isnan(values)).sum(axis=1)
+
     counts = model.effective(known)
-    alike: dict[tuple[tuple[int, ...], int], list[int]] = {}
+    alike: dict[_Terms, list[int]] = {}
     for row in forecast_rows.tolist():
-        steps = int(season[row])
-        lags = lags_of(counts[row], steps, int(longer[row]))
-        alike.setdefault((lags, 0 if len(lags) == NEAR else steps), []).append(row)
+        terms = _Terms.of(counts[row], int(season[row]), int(longer[row]))
+        alike.setdefault(terms, []).append(row)
+
     whole = SimpleForecasts.unknown(len(values), values.shape[1], horizon, 1)
-    for (lags, repeated), places in alike.items():
+    for terms, places in alike.items():
         rows = np.array(places)
-        whole.put(rows, _of_lags(model, values[rows], np.array(lags), repeated, horizon))
+        whole.put(rows, _of_terms(model, values[rows], terms, horizon))
     return whole
 
 
 def lags_of(count: float, season: int, longer: int) -> tuple[int, ...]:
-    """Return the lags of a window: the nearest ones, and those around seasons for which it has enough values.
+    """Return the lags of a window: the nearest, and those around seasons with enough values.
 
     Args:
         count: Number of known values that count.
@@ -146,70 +219,59 @@ def lags_of(count: float, season: int, longer: int) -> tuple[int, ...]:
         True
     """
     lags = set(range(1, NEAR + 1))
-    for center in [steps * times for steps in (season, longer) if steps > 1 for times in MULTIPLES]:
-        more = lags | {center + off for off in range(-AROUND, AROUND + 1) if center + off > 0}
-        if 2 * (center + AROUND) <= count and VALUES_A_LAG * len(more) <= count:
+
+    centers = [steps * times for steps in (season, longer) if steps > 1 for times in MULTIPLES]
+    for center in centers:
+        around = range(max(1, center - AROUND), center + AROUND + 1)
+        more = lags.union(around)
+        if 2 * around[-1] <= count and VALUES_A_LAG * len(more) <= count:
             lags = more
+
     return tuple(sorted(lags))
 
 
-def _of_lags(
-    model: Autoregression, values: Array, lags: Integers, repeated: int, horizon: int
-) -> SimpleForecasts:
-    """Return forecasts of a model with these lags; `repeated` is the lag that it repeats without data, 0 none."""
+def _of_terms(model: Autoregression, values: Array, terms: _Terms, horizon: int) -> SimpleForecasts:
+    """Return forecasts of windows that have these lags."""
     rows, length = values.shape
+    lags = np.array(terms.lags)
+    farthest = terms.lags[-1]
     known = ~np.isnan(values)
-    farthest = int(lags[-1])
-    begun = np.logical_or.accumulate(known, axis=1)
     count = known.sum(axis=1)
+    begun = np.logical_or.accumulate(known, axis=1)
     filled = forward_fill(values[:, :, None])[:, :, 0]
-    first = np.argmax(begun, axis=1)
-    if model.of_changes:
-        # Before its first value a window is constant. These are the value before each step, and the
-        # newest one.
-        oldest = filled[np.arange(rows), first][:, None]
-        came = np.concatenate([oldest, np.where(begun, filled, oldest)], axis=1)
-        moves = np.diff(came, axis=1)
-    else:
-        mean = filled.sum(axis=1, where=begun, keepdims=True) / np.maximum(
-            begun.sum(axis=1, keepdims=True), 1
-        )
-        moves = np.where(begun, filled - mean, 0.0)
-    lagged = np.concatenate([np.zeros((rows, farthest)), moves], axis=1)
+
+    moves = _Moves.of_windows(filled, begun, of_changes=model.of_changes)
+    lagged = np.concatenate([np.zeros((rows, farthest)), moves.values], axis=1)
     before = np.stack([lagged[:, farthest - lag : farthest - lag + length] for lag in lags], axis=1)
+
     # Only steps after enough values count: after all lags, or a third of a short window's values.
-    weight = (
-        begun & (np.arange(length) >= (first + np.clip(count // 3, 1, farthest))[:, None])
-    ).astype(float)
+    first = np.argmax(begun, axis=1) + np.clip(count // 3, 1, farthest)
+    weight = (begun & (np.arange(length) >= first[:, None])).astype(float)
     if model.half_life is not None:
         weight *= 0.5 ** (np.arange(length)[::-1] / model.half_life)
-    coefficients = _coefficients(model, moves, before, weight, (lags == repeated).astype(float))
+    at_first = (lags == terms.repeated).astype(float)
+    coefficients = _coefficients(model, moves.values, before, weight, at_first)
+
     # Besides the future, the last steps of each check are forecast from their beginning.
     checks = checks_of(length)
-    ends = {length: horizon, **{length - steps: steps for steps in checks}}
-    continued = _continued(lagged, coefficients, lags, ends)
-    ahead = (coefficients[:, None] @ before[:, :, -RECENT:])[:, 0]
-    if model.of_changes:
-        continued = {
-            end: came[:, end, None] + np.cumsum(moved, axis=1) for end, moved in continued.items()
-        }
-        ahead += came[:, :-1][:, -RECENT:]
-    else:
-        continued = {end: mean + distance for end, distance in continued.items()}
-        ahead = ahead + mean
-    checked = {
-        steps: np.where(count[:, None] >= 2 * steps, continued[length - steps], np.nan)[:, :, None]
-        for steps in checks
+    lengths = {length: horizon, **{length - steps: steps for steps in checks}}
+    continued = {
+        end: moves.restored(end, further)[:, :, None]
+        for end, further in _continued(lagged, coefficients, lags, lengths).items()
     }
+    checked = {}
+    for steps in checks:
+        is_known = count[:, None, None] >= 2 * steps
+        checked[steps] = np.where(is_known, continued[length - steps], np.nan)
+
+    ahead = moves.restored_ahead((coefficients[:, None] @ before[:, :, -RECENT:])[:, 0])
     effective = model.effective(count)
     optimism = np.sqrt((effective + model.fitted) / np.maximum(effective - model.fitted, 1))
-    return SimpleForecasts(
-        continued[length][:, :, None], ahead[:, :, None], checked, optimism[:, None]
-    )
+    return SimpleForecasts(continued[length], ahead[:, :, None], checked, optimism[:, None])
 
 
 def _continued(
-    lagged: Array, coefficients: Array, lags: Integers, ends: dict[int, int]
+    lagged: Array, coefficients: Array, lags: Integers, lengths: dict[int, int]
 ) -> dict[int, Array]:
     """Return windows continued from several places on, `[B, steps]`, by the place.
 
@@ -217,25 +279,27 @@ def _continued(
         lagged: The values less their mean, after as many zeros as the farthest lag, `[B, lag + T]`.
         coefficients: Those of each window, `[B, lags]`.
         lags: The lags.
-        ends: Number of steps to continue, by the number of known values.
+        lengths: Number of steps to continue, by the number of known values.
     """
     rows = len(lagged)
     farthest = int(lags[-1])
-    most = max(ends.values())
     # The longest come first, so that a step is one product for all that have not ended.
-    order = sorted(ends, key=lambda end: -ends[end])
-    line = np.zeros((len(order), rows, farthest + most))
-    line[:, :, :farthest] = np.stack([lagged[:, end : end + farthest] for end in order])
-    going = np.sum(np.array([ends[end] for end in order])[:, None] > np.arange(most), axis=0)
+    ends = sorted(lengths, key=lambda end: -lengths[end])
+    most = lengths[ends[0]]
+    line = np.zeros((len(ends), rows, farthest + most))
+    line[:, :, :farthest] = np.stack([lagged[:, end : end + farthest] for end in ends])
+
+    sizes = np.array([lengths[end] for end in ends])
+    going = np.sum(sizes[:, None] > np.arange(most), axis=0)
     places = farthest - lags
     for step, count in enumerate(going.tolist()):
         newest = np.einsum("erk,rk->er", line[:count, :, places + step], coefficients)
-        np.minimum(
-            np.maximum(newest, -FARTHEST, out=newest),
-            FARTHEST,
-            out=line[:count, :, step + farthest],
-        )
-    return {end: line[place, :, farthest : farthest + ends[end]] for place, end in enumerate(order)}
+        np.maximum(newest, -FARTHEST, out=newest)
+        np.minimum(newest, FARTHEST, out=line[:count, :, step + farthest])
+
+    return {
+        end: line[place, :, farthest : farthest + lengths[end]] for place, end in enumerate(ends)
+    }
 
 
 def _coefficients(
@@ -255,10 +319,13 @@ def _coefficients(
     weighted = before * weight[:, None]
     degrees = count / np.maximum(count - model.fitted, 1.0)
     variance = np.maximum((weight * moves**2).sum(axis=1), LEAST_PENALTY)
+
     products = np.matmul(weighted, before.swapaxes(1, 2))
     sides = np.matmul(weighted, moves[:, :, None])
+
     size = np.trace(products, axis1=1, axis2=2) / lags
     most = size * np.minimum(1.0, SHRUNK_AS / count) ** 1.5
+
     share = np.ones(len(moves))
     for _ in range(ROUNDS + 1):
         penalty = np.maximum(most * share, LEAST_SHARE * size) + LEAST_PENALTY
@@ -266,4 +333,5 @@ def _coefficients(
         solution = np.linalg.solve(whole, sides + penalty[:, None, None] * at_first[:, None])
         explained = (solution * (2 * sides - products @ solution)).sum(axis=(1, 2))
         share = np.minimum(1.0, model.noise * degrees * np.maximum(1.0 - explained / variance, 0.0))
+
     return np.asarray(solution[:, :, 0])

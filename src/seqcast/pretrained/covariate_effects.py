@@ -1,7 +1,7 @@
-"""Effects of covariates on series: a ridge regression in the past of each window, which trains nothing.
+"""Effects of covariates on series: a ridge regression in the past of each window.
 
-A zero-shot model forecasts what the effects leave of a series; those of the known future are added
-to its forecast.
+Nothing is trained. A zero-shot model forecasts what the effects leave of a series; those of the
+known future are added to its forecast.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,18 +14,20 @@ from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader, forward_fill
 from seqcast.runtime import Array, in_threads, one_blas_thread
 
-# Rows of a window that the regression reads, at most, and the rows after which one counts a half.
+# Most rows of a window that the regression reads.
 ROWS = 2048
+# Rows after which one counts a half.
 HALF_LIFE = 512
 # The pooled coefficients count as much as this number of rows; those of terms that are not pooled
 # are zero.
 POOLED_ROWS = 10.0
 # Series, evenly spread, from which coefficients are pooled.
 MOST_SERIES = 500
-# Waves of a season, and of the longer one, that are no effects of covariates; and the weight of
-# their squares.
+# Waves of a season that are no effects of covariates.
 WAVES = 12
+# Those of the longer season.
 LONGER_WAVES = 6
+# Weight of the squares of their coefficients.
 PENALTY = 0.1
 # Waves of a season with which covariates are multiplied.
 PHASES = 2
@@ -43,7 +45,7 @@ def _waves(steps: Array, season_length: int, most: int) -> Array:
 
 
 def _season_means(values: Array, season_length: int) -> Array:
-    """Return the mean over the season around each step, `[B, S, f]`; at both ends over the steps that exist."""
+    """Return the mean over a season around each step, `[B, S, f]`; at the ends over fewer."""
     sums = np.cumsum(np.pad(values, ((0, 0), (1, 0), (0, 0))), axis=1)
     steps = np.arange(values.shape[1])
     half = season_length // 2
@@ -54,11 +56,8 @@ def _season_means(values: Array, season_length: int) -> Array:
 
 def _season_deviations(values: Array, season: int) -> Array:
     """Return the deviation within the season around each step, `[B, S, f]`."""
-    return np.asarray(
-        np.sqrt(
-            np.maximum(_season_means(values**2, season) - _season_means(values, season) ** 2, 0.0)
-        )
-    )
+    variances = _season_means(values**2, season) - _season_means(values, season) ** 2
+    return np.asarray(np.sqrt(np.maximum(variances, 0.0)))
 
 
 def _earlier(values: Array, steps: int) -> Array:
@@ -109,14 +108,15 @@ FORMS: Mapping[str, tuple[Term, ...]] = {
     "seasonal": (VALUE, MEAN, DEVIATION, MEAN_BEFORE),
     "phased": (VALUE, PHASE, MEAN, DEVIATION, MEAN_PHASE, DEVIATION_PHASE),
 }
-"""The terms of each regression; the mean of all was better than each, and than one with all terms."""
+"""The terms of each regression; their mean was better than each, and than one with all terms."""
 
 
 @dataclass(frozen=True)
 class Regression:
     r"""A regression of the targets of a window on terms of covariates, in scaled units.
 
-    .. math:: \hat\beta = \operatorname{argmin}_\beta \min_\gamma \sum_t w_t (y_t - n_t' \gamma - g_t' \beta)^2
+    .. math:: \hat\beta = \operatorname{argmin}_\beta \min_\gamma
+        \sum_t w_t (y_t - n_t' \gamma - g_t' \beta)^2
         + \tfrac{1}{10} |\gamma|^2 + 10 \sum_j v_j (\beta_j - \bar\beta_j)^2
 
     Terms `g` of the covariates have coefficients; level, trend and seasons `n` have nuisance ones.
@@ -131,8 +131,8 @@ class Regression:
         squares: Mean squares of the terms, `[g]`.
 
     Source: Frisch and Waugh 1933, Partial time regressions as compared with individual trends,
-        Econometrica 1(4), for
-    the nuisance; Lindley and Smith 1972, Bayes estimates for the linear model, for the pooling.
+        Econometrica 1(4), for the nuisance; Lindley and Smith 1972, Bayes estimates for the linear
+        model, for the pooling.
     """
 
     form: str
@@ -158,22 +158,25 @@ class Regression:
             values: As for `of`, `[B, T, D]`.
             covariates: Their covariates, `[B, T, f]`.
         """
-        moments, products, squares, rows = (np.zeros(()) for _ in range(4))
+        moments = np.zeros(())
+        products = np.zeros(())
+        squares = np.zeros(())
+        rows = np.zeros(())
         for piece in self._pieces(covariates, values.shape[2]):
             terms = self._terms(covariates[piece])
             known = ~np.isnan(values[piece]).all(axis=2)
             squares = squares + np.einsum("bt,btg->g", known, terms**2)
             rows = rows + known.sum()
-            own = _normal_equations(terms, values[piece], self.season_length)
-            moments = moments + own[0].sum(axis=0)
-            products = products + own[1].sum(axis=0)
+            own_moments, own_products = _normal_equations(terms, values[piece], self.season_length)
+            moments = moments + own_moments.sum(axis=0)
+            products = products + own_products.sum(axis=0)
+
         squares = squares / np.maximum(rows, 1) + 1e-9
-        pooled = np.linalg.solve(moments + POOLED_ROWS * np.diag(squares), products[..., None])[
-            ..., 0
-        ]
-        of_window = np.repeat(
-            [not each.pooled for each in FORMS[self.form]], [len(each) for each in self._owners]
-        )
+        shrunk = moments + POOLED_ROWS * np.diag(squares)
+        pooled = np.linalg.solve(shrunk, products[..., None])[..., 0]
+
+        is_of_window = [not term.pooled for term in FORMS[self.form]]
+        of_window = np.repeat(is_of_window, [len(each) for each in self._owners])
         return replace(self, pooled=np.where(of_window, 0.0, pooled), squares=squares)
 
     def of(self, values: Array, covariates: Array) -> Array:
@@ -188,7 +191,7 @@ class Regression:
         )
 
     def by_feature(self, values: Array, covariates: Array) -> Array:
-        """Return the effect of each feature on each step of the horizon, `[B, H, D, f]`; arguments as for `of`."""
+        """Return the effect of each feature on each step of the horizon, `[B, H, D, f]`."""
         steps = values.shape[1]
         owners = np.eye(len(self.numbers))[np.concatenate(self._owners)]
         return self._by_piece(
@@ -200,7 +203,7 @@ class Regression:
     def _by_piece(
         self, values: Array, covariates: Array, result: Callable[[Array, Array], Array]
     ) -> Array:
-        """Return a result of terms `[b, S, g]` and coefficients `[b, D, g]` of windows, piece by piece in threads."""
+        """Return a result of terms, `[b, S, g]`, and coefficients, `[b, D, g]`, piece by piece."""
         known = slice(max(0, values.shape[1] - ROWS), values.shape[1])
         prior = POOLED_ROWS * self.squares
 
@@ -243,34 +246,36 @@ class Regression:
                 f"a regression on {self.form!r} terms in seasons of {self.season_length}"
             )
         width = sum(map(len, self._owners))
-        sound = (
-            np.isfinite(self.pooled).all()
-            and np.isfinite(self.squares).all()
-            and (self.squares > 0).all()
-        )
+        is_finite = np.isfinite(self.pooled).all() and np.isfinite(self.squares).all()
+        sound = is_finite and (self.squares > 0).all()
         if self.pooled.shape != (targets, width) or self.squares.shape != (width,) or not sound:
             raise ValueError(f"coefficients of shape {self.pooled.shape} of {width} terms")
 
 
 def _normal_equations(terms: Array, values: Array, season_length: int) -> tuple[Array, Array]:
-    """Return moments `[B, D, g, g]` and products with the values `[B, D, g]`, without what the nuisance explains."""
+    """Return moments, `[B, D, g, g]`, and products, `[B, D, g]`, without the nuisance."""
     by_target = values.astype(float).swapaxes(1, 2)
     nuisance = _nuisance(terms.shape[1], season_length)
     known = ~np.isnan(by_target)
-    (steps, count) = nuisance.shape
+    steps, count = nuisance.shape
+
     weights = np.where(known, 0.5 ** (np.arange(steps)[::-1] / HALF_LIFE), 0.0)
     sums = (weights * np.nan_to_num(by_target)).sum(axis=2, keepdims=True)
     level = sums / np.maximum(weights.sum(axis=2, keepdims=True), 1e-9)
+
     parts = terms[:, None], np.where(known, by_target - level, 0.0)[..., None]
     columns = np.concatenate(
         [np.broadcast_to(part, (*known.shape, part.shape[-1])) for part in parts], axis=3
     )
+
     weighted = columns * weights[..., None]
     cross = nuisance.T @ weighted
+
     # Windows without gaps have the moments of the nuisance in common, which are most of the work.
     alike = weights[:1, :1] if known.all() else weights
     moments = (nuisance.T * alike[:, :, None]) @ nuisance + PENALTY * np.eye(count)
     explained = np.linalg.solve(np.broadcast_to(moments, (*known.shape[:2], count, count)), cross)
+
     left = columns.swapaxes(2, 3) @ weighted - cross.swapaxes(2, 3) @ explained
     return left[..., :-1, :-1], left[..., :-1, -1]
 
@@ -281,16 +286,17 @@ def _nuisance(steps: int, season_length: int) -> Array:
     back = np.arange(steps) - steps
     longer = season.longer if season.longer and steps >= 2 * season.longer else 1
     waves = _waves(back, season.length, WAVES), _waves(back, longer, LONGER_WAVES)
+
     return np.concatenate([np.ones((steps, 1)), back[:, None] / steps, *waves], axis=1)
 
 
 def window_columns(reader: WindowReader, origins: Origins, count: int) -> tuple[Array, Array]:
-    """Return the known targets of windows, `[B, T, D]`, and their first known-future features, `[B, T + H, count]`.
+    """Return the targets, `[B, T, D]`, and known-future features of windows, `[B, T + H, count]`.
 
     Args:
         reader: The window reader of the series.
         origins: Where the windows end.
-        count: Number of the features.
+        count: Number of the features, the first ones.
     """
     inputs = origins.inputs(replace(reader, observed=True))
     targets = reader.targets.width
@@ -301,7 +307,9 @@ def window_columns(reader: WindowReader, origins: Origins, count: int) -> tuple[
 
 @dataclass(frozen=True)
 class CovariateEffects:
-    """Effects of covariates on the targets of a window, in scaled units: the mean of several regressions.
+    """Effects of covariates on the targets of a window: the mean of several regressions.
+
+    They are in scaled units.
 
     Args:
         names: Name of each feature of the covariates, the first ones of the known future.
@@ -312,7 +320,8 @@ class CovariateEffects:
         >>> sales = 2 * promotion + np.sin(np.arange(60))
         >>> plain = Regression("seasonal", (False,), 1, np.zeros((1, 0)), np.zeros(0))
         >>> windows = sales[None, :50, None], promotion[None, :, None]
-        >>> effects = CovariateEffects(("promotion",), (plain.pool(windows[0], windows[1][:, :50]),))
+        >>> pooled = plain.pool(windows[0], windows[1][:, :50])
+        >>> effects = CovariateEffects(("promotion",), (pooled,))
         >>> effects.of(*windows)[0, 50:, 0].round(1).tolist()
         [1.9, 0.0, 0.0, 0.0, 0.0, 1.9, 0.0, 0.0, 0.0, 0.0]
     """

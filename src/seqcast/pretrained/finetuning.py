@@ -17,15 +17,17 @@ from seqcast.pretrained.seasonal_inputs import (
 from seqcast.runtime import Array, begin, in_threads, threads
 from seqcast.specs import TrainingSpec
 
-# Steps in all for few windows and for many; in between, each window is seen about three times.
+# Steps in all for few windows.
 LEAST_STEPS = 48
+# Steps in all for many windows.
 MOST_STEPS = 240
+# How often each window is seen, for numbers of windows in between.
 PASSES = 3
 BATCH_SIZE = 64
 EPOCHS = 6
-# If another network learns from the data, half as many suffice: the loss is .5 % larger
-# (docs/history.md).
+# Steps in all if another network learns from the data: the loss is .5 % larger (docs/history.md).
 MOST_STEPS_SHARED = 120
+# Epochs of these.
 EPOCHS_SHARED = 3
 # Seasons of a training window, where series have them.
 SEASONS_READ = 3
@@ -33,9 +35,9 @@ SEASONS_READ = 3
 ROBUST_SHARE = 0.5
 # More validation windows would take longer than the training.
 MOST_VALIDATION_WINDOWS = 1_000
-# Most training windows that are read at once, about a hundred megabytes, and windows that a thread
-# reads.
+# Most training windows that are read at once, about a hundred megabytes.
 MOST_AT_ONCE = 4_096
+# Windows that a thread reads.
 READ_TOGETHER = 128
 
 
@@ -62,18 +64,25 @@ def finetune_training(
     """
     if isinstance(changes, TrainingSpec):
         return changes
+
     short = shares_data and not covariates
-    most, epochs = (MOST_STEPS_SHARED, EPOCHS_SHARED) if short else (MOST_STEPS, EPOCHS)
+    most = MOST_STEPS_SHARED if short else MOST_STEPS
+    epochs = EPOCHS_SHARED if short else EPOCHS
     steps = int(np.clip(PASSES * windows / BATCH_SIZE, LEAST_STEPS, most))
-    length = {"batch_size": BATCH_SIZE, "epochs": epochs, "steps_per_epoch": -(-steps // epochs)}
-    rate = 2e-3 if covariates else 5e-4
-    stopping = None if short else 2
-    usual = {**length, "learning_rate": rate, "early_stopping": stopping, "horizon_decay": 0.5}
+
+    usual = {
+        "batch_size": BATCH_SIZE,
+        "epochs": epochs,
+        "steps_per_epoch": -(-steps // epochs),
+        "learning_rate": 2e-3 if covariates else 5e-4,
+        "early_stopping": None if short else 2,
+        "horizon_decay": 0.5,
+    }
     return TrainingSpec.from_dict({**TrainingSpec().to_dict(), **usual, **(changes or {})})
 
 
 def limits(training: TrainingSpec | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the fields of a user's training about its length, which apply to a fine-tuning as well.
+    """Return the fields of a user's training that limit its length, also of a fine-tuning.
 
     Args:
         training: The user's training of a network.
@@ -90,21 +99,23 @@ def limits(training: TrainingSpec | Mapping[str, Any] | None) -> dict[str, Any]:
 class SeasonalWindows(SeriesWindows):
     """Windows that slide along many series, each target by itself, in the units of the window.
 
-    Few windows, and those without a seed, which are the same in each epoch, are all read before the first batch, on all
-    cores: to read a window takes as long as to learn from it.
+    Few windows, and those without a seed, which are the same in each epoch, are all read before the
+    first batch, on all cores: to read a window takes as long as to learn from it.
 
     Args:
         reader: The window reader, see `seasonal_reader`.
         horizon: Steps of future that windows have, `H`.
         season: The season of the series.
-        steps_forecast: Steps that the network writes, at least a horizon; those beyond it do not count.
+        steps_forecast: Steps that the network writes, at least a horizon; those beyond it do not
+            count.
         **options: As for `SeriesWindows`.
 
     Example:
         >>> from seqcast.data.series.scalers import SeriesScaler
         >>> from seqcast.data.series.store import InMemoryStore
         >>> store = InMemoryStore.of({"a": np.arange(6.0)[:, None]})
-        >>> reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=4)
+        >>> scaler = SeriesScaler(np.zeros((1, 1)), np.ones((1, 1)))
+        >>> reader = WindowReader(store, None, scaler, context_length=4)
         >>> windows = SeasonalWindows(reader, 2, season=Season(2), steps_forecast=2, batch_size=8)
         >>> inputs, y, _ = windows[0]
         >>> inputs["past"].shape, y.shape
@@ -121,25 +132,23 @@ class SeasonalWindows(SeriesWindows):
         **options: Any,
     ) -> None:
         super().__init__(reader, horizon, each=reader.targets.width, **options)
-        self.season, self.steps_forecast, self.covariates = (
-            season,
-            steps_forecast,
-            CovariateSizes.of(reader),
-        )
+        self.season = season
+        self.steps_forecast = steps_forecast
+        self.covariates = CovariateSizes.of(reader)
         self._at_once = options.get("seed") is None or self.count <= MOST_AT_ONCE
         self._next: tuple[int, Callable[[], Batch]] | None = None
 
     def batch(self, number: int) -> Batch:
-        """Return a batch; see `Windows`. The next one is read in a thread, unless all are read at once."""
+        """Return a batch, see `Windows`; a thread reads the next one, unless all are read at once."""
         if self._at_once:
             return super().batch(number)
         following = self._next
         self._next = None
-        batch = (
-            following[1]()
-            if following is not None and following[0] == number
-            else super().batch(number)
-        )
+        read: Callable[[], Batch] = functools.partial(super().batch, number)
+        if following is not None and following[0] == number:
+            read = following[1]
+        batch = read()
+
         if threads() > 1:
             self._next = number + 1, begin(super().batch, number + 1)
         return batch
@@ -169,14 +178,17 @@ class SeasonalWindows(SeriesWindows):
         target = windows % self.each
         values = self.reader.values(series, stops, self.horizon)[rows, :, target]
         past, y = np.split(values, [self.reader.context_length], axis=1)
+
         season, longer = (
             np.full(len(windows), steps or 0) for steps in (self.season.length, self.season.longer)
         )
         read = seasonal_inputs(past, season, longer, self.steps_forecast)
+
         own: dict[str, Array] = dict(read.inputs)
         if self.covariates:
             inputs = self.reader.inputs(series, stops, self.horizon)
             own = add_covariates(own, {**inputs, "past": inputs["past"][:, :, self.each :]})
+
         scaled = np.full((len(windows), self.steps_forecast), np.nan)
         scaled[:, : self.horizon] = read.scaled(y)
         return own, scaled[:, :, None].astype(np.float32), self.weights(series, stops)

@@ -1,4 +1,4 @@
-"""The pretrained network, which reads any unit, any length and any season; and the table of such models."""
+"""The pretrained network, which reads any unit, length and season; the table of such models."""
 
 from __future__ import annotations
 
@@ -47,6 +47,9 @@ from seqcast.runtime import (
 )
 from seqcast.specs import WindowSpec
 
+# Returns the inputs of windows: their past, seasons and longer seasons, and the horizon.
+InputsOf = Callable[[Array, Array, Array, int], SeasonalInputs]
+
 KIND = "Pretrained"
 
 WEIGHTS = resources.files("seqcast.pretrained") / "weights.seqcast"
@@ -54,8 +57,9 @@ WEIGHTS = resources.files("seqcast.pretrained") / "weights.seqcast"
 SHA256 = "164e7d5c54c4172cb1cba100347d4823d9e8280e9edca1383ef7178ab307fdf9"
 """Digest of the file of weights that comes with this version of the package."""
 
-# Windows that are forecast at once, copies included: the fewest and the most.
+# Fewest windows that are forecast at once, copies included.
 FEW_ROWS = 32
+# Most windows that are forecast at once.
 MOST_ROWS = 512
 # Suffix of the version of fine-tuned weights.
 FINETUNED = ", fine-tuned"
@@ -76,7 +80,8 @@ class PretrainedNetwork(ZeroShotModel):
 
     Example:
         >>> network = PretrainedNetwork.shipped()
-        >>> windows = ZeroShotWindows(np.tile([1.0, 5.0, 3.0], (1, 8)), np.array([3]), np.array([0]))
+        >>> past = np.tile([1.0, 5.0, 3.0], (1, 8))
+        >>> windows = ZeroShotWindows(past, season=np.array([3]), longer=np.array([0]))
         >>> network.forecast(windows, 3, (0.5,)).round().ravel().tolist()
         [1.0, 5.0, 3.0]
     """
@@ -96,7 +101,7 @@ class PretrainedNetwork(ZeroShotModel):
 
     @staticmethod
     def window(horizon: int, covariates: CovariateSizes | None = None) -> WindowSpec:
-        """Return the sizes of the windows that such a network reads, trained for a number of steps."""
+        """Return the sizes of the windows that such a network reads for a trained horizon."""
         more = covariates or CovariateSizes()
         return WindowSpec(
             horizon=horizon,
@@ -129,7 +134,7 @@ class PretrainedNetwork(ZeroShotModel):
         )
 
     def with_weights(self, weights: Sequence[Array], version: str) -> Self:
-        """Return the network with other weights, in the half precision of its file, and a version that names them."""
+        """Return the network with other weights, in half precision, and their version."""
         engine = self.engine.copy()
         engine.built.model.set_weights(
             [each.astype(np.float16).astype(each.dtype) for each in weights]
@@ -137,7 +142,9 @@ class PretrainedNetwork(ZeroShotModel):
         return replace(self, engine=engine, version=version)
 
     def with_covariates(self, covariates: CovariateSizes) -> Self:
-        """Return the network with inputs for covariates, whose weights are zero: it forecasts the same.
+        """Return the network with inputs for covariates, whose weights are zero.
+
+        It forecasts the same.
 
         Args:
             covariates: Their numbers; a network that already reads them is returned unchanged.
@@ -149,9 +156,11 @@ class PretrainedNetwork(ZeroShotModel):
             return self
         if self.covariates:
             raise ValueError(f"a network that reads {self.covariates}, not {covariates}")
+
         old = self.engine.built.model
         engine = Engine(self.engine.network, self.engine.training, seed=self.engine.seed)
         engine.build(self.window(self.horizon, covariates), steps=1)
+
         # Steps come in segments; static features meet the encoder's state in the bridge.
         steps = (1 if weight.path.startswith("bridge/") else self.segment for weight in old.weights)
         model = engine.built.model
@@ -159,6 +168,7 @@ class PretrainedNetwork(ZeroShotModel):
         model.set_weights(
             [_with_more_inputs(weight, like.shape, count) for weight, like, count in pairs]
         )
+
         return replace(self, engine=engine, covariates=covariates)
 
     # Forecasts
@@ -181,9 +191,8 @@ class PretrainedNetwork(ZeroShotModel):
         def write(piece: tuple[Array, int]) -> None:
             rows, context = piece
             own = windows.take(rows)
-            read = self._read(
-                own, last_steps(own.past, context, np.nan), self.steps(horizon), inputs_of
-            )
+            past = last_steps(own.past, context, np.nan)
+            read = self._read(own, past, self.steps(horizon), inputs_of)
             result[rows] = self._quantiles(read, probabilities)[:, :horizon]
 
         pieces = list(self._by_context(windows.past))
@@ -193,7 +202,7 @@ class PretrainedNetwork(ZeroShotModel):
         return result
 
     def _by_context(self, past: Array) -> Iterator[tuple[Array, int]]:
-        """Yield rows that need the same context length, at most as many as are forecast at once, and that length."""
+        """Yield rows that need the same context length, not too many at once, and that length."""
         needed = np.array([self.context(length) for length in _known_lengths(past)])
         for context in np.unique(needed):
             rows = np.flatnonzero(needed == context)
@@ -205,10 +214,10 @@ class PretrainedNetwork(ZeroShotModel):
         windows: ZeroShotWindows,
         past: Array,
         horizon: int,
-        inputs_of: Callable[..., Any] = seasonal_inputs,
+        inputs_of: InputsOf = seasonal_inputs,
     ) -> SeasonalInputs:
         """Return the inputs of windows with this past."""
-        read: SeasonalInputs = inputs_of(past, windows.season, windows.longer, horizon)
+        read = inputs_of(past, windows.season, windows.longer, horizon)
         if not windows.covariates:
             return read
         return replace(read, inputs=add_covariates(read.inputs, windows.covariates))
@@ -271,19 +280,25 @@ class PretrainedNetwork(ZeroShotModel):
         """
         learns = options.covariates and not self.covariates
         if learns and options.freeze:
-            expected = "() where covariates are learnt: their weights, zero at first, are in encoder and decoder"
+            expected = (
+                "() where covariates are learnt: their weights, zero at first, are in encoder and "
+                "decoder"
+            )
             hint = "Fine-tune all submodules first, and freeze some in a second fine-tuning."
             raise SpecError(
                 "freeze", expected=expected, received=repr(tuple(options.freeze)), hint=hint
             )
+
         network = self.with_covariates(CovariateSizes.of(reader)) if options.covariates else self
         block = min(options.horizon, self.horizon)
         context = self._training_context(reader, block, options)
         reader = seasonal_reader(reader, covariates=options.covariates).with_context(context)
+
         windows = reader.index(block, stops=starts).count
         training = finetune_training(
             windows, options.training, covariates=learns, shares_data=options.shares_data
         )
+
         return TrainingJob(
             reader=reader,
             starts=starts,
@@ -303,7 +318,7 @@ class PretrainedNetwork(ZeroShotModel):
         )
 
     def _training_context(self, reader: WindowReader, block: int, options: FinetuneOptions) -> int:
-        """Return the context length of training windows: three seasons, or more if there are still many windows.
+        """Return the context length of training windows: three seasons, or more for long series.
 
         Args:
             reader: The window reader of the series.
@@ -332,16 +347,16 @@ class PretrainedNetwork(ZeroShotModel):
             "version": self.version,
             "context_lengths": list(self.context_lengths),
             "engine": engine,
-        }
-        return {
-            **header,
             "covariates": asdict(self.covariates),
             "dependence": asdict(self.dependence),
-        }, half
+        }
+        return header, half
 
     @classmethod
     def from_payload(cls, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Self:
-        """Build the network from the result of `to_payload`; arrays in an open file are read once their shapes fit.
+        """Build the network from the result of `to_payload`.
+
+        Arrays in an open file are read once their shapes fit.
 
         Raises:
             ValueError: They are not those of such a network.
@@ -350,10 +365,12 @@ class PretrainedNetwork(ZeroShotModel):
             "version": str,
             "context_lengths": tuple[int, ...],
             "engine": dict[str, Any],
+            "covariates": CovariateSizes,
+            "dependence": Dependence,
         }
-        kinds |= {"covariates": CovariateSizes, "dependence": Dependence}
         checked = check_fields(dict(header), kinds, "pretrained")
         network = cls(Engine.from_payload(checked.pop("engine"), arrays), **checked)
+
         window = network.engine.window
         contexts = network.context_lengths
         if min(asdict(network.covariates).values()) < 0:
@@ -363,6 +380,7 @@ class PretrainedNetwork(ZeroShotModel):
             raise ValueError("a network that does not read seasons")
         if not contexts or min(contexts) < 1 or list(contexts) != sorted(set(contexts)):
             raise ValueError(f"context lengths {contexts}")
+
         return network
 
     def save(self, path: str | os.PathLike[str], log: dict[str, Any]) -> None:
@@ -446,7 +464,7 @@ def _with_more_inputs(weight: Array, shape: tuple[int, ...], steps: int) -> Arra
 
 
 def _known_lengths(past: Array) -> Array:
-    """Return the number of steps of each window from its first known value on, `[B]`; 1 at least."""
+    """Return the steps of each window from its first known value on, `[B]`; 1 at least."""
     known = ~np.isnan(past)
     return np.where(known.any(axis=1), past.shape[1] - np.argmax(known, axis=1), 1)
 

@@ -1,9 +1,9 @@
-"""The forecast that a pretrained network corrects: the mean of simple models, weighted by their errors."""
+"""The forecast that a pretrained network corrects: a mean of simple models, by their errors."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -21,60 +21,107 @@ from seqcast.pretrained.simple_models import (
 from seqcast.pretrained.smoothing import Gains, smoothed
 from seqcast.runtime import one_blas_thread
 
-# Gains of level, trend and season, and damping: for levels that stay or walk, seasons that stay or
+# Gains for levels that stay or walk, seasons that stay or
 # change, and trends that last or end. Nine of 100 that are good on training rows of public data
 # (docs/history.md), and two without a season, for windows that have none.
 GAINS = (
-    (0.02, 0.0, 0.02, 0.9),
-    (0.02, 0.0, 0.02, 0.98),
-    (0.1, 0.0, 0.02, 0.98),
-    (0.1, 0.0, 0.4, 0.98),
-    (0.1, 0.0, 0.4, 1.0),
-    (0.3, 0.0, 0.4, 0.98),
-    (0.95, 0.0, 0.1, 0.9),
-    (0.95, 0.0, 0.1, 1.0),
-    (0.95, 0.1, 0.4, 0.95),
-    (0.05, 0.0, None, 0.9),
-    (0.3, 0.0, None, 0.9),
+    Gains(level=0.02, trend=0.0, season=0.02, damping=0.9),
+    Gains(level=0.02, trend=0.0, season=0.02, damping=0.98),
+    Gains(level=0.1, trend=0.0, season=0.02, damping=0.98),
+    Gains(level=0.1, trend=0.0, season=0.4, damping=0.98),
+    Gains(level=0.1, trend=0.0, season=0.4, damping=1.0),
+    Gains(level=0.3, trend=0.0, season=0.4, damping=0.98),
+    Gains(level=0.95, trend=0.0, season=0.1, damping=0.9),
+    Gains(level=0.95, trend=0.0, season=0.1, damping=1.0),
+    Gains(level=0.95, trend=0.1, season=0.4, damping=0.95),
+    Gains(level=0.05, trend=0.0, season=None, damping=0.9),
+    Gains(level=0.3, trend=0.0, season=None, damping=0.9),
 )
 # Those of the longer season, where two of them are known.
-LONGER_GAINS = ((0.02, 0.0, 0.1, 0.9), (0.1, 0.0, 0.4, 0.98))
+LONGER_GAINS = (
+    Gains(level=0.02, trend=0.0, season=0.1, damping=0.9),
+    Gains(level=0.1, trend=0.0, season=0.4, damping=0.98),
+)
 # How changes since the last longer season fade, where fewer than two of them are known, which is
 # then repeated.
 DAMPINGS = (0.9, 0.99)
 
-WAYS = ("values", "logarithms")
-BASE_FORECASTS = (
-    *(f"smoothing {number} of {way}" for way in WAYS for number in range(len(GAINS))),
-    *(f"{model.name} of {way}" for way in WAYS for model in AUTOREGRESSIONS),
-    *(
-        f"smoothing {number} of {way} with the longer season"
-        for way in WAYS
-        for number in range(len(LONGER_GAINS))
+
+class ModelGroup(NamedTuple):
+    """Models that are computed at once.
+
+    Args:
+        names: Name of each model of values.
+        of_logarithms: Whether logarithms of the values have the same models.
+    """
+
+    names: tuple[str, ...]
+    of_logarithms: bool = True
+
+    def columns(self) -> list[str]:
+        """Return the name of each column of their forecasts: of values, then of logarithms."""
+        if not self.of_logarithms:
+            return list(self.names)
+        return [name.format(of) for of in ("values", "logarithms") for name in self.names]
+
+
+MODEL_GROUPS = {
+    "season": ModelGroup(tuple(f"smoothing {n} of {{}}" for n in range(len(GAINS)))),
+    "lags": ModelGroup(tuple(f"{model.name} of {{}}" for model in AUTOREGRESSIONS)),
+    "longer season": ModelGroup(
+        tuple(f"smoothing {n} of {{}} with the longer season" for n in range(len(LONGER_GAINS)))
     ),
-    "lowest value again",
-)
+    "lowest": ModelGroup(("lowest value again",), of_logarithms=False),
+}
+"""The models of the base, by the name of their group."""
+
+BASE_FORECASTS = tuple(name for group in MODEL_GROUPS.values() for name in group.columns())
 """Name of each model."""
 
 # Trends of logarithms end, however long they have lasted: exponential growth is soon out of reach.
 DAMPING_OF_LOGARITHMS = 0.99
 # Weights before errors are known: the lowest value counts as much as all others, many of which are
 # alike.
-BEFORE_ERRORS = np.array([1.0] * (len(BASE_FORECASTS) - 1) + [len(BASE_FORECASTS) - 1.0])
-# Doublings of the weight of a model for half the error one step ahead, then for half the error in
-# each check. The first steps of a forecast have weights of their own, and so have far ones, which
-# need the check of 64 steps. Between 16 and 96 steps the weights change by the logarithm of the
-# step.
-NEAR = (4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
-FAR = (1.0, 0.0, 0.0, 0.0, 1.0, 2.0, 2.0, 2.0)
+BEFORE_ERRORS = np.where(
+    [name in MODEL_GROUPS["lowest"].names for name in BASE_FORECASTS],
+    len(BASE_FORECASTS) - 1.0,
+    1.0,
+)
+
+
+class ErrorPowers(NamedTuple):
+    """Doublings of a model's weight for half the error.
+
+    Args:
+        one_step: That for the error one step ahead.
+        checks: That for the error of each check, by its number of steps.
+    """
+
+    one_step: float
+    checks: dict[int, float]
+
+    def by_error(self) -> list[float]:
+        """Return the powers in the order of `SimpleForecasts.errors`."""
+        return [self.one_step, *(self.checks.get(steps, 0.0) for steps in CHECKS)]
+
+
+# Powers for the first steps of a forecast, which all checks resemble.
+NEAR = ErrorPowers(one_step=4.0, checks=dict.fromkeys(CHECKS, 1.0))
+# Powers for far steps.
+FAR = ErrorPowers(one_step=1.0, checks={32: 1.0, 64: 2.0, 128: 2.0, 256: 2.0})
+# The last step with the weights of the first ones. From there on the weights change by the
+# logarithm of the step.
 NEAR_STEPS = 16
+# The first step with the weights of far ones.
 FAR_STEPS = 96
+# The check that the weights of far steps need.
 CHECK_OF_FAR = CHECKS.index(64)
 # Smaller errors count as this one.
 LEAST_ERROR = 1e-6
-# Unit of a window of zeros. With a smaller spread against the level, logarithms are values with
-# rounding: near 1e15 they round to eights.
+# Unit of a window of zeros.
 LEAST_SIZE = 1e-6
+# With a smaller spread against the level, logarithms are values with rounding: near 1e15 they round
+# to eights.
 LEAST_SPREAD = 1e-9
 # Least level over the spread that is told from zero, so that single precision holds what is divided
 # by it.
@@ -117,42 +164,23 @@ class SeasonalBase:
             [[1.0, 2.0, 3.0, 1.0]]
         """
         loc, scale = units_of(past, season)
-        of_season = both_ways_smoothed(past, season, horizon, GAINS)
-        of_lags = both_ways(
-            past, season, lambda own, of: autoregressed(own, season[of], longer[of], horizon)
-        )
-        of_longer = SimpleForecasts.unknown(
-            len(past), past.shape[1], horizon, 2 * len(LONGER_GAINS)
-        )
-
-        def put(rows: Integers, own: SimpleForecasts) -> None:
-            own_loc, own_scale = (each[:, :, None] for each in units_of(past[rows], longer[rows]))
-            to_loc = loc[rows, :, None]
-            to_scale = scale[rows, :, None]
-            of_longer.put(
-                rows, own.mapped(lambda each: (each * own_scale + own_loc - to_loc) / to_scale)
-            )
-
-        known = np.where(longer > 0, (~np.isnan(past)).sum(axis=1), -1)
-        if len(rows := np.flatnonzero(2 * longer <= known)):
-            put(rows, both_ways_smoothed(past[rows], longer[rows], horizon, LONGER_GAINS))
-        if len(rows := np.flatnonzero((longer + season < known) & (known < 2 * longer))):
-            lengths = longer[rows]
-            put(
-                rows,
-                both_ways(
-                    past[rows],
-                    lengths,
-                    lambda own, of: repeated(own, lengths[of], horizon, DAMPINGS),
-                ),
-            )
         values = np.clip((past - loc) / scale, -FARTHEST, FARTHEST)
-        groups = [of_season, of_lags, of_longer, simple_models.lowest_again(values, horizon)]
-        return cls(loc, scale, values, SimpleForecasts.concat(groups))
+
+        def lagged(own: Array, rows: Integers) -> SimpleForecasts:
+            return autoregressed(own, season[rows], longer[rows], horizon)
+
+        groups = {
+            "season": both_ways_smoothed(past, season, horizon, GAINS),
+            "lags": both_ways(past, season, lagged),
+            "longer season": _of_longer_season(past, season, longer, horizon),
+            "lowest": simple_models.lowest_again(values, horizon),
+        }
+        models = SimpleForecasts.concat([groups[name] for name in MODEL_GROUPS])
+        return cls(loc, scale, values, models)
 
     @cached_property
     def errors(self) -> Array:
-        """Mean absolute errors of each model, one step ahead and in each check, `[1 + checks, B, K]`; NaN for none."""
+        """Mean absolute errors of models, one step ahead and in checks, `[1 + checks, B, K]`."""
         return self.models.errors(self.values)
 
     @cached_property
@@ -166,7 +194,10 @@ class SeasonalBase:
 
     @cached_property
     def far_weights(self) -> Array:
-        """Weight of each model in far steps, `[B, K]`: that of the first ones if fewer than 128 values are known."""
+        """Weight of each model in far steps, `[B, K]`.
+
+        They are those of the first steps if fewer than 128 values are known.
+        """
         checked = ~np.isnan(self.errors[1 + CHECK_OF_FAR]).all(axis=1, keepdims=True)
         return np.where(checked, self._weights(FAR), self.weights)
 
@@ -182,28 +213,29 @@ class SeasonalBase:
 
     @cached_property
     def surprises(self) -> Array:
-        """Values of the last steps less their forecasts one step ahead, `[B, t]`; NaN is missing."""
+        """Values of the last steps less their one-step forecasts, `[B, t]`; NaN is missing."""
         return self.values[:, -RECENT:] - _mean(self.models.ahead, self.weights)
 
     @cached_property
     def check_errors(self) -> Array:
-        """Mean absolute error of its forecasts of the last steps, `[B, checks]`; NaN where there is none."""
+        """Mean absolute error of its forecasts of the last steps, `[B, checks]`; NaN for none."""
         checks = {
             steps: self._next_steps(forecast)[:, :, None]
             for steps, forecast in self.models.checks.items()
         }
+
         values = self.values[:, -RECENT:, None]
         alike = np.ones_like(self.loc)
         own = SimpleForecasts(self.forecast[:, :, None], values, checks, alike)
         return own.errors(self.values)[1:, :, 0].T
 
-    def _weights(self, powers: tuple[float, ...]) -> Array:
+    def _weights(self, powers: ErrorPowers) -> Array:
         weights = weights_by_errors(self.errors, powers, BEFORE_ERRORS)
         few = (~np.isnan(self.values)).sum(axis=1, keepdims=True) < FEW
         return np.where(few, 0.0, weights)
 
     def _next_steps(self, forecasts: Array) -> Array:
-        """Return the mean of forecasts of the next steps, `[B, .]`, whose weights change from near to far ones."""
+        """Return the mean of forecasts of the next steps, `[B, .]`, by near and far weights."""
         mean = _mean(forecasts, self.weights)
         late = slice(NEAR_STEPS, None)
         steps = np.arange(1, forecasts.shape[1] + 1)[late]
@@ -212,8 +244,38 @@ class SeasonalBase:
         return mean
 
 
+def _of_longer_season(
+    past: Array, season: Integers, longer: Integers, horizon: int
+) -> SimpleForecasts:
+    """Return forecasts of windows by their longer season; NaN where no more than one is known."""
+    models = len(MODEL_GROUPS["longer season"].columns())
+    whole = SimpleForecasts.unknown(len(past), past.shape[1], horizon, models)
+
+    def put(rows: Integers, own: SimpleForecasts) -> None:
+        # From units by the longer season to those by the season.
+        own_loc, own_scale = (each[:, :, None] for each in units_of(past[rows], longer[rows]))
+        to_loc, to_scale = (each[:, :, None] for each in units_of(past[rows], season[rows]))
+        whole.put(rows, own.mapped(lambda each: (each * own_scale + own_loc - to_loc) / to_scale))
+
+    known = np.where(longer > 0, (~np.isnan(past)).sum(axis=1), -1)
+    twice = np.flatnonzero(2 * longer <= known)
+    if len(twice):
+        put(twice, both_ways_smoothed(past[twice], longer[twice], horizon, LONGER_GAINS))
+
+    once = np.flatnonzero((longer + season < known) & (known < 2 * longer))
+    if len(once):
+        lengths = longer[once]
+
+        def model(own: Array, rows: Integers) -> SimpleForecasts:
+            return repeated(own, lengths[rows], horizon, DAMPINGS)
+
+        put(once, both_ways(past[once], lengths, model))
+
+    return whole
+
+
 def units_of(past: Array, season: Integers) -> tuple[Array, Array]:
-    """Return the units of windows: the mean of the last season, and the mean absolute deviation, `[B, 1]` each.
+    """Return the units of windows: mean of the last season, mean absolute deviation, `[B, 1]` each.
 
     Args:
         past: The known values, `[B, T]`; NaN is missing.
@@ -224,6 +286,7 @@ def units_of(past: Array, season: Integers) -> tuple[Array, Array]:
     everywhere = simple_models.mean_of_known(past)
     loc = simple_models.mean_of_known(last)
     loc = np.nan_to_num(np.where(np.isnan(loc), everywhere, loc))
+
     spread = simple_models.mean_of_known(np.abs(past - everywhere))
     # A constant is its own unit, despite the rounding of its mean; so are numbers whose differences
     # round to nothing.
@@ -236,7 +299,7 @@ def units_of(past: Array, season: Integers) -> tuple[Array, Array]:
 def both_ways(
     past: Array, season: Integers, model: Callable[[Array, Integers], SimpleForecasts]
 ) -> SimpleForecasts:
-    """Forecast windows by models in the windows' own units, from their values and from their logarithms.
+    """Forecast windows by models of their values and of their logarithms, in their own units.
 
     Args:
         past: The known values, `[B, T]`; NaN is missing.
@@ -252,17 +315,22 @@ def both_ways(
     loc, scale = units_of(past, season)
     least = np.nanmin(np.where(np.isnan(past), np.inf, past), axis=1)
     rows = np.flatnonzero((least > 0) & np.isfinite(least) & (scale > LEAST_SPREAD * loc)[:, 0])
+
     logarithms = np.log(past[rows])
     centre, spread = units_of(logarithms, season[rows])
+
     # Both at once, since a model goes through the steps of all windows one by one.
     both = [np.clip((past - loc) / scale, -FARTHEST, FARTHEST), (logarithms - centre) / spread]
     forecasts = model(np.concatenate(both), np.concatenate([np.arange(len(past)), rows]))
     of_values = forecasts.take(slice(0, len(past)))
+
     # Values out of reach are clipped before their exponential overflows; what they are over the
     # level keeps its digits.
     levels = np.maximum(loc[rows] / scale[rows], LEAST_LEVEL)
-    of_level = spread, centre - np.log(loc[rows]), np.log1p(2 * FARTHEST / levels), levels
-    slope, start, most, level = (each[:, :, None].astype(np.float32) for each in of_level)
+    start = _single(centre - np.log(loc[rows]))
+    most = _single(np.log1p(2 * FARTHEST / levels))
+    slope = _single(spread)
+    level = _single(levels)
 
     def grown(each: Array) -> Array:
         return np.asarray(np.expm1(np.minimum(each * slope + start, most)) * level)
@@ -274,10 +342,15 @@ def both_ways(
     return joined.mapped(lambda each: np.clip(each, -FARTHEST, FARTHEST, out=each))
 
 
+def _single(of_windows: Array) -> Array:
+    """Return numbers of windows, `[B, 1]`, in single precision, with an axis of models."""
+    return of_windows[:, :, None].astype(np.float32)
+
+
 def both_ways_smoothed(
-    past: Array, season: Integers, horizon: int, gains: Gains
+    past: Array, season: Integers, horizon: int, gains: Sequence[Gains]
 ) -> SimpleForecasts:
-    """Smooth windows in their own units, their values and their logarithms; arguments as for `smoothed`."""
+    """Smooth the values and the logarithms of windows; arguments as for `smoothed`."""
 
     def model(values: Array, rows: Integers) -> SimpleForecasts:
         most = np.where(np.arange(len(values)) < len(past), 1.0, DAMPING_OF_LOGARITHMS)
@@ -287,7 +360,7 @@ def both_ways_smoothed(
 
 
 def weights_by_errors(
-    errors: Array, powers: Sequence[float] = NEAR, before: Array | float = 1.0
+    errors: Array, powers: ErrorPowers = NEAR, before: Array | float = 1.0
 ) -> Array:
     r"""Return the weight of each model in their mean, `[B, K]`: the smaller its errors, the larger.
 
@@ -296,7 +369,7 @@ def weights_by_errors(
     Args:
         errors: Mean absolute errors one step ahead, where NaN is a model that does not count, then
             those of forecasts of the last steps, NaN where there is none, `[1 + checks, B, K]`.
-        powers: The powers, `c`, one for each of them.
+        powers: The power of each of them, `c`.
         before: Weights before errors are known, `[K]`, or 1 for equal ones.
 
     Example:
@@ -307,7 +380,10 @@ def weights_by_errors(
     """
     # In windows without a known value all models count alike.
     counts = ~np.isnan(errors[0]) | np.isnan(errors[0]).all(axis=1, keepdims=True)
-    weights = np.exp(-np.einsum("n,nbk->bk", powers, _above_least(errors))) * counts * before
+    weights = (
+        np.exp(-np.einsum("n,nbk->bk", powers.by_error(), _above_least(errors))) * counts * before
+    )
+
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 

@@ -28,8 +28,9 @@ from seqcast.pretrained.simple_models import (
     zero_if_unknown,
 )
 
-# Quantiles that are read of the last season, or of this number of last values if those are more.
+# Probabilities of the quantiles of the last season.
 OF_LAST = (0.1, 0.3, 0.5, 0.7, 0.9)
+# Least number of last values of which quantiles are read.
 FEWEST_LAST = 12
 
 PAST = (
@@ -76,18 +77,19 @@ STATIC = (
 )
 """Columns with one value a window."""
 
-# Values of a piece, and its fewest windows: larger pieces leave the processor's cache; with fewer
-# Python is slow.
+# Values of a piece: larger ones leave the processor's cache.
 VALUES_AT_ONCE = 2**16
+# Fewest windows of a piece: with fewer Python is slow.
 LEAST_AT_ONCE = 64
 # Calls of which the inputs are shared, about seven megabytes each.
 _MOST_SHARED = 16
 # Number of last seasons in their mean.
 SEASONS = 6
-# Units of differences from the season before, and of distances from the base, in deviations of the
-# window.
+# Least unit of differences from the season before, in deviations of the window.
 LEAST_STEP = 0.03
+# Least unit of distances from the base, in deviations of the window.
 LEAST_UNIT = 0.003
+# Largest of both units, in deviations of the window.
 LARGEST_UNIT = 5.0
 # Growth of a random walk's error from each check to 64 steps.
 GROWN = np.sqrt(np.maximum(1.0, 64 / np.array(CHECKS)))
@@ -153,9 +155,13 @@ class SeasonalInputs:
             name: np.concatenate([each.inputs[name] for each in by_piece])
             for name in by_piece[0].inputs
         }
-        arrays = zip(*((each.base, each.unit, each.floor) for each in by_piece), strict=True)
-        base, unit, floor = map(np.concatenate, arrays)
-        return replace(by_piece[0], inputs=inputs, base=base, unit=unit, floor=floor)
+        return replace(
+            by_piece[0],
+            inputs=inputs,
+            base=np.concatenate([each.base for each in by_piece]),
+            unit=np.concatenate([each.unit for each in by_piece]),
+            floor=np.concatenate([each.floor for each in by_piece]),
+        )
 
     def scaled(self, values: Array) -> Array:
         """Return values of the windows, `[B, n]` with `n` up to `H`, as distances from the base."""
@@ -195,21 +201,21 @@ def seasonal_inputs(
     """
     by_piece = []
     for rows in pieces(len(past), past.shape[1], LEAST_AT_ONCE):
-        seasons = season[rows], longer[rows]
-        by_piece.append(
-            inputs_around(SeasonalBase.of(past[rows], *seasons, horizon), past[rows], *seasons)
-        )
+        base = SeasonalBase.of(past[rows], season[rows], longer[rows], horizon)
+        by_piece.append(inputs_around(base, past[rows], season[rows], longer[rows]))
     return SeasonalInputs.concat(by_piece)
 
 
-_Shared = dict[Any, SeasonalInputs]
+# Inputs by the shape of the windows, the horizon and a digest of their values and seasons.
+_Shared = dict[tuple[tuple[int, ...], int, bytes], SeasonalInputs]
 _shared: ContextVar[_Shared | None] = ContextVar("shared inputs", default=None)
 
 
 @contextlib.contextmanager
 def sharing_inputs() -> Iterator[None]:
-    """Let networks that read the same windows in the block compute their inputs once, as those with other weights."""
-    token = _shared.set(_Shared() if (known := _shared.get()) is None else known)
+    """Let networks that read the same windows in the block compute their inputs once."""
+    known = _shared.get()
+    token = _shared.set(_Shared() if known is None else known)
     try:
         yield
     finally:
@@ -217,23 +223,21 @@ def sharing_inputs() -> Iterator[None]:
 
 
 def shared_inputs() -> Callable[[Array, Integers, Integers, int], SeasonalInputs]:
-    """Return `seasonal_inputs`, which within `sharing_inputs` remembers its last results, for any thread."""
+    """Return `seasonal_inputs`, which remembers its last results within `sharing_inputs`."""
     known = _shared.get()
     if known is None:
         return seasonal_inputs
 
     def read(past: Array, season: Integers, longer: Integers, horizon: int) -> SeasonalInputs:
-        digest = hashlib.blake2b(
-            b"".join(np.ascontiguousarray(each).tobytes() for each in (past, season, longer))
-        )
-        key = past.shape, horizon, digest.digest()
-        found = known.get(key)
-        if found is None:
-            found = seasonal_inputs(past, season, longer, horizon)
+        arrays = (np.ascontiguousarray(each).tobytes() for each in (past, season, longer))
+        key = (past.shape, horizon, hashlib.blake2b(b"".join(arrays)).digest())
+        inputs = known.get(key)
+        if inputs is None:
+            inputs = seasonal_inputs(past, season, longer, horizon)
             if len(known) == _MOST_SHARED:
                 known.clear()
-            known[key] = found
-        return found
+            known[key] = inputs
+        return inputs
 
     return read
 
@@ -277,26 +281,29 @@ def inputs_around(
     errors = base.errors[0]
     places = np.arange(values.shape[1])
     differences = [values - _at(values, places - lag[:, None], lag) for lag in (season, longer)]
+
     step = mean_of_known(np.abs(differences[0]))
     least_error = np.min(np.nan_to_num(errors, nan=np.inf), axis=1, keepdims=True)
     step = np.where(np.isnan(step), np.where(np.isinf(least_error), 1.0, least_error), step)
     of_step = np.clip(step, LEAST_STEP, LARGEST_UNIT)
+
     # In units of the base's error, all windows count alike in training.
     error = mean_of_known(base.check_errors * GROWN)
     unit = np.clip(np.where(np.isnan(error), of_step, error), LEAST_UNIT, LARGEST_UNIT)
+
     lowest, highest = (each.reduce(past, axis=1, keepdims=True) for each in (np.fmin, np.fmax))
+
     recent = [each[:, -RECENT:] for each in (values, *differences)]
-    units = zip((*recent[1:], base.surprises), (of_step, of_step, unit), strict=True)
-    distances = [np.clip(each / own, -farthest, farthest) for each, own in units]
+    of_season, of_longer = (np.clip(each / of_step, -farthest, farthest) for each in recent[1:])
+    surprises = np.clip(base.surprises / unit, -farthest, farthest)
+    numbers = [zero_if_unknown(each) for each in (recent[0], of_season, of_longer, surprises)]
+    is_known = [~np.isnan(each) for each in recent]
+
     known = ~np.isnan(values)
-    repeats = np.where(known[:, 1:] & known[:, :-1], past[:, 1:] == past[:, :-1], np.nan).astype(
-        float
-    )
+    both = known[:, 1:] & known[:, :-1]
+    repeats = np.where(both, past[:, 1:] == past[:, :-1], np.nan).astype(float)
     inputs = {
-        "past": np.stack(
-            [*map(zero_if_unknown, (recent[0], *distances)), *(~np.isnan(one) for one in recent)],
-            axis=2,
-        ),
+        "past": np.stack([*numbers, *is_known], axis=2),
         "future": _future(base, unit, (season, longer), (lowest, highest), farthest),
         "static": np.concatenate(
             [
@@ -316,18 +323,19 @@ def inputs_around(
             axis=1,
         ),
     }
+
     single = {name: each.astype(np.float32) for name, each in inputs.items()}
     floor = np.where(lowest == 0.0, 0.0, -np.inf)
     return SeasonalInputs(single, base.in_units, unit * scale, floor, farthest)
 
 
 def _share_of(value: Array | float, past: Array) -> Array:
-    """Return the fraction of the known values that equal this value, `[B, 1]`; 0 where none is known."""
+    """Return the fraction of the known values that equal this value, `[B, 1]`; 0 for none."""
     return np.nan_to_num(mean_of_known(np.where(np.isnan(past), np.nan, past == value)))
 
 
 def _logarithms(errors: Array) -> Array:
-    """Return logarithms of errors in units of the distances; 0, that of such a unit, where there is none."""
+    """Return logarithms of errors in units of the distances; 0 where there is none."""
     return np.log(np.clip(np.nan_to_num(errors, nan=1.0), 1e-2, 10.0))
 
 
@@ -344,9 +352,10 @@ def _future(
     """
     values = base.values
     forecast = base.forecast
-    (season, longer) = lengths
+    season, longer = lengths
     rows, horizon = forecast.shape
     steps = np.arange(horizon)
+
     newest = forward_fill(values[:, :, None])[:, -1]
     seasons = [season_again(values, season, horizon, back) for back in range(1, SEASONS + 1)]
     last_longer = season_again(values, longer, horizon)
@@ -355,16 +364,16 @@ def _future(
         np.where(np.isnan(column), newest, column)
         for column in (seasons[0], seasons[1], mean, last_longer)
     ]
-    levels = np.concatenate(
-        [*((end - base.loc) / base.scale for end in ends), quantiles_of_last(values, season)],
-        axis=1,
-    )
+
+    scaled_ends = [(end - base.loc) / base.scale for end in ends]
+    levels = np.concatenate([*scaled_ends, quantiles_of_last(values, season)], axis=1)
     stays = np.broadcast_to(levels[:, None], (rows, horizon, levels.shape[1]))
+
     candidates = np.concatenate([np.stack(filled, axis=2), stays, base.models.forecasts], axis=2)
     # Unknown forecasts are those of the base.
-    distances = zero_if_unknown(
-        np.clip((candidates - forecast[:, :, None]) / unit[:, :, None], -farthest, farthest)
-    )
+    apart = (candidates - forecast[:, :, None]) / unit[:, :, None]
+    distances = zero_if_unknown(np.clip(apart, -farthest, farthest))
+
     numbers = [
         ~np.isnan(last_longer),
         np.broadcast_to(steps / 24, (rows, horizon)),
@@ -386,16 +395,15 @@ def season_again(values: Array, season: Integers, horizon: int, back: int = 1) -
         >>> season_again(np.array([[1.0, 2.0, 3.0, 4.0]]), np.array([2]), horizon=3)
         array([[3., 4., 3.]])
     """
-    places = (
-        values.shape[1]
-        - back * season[:, None]
-        + np.arange(horizon) % np.maximum(season, 1)[:, None]
-    )
+    begin = values.shape[1] - back * season[:, None]
+    places = begin + np.arange(horizon) % np.maximum(season, 1)[:, None]
     return _at(values, places, season)
 
 
 def quantiles_of_last(values: Array, season: Integers) -> Array:
-    """Return quantiles of the last values of each window, of a season or of twelve, `[B, 5]`; NaN where none is known.
+    """Return quantiles of the last season of each window, `[B, 5]`; NaN where none is known.
+
+    They are those of the last twelve values if a season is shorter.
 
     Args:
         values: The values, `[B, T]`; NaN is missing.
@@ -414,15 +422,16 @@ def quantiles_of_last(values: Array, season: Integers) -> Array:
         # The smallest value that such a fraction of the values does not exceed.
         places = np.maximum(np.ceil(np.array(OF_LAST) * count[:, None] - 1e-9).astype(int) - 1, 0)
         quantiles[rows] = np.take_along_axis(ranked, places, axis=1)
+
     return quantiles
 
 
 def _at(values: Array, places: Integers, season: Integers) -> Array:
     """Return values by their places in each row; NaN outside, and in rows whose season is 0."""
-    taken = np.take_along_axis(values, np.clip(places, 0, values.shape[1] - 1), axis=1)
-    return np.where(
-        (places >= 0) & (places < values.shape[1]) & (season[:, None] > 0), taken, np.nan
-    )
+    length = values.shape[1]
+    taken = np.take_along_axis(values, np.clip(places, 0, length - 1), axis=1)
+    inside = (places >= 0) & (places < length) & (season[:, None] > 0)
+    return np.where(inside, taken, np.nan)
 
 
 def last_steps(values: npt.NDArray[Any], steps: int, missing: float) -> npt.NDArray[Any]:
@@ -467,7 +476,8 @@ def add_covariates(
         covariates: The features of a window reader other than the targets, see `ZeroShotWindows`.
 
     Example:
-        >>> inputs = {"past": np.zeros((1, 2, 1)), "future": np.zeros((1, 1, 1)), "static": np.zeros((1, 1))}
+        >>> inputs = {"past": np.zeros((1, 2, 1)), "static": np.zeros((1, 1))}
+        >>> inputs["future"] = np.zeros((1, 1, 1))
         >>> covariates = {"past": np.array([[[np.nan], [2.0]]]), "static": np.array([[1.0]])}
         >>> {name: values.tolist() for name, values in add_covariates(inputs, covariates).items()}
         {'past': [[[0.0, 0.0], [0.0, 16.0]]], 'future': [[[0.0]]], 'static': [[0.0, 8.0]]}
@@ -480,6 +490,7 @@ def add_covariates(
         "future": future[:, steps],
         "static": covariates.get("static", np.zeros((len(past), 0))),
     }
+
     return {
         name: np.concatenate([inputs[name], GAIN * own[name]], axis=-1).astype(np.float32)
         for name in own
@@ -494,4 +505,6 @@ def seasonal_reader(reader: WindowReader, *, covariates: bool) -> WindowReader:
         covariates: Whether features other than the targets are read.
     """
     reader = replace(reader, observed=True)
-    return reader if covariates else replace(reader, features=None, future=0, static=None, names={})
+    if covariates:
+        return reader
+    return replace(reader, features=None, future=0, static=None, names={})

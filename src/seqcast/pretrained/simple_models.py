@@ -48,22 +48,20 @@ class SimpleForecasts:
     @classmethod
     def unknown(cls, rows: int, length: int, horizon: int, models: int) -> Self:
         """Return the forecasts of windows that no model has seen: NaN."""
-        checked = checks_of(length)
-        sizes = (horizon, min(length, RECENT), *checked)
-        forecasts, ahead, *checks = (
-            np.full((rows, steps, models), np.nan, np.float32) for steps in sizes
-        )
-        return cls(
-            forecasts, ahead, dict(zip(checked, checks, strict=True)), np.ones((rows, models))
-        )
+
+        def blank(steps: int) -> Array:
+            return np.full((rows, steps, models), np.nan, np.float32)
+
+        checks = {steps: blank(steps) for steps in checks_of(length)}
+        optimism = np.ones((rows, models))
+        return cls(blank(horizon), blank(min(length, RECENT)), checks, optimism)
 
     @classmethod
     def concat(cls, groups: Sequence[Self]) -> Self:
         """Return the forecasts of the same windows by several groups of models."""
-        arrays = zip(
-            *((group.forecasts, group.ahead, group.optimism) for group in groups), strict=True
-        )
-        forecasts, ahead, optimism = (np.concatenate(each, axis=-1) for each in arrays)
+        forecasts = np.concatenate([each.forecasts for each in groups], axis=2)
+        ahead = np.concatenate([each.ahead for each in groups], axis=2)
+        optimism = np.concatenate([each.optimism for each in groups], axis=1)
         checks = {
             steps: np.concatenate([each.checks[steps] for each in groups], axis=2)
             for steps in groups[0].checks
@@ -89,7 +87,7 @@ class SimpleForecasts:
         return type(self)(change(self.forecasts), change(self.ahead), checks, self.optimism.copy())
 
     def errors(self, values: Array) -> Array:
-        """Return the mean absolute errors, first one step ahead, then of each check, `[1 + checks, B, K]`.
+        """Return mean absolute errors one step ahead and of each check, `[1 + checks, B, K]`.
 
         They are NaN where no value is known, and where there is no check.
 
@@ -101,11 +99,12 @@ class SimpleForecasts:
         for place, (steps, forecast) in enumerate([(RECENT, self.ahead), *self.checks.items()]):
             apart = forecast - values[:, -steps:, None]
             errors[place] = mean_of_known(np.abs(apart, out=apart))[:, 0]
+
         return errors * self.optimism
 
 
 def lowest_again(values: Array, horizon: int) -> SimpleForecasts:
-    """Forecast that the lowest value comes again, which is the median of counts that are mostly zero.
+    """Forecast the lowest value, which is the median of counts that are mostly zero.
 
     Args:
         values: The known values, `[B, T]`; NaN is missing.
@@ -116,22 +115,28 @@ def lowest_again(values: Array, horizon: int) -> SimpleForecasts:
         the known ones.
 
     Example:
-        >>> lowest_again(np.array([[2.0, 0.0, 0.0, 3.0], [1.0, 2.0, 3.0, 4.0]]), 2).forecasts[:, :, 0].tolist()
+        >>> values = np.array([[2.0, 0.0, 0.0, 3.0], [1.0, 2.0, 3.0, 4.0]])
+        >>> lowest_again(values, 2).forecasts[:, :, 0].tolist()
         [[0.0, 0.0], [nan, nan]]
     """
-    (rows, length), known = values.shape, (~np.isnan(values)).sum(axis=1)
+    rows, length = values.shape
+    known = (~np.isnan(values)).sum(axis=1)
     lowest = np.fmin.accumulate(values, axis=1)
     often = OFTEN * (values == lowest[:, -1:]).sum(axis=1) >= known
+
     repeated = SimpleForecasts.unknown(rows, length, horizon, 1)
     repeated.forecasts[often] = lowest[often, -1, None, None]
+
     # Before the first step nothing is known.
     recent = min(length - 1, RECENT)
     repeated.ahead[often, repeated.ahead.shape[1] - recent :, 0] = lowest[
         often, length - 1 - recent : length - 1
     ]
+
     for steps, forecast in repeated.checks.items():
         enough = often & (known >= 2 * steps)
         forecast[enough] = lowest[enough, -steps - 1, None, None]
+
     return repeated
 
 
@@ -160,12 +165,14 @@ def repeated(
     for steps in np.unique(season):
         rows = np.flatnonzero(season == steps)
         whole.put(rows, _repeated(values[rows], int(steps), horizon, np.array(dampings)))
+
     return whole
 
 
 def _repeated(values: Array, season: int, horizon: int, dampings: Array) -> SimpleForecasts:
     """Repeat the last season of windows with one season length."""
-    (rows, length), filled = values.shape, forward_fill(values[:, :, None])[:, :, 0]
+    rows, length = values.shape
+    filled = forward_fill(values[:, :, None])[:, :, 0]
     begun = np.logical_or.accumulate(~np.isnan(values), axis=1)
     again = SimpleForecasts.unknown(rows, length, horizon, len(dampings))
 
@@ -178,15 +185,18 @@ def _repeated(values: Array, season: int, horizon: int, dampings: Array) -> Simp
         )
 
     again.forecasts[:] = continued(length, horizon)
+
     before = np.pad(filled, ((0, 0), (season + 1, 0)))
     change = before[:, season:-1] - before[:, : -season - 1]
     moved = before[:, 1:-season, None] + change[:, :, None] * dampings
     is_known = np.pad(begun, ((0, 0), (season + 1, 0)))[:, : -season - 1, None]
     again.ahead[:] = np.where(is_known, moved, before[:, season:-1, None])[:, -RECENT:]
+
     for steps, forecast in again.checks.items():
         if steps + season < length:
             is_begun = begun[:, length - steps - season - 1, None, None]
             forecast[:] = np.where(is_begun, continued(length - steps, steps), np.nan)
+
     return again
 
 
@@ -201,7 +211,7 @@ def checks_of(length: int) -> tuple[int, ...]:
 
 
 def mean_of_known(values: Array, axis: int = 1) -> Array:
-    """Return the mean of the known values along an axis, whose length becomes 1; NaN where there are none."""
+    """Return the mean of the known values along an axis of length 1 then; NaN without any."""
     known = ~np.isnan(values)
     count = known.sum(axis=axis, keepdims=True)
     total = np.where(known, values, 0.0).sum(axis=axis, keepdims=True)

@@ -1,8 +1,9 @@
-"""Exponential smoothing of windows: a level, a damped trend and a season, by several sets of gains at once."""
+"""Exponential smoothing of windows with a level, a damped trend and a season, by sets of gains."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +16,22 @@ from seqcast.pretrained.simple_models import (
     mean_of_known,
 )
 
-# Gains of level, trend and season, and damping; the gain of the season is `None` without one.
-Gains = tuple[tuple[float, float, float | None, float], ...]
+
+class Gains(NamedTuple):
+    """How far a step's error moves a smoothed window.
+
+    Args:
+        level: Gain of the level, `α`.
+        trend: Gain of the trend, `β`.
+        season: Gain of the season, `γ`; `None` for a model without one.
+        damping: Factor of the trend from step to step, `φ`.
+    """
+
+    level: float
+    trend: float
+    season: float | None
+    damping: float
+
 
 # The first level is the mean of this number of values, or of a season if that is longer.
 FIRST = 4
@@ -28,7 +43,11 @@ BLOCK = 32
 
 
 def smoothed(
-    values: Array, season: Integers, horizon: int, gains: Gains, most_damping: Array | float = 1.0
+    values: Array,
+    season: Integers,
+    horizon: int,
+    gains: Sequence[Gains],
+    most_damping: Array | float = 1.0,
 ) -> SimpleForecasts:
     r"""Smooth windows with a damped trend and a season, with each set of gains.
 
@@ -45,8 +64,7 @@ def smoothed(
         values: The known values, `[B, T]`; NaN is missing.
         season: Steps of the season of each, `[B]`; 1 is none.
         horizon: Number of future steps, `H`.
-        gains: Gains of level, trend and season, and damping, of each of `K` sets; `None` for no
-            season.
+        gains: Each of `K` sets of gains.
         most_damping: Largest `φ`, `[B]` or one for all windows.
 
     Returns:
@@ -54,7 +72,8 @@ def smoothed(
 
     Example:
         >>> saw = np.tile([0.0, 1.0, 2.0], 4)[None]
-        >>> smoothed(saw, np.array([3]), 4, gains=((0.3, 0.0, 0.1, 0.98),)).forecasts[0, :, 0].round(6).tolist()
+        >>> gains = Gains(level=0.3, trend=0.0, season=0.1, damping=0.98)
+        >>> smoothed(saw, np.array([3]), 4, [gains]).forecasts[0, :, 0].round(6).tolist()
         [0.0, 1.0, 2.0, 0.0]
 
     Source: Hyndman, Koehler, Ord and Snyder 2008, "Forecasting with Exponential Smoothing", chapter
@@ -64,23 +83,31 @@ def smoothed(
     used = np.where(2 * season <= known, season, 1)
     most = np.broadcast_to(most_damping, len(values))
     whole = SimpleForecasts.unknown(len(values), values.shape[1], horizon, len(gains))
+
     for steps, damping in sorted(set(zip(used.tolist(), most.tolist(), strict=True))):
         chosen = np.flatnonzero((used == steps) & (most == damping))
-        damped = tuple((alpha, beta, gamma, min(phi, damping)) for alpha, beta, gamma, phi in gains)
+        damped = tuple(each._replace(damping=min(each.damping, damping)) for each in gains)
         whole.put(chosen, _of_one_season(values[chosen], steps, horizon, damped))
+
     for steps, forecast in whole.checks.items():
         forecast[known < 2 * steps] = np.nan
     return whole
 
 
-def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> SimpleForecasts:
+def _of_one_season(
+    values: Array, season: int, horizon: int, gains: tuple[Gains, ...]
+) -> SimpleForecasts:
     """Smooth windows with one season length."""
-    (rows, length), known, count = values.shape, ~np.isnan(values), len(gains)
+    rows, length = values.shape
+    count = len(gains)
+    known = ~np.isnan(values)
+
     slope = np.nan_to_num(mean_of_known(values[:, season:] - values[:, :-season])) / season
     profile = _profile(values - slope * np.arange(length), season)
     # Seasons are counted so that the first step of the future is the first of one.
     places = (np.arange(length + horizon) - length) % season
-    plain = np.array([each[2] is None or season == 1 for each in gains])
+    plain = np.array([each.season is None or season == 1 for each in gains])
+
     level, level_without = (
         np.nan_to_num(_first_level(each, slope, max(season, FIRST)))[:, 0]
         for each in (values - profile[:, places[:length]], values)
@@ -88,15 +115,19 @@ def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> Si
     levels = np.where(plain[:, None], level_without, level)
     trends = np.tile(slope[:, 0], (count, 1))
     seasons = np.where(plain[:, None, None], 0.0, profile.T)
+
     checks = {steps: np.empty((count, steps, rows)) for steps in checks_of(length)}
     recent = min(length, RECENT)
-    phi = np.array([each[3] for each in gains])[:, None, None]
+    phi = np.array([each.damping for each in gains])[:, None, None]
     reach = np.cumsum(phi ** np.arange(1, max(horizon, *checks, 1) + 1)[:, None], axis=1)
+
     steps_first = np.where(known, values, 0.0).T
     is_known = known.T
     begun = np.logical_or.accumulate(is_known, axis=0)
+
     # Before its first value a window is constant: its trend is that of the first step.
     ahead = levels[:, None] + seasons[:, places[length - recent : length]]
+
     for first, last in _blocks(length):
         if length - first in checks:
             ahead_of_check = (
@@ -128,6 +159,7 @@ def _of_one_season(values: Array, season: int, horizon: int, gains: Gains) -> Si
                 ahead[:, first - length + recent : last - length + recent, of] = moved[
                     :, : last - first
                 ]
+
     forecasts = levels[:, None] + reach[:, :horizon] * trends[:, None] + seasons[:, places[length:]]
     share = season / np.maximum(known.sum(axis=1), 1)
     optimism = np.where(plain[:, None], 1.0, 1.0 + OPTIMISM * share**2)
@@ -146,9 +178,9 @@ def _blocks(length: int) -> Iterator[tuple[int, int]]:
 
 
 def _step_by_step(
-    gains: Gains, season: int, state: Array, values: Array, known: Array, begun: Array
+    gains: tuple[Gains, ...], season: int, state: Array, values: Array, known: Array, begun: Array
 ) -> Array:
-    """Return the forecasts of steps, each from the one before it, followed by the new state, `[K, L + 2 + s, B]`.
+    """Return one-step forecasts, followed by the new state, `[K, L + 2 + s, B]`.
 
     Args:
         gains: As for `smoothed`.
@@ -158,15 +190,15 @@ def _step_by_step(
         known: Which are known, `[L, B]`.
         begun: Which have a known one before them, or are known, `[L, B]`.
     """
-    alpha, beta, gamma, phi = (
-        np.array(each, dtype=float)[:, None] for each in zip(*gains, strict=True)
-    )
+    alpha, beta, gamma, phi = np.array(gains, dtype=float).T[:, :, None]
     gamma = np.where(np.isnan(gamma) | (season == 1), 0.0, gamma)
+
     steps = len(values)
     result = np.concatenate([np.empty((len(gains), *values.shape)), state], axis=1)
     levels = result[:, steps]
     trends = result[:, steps + 1]
     seasons = result[:, steps + 2 :]
+
     for step in range(steps):
         before = seasons[:, step % seasons.shape[1]]
         forecast = result[:, step]
@@ -181,7 +213,7 @@ def _step_by_step(
 
 
 @functools.lru_cache(maxsize=256)
-def _products(gains: Gains, season: int, steps: int) -> tuple[Array, Array]:
+def _products(gains: tuple[Gains, ...], season: int, steps: int) -> tuple[Array, Array]:
     """Return what `_step_by_step` does with known values, as matrices.
 
     Returns:
@@ -196,7 +228,7 @@ def _products(gains: Gains, season: int, steps: int) -> tuple[Array, Array]:
 
 
 def _profile(straight: Array, season: int) -> Array:
-    """Return the mean season of windows without trend, `[B, season]`, each season less its own mean."""
+    """Return the mean season of windows without trend, `[B, season]`, seasons less their means."""
     rows, length = straight.shape
     if season == 1:
         return np.zeros((rows, 1))

@@ -96,7 +96,7 @@ class ZeroShotModel(ABC):
 
     @property
     def widest_level(self) -> float:
-        """The widest level of intervals, in per cent; that of a network lies between its outermost quantiles."""
+        """The widest level of intervals, in per cent: that of a network's outermost quantiles."""
         quantiles = (0.01, 0.99) if self.engine is None else self.engine.network.quantiles
         return round(200 * max(quantiles or (0.5,)) - 100, 9)
 

@@ -13,8 +13,10 @@ from matplotlib.figure import Figure
 
 from seqcast.runtime import number_text
 
-_DOTS_PER_INCH = 130  # sharp on paper and on dense screens
-_PIXELS_PER_INCH = 92  # of the page
+# Resolution of pictures, sharp on paper and on dense screens.
+_DOTS_PER_INCH = 130
+# Pixels of the page for an inch of a picture.
+_PIXELS_PER_INCH = 92
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,13 @@ class Table:
             row: The cell's row, from 0.
             column: The cell's column, from 0.
         """
-        return " ".join(
-            ["text"] * (self.header[column] in self.words) + ["best"] * ((row, column) in self.best)
-        )
+        classes = []
+        if self.header[column] in self.words:
+            classes.append("text")
+        if (row, column) in self.best:
+            classes.append("best")
+
+        return " ".join(classes)
 
 
 @dataclass(frozen=True)
@@ -147,12 +153,13 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    how: Any = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
     pages = Environment(
         loader=PackageLoader("seqcast.report", ""),
         undefined=StrictUndefined,
         autoescape=True,
-        **how,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     return pages.get_template("page.html.j2").render(title=title, lead=lead, sections=sections)
 

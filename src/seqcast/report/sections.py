@@ -1,4 +1,4 @@
-"""The report and its sections: forecasts, their scores in a backtest, the training and the settings."""
+"""The report and its sections: forecasts, scores in a backtest, training and settings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from matplotlib.figure import Figure
+from narwhals.typing import IntoDataFrame
 
 from seqcast import evaluation, plots
 from seqcast.data.frames import open_frame, stamp_text
@@ -20,22 +22,27 @@ from seqcast.report.page import Block, Facts, Note, Picture, Section, Table, pag
 from seqcast.runtime import Array, number_text, write_atomically
 from seqcast.specs import Columns, check_int
 
-_OVERLAYS = 4  # series whose backtest is drawn
+# Most series whose backtest is drawn.
+_OVERLAYS = 4
+# Level of significance.
 _ALPHA = 0.05
-NO_FORECAST = "No forecast was given. A model with future covariates or irregular times needs the steps ahead for one."
+NO_FORECAST = (
+    "No forecast was given. A model with future covariates or irregular times needs the steps "
+    "ahead for one."
+)
 
 
 def report(
     path: str | os.PathLike[str],
     *,
     title: str,
-    history: Any,
-    forecast: Any = None,
-    backtest: Any = None,
+    history: IntoDataFrame,
+    forecast: IntoDataFrame | None = None,
+    backtest: IntoDataFrame | None = None,
     model: str | None = None,
     metadata: Mapping[str, Mapping[str, Any]] | None = None,
     learning: Mapping[str, Sequence[float]] | None = None,
-    importance: Any = None,
+    importance: IntoDataFrame | None = None,
     metrics: Sequence[str] | None = None,
     season_length: int | None = None,
     trained_horizon: int | None = None,
@@ -81,42 +88,51 @@ def report(
         raise SpecError(
             "forecast", expected="a forecast or a backtest", received="neither", hint="Give one."
         )
+
     check_int("max_series", max_series)
     rows = evaluation.FrameRows("history", history, columns)
     rows.need(rows.columns.value)
+
     sections = [Section("The data", [Facts(_data(rows))])]
     if forecast is None:
         sections.append(Section("Forecast", [Note(NO_FORECAST)]))
     else:
         _, future = plots.read_pair(history, forecast, columns)
         main = plots.main_model(future, model)
-        drawn: Any = {
-            "model": main,
-            "max_series": max_series,
-            "columns": columns,
-            "ylabel": unit or None,
-        }
-        figure = plots.forecast_fans(history, forecast, **drawn)
+        figure = plots.forecast_fans(
+            history,
+            forecast,
+            model=main,
+            max_series=max_series,
+            columns=columns,
+            ylabel=unit or None,
+        )
         sections.append(Section("Forecast", [_forecast_picture(figure, future, main)]))
+
     if backtest is not None:
-        scored = _Scored(history, backtest, columns, model, max_series, unit)
+        scored = _Scored(
+            history, backtest, columns=columns, model=model, max_series=max_series, unit=unit
+        )
         accuracy = [scored.leaderboard(metrics, season_length), *scored.overlays()]
         sections += [
             Section("Accuracy in the backtest", accuracy, name="Accuracy"),
             Section("Errors", scored.errors(trained_horizon)),
             Section("Is the difference more than chance?", [scored.tests()], name="Significance"),
         ]
+
     if importance is not None:
         sections.append(
             Section(
                 "Importance of covariates", [_importance_picture(importance)], name="Covariates"
             )
         )
+
     sections += _fit_sections(metadata or {}, learning)
-    by_model = f" by {spoken(model)}" if model else ""
-    text = page(
-        title, f"Forecasts of {len(rows.groups(*rows.series)):,} series{by_model}.", sections
-    )
+
+    lead = f"Forecasts of {len(rows.groups(*rows.series)):,} series"
+    if model:
+        lead += f" by {spoken(model)}"
+    text = page(title, f"{lead}.", sections)
     write_atomically(path, lambda file: file.write(text.encode("utf-8")))
 
 
@@ -125,37 +141,47 @@ def _data(rows: evaluation.FrameRows) -> dict[str, Any]:
     lengths = np.bincount(groups.codes)
     times = rows.times(rows.columns.ds, local=True)
     first, last = map(stamp_text, np.array([times.min(), times.max()]).tolist())
+    each = str(lengths[0])
+    if lengths.min() < lengths.max():
+        each = f"{lengths.min()} to {lengths.max()}"
+
     return {
         "series": len(groups),
         "rows": len(rows),
-        "rows a series": str(lengths[0])
-        if lengths.min() == lengths.max()
-        else f"{lengths.min()} to {lengths.max()}",
+        "rows a series": each,
         "first stamp": first,
         "last stamp": last,
         "missing values": int(np.isnan(rows.numbers(rows.columns.value)).sum()),
     }
 
 
-def _forecast_picture(figure: Any, forecast: evaluation.FrameRows, model: str) -> Picture:
+def _forecast_picture(figure: Figure, forecast: evaluation.FrameRows, model: str) -> Picture:
     names = list(dict.fromkeys(forecast.names))
-    listed = ", ".join(str(name) for name in names[:5]) + (", …" if len(names) > 5 else "")
-    alt = f"History and forecast by {spoken(model)}, a panel a series, of {len(names)} series: {listed}"
-    bounds = " and ".join(f"{level_text(level)} %" for level in forecast.bounds(model))
-    caption = (
-        f"The shaded bands are intervals for {bounds} of the true values."
-        if bounds
-        else "A point forecast."
+    listed = ", ".join(map(str, names[:5]))
+    if len(names) > 5:
+        listed += ", …"
+    alt = (
+        f"History and forecast by {spoken(model)}, a panel a series, "
+        f"of {len(names)} series: {listed}"
     )
+
+    bounds = " and ".join(f"{level_text(level)} %" for level in forecast.bounds(model))
+    caption = "A point forecast."
+    if bounds:
+        caption = f"The shaded bands are intervals for {bounds} of the true values."
     return Picture.of(figure, alt, caption)
 
 
-def _importance_picture(importance: Any) -> Picture:
+def _importance_picture(importance: IntoDataFrame) -> Picture:
     names = open_frame(importance, "importance")["covariate"].to_list()
-    alt = f"Growth of the error without each of {len(names)} covariates; the most important is {names[0]}"
+    alt = (
+        f"Growth of the error without each of {len(names)} covariates; "
+        f"the most important is {names[0]}"
+    )
     caption = (
-        "Growth of the mean absolute error when a covariate is taken from another window, on rows that were not "
-        "trained on; lines reach one standard deviation to either side. Correlated covariates share their importance."
+        "Growth of the mean absolute error when a covariate is taken from another window, on rows "
+        "that were not trained on; lines reach one standard deviation to either side. Correlated "
+        "covariates share their importance."
     )
     return Picture.of(plots.importance_chart(importance), alt, caption)
 
@@ -167,15 +193,17 @@ def _fit_sections(
     groups = dict(metadata)
     sections = []
     if learning is not None:
-        alt = (
-            f"Loss over {len(learning['loss'])} epochs of training"
-            if "loss" in learning
-            else "Loss by epoch"
+        alt = "Loss by epoch"
+        if "loss" in learning:
+            alt = f"Loss over {len(learning['loss'])} epochs of training"
+        caption = (
+            "The training loss should fall and level off; a validation loss that rises is a sign "
+            "of overfitting."
         )
-        caption = "The training loss should fall and level off; a validation loss that rises is a sign of overfitting."
         curve = Picture.of(plots.learning_curve(learning, ylabel="loss"), alt, caption)
         facts = groups.pop("Training", {})
         sections.append(Section("Training", [curve, Facts(facts)] if facts else [curve]))
+
     return [*sections, *(Section(name, [Facts(values)]) for name, values in groups.items())]
 
 
@@ -183,8 +211,8 @@ def _fit_sections(
 class _Scored:
     """The backtest of a report, with tables and pictures of its scores."""
 
-    history: Any
-    backtest: Any
+    history: IntoDataFrame
+    backtest: IntoDataFrame
     columns: Columns | None
     model: str | None
     max_series: int
@@ -193,85 +221,102 @@ class _Scored:
     def __post_init__(self) -> None:
         checked = evaluation.Backtest(self.backtest, self.columns)
         rows = checked.rows
-        rows.models(
-            None if self.model is None else [self.model]
-        )  # rejects a model that is not there
+        # Rejects a model that is not there.
+        rows.models(None if self.model is None else [self.model])
         main = self.model or checked.models[0]
         self.models = [main, *(name for name in checked.models if name != main)]
-        self.levels, self.own_levels = checked.levels(), tuple(sorted(rows.bounds(main)))
-        self.series, self.windows = len(rows.groups(*rows.series)), len(rows.groups(*rows.window))
+
+        self.levels = checked.levels()
+        self.own_levels = tuple(sorted(rows.bounds(main)))
+        self.series = len(rows.groups(*rows.series))
+        self.windows = len(rows.groups(*rows.window))
         self.cutoffs = len(rows.groups(evaluation.CUTOFF)) if rows.has(evaluation.CUTOFF) else 1
 
     def leaderboard(self, metrics: Sequence[str] | None, season_length: int | None) -> Table:
         """Return the table of scores."""
-        models = self.models
-        columns = self.columns
-        history = self.history
         frame = evaluation.leaderboard(
             self.backtest,
             metrics,
-            train_df=history,
+            train_df=self.history,
             season_length=season_length,
-            models=models,
-            columns=columns,
+            models=self.models,
+            columns=self.columns,
         )
+
         scores = nw.from_native(frame).to_dict(as_series=False)
         names = scores.pop("model")
         points = scores.pop("points")[0]
         scores.pop("series")
-        best = {
-            (min(range(len(names)), key=lambda row: (math.isnan(values[row]), values[row])), column)
-            for column, (name, values) in enumerate(scores.items(), start=1)
-            if not name.startswith(("bias", "coverage"))
-        }
+        best = set()
+        for column, (name, values) in enumerate(scores.items(), start=1):
+            # Bias is best at 0, coverage at its level.
+            if not name.startswith(("bias", "coverage")):
+                ranked = [(math.isnan(value), value, row) for row, value in enumerate(values)]
+                best.add((min(ranked)[2], column))
+
         rows = [
             [spoken(model), *(_number(each[row]) for each in scores.values())]
             for row, model in enumerate(names)
         ]
+
         caption = (
-            f"Means over {counted(self.windows, 'window')} of {self.series:,} series, {points:,} forecasts in all; the "
-            f"best of a column is bold. {_GLOSSARY}"
+            f"Means over {counted(self.windows, 'window')} of {self.series:,} series, "
+            f"{points:,} forecasts in all; the best of a column is bold. {_GLOSSARY}"
         )
         return Table(["model", *map(evaluation.spoken_metric, scores)], rows, caption, best=best)
 
     def overlays(self) -> list[Block]:
         """Return pictures of forecasts and intervals, with the truth."""
         drawn = self.models[:1] + [name for name in self.models[1:] if name == evaluation.BASELINE]
-        history = self.history
-        backtest = self.backtest
-        columns = self.columns
-        unit = self.unit or None
-        most = min(_OVERLAYS, self.max_series)
         figure = plots.forecast_frame(
-            history, backtest, columns=columns, models=drawn, max_series=most, ylabel=unit
+            self.history,
+            self.backtest,
+            columns=self.columns,
+            models=drawn,
+            max_series=min(_OVERLAYS, self.max_series),
+            ylabel=self.unit or None,
         )
-        alt = f"Forecasts by {' and '.join(map(spoken, drawn))} from {counted(self.cutoffs, 'cutoff')}, over the truth"
+
+        alt = (
+            f"Forecasts by {' and '.join(map(spoken, drawn))} "
+            f"from {counted(self.cutoffs, 'cutoff')}, over the truth"
+        )
         pictures: list[Block] = [
             Picture.of(figure, alt, "Each forecast saw the series up to its cutoff only.")
         ]
+
         if self.levels:
-            alt = "Share of the truth inside the intervals against their level, with the band of chance"
-            caption = "Below the line intervals are too narrow, above too wide; within the grey band it may be chance."
-            pictures.append(
-                Picture.of(plots.calibration_curve(backtest, columns=columns), alt, caption)
+            figure = plots.calibration_curve(self.backtest, columns=self.columns)
+            alt = (
+                "Share of the truth inside the intervals against their level, "
+                "with the band of chance"
             )
+            caption = (
+                "Below the line intervals are too narrow, above too wide; within the grey band "
+                "it may be chance."
+            )
+            pictures.append(Picture.of(figure, alt, caption))
+
         if self.own_levels:
             pictures.append(self.coverage())
         return pictures
 
     def coverage(self) -> Table:
-        """Return the coverage of the main model's intervals over all rows, by step and by series."""
+        """Return the coverage of the main model's intervals: over all rows, by step, by series."""
         levels = self.own_levels
         ids = (self.columns or Columns()).unique_id
-        models = self.models[:1]
-        backtest = self.backtest
         scorer = evaluation.Scorer(
-            backtest, ["coverage"], level=levels, models=models, columns=self.columns
+            self.backtest,
+            ["coverage"],
+            level=levels,
+            models=self.models[:1],
+            columns=self.columns,
         )
         overall, by_step, by_series = (
             100 * np.hstack([*scorer.scores(scorer.keys(by))[1].values()]).T
             for by in ((), evaluation.STEP, ids)
         )
+
         steps = np.unique(scorer.backtest.rows.steps)
         third = -(-int(steps.max()) // 3)
         rows = {
@@ -281,35 +326,55 @@ class _Scored:
             "a tenth of the series: at most": np.nanquantile(by_series, 0.1, axis=1),
             "half of the series: at most": np.nanquantile(by_series, 0.5, axis=1),
         }
+
         cells = [[name, *map(_per_cent, values)] for name, values in rows.items()]
-        caption = "Share of the truth inside intervals; good ones reach their level at each step and in each series."
+        caption = (
+            "Share of the truth inside intervals; good ones reach their level at each step and in "
+            "each series."
+        )
         return Table(["coverage", *(f"{level_text(level)} %" for level in levels)], cells, caption)
 
     def errors(self, trained_horizon: int | None) -> list[Block]:
         """Return pictures of the errors by step and by series, and of their distribution."""
         models = self.models
-        most = self.max_series
-        drawn: Any = {"columns": self.columns, "unit": self.unit}
         listed = ", ".join(map(spoken, models))
         figure = plots.score_by_step(
-            self.backtest, models=models, trained_horizon=trained_horizon, **drawn
+            self.backtest,
+            models=models,
+            trained_horizon=trained_horizon,
+            columns=self.columns,
+            unit=self.unit,
         )
+
         caption = "Growth of the error with each step ahead; the lowest line is the best."
         pictures: list[Block] = [
             Picture.of(figure, f"Mean absolute error by step, of {listed}", caption)
         ]
+
         if self.series > 1:
-            figure = plots.score_by_series(self.backtest, models=models, max_series=most, **drawn)
+            figure = plots.score_by_series(
+                self.backtest,
+                models=models,
+                max_series=self.max_series,
+                columns=self.columns,
+                unit=self.unit,
+            )
             caption = "One mark for each model on the line of a series; left is better."
             pictures.append(
                 Picture.of(figure, f"Mean absolute error by series, of {listed}", caption)
             )
-        figure = plots.residual_diagnostics(self.backtest, models[0], **drawn)
-        caption = (
-            "Errors of a good forecast lie around 0 at all times and steps. Correlated errors within a window are "
-            "usual beyond the first step."
+
+        figure = plots.residual_diagnostics(
+            self.backtest, models[0], columns=self.columns, unit=self.unit
         )
-        alt = f"Errors of {spoken(models[0])}: over time, as a histogram, by step, and their autocorrelation"
+        caption = (
+            "Errors of a good forecast lie around 0 at all times and steps. Correlated errors "
+            "within a window are usual beyond the first step."
+        )
+        alt = (
+            f"Errors of {spoken(models[0])}: over time, as a histogram, by step, "
+            "and their autocorrelation"
+        )
         return [*pictures, Picture.of(figure, alt, caption)]
 
     def tests(self) -> Table | Note:
@@ -323,7 +388,9 @@ class _Scored:
             )
         except DataError as error:
             return Note(f"There are too few forecasts to test. {error}")
+
         tests = nw.from_native(frame).filter(nw.col("model_a") == self.models[0])
+
         rows = []
         for rival in self.models[1:]:
             against = tests.filter(nw.col("model_b") == rival)
@@ -333,10 +400,12 @@ class _Scored:
             rows.append(
                 [spoken(rival), *cells, f"{(steps < _ALPHA).sum()} of {len(steps)}", f"{count:,}"]
             )
+
         caption = (
-            f"Diebold-Mariano test of absolute errors over {over}, two-sided, with the correction of Harvey, Leybourne "
-            f"and Newbold; for all steps together, and the number of single steps with a p-value below {_ALPHA}. Of "
-            "twenty tests without a difference, one finds one by chance."
+            f"Diebold-Mariano test of absolute errors over {over}, two-sided, with the correction "
+            "of Harvey, Leybourne and Newbold; for all steps together, and the number of single "
+            f"steps with a p-value below {_ALPHA}. Of twenty tests without a difference, one finds "
+            "one by chance."
         )
         header = [
             "against",
@@ -350,9 +419,9 @@ class _Scored:
 
 
 _GLOSSARY = (
-    "MAE is the mean absolute error, RMSE the root mean squared one, sMAPE the error as a share of forecast plus "
-    "truth, MASE the error over that of the seasonal naive forecast in training, scaled CRPS the error of all "
-    "intervals together. A relative score below 1 beats the baseline."
+    "MAE is the mean absolute error, RMSE the root mean squared one, sMAPE the error as a share of "
+    "forecast plus truth, MASE the error over that of the seasonal naive forecast in training, "
+    "scaled CRPS the error of all intervals together. A relative score below 1 beats the baseline."
 )
 
 
@@ -370,7 +439,9 @@ def _number(value: float) -> str:
 
 
 def _p_value(value: float) -> str:
-    return "–" if math.isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+    if math.isnan(value):
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _verdict(statistic: float, p_value: float) -> str:

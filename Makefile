@@ -254,8 +254,8 @@ bench-tuning: .venv/.installed  ## Tuning beside the untuned forecaster on three
 	$(BIN)/python benchmarks/tuning.py '$(DATA)' $(ARGS)
 
 studies: .venv/.installed  ## The post's open questions, each trained, drawn and answered (about an hour and a half)
-	$(BIN)/seqcast study all
-	$(BIN)/python benchmarks/studies_page.py
+	$(BIN)/python studies/run.py all
+	$(BIN)/python studies/studies_page.py
 
 post: .venv/.installed  ## The post, retold: runs examples/post.ipynb and writes docs/post.md and its pictures (some minutes)
 	$(BIN)/python benchmarks/post_page.py

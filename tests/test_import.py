@@ -206,7 +206,7 @@ def room_of(names):
 
 
 # `data` offers the `describe` of tables; that of the data sets which come along is another one.
-PAST_A_DOOR = {("studies/demo.py", "seqcast.data.datasets")}
+PAST_A_DOOR = {("cli/demo.py", "seqcast.data.datasets")}
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "__init__.py"])

@@ -164,7 +164,9 @@ def test_the_root_says_which_of_its_names_are_experimental():
 
 def test_no_program_is_named_like_a_library():
     """The folder of a program is the first place where Python looks for what a library imports, `coverage` say."""
-    programs = {path.stem for path in (ROOT / "benchmarks").rglob("*.py")}
+    programs = {
+        path.stem for folder in ("benchmarks", "studies") for path in (ROOT / folder).rglob("*.py")
+    }
     others = {*sys.stdlib_module_names, *packages_distributions(), "coverage", "distributed"}
     assert len(programs) > 30
     assert not programs & others

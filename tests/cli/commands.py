@@ -83,7 +83,6 @@ COMMANDS = {
     "describe": ("describe", "{folder}/sales.csv", "--figure", "{out}/d.png"),
     "partition": ("partition", "{folder}/sales.csv", "-o", "{out}/parts"),
     "demo": ("demo", "-o", "{out}/demo", "--quick"),
-    "study": ("study", "horizon", "-o", "{out}/study", "--quick", "--workers", "1"),
 }
 # A shell's background processes ignore Ctrl-C, and so would those that they start.
 LISTENING = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"

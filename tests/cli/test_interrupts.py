@@ -35,7 +35,7 @@ INTERRUPTED = {
     **{
         name: COMMANDS[name]
         for name in COMMANDS
-        if name not in ("fit", "backtest", "demo", "study", "predict folder")
+        if name not in ("fit", "backtest", "demo", "predict folder")
     },
 }
 # Each takes its turn at one moment; all at `make interrupts`.

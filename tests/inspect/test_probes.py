@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 
 from seqcast import Seq2SeqRegressor
+from seqcast.data import random_sines, sine_parameters
 from seqcast.errors import DataError, SpecError
 from seqcast.inspect import circular, probe, states, unit_r2
-from seqcast.studies import sine_windows as sines
 
 RANDOM = np.random.default_rng(0)
+ONE_SINE = {"num_signals": 1, "offset": (0.0, 0.0), "amplitude": (1.0, 1.0)}
 
 
 @pytest.fixture(scope="module")
 def one_sine():
     """A network that forecasts single sines, for which it has to know their frequency."""
-    past, future, _ = sines(4_096, num_signals=1, offset=(0.0, 0.0), amplitude=(1.0, 1.0), seed=1)
+    past, future = random_sines(4_096, **ONE_SINE, seed=1)
     sizes = {
         "encoder_units": (16,),
         "decoder_units": (16,),
@@ -27,7 +28,8 @@ def one_sine():
 
 
 def test_a_planted_frequency_is_found_in_the_state(one_sine):
-    past, _, parameters = sines(600, num_signals=1, offset=(0.0, 0.0), amplitude=(1.0, 1.0), seed=2)
+    past, _ = random_sines(600, **ONE_SINE, seed=2)
+    parameters = sine_parameters(600, **ONE_SINE, seed=2)
     table = probe(
         states(one_sine.model_inputs(past)), {"frequency": parameters.frequency[:, 0]}
     ).set_index("probe")

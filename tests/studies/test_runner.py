@@ -5,14 +5,13 @@ import json
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from seqcast.cli.main import app
+import run
+import runner
+from runner import library_versions, make_run, result_path, run_study
 from seqcast.runtime.executors import SerialExecutor
-from seqcast.studies import find_study, runner
-from seqcast.studies.runner import library_versions, make_run, result_path, run_study
-from seqcast.studies.study_base import sine_windows
 from seqcast.training.callbacks import KeepBest
+from study_base import find_study, sine_windows
 
 QUICK = {"quick": True, "say": lambda line: None}
 
@@ -36,8 +35,7 @@ def test_a_study_runs_draws_and_says_what_it_found(name, draw, tmp_path, monkeyp
     whole = getattr(module, draw)
     # The path is that of 5,000 windows.
     monkeypatch.setattr(module, draw, lambda count, **options: whole(min(count, 600), **options))
-    done = CliRunner().invoke(app, ["study", name, "--quick", "-o", str(tmp_path)])
-    assert done.exit_code == 0, done.output
+    run.main([name, "--quick", "-o", str(tmp_path)])
     folder = tmp_path / f"{name}-quick"
     table = json.loads((folder / f"{name}.json").read_text())
     assert [row["setting"] for row in table["results"]] == study.grid(quick=True)

@@ -1,25 +1,34 @@
 """Grids of studies can be keys, results are chosen by settings, signals and networks are those of the question."""
 
+import doctest
+import importlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from seqcast.cli.main import app
-from seqcast.errors import SpecError
-from seqcast.studies import NAMES, find_study
-from seqcast.studies.generalisation import GROUPS, grouped
-from seqcast.studies.identifiability import SineFit
-from seqcast.studies.sizes import SHAPES, WEIGHTS, Sizes, units_of, weights_of
-from seqcast.studies.study_base import TEST, TRAIN, Results, sine_windows
+import run
+import study_base
+from generalisation import GROUPS, grouped
+from identifiability import SineFit
+from sizes import SHAPES, WEIGHTS, Sizes, units_of, weights_of
+from study_base import NAMES, TEST, TRAIN, Results, find_study, sine_windows
+
+MODULES = sorted(path.stem for path in Path(study_base.__file__).parent.glob("*.py"))
 
 
-def test_the_command_lists_studies_and_rejects_others():
-    listed = json.loads(CliRunner().invoke(app, ["study", "list", "--json"]).output)
-    assert listed.keys() == set(NAMES)
-    with pytest.raises(SpecError, match="horizon"):
-        find_study("horizn")
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_of_docstrings_run(module):
+    assert doctest.testmod(importlib.import_module(module)).failed == 0
+
+
+def test_the_program_lists_studies_and_rejects_others(capsys):
+    run.main(["list"])
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [*NAMES]
+    with pytest.raises(SystemExit):
+        run.main(["horizn"])
+    assert "invalid choice: 'horizn'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from seqcast import forecaster, inspect, runtime, studies
+from seqcast import forecaster, inspect, regressor, runtime
 from seqcast.app.job_queue import OnEvent
+from seqcast.data import random_sines
 from seqcast.errors import SpecError
 
 # Most models that a process keeps loaded.
@@ -284,8 +285,8 @@ def learn_sines(
 
     Args:
         emit: Called with a `Snapshot` after each epoch.
-        signals: Arguments of `seqcast.studies.sine_windows`: `num_signals`, `frequency`, `noise`
-            and `past`.
+        signals: Arguments of `seqcast.data.random_sines`: `num_signals`, `frequency`, `noise` and
+            `past`.
         decoders: What the decoder of each network reads.
         seed: Seed of everything random.
 
@@ -300,15 +301,13 @@ def learn_sines(
             "frequencies", expected="a slow one above 0 and a faster one", received=received
         )
     signals = {**signals, "offset": (0.0, 0.0)}
-    past, future, _ = studies.sine_windows(WINDOWS, future=HORIZON, seed=seed, **signals)
-    unseen, beyond, _ = studies.sine_windows(
-        500, future=BEYOND * HORIZON, seed=TEST_SEED + seed, **signals
-    )
+    past, future = random_sines(WINDOWS, future=HORIZON, seed=seed, **signals)
+    unseen, beyond = random_sines(500, future=BEYOND * HORIZON, seed=TEST_SEED + seed, **signals)
     near = beyond[:, :HORIZON]
     outcome = SineOutcome(unseen[0, :, 0].tolist(), beyond[0, :, 0].tolist())
     stopped = False
     for decoder in decoders:
-        model = studies.network(seed, epochs=EPOCHS, decoder_input=decoder, scale="none")
+        model = _post_network(seed, decoder)
         try:
             model.fit(past, future, callbacks=[_snapshots(emit, decoder, unseen[:1])])
         except KeyboardInterrupt:
@@ -330,6 +329,22 @@ def learn_sines(
     if not outcome.forecasts:
         raise KeyboardInterrupt
     return outcome
+
+
+def _post_network(seed: int, decoder: str) -> regressor.Seq2SeqRegressor:
+    """Return the post's network, with the recipe of docs/benchmarks.md, The post's job."""
+    return regressor.Seq2SeqRegressor(
+        encoder_units=(35, 35),
+        decoder_units=(35, 35),
+        decoder_input=decoder,
+        scale="none",
+        learning_rate=0.02,
+        batch_size=128,
+        epochs=EPOCHS,
+        validation_fraction=0.0,
+        random_state=seed,
+        verbose=0,
+    )
 
 
 def _snapshots(emit: OnEvent, decoder: str, past: Any) -> Any:

@@ -21,11 +21,11 @@ from seqcast.cli.console import (
 )
 from seqcast.cli.data_commands import describe, partition, plot
 from seqcast.cli.declaration import declared
+from seqcast.cli.demo_command import demo
 from seqcast.cli.fit_commands import finetune, fit, update
 from seqcast.cli.forecast_commands import backtest, forecast, predict
 from seqcast.cli.server_commands import app as open_page
 from seqcast.cli.server_commands import doctor, serve
-from seqcast.cli.study_commands import demo, study
 from seqcast.cli.tune_command import tune
 from seqcast.errors import SeqcastError, SeqcastWarning
 from seqcast.runtime import EXIT_CODE, showing
@@ -36,7 +36,7 @@ CONTENTS: dict[str, tuple[Callable[..., None], ...]] = {
     "Fit a model, and use it": (fit, predict, update, finetune, tune),
     "How good it is, and why": (backtest, report, explain, anomalies, plot),
     "Serve it; large tables": (serve, partition),
-    "The installation; the questions of the post": (doctor, study),
+    "The installation": (doctor,),
 }
 
 

@@ -1,4 +1,4 @@
-"""The study of representation: the properties of each sine in the encoder's state, and the dimensions of the sines."""
+"""The study of representation: properties and dimensions of each sine in the encoder's state."""
 
 from typing import Any, ClassVar
 
@@ -10,8 +10,9 @@ from seqcast.engine import ModelInputs
 from seqcast.inspect import circular, probe, states, unit_r2
 from seqcast.plots import heat_map, probe_scores
 from seqcast.runtime import Array
-from seqcast.studies.study_base import Results, Run, Setting, Study, markdown, sine_windows, spread
+from study_base import Results, Run, Setting, Study, markdown, sine_windows, spread
 
+# Steps of the past.
 PAST = 15
 # Columns of the table: where a property is read from, and by which probe.
 COLUMNS = (
@@ -29,8 +30,8 @@ class States(Study):
 
     title = "What the state holds"
     question = (
-        "How are offset, frequency, amplitude and phase of each sine represented in the encoder's state, "
-        "and are the two sines in separate dimensions?"
+        "How are offset, frequency, amplitude and phase of each sine represented in the encoder's "
+        "state, and are the two sines in separate dimensions?"
     )
     # One network; its probes take most of the time.
     settings: ClassVar[tuple[Setting, ...]] = ({"probed": 2_000},)
@@ -45,6 +46,7 @@ class States(Study):
         model = run.train(sine_windows)
         past, future, _ = sine_windows(run.setting["windows"], seed=run.train_seed)
         untrained = run.fit(past[:128], future[:128], epochs=1, learning_rate=1e-9)
+
         past, future, parameters = sine_windows(run.setting["probed"], seed=run.test_seed)
         model_inputs = model.model_inputs(past, future)
         sources = {
@@ -55,10 +57,12 @@ class States(Study):
             "both layers": states(model_inputs),
         }
         properties = properties_of(parameters)
+
         probes = []
         for source, kind in COLUMNS:
             table = probe(sources[source], properties, probes=[kind], seed=run.seed)
             probes += table.assign(source=source).to_dict("records")
+
         return {
             "mse": float(np.square(model.predict(past) - future).mean()),
             "probes": probes,
@@ -80,6 +84,7 @@ class States(Study):
             r2_high=("r2", "max"),
             r2_permuted=("r2_permuted", "mean"),
         )
+
         units = np.array(results.rows[0]["units"])
         # Units are sorted by the property that each predicts best.
         order = np.lexsort((-units.max(axis=0), units.argmax(axis=0)))
@@ -108,18 +113,22 @@ class States(Study):
             [name, *(spread(scores[name, source, kind], 2) for source, kind in COLUMNS)]
             for name in dict.fromkeys(table["property"])
         ]
+
         overlaps = {
             key: spread([row["overlap"][key] for row in results.rows], 2)
             for key in results.rows[0]["overlap"]
         }
+
         return (
-            f"{results.seeds}; R² on windows that the probe has not seen. The networks' own error is "
-            f"{spread(results.array('mse'))}. Sines have no order: they are named by their frequency. Phases are those "
-            f"at the last step.\n\n{markdown(['property', *map(', '.join, COLUMNS)], lines)}\n\n"
-            f"Probes of permuted values reach {table['r2_permuted'].mean():.2f}. The directions of a linear probe for "
-            "the value of the slower sine at the last step and its quarter turn, and those for the faster one, share "
-            f"{overlaps['shared']} of their variance, random ones {overlaps['chance']}. Over units, the R² for the "
-            f"two values are correlated with {overlaps['units']}."
+            f"{results.seeds}; R² on windows that the probe has not seen. The networks' own error "
+            f"is {spread(results.array('mse'))}. Sines have no order: they are named by their "
+            "frequency. Phases are those at the last "
+            f"step.\n\n{markdown(['property', *map(', '.join, COLUMNS)], lines)}\n\nProbes of "
+            f"permuted values reach {table['r2_permuted'].mean():.2f}. The directions of a linear "
+            "probe for the value of the slower sine at the last step and its quarter turn, and "
+            f"those for the faster one, share {overlaps['shared']} of their variance, random ones "
+            f"{overlaps['chance']}. Over units, the R² for the two values are correlated with "
+            f"{overlaps['units']}."
         )
 
 
@@ -130,7 +139,10 @@ def _table(results: Results) -> Any:
 
 
 def _by_frequency(parameters: SineParameters) -> tuple[Array, Array, Array]:
-    """Return frequency, amplitude and phase at the last step of the slower and the faster sine, `[N, 2]` each."""
+    """Return frequency, amplitude and phase of the slower and the faster sine, `[N, 2]` each.
+
+    Phases are those at the last step.
+    """
     turns = parameters.phase + 2 * np.pi * parameters.frequency * (PAST - 1) / 30
     order = np.argsort(parameters.frequency, axis=1)
     frequency, amplitude, phase = (
@@ -174,12 +186,15 @@ def overlap(model_inputs: ModelInputs, parameters: SineParameters) -> dict[str, 
     values = states(model_inputs)
     deviation = values.std(axis=0)
     standard = (values - values.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+
     _, amplitude, phase = _by_frequency(parameters)
     waves = amplitude[:, :, None] * circular(phase)
+
     bases = []
     for sine in range(2):
         directions = RidgeCV(np.logspace(-4, 4, 9)).fit(standard, waves[:, sine]).coef_
         bases.append(np.linalg.qr(directions.T)[0])
+
     cosines = np.linalg.svd(bases[0].T @ bases[1], compute_uv=False)
     encoded = unit_r2(values, {"slower": waves[:, 0], "faster": waves[:, 1]}).to_numpy()
     return {

@@ -12,13 +12,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from seqcast._version import __version__
+from seqcast import __version__
+from seqcast.errors import counted
 from seqcast.plots import save_figure
 from seqcast.runtime import Executor, choose_executor, keras, make_folder, threads, write_atomically
-from seqcast.specs import check_int
-from seqcast.studies.study_base import Results, Run, Setting, Study, find_study
+from study_base import Results, Run, Setting, Study, find_study
 
+# Seeds of a study, unless it is quick.
 SEEDS = 5
+# A run: the study, the folder of its results, setting, seed, versions of libraries.
+Job = tuple[str, str, Setting, int, dict[str, str]]
+# Hexadecimal digits of the key of a result.
+KEY_DIGITS = 10
 
 
 @dataclass(frozen=True)
@@ -64,58 +69,66 @@ def run_study(
         `NAME.md` the question and the finding.
 
     Raises:
-        SpecError: There is no such study.
         SaveError: The folder takes no files.
     """
     study = find_study(name)
-    count = (1 if quick else SEEDS) if seeds is None else check_int("seeds", seeds)
+    if seeds is None:
+        seeds = 1 if quick else SEEDS
+    if quick and workers is None:
+        workers = 1
+
     target = folder / (f"{name}-quick" if quick else name)
     runs = target / "runs"
     make_folder(runs)
     libraries = library_versions()
     jobs = [
         (name, str(runs), setting, seed, libraries)
-        for seed in range(count)
+        for seed in range(seeds)
         for setting in study.grid(quick)
     ]
     missing = [job for job in jobs if not result_path(runs, *job[2:]).exists()]
     say(
-        f"{study.title}: {len(jobs)} runs ({count} seed{'s' * (count > 1)}), {len(missing)} of them to compute"
+        f"{study.title}: {len(jobs)} runs ({counted(seeds, 'seed')}), {len(missing)} of them to "
+        "compute"
     )
+
+    if executor is None:
+        executor = choose_executor(len(missing), workers=workers)
+    executor.map(make_run, missing, finished=_progress(missing, say))
+
+    # All are in their files now.
+    results = Results([make_run(*job) for job in jobs])
+    finding = study.finding(results)
+    seconds = float(sum(row["seconds"] for row in results.rows))
+    table = {
+        "study": name,
+        "quick": quick,
+        "seeds": seeds,
+        "seconds": seconds,
+        "libraries": libraries,
+        "cores": threads(),
+        "finding": finding,
+        "results": results.rows,
+    }
+    return Outcome(finding, _write(study, results, table, target), len(missing), seconds)
+
+
+def _progress(missing: list[Job], say: Callable[[str], None]) -> Callable[[int, Any], None]:
+    """Return what an executor calls when a run ends; it says how long the others may take."""
     began = time.perf_counter()
     done = 0
 
     def finished(place: int, _: Any) -> None:
         nonlocal done
         done += 1
+        _, _, setting, seed, _ = missing[place]
         remaining = (time.perf_counter() - began) / done * (len(missing) - done)
-        setting = missing[place][2]
-        seed = missing[place][3]
         say(
-            f"  {done} of {len(missing)}: {label(setting)}, seed {seed}; about {remaining / 60:.0f} min to go"
+            f"  {done} of {len(missing)}: {label(setting)}, seed {seed}; about "
+            f"{remaining / 60:.0f} min to go"
         )
 
-    if executor is None:
-        executor = choose_executor(
-            len(missing), workers=1 if quick and workers is None else workers
-        )
-    executor.map(make_run, missing, finished=finished)
-    results = Results([make_run(*job) for job in jobs])
-    seconds = float(sum(row["seconds"] for row in results.rows))
-    about: dict[str, Any] = {
-        "study": name,
-        "quick": quick,
-        "seeds": count,
-        "seconds": seconds,
-        "libraries": libraries,
-    }
-    table = {
-        **about,
-        "cores": threads(),
-        "finding": study.finding(results),
-        "results": results.rows,
-    }
-    return Outcome(table["finding"], _write(study, results, table, target), len(missing), seconds)
+    return finished
 
 
 def make_run(
@@ -136,6 +149,7 @@ def make_run(
     """
     path = result_path(Path(folder), setting, seed, libraries)
     checkpoints = path.parent.parent / "checkpoints" / path.stem
+
     if not path.exists():
         began = time.perf_counter()
         outcome = find_study(name).measure(Run(setting, seed, checkpoints))
@@ -150,6 +164,7 @@ def make_run(
         text = json.dumps(record, indent=1, default=repr)
         make_folder(path.parent)
         write_atomically(path, lambda file: file.write(text.encode()))
+
     result: dict[str, Any] = json.loads(path.read_text("utf-8"))
     shutil.rmtree(checkpoints, ignore_errors=True)
     with contextlib.suppress(OSError):  # other runs have theirs in it
@@ -171,7 +186,7 @@ def label(setting: Setting) -> str:
 
 
 def result_path(folder: Path, setting: Setting, seed: int, libraries: dict[str, str]) -> Path:
-    """Return the file of a run's result; another version of seqcast or of a library is another file.
+    """Return the file of a run's result, which other versions of seqcast or a library do not share.
 
     Args:
         folder: Where the results are.
@@ -184,14 +199,14 @@ def result_path(folder: Path, setting: Setting, seed: int, libraries: dict[str, 
         'epochs-3-0-aabaaa566d.json'
     """
     depends_on = {"setting": setting, "seed": seed, "libraries": libraries, "version": __version__}
-    key = hashlib.sha256(json.dumps(depends_on, sort_keys=True, default=repr).encode()).hexdigest()[
-        :10
-    ]
-    return folder / f"{'-'.join(re.findall('[a-z0-9]+', label(setting).lower()))}-{seed}-{key}.json"
+    text = json.dumps(depends_on, sort_keys=True, default=repr)
+    key = hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
+    words = "-".join(re.findall("[a-z0-9]+", label(setting).lower()))
+    return folder / f"{words}-{seed}-{key}.json"
 
 
 def library_versions() -> dict[str, str]:
-    """Return the versions of the libraries that results depend on: Keras, its backend, and numerical ones.
+    """Return the versions of what results depend on: Keras, its backend and numerical libraries.
 
     Example:
         >>> list(library_versions())
@@ -205,10 +220,12 @@ def _write(study: Study, results: Results, table: dict[str, Any], folder: Path) 
     name = table["study"]
     files = []
     for suffix, figure in study.figures(results).items():
-        files.append(folder / f"{name}{f'_{suffix}' if suffix else ''}.png")
+        stem = f"{name}_{suffix}" if suffix else name
+        files.append(folder / f"{stem}.png")
         save_figure(figure, files[-1], dpi=110)
+
     page = f"# {study.title}\n\n{study.question}\n\n{table['finding']}\n"
     for suffix, text in {"json": json.dumps(table, indent=1), "md": page}.items():
         files.append(folder / f"{name}.{suffix}")
-        write_atomically(files[-1], lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
+        write_atomically(files[-1], lambda file, text=text: file.write(text.encode()))
     return tuple(files)

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from seqcast.regressor.regressor import Seq2SeqRegressor
-from seqcast.studies.demo import FILES, DemoSize, run_demo
+from seqcast.cli.demo import FILES, DemoSize, run_demo
+from seqcast.regressor import Seq2SeqRegressor
 
 pytestmark = pytest.mark.documents
 

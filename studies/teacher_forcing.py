@@ -1,4 +1,4 @@
-"""Studies of teacher forcing and other decoder inputs: errors beyond the horizon, and use of the encoder's state."""
+"""Studies of decoder inputs: errors beyond the horizon, and use of the encoder's state."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from seqcast.engine import ModelInputs
 from seqcast.inspect import sensitivity
 from seqcast.plots import repeated_runs
 from seqcast.runtime import Array, derivatives, keras, to_numpy
-from seqcast.studies.study_base import (
+from study_base import (
     Results,
     Run,
     Study,
@@ -20,7 +20,9 @@ from seqcast.studies.study_base import (
     spread,
 )
 
+# Steps that the networks learn to write.
 TRAINED = 15
+# Steps that they forecast.
 LAST = 150
 
 
@@ -29,8 +31,9 @@ class Horizon(Study):
 
     title = "Beyond the horizon"
     question = (
-        "What is the error of each step up to ten times the trained horizon, and where do decoders break down that "
-        "read zeros, positions (block by block), true values in training, or their own outputs?"
+        "What is the error of each step up to ten times the trained horizon, and where do decoders "
+        "break down that read zeros, positions (block by block), true values in training, or their "
+        "own outputs?"
     )
     settings = tuple(
         {"decoder_input": one}
@@ -89,8 +92,8 @@ class Horizon(Study):
         header = ["decoder reads", "step 1", f"step {TRAINED}", f"step {2 * TRAINED}"]
         header += ["passes half of the variance at step", "passes the variance at step"]
         return (
-            f"{results.seeds}; mean squared errors. Forecasting zero has {variance:.3f}, the variance. A step that is "
-            f"never passed counts as {LAST + 1}.\n\n"
+            f"{results.seeds}; mean squared errors. Forecasting zero has {variance:.3f}, the "
+            f"variance. A step that is never passed counts as {LAST + 1}.\n\n"
             + markdown([*header, f"step {LAST} over the variance"], lines)
         )
 
@@ -105,15 +108,15 @@ class Teacher(Study):
 
     title = "Teacher forcing"
     question = (
-        "Is the post's guess right that a decoder which is shown the true value before each step gets lazy and asks "
-        "the encoder for little?"
+        "Is the post's guess right that a decoder which is shown the true value before each step "
+        "gets lazy and asks the encoder for little?"
     )
     settings = tuple(
         {"decoder_input": each} for each in ("zeros", "teacher", "scheduled", "autoregressive")
     )
 
     def measure(self, run: Run) -> dict[str, Any]:
-        """Train; measure the errors, and how the forecast depends on the encoder's state, free and teacher-forced.
+        """Train; measure the errors, and how the forecast depends on the encoder's state.
 
         Args:
             run: The setting and the seed; it trains.
@@ -123,12 +126,16 @@ class Teacher(Study):
         model_inputs = model.model_inputs(past[:1_000], future[:1_000])
         truth = np.asarray(model_inputs.truth)
         forced = run.setting["decoder_input"] == "teacher"
+
         outcome: dict[str, Any] = {
             "mse": mse_by_step(model.predict(past), future),
             "reaching": reaching(model_inputs, teacher_forcing=forced),
             "memory": sensitivity(model_inputs[:256]).memory_length().tolist(),
         }
-        for name, teacher_forcing in {"free": False, "forced": True}.items() if forced else ():
+        if not forced:
+            return outcome
+
+        for name, teacher_forcing in (("free", False), ("forced", True)):
             for state, mean_state in (("own_state", False), ("mean_state", True)):
                 forecast = written(
                     model_inputs, teacher_forcing=teacher_forcing, mean_state=mean_state
@@ -153,16 +160,15 @@ class Teacher(Study):
             }
             for panel, key in keys.items()
         }
-        ylabels = dict(
-            zip(
-                keys,
-                ("mean squared error", "change of the forecast by the encoder's state"),
-                strict=True,
-            )
+        labels = ("mean squared error", "change of the forecast by the encoder's state")
+        figure = repeated_runs(
+            panels,
+            xlabel="step of the forecast",
+            ylabel=dict(zip(keys, labels, strict=True)),
+            title="Shown the truth, or not",
+            logy=True,
         )
-        xlabel = "step of the forecast"
-        title = "Shown the truth, or not"
-        return {"": repeated_runs(panels, xlabel=xlabel, ylabel=ylabels, title=title, logy=True)}
+        return {"": figure}
 
     def finding(self, results: Results) -> str:
         """Return the errors, the influence of the encoder's state and the memory by decoder input.
@@ -178,33 +184,35 @@ class Teacher(Study):
             ]
             lines.append([each, spread(rows.array("mse").mean(axis=1)), *cells])
         header = ["decoder reads", "error", "reaches the encoder from step 1", "from step 15"]
+
         teacher = results.where(decoder_input="teacher")
         forced = spread(teacher.array("forced_own_state"), 5)
         forced_mean = spread(teacher.array("forced_mean_state"))
         free, free_mean = (
             spread(teacher.array(f"free_{state}_state"), 3) for state in ("own", "mean")
         )
+
         return (
-            f"{results.seeds}; mean squared errors of the free forecast. What reaches the encoder is the root mean "
-            "square derivative of a step by the encoder's state, in standard deviations of its units, as in training: "
-            "`teacher` reads the truth. Memory: the number of last past steps with 95 % of the influence on a step."
-            f"\n\n{markdown([*header, 'memory of step 1', 'of step 15'], lines)}\n\nThe decoder trained with `teacher` "
-            f"has an error of {forced} (scaled units) when it reads the truth, and of {forced_mean} from the mean "
-            f"state of all windows. Running free it has {free} and {free_mean}."
+            f"{results.seeds}; mean squared errors of the free forecast. What reaches the encoder "
+            "is the root mean square derivative of a step by the encoder's state, in standard "
+            "deviations of its units, as in training: `teacher` reads the truth. Memory: the "
+            "number of last past steps with 95 % of the influence on a "
+            f"step.\n\n{markdown([*header, 'memory of step 1', 'of step 15'], lines)}\n\nThe "
+            f"decoder trained with `teacher` has an error of {forced} (scaled units) when it reads "
+            f"the truth, and of {forced_mean} from the mean state of all windows. Running free it "
+            f"has {free} and {free_mean}."
         )
 
 
 def _decoder(
     model_inputs: ModelInputs, teacher_forcing: bool
 ) -> tuple[dict[str, Any], Callable[..., Any]]:
-    """Return the encoder's states by layer, and the function that forecasts from such states, `[N, H, D]`."""
+    """Return the encoder's states by layer, and what forecasts from such states, `[N, H, D]`."""
     arrays = model_inputs.engine.encode(model_inputs.past).arrays()
     arrays = keras.tree.map_structure(keras.ops.convert_to_tensor, arrays)
-    target = (
-        keras.ops.convert_to_tensor(model_inputs.truth, dtype="float32")
-        if teacher_forcing
-        else None
-    )
+    target = None
+    if teacher_forcing:
+        target = keras.ops.convert_to_tensor(model_inputs.truth, dtype="float32")
 
     def forecast(states: dict[str, Any]) -> Any:
         changed = {**arrays, "layers": [(state,) for state in states.values()]}
@@ -237,7 +245,9 @@ def written(model_inputs: ModelInputs, *, teacher_forcing: bool, mean_state: boo
 
 
 def reaching(model_inputs: ModelInputs, *, teacher_forcing: bool) -> list[float]:
-    """Return by step how much the forecast changes with the encoder's state, its units in standard deviations.
+    """Return by step how much the forecast changes with the encoder's state.
+
+    Its units are in standard deviations.
 
     Args:
         model_inputs: The windows.

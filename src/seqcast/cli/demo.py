@@ -1,4 +1,4 @@
-"""The job of `seqcast demo`: the post's experiment, and then a real series.
+"""The jobs of `seqcast demo`: the post's experiment, and then a real series.
 
 Two sines are summed; the network reads 15 steps and writes the next 15, and later 20. The real
 series is the weekly carbon dioxide of Mauna Loa, a year ahead, against the same weeks of the year
@@ -27,14 +27,23 @@ from seqcast.plots import (
     learning_curve,
     save_figure,
 )
-from seqcast.runtime import check_target, make_folder, write_atomically
+from seqcast.regressor import Seq2SeqRegressor
+from seqcast.runtime import Array, check_target, make_folder, write_atomically
 from seqcast.specs import TrainingSpec
-from seqcast.studies.study_base import mse_by_step, network
 
+# Steps that the post's network reads.
 PAST = 15
+# Steps that it learns to write.
 FUTURE = 15
+# Steps that it then writes, more than it has learnt.
 LONGER = 20
+# Width of each layer of the post's encoder and decoder.
+UNITS = (35, 35)
+# Windows in the picture, of the test and of the training each.
+SHOWN = 5
+# The real series, one of `seqcast.data.datasets`.
 SERIES = "co2"
+# What the demo writes.
 FILES = (
     "error_by_step.png",
     "forecasts.png",
@@ -70,6 +79,7 @@ class DemoSize:
     n_windows: int = 4
 
 
+# A few seconds, to try the command.
 QUICK = DemoSize(
     6_400,
     128,
@@ -108,13 +118,23 @@ def run_demo(
     make_folder(folder)
     check_target(folder / FILES[0])
     began = time.perf_counter()
+
     say(
-        f"Sums of two sines: {PAST} steps in, {FUTURE} out, {size.windows:,} training windows, {size.epochs} epochs"
+        f"Sums of two sines: {PAST} steps in, {FUTURE} out, {size.windows:,} training windows, "
+        f"{size.epochs} epochs"
     )
-    metrics: dict[str, Any] = {"seed": seed, "sines": _sines(folder, size, seed, verbose, say)}
+    sines = _sines(folder, size, seed, verbose, say)
+
     say(f"A real series: {describe(SERIES).title}; {size.series_horizon} weeks ahead")
-    metrics["series"] = _series(folder, size, seed, verbose)
-    metrics |= {"files": list(FILES), "seconds": time.perf_counter() - began}
+    series = _series(folder, size, seed, verbose)
+
+    metrics = {
+        "seed": seed,
+        "sines": sines,
+        "series": series,
+        "files": list(FILES),
+        "seconds": time.perf_counter() - began,
+    }
     text = json.dumps(metrics, indent=1)
     write_atomically(folder / "metrics.json", lambda file: file.write(text.encode()))
     return metrics
@@ -123,59 +143,83 @@ def run_demo(
 def _sines(
     folder: Path, size: DemoSize, seed: int, verbose: int, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Train on sums of two sines, as the post's published code draws them, and forecast past the trained horizon."""
+    """Train on sums of two sines, as the post's code draws them; forecast past the horizon."""
     draw = partial(random_sines, past=PAST, future=LONGER, offset=(0, 0))
-    (past, future), (test, truth) = (
-        draw(size.windows, seed=1969 + seed),
-        draw(size.test, seed=2000 + seed),
+    past, future = draw(size.windows, seed=1969 + seed)
+    test, truth = draw(size.test, seed=2000 + seed)
+
+    model = Seq2SeqRegressor(
+        encoder_units=UNITS,
+        decoder_units=UNITS,
+        epochs=size.epochs,
+        batch_size=size.batch_size,
+        learning_rate=0.01,
+        validation_fraction=0.0,
+        random_state=seed,
+        verbose=verbose,
     )
-    model = network(seed, epochs=size.epochs, batch_size=size.batch_size, learning_rate=0.01)
-    model.set_params(verbose=verbose).fit(past, future[:, :FUTURE])
+    model.fit(past, future[:, :FUTURE])
+    model.save(folder / "sines.seqcast")
+
     say("The many-to-one network, fed with its own forecasts, for comparison")
     spec = TrainingSpec(epochs=size.baseline_epochs, batch_size=size.batch_size)
-    many_to_one = ManyToOneRegressor((35, 35), training=spec, random_state=seed, verbose=verbose)
+    many_to_one = ManyToOneRegressor(UNITS, training=spec, random_state=seed, verbose=verbose)
     many_to_one.fit(past, future[:, :FUTURE])
+
     forecasts = {
         "seqcast": model.predict(test, LONGER),
         "many-to-one network": many_to_one.predict(test, LONGER),
         "last value": LastValue().predict(test, LONGER),
         "zero": np.zeros_like(truth),
     }
-    by_step = {name: mse_by_step(forecast, truth) for name, forecast in forecasts.items()}
-    shown = zip(
-        (test, truth, forecasts["seqcast"]),
-        (past, future, model.predict(past[:5], LONGER)),
-        strict=True,
+    errors = {
+        name: [float(error) for error in np.square(forecast - truth).mean(axis=(0, 2))]
+        for name, forecast in forecasts.items()
+    }
+
+    # Five windows of the test above five of the training.
+    shown = (
+        np.concatenate([test[:SHOWN], past[:SHOWN]]),
+        np.concatenate([truth[:SHOWN], future[:SHOWN]]),
+        np.concatenate([forecasts["seqcast"][:SHOWN], model.predict(past[:SHOWN], LONGER)]),
     )
-    windows = [np.concatenate([unseen[:5], seen[:5]]) for unseen, seen in shown]
-    titles = ["test window"] * 5 + ["training window"] * 5
-    suptitle = f"Sums of two sines: {LONGER} steps forecast by a network trained on {FUTURE}"
+    _draw_sines(folder, model, shown, errors)
+    return {
+        "training_loss": model.history_["loss"],
+        "training_seconds": model.history_.seconds,
+        "weights": model.engine_.weight_count,
+        "scores": {
+            name: {
+                "mse_15": float(np.mean(steps[:FUTURE])),
+                "mse_20": float(np.mean(steps)),
+                "mse_by_step": steps,
+            }
+            for name, steps in errors.items()
+        },
+    }
+
+
+def _draw_sines(
+    folder: Path,
+    model: Seq2SeqRegressor,
+    windows: tuple[Array, Array, Array],
+    errors: dict[str, list[float]],
+) -> None:
+    """Draw windows (past, truth, forecast), the losses of the training and the error by step."""
     figures = {
         "forecasts": forecast_panels(
-            *windows, titles=titles, trained_horizon=FUTURE, suptitle=suptitle
+            *windows,
+            titles=["test window"] * SHOWN + ["training window"] * SHOWN,
+            trained_horizon=FUTURE,
+            suptitle=f"Sums of two sines: {LONGER} steps forecast by a network trained on {FUTURE}",
         ),
         "learning_curve": learning_curve(
             model.history_.epochs, ylabel="mean squared error (scaled units)"
         ),
-        "error_by_step": error_by_step(
-            by_step, trained_horizon=FUTURE, ylabel="mean squared error"
-        ),
+        "error_by_step": error_by_step(errors, trained_horizon=FUTURE, ylabel="mean squared error"),
     }
     for name, figure in figures.items():
         save_figure(figure, folder / f"{name}.png")
-    model.save(folder / "sines.seqcast")
-    scores = {
-        name: {
-            "mse_15": float(np.mean(steps[:FUTURE])),
-            "mse_20": float(np.mean(steps)),
-            "mse_by_step": steps,
-        }
-        for name, steps in by_step.items()
-    }
-    history = model.history_
-    weights = model.engine_.weight_count
-    training = {"training_loss": history["loss"], "training_seconds": history.seconds}
-    return {**training, "weights": weights, "scores": scores}
 
 
 def _series(folder: Path, size: DemoSize, seed: int, verbose: int) -> dict[str, Any]:
@@ -188,16 +232,26 @@ def _series(folder: Path, size: DemoSize, seed: int, verbose: int) -> dict[str, 
     )
     result = forecaster.backtest(frame, n_windows=size.n_windows)
     table = evaluate(result, ["mae", "rmse"])
+
     title = about.title.split(",")[0]
-    models = ["seqcast", BASELINE]
     figure = forecast_frame(
-        frame, result, models=models, last=size.series_horizon * 2, ylabel=about.units
+        frame,
+        result,
+        models=["seqcast", BASELINE],
+        last=size.series_horizon * 2,
+        ylabel=about.units,
     )
     figure.suptitle(f"{title}: {size.series_horizon} weeks ahead from {size.n_windows} cutoffs")
     save_figure(figure, folder / "series.png")
+
     scores = {
         name: dict(zip(table["metric"], map(float, table[name]), strict=True))
         for name in table.columns[1:]
     }
-    sizes = {"horizon": size.series_horizon, "n_windows": size.n_windows}
-    return {"name": SERIES, "title": title, **sizes, "scores": scores}
+    return {
+        "name": SERIES,
+        "title": title,
+        "horizon": size.series_horizon,
+        "n_windows": size.n_windows,
+        "scores": scores,
+    }

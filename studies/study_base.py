@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from seqcast.data import SineParameters, sine_parameters
-from seqcast.errors import unknown_name
+from seqcast.errors import counted
 from seqcast.regressor import Seq2SeqRegressor
 from seqcast.runtime import Array
 from seqcast.specs import CheckpointSpec
@@ -38,8 +38,9 @@ _STUDIES = {
 }
 NAMES = tuple(_STUDIES)
 
-# Added to a study's seed, so that no window of training is one of the test.
+# Added to a study's seed for training windows.
 TRAIN = 10_000
+# Added to it for test windows, so that none of them is one of the training.
 TEST = 50_000
 # The usual range of `sine_parameters`, in turns per 30 steps.
 FREQUENCY = (0.1, 10.0)
@@ -72,10 +73,10 @@ def sine_windows(
     values = parameters.values(np.arange(past + future))[:, :, None].astype(np.float32)
     before = values[:, :past]
     after = values[:, past:]
+
     if noise:
-        before = before + np.random.default_rng([seed, 1]).normal(
-            scale=noise, size=before.shape
-        ).astype(np.float32)
+        rng = np.random.default_rng([seed, 1])
+        before = before + rng.normal(scale=noise, size=before.shape).astype(np.float32)
     return before, after, parameters
 
 
@@ -84,10 +85,11 @@ plain_sines = partial(sine_windows, offset=(0.0, 0.0))
 
 
 def network(seed: int, *, epochs: int, **options: Any) -> Seq2SeqRegressor:
-    """Return the post's network, two layers of 35 in encoder and decoder, with the recipe for signals without noise.
+    """Return the post's network with the recipe for signals without noise.
 
-    Muon at a rate of 0.02, warm-up and cosine decay, batches of 128 (docs/benchmarks.md, The post's
-    job); no validation, since nothing is chosen.
+    It has two layers of 35 in encoder and decoder. The recipe is Muon at a rate of 0.02, warm-up
+    and cosine decay, and batches of 128 (docs/benchmarks.md, The post's job). There is no
+    validation, since nothing is chosen.
 
     Args:
         seed: Seed of everything random.
@@ -99,17 +101,22 @@ def network(seed: int, *, epochs: int, **options: Any) -> Seq2SeqRegressor:
         0.02
     """
     model = Seq2SeqRegressor(
-        encoder_units=(35, 35), decoder_units=(35, 35), learning_rate=0.02, batch_size=128
+        encoder_units=(35, 35),
+        decoder_units=(35, 35),
+        learning_rate=0.02,
+        batch_size=128,
+        epochs=epochs,
+        validation_fraction=0.0,
+        random_state=seed,
+        verbose=0,
     )
-    model.set_params(
-        epochs=epochs, validation_fraction=0.0, random_state=seed, verbose=0, **options
-    )
+    model.set_params(**options)
     return model
 
 
 @dataclass
 class Run:
-    """A run of a study: one setting and seed. Its trainings have checkpoints, from which they go on.
+    """A run of a study: one setting and seed, whose trainings resume from checkpoints.
 
     Args:
         setting: The setting.
@@ -118,7 +125,8 @@ class Run:
 
     Example:
         >>> run = Run({"windows": 8, "epochs": 1}, seed=0)
-        >>> run.train(plain_sines, encoder_units=(2,), decoder_units=(2,)).predict(np.zeros((8, 5, 1))).shape
+        >>> model = run.train(plain_sines, encoder_units=(2,), decoder_units=(2,))
+        >>> model.predict(np.zeros((8, 5, 1))).shape
         (8, 15, 1)
     """
 
@@ -150,7 +158,7 @@ class Run:
     def fit(
         self, past: Any, future: Any, *, static_covariates: Any = None, **options: Any
     ) -> Seq2SeqRegressor:
-        """Train the post's network for as many epochs as the setting says, or go on from the newest checkpoint.
+        """Train the post's network for the setting's epochs, from the newest checkpoint on.
 
         Args:
             past: The past, `[N, T, F]`.
@@ -159,11 +167,10 @@ class Run:
             options: Other options of the network than the post's.
         """
         self._trainings += 1
-        checkpoint = (
-            None
-            if self.folder is None
-            else CheckpointSpec(self.folder / f"training-{self._trainings}")
-        )
+        checkpoint = None
+        if self.folder is not None:
+            checkpoint = CheckpointSpec(self.folder / f"training-{self._trainings}")
+
         model = network(self.seed, **{"epochs": self.setting["epochs"], **options})
         return model.fit(
             past,
@@ -195,10 +202,11 @@ class Study(ABC):
         Args:
             quick: Whether to return the small ones.
         """
-        chosen, size = (
-            (self.settings[self.quick], self.quick_size) if quick else (self.settings, {})
-        )
-        return [{**setting, **self.size, **size} for setting in chosen]
+        if quick:
+            return [
+                {**setting, **self.size, **self.quick_size} for setting in self.settings[self.quick]
+            ]
+        return [{**setting, **self.size} for setting in self.settings]
 
     @abstractmethod
     def measure(self, run: Run) -> dict[str, Any]:
@@ -234,16 +242,11 @@ def find_study(name: str) -> Study:
     Args:
         name: One of `NAMES`.
 
-    Raises:
-        SpecError: There is no such study.
-
     Example:
         >>> find_study("horizon").title
         'Beyond the horizon'
     """
-    if name not in NAMES:
-        raise unknown_name("study NAME", name, NAMES)
-    study: Study = pkgutil.resolve_name(f"seqcast.studies.{_STUDIES[name]}")()
+    study: Study = pkgutil.resolve_name(_STUDIES[name])()
     return study
 
 
@@ -255,7 +258,11 @@ class Results:
             `measure`.
 
     Example:
-        >>> rows = [{"setting": {"width": w}, "seed": s, "mse": w + s} for w in (1, 2) for s in (0, 1)]
+        >>> rows = [
+        ...     {"setting": {"width": width}, "seed": seed, "mse": width + seed}
+        ...     for width in (1, 2)
+        ...     for seed in (0, 1)
+        ... ]
         >>> Results(rows).where(width=2).array("mse").tolist()
         [2.0, 3.0]
     """
@@ -266,8 +273,7 @@ class Results:
     @property
     def seeds(self) -> str:
         """The number of seeds, in words."""
-        count = len({row["seed"] for row in self.rows})
-        return f"{count} seed{'s' * (count != 1)}"
+        return counted(len({row["seed"] for row in self.rows}), "seed")
 
     def where(self, **conditions: Any) -> Results:
         """Return the results whose settings have these values.
@@ -278,7 +284,7 @@ class Results:
         return Results([row for row in self.rows if conditions.items() <= row["setting"].items()])
 
     def by(self, *names: str) -> dict[Any, Results]:
-        """Return the results by the value of a setting, or the values of several, in the order of the grid.
+        """Return the results by the value of one setting or several, in the order of the grid.
 
         Args:
             names: The settings.
@@ -290,7 +296,7 @@ class Results:
         return groups
 
     def curve(self, name: str, key: str) -> tuple[list[Any], Array]:
-        """Return the values of a setting, `[n]`, and one outcome of each run at each of them, `[runs, n]`.
+        """Return the values of a setting, `[n]`, and an outcome of each run there, `[runs, n]`.
 
         Args:
             name: The setting.
@@ -323,7 +329,7 @@ def mse_by_step(forecast: Array, truth: Array) -> list[float]:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """Return a number as text with `digits` decimals, or with two digits where these would be zero.
+    """Return a number as text with `digits` decimals, or two digits where these would be zero.
 
     Args:
         value: The number.
@@ -350,7 +356,9 @@ def spread(values: Any, digits: int = 4) -> str:
         '0.2 (0.1-0.3)'
     """
     mean, low, high = (number(float(of(values)), digits) for of in (np.mean, np.min, np.max))
-    return f"{mean} ({low}-{high})" if len(values) > 1 else mean
+    if len(values) == 1:
+        return mean
+    return f"{mean} ({low}-{high})"
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""The study of sizes: encoder and decoder, depth and width, attention, at an equal number of weights."""
+"""The study of sizes: depth, width and attention at an equal number of weights."""
 
 import bisect
 import math
@@ -11,7 +11,7 @@ from seqcast.baselines import ManyToOneRegressor
 from seqcast.network import weight_shapes
 from seqcast.plots import dot_chart
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
-from seqcast.studies.study_base import (
+from study_base import (
     Results,
     Run,
     Setting,
@@ -45,8 +45,9 @@ class Sizes(Study):
 
     title = "Sizes"
     question = (
-        "With as many weights as the post's network has: deep or wide, a larger encoder or a larger decoder, joined as "
-        "they are or by a bridge, with attention or without, and against a many-to-one network?"
+        "With as many weights as the post's network has: deep or wide, a larger encoder or a "
+        "larger decoder, joined as they are or by a bridge, with attention or without, and against "
+        "a many-to-one network?"
     )
     settings = tuple(
         dict(zip(("encoder_layers", "decoder_layers", "ratio", "attention"), shape, strict=True))
@@ -63,18 +64,16 @@ class Sizes(Study):
         past, future, _ = plain_sines(run.setting["windows"], seed=run.train_seed)
         test, truth, _ = plain_sines(10_000, seed=run.test_seed)
         encoder, decoder = units_of(run.setting)
-        weights = weights_of(run.setting, encoder, decoder)
+        attention = run.setting["attention"]
+
         if decoder:
-            options = {
-                "encoder_units": encoder,
-                "decoder_units": decoder,
-                "attention": run.setting["attention"],
-            }
-            forecast = run.fit(past, future, **options).predict(test)
-            attending = (
-                f", {options['attention']} attention" if options["attention"] != "none" else ""
+            model = run.fit(
+                past, future, encoder_units=encoder, decoder_units=decoder, attention=attention
             )
-            text = f"encoder {_sum(encoder)}, decoder {_sum(decoder)}{attending} ({weights:,})"
+            forecast = model.predict(test)
+            text = f"encoder {_sum(encoder)}, decoder {_sum(decoder)}"
+            if attention != "none":
+                text += f", {attention} attention"
         else:
             training = TrainingSpec(
                 epochs=run.setting["epochs"], batch_size=128, learning_rate=0.02
@@ -83,8 +82,10 @@ class Sizes(Study):
                 encoder, training=training, random_state=run.seed, verbose=0
             )
             forecast = many_to_one.fit(past, future).predict(test, 15)
-            text = f"many-to-one {_sum(encoder)} ({weights:,})"
-        return {"mse": mse_by_step(forecast, truth), "network": text}
+            text = f"many-to-one {_sum(encoder)}"
+
+        weights = weights_of(run.setting, encoder, decoder)
+        return {"mse": mse_by_step(forecast, truth), "network": f"{text} ({weights:,})"}
 
     def figures(self, results: Results) -> dict[str, Figure]:
         """Draw each network's error, all seeds.
@@ -114,8 +115,9 @@ class Sizes(Study):
             for name, mse in _by_network(results).items()
         ]
         return (
-            f"{results.seeds}; mean squared error over 15 steps, of the first and of the last. Where widths or depths "
-            "differ, a bridge of dense layers carries the state over. In brackets the number of weights.\n\n"
+            f"{results.seeds}; mean squared error over 15 steps, of the first and of the last. "
+            "Where widths or depths differ, a bridge of dense layers carries the state over. In "
+            "brackets the number of weights.\n\n"
             + markdown(["network", "error", "step 1", "step 15"], lines)
         )
 

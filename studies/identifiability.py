@@ -1,4 +1,4 @@
-"""Studies of identifiability: the network against a fit of the signal's formula, by periods and by noise."""
+"""Studies of identifiability: the network against a fit of the formula, by periods and noise."""
 
 import itertools
 from functools import partial
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from seqcast.data import noisy_past
 from seqcast.plots import repeated_runs
 from seqcast.runtime import Array
-from seqcast.studies.study_base import (
+from study_base import (
     FREQUENCY,
     Results,
     Run,
@@ -23,7 +23,9 @@ from seqcast.studies.study_base import (
 
 # Periods of the slower sine within the context: the ends of the bins.
 EDGES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0])
+# Their middles, at which errors are drawn.
 MIDDLES = (EDGES[1:] + EDGES[:-1]) / 2
+# Steps of the future, at the usual clock.
 HORIZON = 15
 
 
@@ -36,8 +38,9 @@ class Periods(Study):
 
     title = "Periods in the context"
     question = (
-        "How many periods of each sine must the context show, is it periods or samples that count, and where the post "
-        "sees trouble at low frequencies, how much of it can nobody know from the window?"
+        "How many periods of each sine must the context show, is it periods or samples that count, "
+        "and where the post sees trouble at low frequencies, how much of it can nobody know from "
+        "the window?"
     )
     settings = (
         *(
@@ -64,17 +67,18 @@ class Periods(Study):
         draw = partial(
             sine_windows, past=context, future=HORIZON * clock, noise=noise, frequency=frequency
         )
+
         model = run.train(draw)
         past, future, parameters = draw(run.setting["tested"], seed=run.test_seed)
         errors = np.square(model.predict(past) - future).mean(axis=(1, 2))
         periods = np.sort(parameters.frequency, axis=1)[:, 0] * context / 30
+
         subset = slice(0, run.setting["fitted"])
         # Squares of amplitudes between 0.1 and 1, spread over sine and cosine, are 0.185 on
         # average.
         fit = SineFit(context, frequency=frequency, penalty=noise**2 / 0.185)
-        fitted = np.square(fit(past[subset, :, 0], future.shape[1]) - future[subset, :, 0]).mean(
-            axis=1
-        )
+        continued = fit(past[subset, :, 0], future.shape[1])
+        fitted = np.square(continued - future[subset, :, 0]).mean(axis=1)
         return {
             "mse": float(errors.mean()),
             "by_slower": by_bin(errors, periods),
@@ -84,13 +88,14 @@ class Periods(Study):
         }
 
     def figures(self, results: Results) -> dict[str, Figure]:
-        """Draw the error by the periods of the slower sine: contexts, stretched clocks, and the fit.
+        """Draw the error by the periods of the slower sine: contexts, stretched clocks, the fit.
 
         Args:
             results: All results.
         """
         contexts = {}
         fits = {}
+        names = {"network": "by_slower", "fit of two sines": "fit_by_slower"}
         for noise, rows in results.by("noise").items():
             panel = "no noise" if noise == 0 else f"noise of {noise} on the past"
             swept = rows.where(clock=1)
@@ -98,7 +103,6 @@ class Periods(Study):
                 f"{context} steps": _curve(each, "by_slower")
                 for context, each in swept.by("context").items()
             }
-            names = {"network": "by_slower", "fit of two sines": "fit_by_slower"}
             fits[panel] = {
                 name: _curve(swept.where(context=15), key) for name, key in names.items()
             }
@@ -108,14 +112,25 @@ class Periods(Study):
             )
             for clock, rows in results.by("clock").items()
         }
+
         xlabel = "periods of the slower sine in the context"
         ylabel = "mean squared error of the forecast"
-        title = "Error by the number of periods that the context shows"
         main = repeated_runs(
-            contexts, xlabel=xlabel, ylabel=ylabel, title=title, logy=True, columns=3
+            contexts,
+            xlabel=xlabel,
+            ylabel=ylabel,
+            title="Error by the number of periods that the context shows",
+            logy=True,
+            columns=3,
         )
-        title = "The network and a fit of the formula, context of 15 steps"
-        fit = repeated_runs(fits, xlabel=xlabel, ylabel=ylabel, title=title, logy=True, lowest=1e-4)
+        fit = repeated_runs(
+            fits,
+            xlabel=xlabel,
+            ylabel=ylabel,
+            title="The network and a fit of the formula, context of 15 steps",
+            logy=True,
+            lowest=1e-4,
+        )
         return {"": main, "fit": fit}
 
     def finding(self, results: Results) -> str:
@@ -137,10 +152,11 @@ class Periods(Study):
             "fit of two sines",
         ]
         return (
-            f"{results.seeds}; mean squared errors over all frequencies. The fit knows the number of sines, their "
-            f"range and the level of noise; it has {results.rows[0]['setting']['fitted']} windows a seed. With "
-            "30 or 60 steps of horizon signals are sampled twice or four times as densely."
-            f"\n\n{markdown(header, lines)}"
+            f"{results.seeds}; mean squared errors over all frequencies. The fit knows the number "
+            "of sines, their range and the level of noise; it has "
+            f"{results.rows[0]['setting']['fitted']} windows a seed. With 30 or 60 steps of "
+            "horizon signals are sampled twice or four times as "
+            f"densely.\n\n{markdown(header, lines)}"
         )
 
 
@@ -167,9 +183,11 @@ def _curve(rows: Results, key: str) -> tuple[Any, Any]:
     return MIDDLES[finite], values[:, finite]
 
 
+# Steps of the past and of the future of Chevalier's exercise.
 STEPS = 30
 # Mean square of an amplitude over its cosine and sine, of Chevalier's ranges.
 PRIOR = 0.23
+# What is compared, in words, by the names of the outcomes.
 MODELS = {
     "network": "network",
     "fit": "least-squares fit",
@@ -182,8 +200,8 @@ class Noise(Study):
 
     title = "Noise on the past"
     question = (
-        "In Chevalier's denoising exercise, how does the network compare with a fit of two sines by someone who knows "
-        "the formula, and from what level of noise on does which of them win?"
+        "In Chevalier's denoising exercise, how does the network compare with a fit of two sines "
+        "by someone who knows the formula, and from what level of noise on does which of them win?"
     )
     settings = tuple({"noise": level} for level in (0.0, 0.05, 0.1, 0.2, 0.4, 0.8))
     size: ClassVar[Setting] = {"windows": 51_200, "epochs": 15, "fitted": 250}
@@ -191,7 +209,7 @@ class Noise(Study):
     quick_size: ClassVar[Setting] = {"windows": 640, "epochs": 1, "fitted": 10}
 
     def measure(self, run: Run) -> dict[str, Any]:
-        """Train at the level of noise; forecast the clean future; fit the formula to the same windows.
+        """Train with the noise, forecast the clean future, fit the formula to the same windows.
 
         Args:
             run: The setting and the seed; it trains.
@@ -204,9 +222,9 @@ class Noise(Study):
         errors = {"network": np.square(model.predict(past) - future).mean(axis=(1, 2))[:count]}
         for name, penalty in (("fit", 0.0), ("penalised", level**2 / PRIOR)):
             fit = SineFit(STEPS, frequency=(0.05, 8.5), penalty=penalty, offset=False)
-            errors[name] = np.square(fit(past[:count, :, 0], STEPS) - future[:count, :, 0]).mean(
-                axis=1
-            )
+            continued = fit(past[:count, :, 0], STEPS)
+            errors[name] = np.square(continued - future[:count, :, 0]).mean(axis=1)
+
         means = {name: float(values.mean()) for name, values in errors.items()}
         medians = {f"{name}_median": float(np.median(values)) for name, values in errors.items()}
         return {"variance": float(np.square(future).mean()), **means, **medians}
@@ -245,19 +263,23 @@ class Noise(Study):
             ]
             lines.append([f"{level:g}", *errors])
         return (
-            f"{results.seeds}; mean squared error of the clean future over windows, and that of the median window. The "
-            f"signal's variance is {results.array('variance').mean():.3f}.\n\n"
+            f"{results.seeds}; mean squared error of the clean future over windows, and that of "
+            "the median window. The signal's variance is "
+            f"{results.array('variance').mean():.3f}.\n\n"
             + markdown(["noise", *MODELS.values()], lines)
         )
 
 
-# Frequencies of the grid, and pairs of them that are refined.
+# Frequencies of the grid.
 GRID = 48
+# Pairs of them that are refined.
 STARTS = 4
 
 
 class SineFit:
-    r"""Fit `c + Σ_k a_k \cos(2π f_k t / 30) + b_k \sin(2π f_k t / 30)` of two sines to each window, and continue it.
+    r"""Fit two sines to each window by least squares, and continue them.
+
+    .. math:: x(t) = c + \sum_k a_k \cos(2π f_k t / 30) + b_k \sin(2π f_k t / 30)
 
     It knows that a window is a sum of two sines, and extrapolates. Where even that fails, the
     window does not determine its future, and no network can do better. The frequencies are
@@ -274,14 +296,14 @@ class SineFit:
 
     Example:
         >>> t = np.arange(25)
-        >>> signal = 0.3 + np.sin(2 * np.pi * 4.0 * t / 30) + 0.5 * np.cos(2 * np.pi * 7.5 * t / 30)
+        >>> turns = 2 * np.pi * t / 30
+        >>> signal = 0.3 + np.sin(4.0 * turns) + 0.5 * np.cos(7.5 * turns)
         >>> forecast = SineFit(15)(signal[None, :15], 10)
         >>> bool(np.abs(forecast[0] - signal[15:]).max() < 1e-4)
         True
 
     Source: Golub and Pereyra 1973, The differentiation of pseudo-inverses and nonlinear least
-        squares problems whose
-    variables separate.
+        squares problems whose variables separate.
     """
 
     def __init__(
@@ -313,6 +335,7 @@ class SineFit:
             [np.square(values - values @ solve.T).sum(axis=1) for solve in self._solve], axis=1
         )
         best = np.argsort(squared_errors, axis=1)[:, :STARTS]
+
         bounds = (0.5 * self.range[0], 1.1 * self.range[1])
         forecasts = np.empty((len(values), horizon))
         for row, window in enumerate(values):
@@ -322,9 +345,8 @@ class SineFit:
             ]
             frequencies = min(fits, key=lambda fit: float(fit.cost)).x
             weights = self._inverse(self._basis(frequencies, np.arange(self.past))) @ window
-            forecasts[row] = (
-                self._basis(frequencies, np.arange(self.past, self.past + horizon)) @ weights
-            )
+            ahead = np.arange(self.past, self.past + horizon)
+            forecasts[row] = self._basis(frequencies, ahead) @ weights
         return forecasts
 
     def _basis(self, frequencies: Array, steps: Array) -> Array:
@@ -343,8 +365,6 @@ class SineFit:
         basis = self._basis(frequencies, np.arange(self.past))
         weights = self._inverse(basis) @ window
         residuals = window - basis @ weights
-        return (
-            np.concatenate([residuals, np.sqrt(self.penalty) * weights])
-            if self.penalty
-            else residuals
-        )
+        if not self.penalty:
+            return residuals
+        return np.concatenate([residuals, np.sqrt(self.penalty) * weights])

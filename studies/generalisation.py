@@ -1,4 +1,4 @@
-"""Studies of generalisation: more windows, other numbers of sines than in training, groups and a static vector."""
+"""Studies of generalisation: numbers of windows and of sines, groups with a static vector."""
 
 from typing import Any, ClassVar
 
@@ -6,9 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from seqcast.data import SineParameters
+from seqcast.errors import counted
 from seqcast.plots import repeated_runs
 from seqcast.runtime import Array
-from seqcast.studies.study_base import (
+from study_base import (
     FREQUENCY,
     Results,
     Run,
@@ -43,7 +44,9 @@ class Learning(Study):
             run: The setting and the seed; it trains.
         """
         past, future, _ = plain_sines(run.setting["windows"], seed=run.train_seed)
-        model = run.fit(past, future, steps_per_epoch=run.setting["steps"] // 10)
+        steps = run.setting["steps"] // run.setting["epochs"]
+        model = run.fit(past, future, steps_per_epoch=steps)
+
         test, truth, _ = plain_sines(20_000, seed=run.test_seed)
         scored = slice(0, 20_000)
         return {
@@ -63,14 +66,15 @@ class Learning(Study):
             }
             for steps, rows in results.by("steps").items()
         }
-        xlabel = "training windows"
-        ylabel = "mean squared error"
-        title = "What more training windows bring"
-        return {
-            "": repeated_runs(
-                panels, xlabel=xlabel, ylabel=ylabel, title=title, logx=True, logy=True
-            )
-        }
+        figure = repeated_runs(
+            panels,
+            xlabel="training windows",
+            ylabel="mean squared error",
+            title="What more training windows bring",
+            logx=True,
+            logy=True,
+        )
+        return {"": figure}
 
     def finding(self, results: Results) -> str:
         """Return the errors by number of windows and steps.
@@ -92,7 +96,9 @@ class Learning(Study):
         return f"{results.seeds}; mean squared error.\n\n" + markdown(header, lines)
 
 
+# Numbers of sines in a signal.
 COUNTS = (1, 2, 3, 4)
+# A training on signals of each of these numbers.
 MIXED = "1 to 4"
 
 
@@ -101,8 +107,8 @@ class Sines(Study):
 
     title = "Three sines from two"
     question = (
-        "What does a network that was trained on sums of two sines make of one, three or four, "
-        "and the other way round?"
+        "What does a network that was trained on sums of two sines make of one, three or four, and "
+        "the other way round?"
     )
     settings = tuple({"sines": count, "context": 30} for count in (*COUNTS, MIXED))
 
@@ -113,6 +119,8 @@ class Sines(Study):
             run: The setting and the seed; it trains.
         """
         counts = COUNTS if run.setting["sines"] == MIXED else (run.setting["sines"],)
+
+        # All counts share the windows of the setting.
         share = run.setting["windows"] // len(counts)
         sizes = {"past": run.setting["context"], "future": 15}
         drawn = [
@@ -120,12 +128,12 @@ class Sines(Study):
             for count in counts
         ]
         model = run.fit(*(np.concatenate(arrays) for arrays in zip(*drawn, strict=True)))
+
         errors = []
         for count in COUNTS:
             past, future, _ = plain_sines(5_000, seed=run.test_seed, num_signals=count, **sizes)
-            errors.append(
-                float(np.square(model.predict(past) - future).mean() / np.square(future).mean())
-            )
+            error = np.square(model.predict(past) - future).mean()
+            errors.append(float(error / np.square(future).mean()))
         return {"relative": errors}
 
     def figures(self, results: Results) -> dict[str, Figure]:
@@ -158,16 +166,23 @@ class Sines(Study):
             for n, rows in results.by("sines").items()
         ]
         header = ["trained on", "tested on 1", "on 2", "on 3", "on 4"]
-        about = "mean squared error over the signal's variance, so that 1 is as good as forecasting zero"
-        return f"{results.seeds}; {about}.\n\n{markdown(header, lines)}"
+        return (
+            f"{results.seeds}; mean squared error over the signal's variance, so that 1 is as good "
+            f"as forecasting zero.\n\n{markdown(header, lines)}"
+        )
 
 
 def _sines_text(count: Any) -> str:
-    return "one to four sines" if count == MIXED else f"{count} sine{'s' * (count > 1)}"
+    if count == MIXED:
+        return "one to four sines"
+    return counted(count, "sine")
 
 
+# Groups of series; those of a group share their two frequencies.
 GROUPS = 16
+# Steps of the future.
 HORIZON = 15
+# Standard deviation of the noise on the past.
 NOISE = 0.1
 
 
@@ -197,22 +212,24 @@ class Static(Study):
             run.setting["windows"], run.setting["context"], run.train_seed
         )
         test, truth, test_group = grouped(10_000, run.setting["context"], run.test_seed)
+
         if run.setting["static"] == "a random group":
             random = np.random.default_rng([run.seed, 7])
             group = random.permutation(group)
             test_group = random.permutation(test_group)
-        one_hot = np.eye(GROUPS)
-        known = run.setting["static"] != "none"
-        static, test_static = (one_hot[group], one_hot[test_group]) if known else (None, None)
-        steps = run.setting["steps"] // 10
+        static = None
+        test_static = None
+        if run.setting["static"] != "none":
+            one_hot = np.eye(GROUPS)
+            static = one_hot[group]
+            test_static = one_hot[test_group]
+
+        steps = run.setting["steps"] // run.setting["epochs"]
         model = run.fit(
             past, future, static_covariates=static, learning_rate=0.01, steps_per_epoch=steps
         )
-        return {
-            "mse": float(
-                np.square(model.predict(test, static_covariates=test_static) - truth).mean()
-            )
-        }
+        forecast = model.predict(test, static_covariates=test_static)
+        return {"mse": float(np.square(forecast - truth).mean())}
 
     def figures(self, results: Results) -> dict[str, Figure]:
         """Draw the error by the context's length.
@@ -252,7 +269,9 @@ class Static(Study):
             "context",
             *(f"static vector: {each}" for each in results.by("static")),
         ]
-        return f"{results.seeds}; mean squared error on 10,000 test windows.\n\n{markdown(header, lines)}"
+        return f"{results.seeds}; mean squared error on 10,000 test windows.\n\n" + markdown(
+            header, lines
+        )
 
 
 def grouped(n: int, context: int, seed: int) -> tuple[Array, Array, Array]:

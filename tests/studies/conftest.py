@@ -1,0 +1,6 @@
+"""The studies are modules side by side, not a package."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "studies"))

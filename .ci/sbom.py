@@ -20,7 +20,7 @@ BUNDLED = {
     "pretrained/weights.seqcast": (
         "machine-learning-model",
         {"id": "MIT"},
-        "Weights of the pretrained network, which saw only synthetic series of seqcast.data.synthetic",
+        "Weights of the pretrained network, which saw only synthetic series of seqcast's own",
     ),
     "data/samples/co2.csv": ("data", PUBLIC_DOMAIN, "Carbon dioxide at Mauna Loa, weekly"),
     "data/samples/elnino.csv": ("data", PUBLIC_DOMAIN, "Sea surface temperature, monthly"),

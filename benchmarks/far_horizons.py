@@ -14,7 +14,7 @@ import numpy as np
 
 from harness import machine, options, parse, table
 from public_data import ETT_VALIDATION, read_competition, read_ett, read_vic_elec
-from seqcast.data.synthetic import Season
+from seqcast.data import Season
 from seqcast.forecaster.choice import pinball
 from seqcast.pretrained import ZeroShotWindows, load_pretrained
 

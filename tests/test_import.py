@@ -67,8 +67,8 @@ try:
 except ValueError:
     pass
 print([name for name in {HEAVY} if name in sys.modules])
-import seqcast.pretrained.pretrained_network  # only who draws synthetic series needs filters, which take a second
-print("scipy.signal" in sys.modules)
+import seqcast.pretrained.pretrained_network
+print("scipy.signal" in sys.modules)  # its import takes a second
 """
     assert run_python(code).splitlines() == ["[]", "False"]
 

@@ -162,11 +162,13 @@ def test_the_root_says_which_of_its_names_are_experimental():
     assert set(re.findall(r"`(\w+)`", told)) == experimental
 
 
+# Top-level folders with programs.
+FOLDERS = ("benchmarks", "pretraining", "studies")
+
+
 def test_no_program_is_named_like_a_library():
     """The folder of a program is the first place where Python looks for what a library imports, `coverage` say."""
-    programs = {
-        path.stem for folder in ("benchmarks", "studies") for path in (ROOT / folder).rglob("*.py")
-    }
+    programs = {path.stem for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
     others = {*sys.stdlib_module_names, *packages_distributions(), "coverage", "distributed"}
     assert len(programs) > 30
     assert not programs & others

@@ -31,8 +31,6 @@ DECILES = np.arange(1, 10) / 10
 DECILE_LEVELS = (20, 40, 60, 80)
 # The known values from which fev-bench's seasonal naive forecast has the width of its intervals.
 NAIVE_CONTEXT = 1000
-# Fewest seasonal differences of the known values of a window that settings are chosen by.
-FEWEST_DIFFERENCES = 4
 
 
 def forecast_column(probability):
@@ -369,28 +367,6 @@ def read_windows(folder, name, *, held_back=False):
     count = PROTOCOLS[name].windows
     task = read_task(folder, name)
     return (task.held_back(count) if held_back else task).windows(count)
-
-
-def windows_before(task, count):
-    """Return windows before the last horizon of a task, a horizon apart, the latest first.
-
-    Series that are too short for the seasonal error of a window are left out of it.
-
-    Args:
-        task: The task.
-        count: Number of windows.
-    """
-
-    def long_enough(values):
-        return bool(
-            np.isfinite(values[: -task.horizon]).sum() >= task.protocol_season + FEWEST_DIFFERENCES
-        )
-
-    windows = [task.held_back(number) for number in range(1, count + 1)]
-    return [
-        replace(window, series=[each for each in window.series if long_enough(each)])
-        for window in windows
-    ]
 
 
 def geometric_means(scores, naive):

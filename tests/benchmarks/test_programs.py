@@ -13,7 +13,10 @@ from harness import ROOT, first_run, run_process
 from tests.rejections import rejected
 
 SCRIPTS = [
-    path for path in sorted((ROOT / "benchmarks").rglob("*.py")) if "peers" not in path.parts
+    path
+    for folder in ("benchmarks", "pretraining", "studies")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if "peers" not in path.parts
 ]
 # These have no options: each runs for minutes, and writes a page.
 WITHOUT = {"post_page", "pretrained_page"}
@@ -27,6 +30,7 @@ PROGRAMS = {
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_starts_and_says_what_it_does(name, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [name, "--help"])
+    monkeypatch.syspath_prepend(PROGRAMS[name].parent)
     with pytest.raises(SystemExit) as ending:
         runpy.run_path(str(PROGRAMS[name]), run_name="__main__")
     assert ending.value.code == 0

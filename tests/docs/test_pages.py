@@ -21,7 +21,7 @@ REFERENCE = {
 # types of their fields.
 PUBLIC = [
     "seqcast",
-    *(f"seqcast.data{module}" for module in ("", ".datasets", ".signals", ".synthetic")),
+    *(f"seqcast.data{module}" for module in ("", ".datasets", ".signals")),
     "seqcast.tables.partitioning",
     *(
         f"seqcast.{room}"

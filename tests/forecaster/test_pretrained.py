@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from seqcast import Columns, Forecaster
+from seqcast.data import Season
 from seqcast.data.series import InMemoryStore, SeriesScaler
-from seqcast.data.synthetic import Season
 from seqcast.data.windows import WindowReader
 from seqcast.engine import Outcome
 from seqcast.errors import FileFormatError, SpecError

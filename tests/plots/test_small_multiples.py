@@ -1,6 +1,4 @@
-"""Series with forecasts and unusual rows, and families of series: each panel shows what was given."""
-
-import itertools
+"""Series with forecasts and unusual rows: each panel shows what was given."""
 
 import matplotlib.dates
 import numpy as np
@@ -8,9 +6,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from seqcast.data.synthetic import FAMILIES
 from seqcast.errors import DataError, SpecError
-from seqcast.plots import anomaly_frame, family_chart, forecast_fans, forecast_frame
+from seqcast.plots import anomaly_frame, forecast_fans, forecast_frame
 from seqcast.specs.columns import Columns
 from tests.rejections import rejections
 
@@ -155,7 +152,7 @@ def test_targets_have_panels_of_their_own(make_backtest):
         forecast_fans(past.drop(columns="target"), backtest)
 
 
-# ---------------------------------------------------------------- anomalies and families
+# ---------------------------------------------------------------- anomalies
 
 
 def judged(ids=("a", "b"), rows=30):
@@ -192,17 +189,6 @@ def test_the_most_unusual_series_comes_first(convert, lines, legend):
     assert len(figure.axes) == 1
     assert figure.get_suptitle() == "1 of 2 series, those with the most unusual rows"
     assert len(figure.axes[0].lines[1].get_xdata()) == 7
-
-
-def test_each_family_has_a_panel_of_three_lines():
-    figure = family_chart(length=30, season_length=7, title="Families")
-    assert [ax.get_title() for ax in figure.axes] == [name.replace("_", " ") for name in FAMILIES]
-    for ax in figure.axes:
-        heights = [line.get_ydata() for line in ax.get_lines()]
-        assert len(heights) == 3
-        # They do not overlap.
-        assert all(upper.min() >= lower.max() for upper, lower in itertools.pairwise(heights))
-        assert all(np.ptp(line) <= 1 + 1e-9 for line in heights)
 
 
 # ---------------------------------------------------------------- what is rejected

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from seqcast.data import Season
 from seqcast.data.series import InMemoryStore, SeriesScaler
-from seqcast.data.synthetic import Season
 from seqcast.data.windows import WindowReader
 from seqcast.pretrained import CovariateSizes, finetuning, seasonal_reader
 from seqcast.pretrained.finetuning import SeasonalWindows

@@ -7,6 +7,7 @@ from .faults import fault_text as fault_text
 from .faults import sentinels_of as sentinels_of
 from .frames import from_wide as from_wide
 from .frames import to_wide as to_wide
+from .season_lengths import Season as Season
 from .seasons import SEASONAL_NAIVE as SEASONAL_NAIVE
 from .seasons import naive_errors as naive_errors
 from .seasons import seasonal_naive_errors as seasonal_naive_errors

@@ -11,8 +11,8 @@ import pandas as pd
 from seqcast.data.detection import MOST_SERIES, detect_seasons, main_season
 from seqcast.data.faults import beyond_quartiles, fault_text, odd_series, without_sentinels
 from seqcast.data.frames import LongFrame, UserFrame, read_frame, stamp_text, usual_season
+from seqcast.data.season_lengths import Season
 from seqcast.data.seasons import strengths
-from seqcast.data.synthetic import Season
 from seqcast.errors import DataError, counted
 from seqcast.runtime import Array
 from seqcast.specs import Columns, check_int

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seqcast.data.frames import AnyFrame
-from seqcast.data.synthetic import Season
+from seqcast.data.season_lengths import Season
 from seqcast.runtime import Array
 
 # Most series that are read, evenly from all.

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from seqcast.data import Season
 from seqcast.data.frames import LongFrame
-from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.errors import SpecError
 from seqcast.forecaster.fitted import FittedForecaster

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.data import SEASONAL_NAIVE
+from seqcast.data import SEASONAL_NAIVE, Season
 from seqcast.data.frames import AnyFrame, LongFrame
-from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, check_first_cutoff, known_at_cutoffs
 from seqcast.errors import SpecError
 from seqcast.forecaster.candidates import Candidate

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.data import detect_seasons, main_season
+from seqcast.data import Season, detect_seasons, main_season
 from seqcast.data.frames import AnyFrame, LongFrame, usual_season
-from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader, validation_starts
 from seqcast.engine import TrainingJob
 from seqcast.errors import DataError

@@ -22,7 +22,6 @@ __all__ = [
     "calibration_curve",
     "dot_chart",
     "error_by_step",
-    "family_chart",
     "forecast_fans",
     "forecast_frame",
     "forecast_panels",

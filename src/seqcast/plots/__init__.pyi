@@ -15,7 +15,6 @@ from .rankings import score_by_series as score_by_series
 from .rankings import unit_chart as unit_chart
 from .residuals import residual_diagnostics as residual_diagnostics
 from .small_multiples import anomaly_frame as anomaly_frame
-from .small_multiples import family_chart as family_chart
 from .small_multiples import forecast_fans as forecast_fans
 from .small_multiples import forecast_frame as forecast_frame
 from .small_multiples import history_frame as history_frame

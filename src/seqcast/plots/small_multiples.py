@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from narwhals.typing import IntoDataFrame
 
 from seqcast.data import Description, is_outlier
-from seqcast.data.synthetic import FAMILIES, synthetic_series
 from seqcast.errors import DataError
 from seqcast.evaluation import CUTOFF, TARGET, FrameRows
 from seqcast.intervals import level_text
@@ -532,46 +531,3 @@ def _unusual_rows(ax: Axes, series: SeriesColumns, y: str, model: str, bounds: B
         style.guide(ax, when[trained][-1], "end of training")
 
     style.time_axis(ax, when)
-
-
-@matplotlib.rc_context(style.STYLE)
-def family_chart(
-    *,
-    length: int = 144,
-    season_length: int = 12,
-    seed: int = 0,
-    title: str | None = "Families of synthetic series",
-) -> Figure:
-    """Draw three series of each family in `seqcast.data.synthetic`.
-
-    Args:
-        length: Steps of each series.
-        season_length: Steps of a season.
-        seed: Seed of the series.
-        title: Title of the figure.
-
-    Returns:
-        The figure, without a scale, since each series has its own unit.
-
-    Example:
-        >>> figure = family_chart(length=24)
-        >>> len(figure.axes) == len(FAMILIES)
-        True
-    """
-    length = check_int("length", length)
-
-    figure, grid, axes = style.new_panels(len(FAMILIES), 3, 3.4, 1.9, margins=(0.0, 0.6))
-
-    for ax, name in zip(axes, FAMILIES, strict=True):
-        values = synthetic_series(name, 3, length, season_length=season_length, seed=seed)
-        low = values.min(axis=1, keepdims=True)
-        high = values.max(axis=1, keepdims=True)
-        for row, curve in enumerate((values - low) / np.maximum(high - low, 1e-9)):
-            ax.plot(
-                np.arange(length), curve + 1.2 * (2 - row), color=style.MODELS[row], linewidth=0.9
-            )
-        ax.set_title(name.replace("_", " "))
-        ax.set_yticks([])
-
-    grid.supxlabel(f"step, of {season_length} a season", fontsize=10)
-    return style.finish(figure, title)

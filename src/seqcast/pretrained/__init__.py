@@ -3,7 +3,7 @@
 In reading order: `zero_shot` (the form of such a model); `pretrained_network` (the one that ships,
 its file, and the table of such models); `seasonal_inputs`; `seasonal_base`, `simple_models`,
 `smoothing`, `autoregression` (the forecast that the network corrects); `covariate_effects`;
-`finetuning`. `benchmarks/pretrain.py` trains the network on synthetic series.
+`finetuning`. The folder `pretraining` of the repository trains the network on synthetic series.
 
 Stability: experimental.
 """

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from seqcast.data.synthetic import Season
+from seqcast.data import Season
 from seqcast.data.windows import Origins, WindowReader, forward_fill
 from seqcast.runtime import Array, in_threads, one_blas_thread
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.data.synthetic import Season
+from seqcast.data import Season
 from seqcast.data.windows import Batch, SeriesWindows, WindowReader
 from seqcast.pretrained.seasonal_inputs import (
     CovariateSizes,

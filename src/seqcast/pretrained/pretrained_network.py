@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self, TypeGuard
 
 import numpy as np
 
-from seqcast.data.synthetic import Season
+from seqcast.data import Season
 from seqcast.data.windows import WindowReader
 from seqcast.engine import Engine, Labels, ModelInputs, Outcome, TrainingJob
 from seqcast.errors import SpecError

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from seqcast.data import Season
 from seqcast.data.series import positions_of
-from seqcast.data.synthetic import Season
 from seqcast.data.windows import Origins, WindowReader, repeat_newest_season
 from seqcast.engine import Outcome
 from seqcast.errors import DataError, Option, Phrase, SeqcastWarning

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from seqcast import pretrained
-from seqcast.data.synthetic import Season
+from seqcast.data import Season
 from seqcast.data.windows import Origins, WindowReader
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
 from seqcast.errors import SpecError

@@ -1,68 +1,19 @@
-"""What synthetic series are drawn from: seasons and their patterns, noise, sizes, autoregressions."""
-
-from __future__ import annotations
+"""What synthetic series are drawn from: patterns of seasons, noise, sizes, autoregressions."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import lfilter
 
-from seqcast.errors import SpecError
-from seqcast.specs import check_int
+from seqcast.data import Season
 
 Array = npt.NDArray[np.float64]
 
 
-# The season that contains another one: the week of hours, half-hours and quarter-hours, the year of
-# days.
-LONGER = {24: 168, 48: 336, 96: 672, 7: 364}
-
-
-@dataclass(frozen=True)
-class Season:
-    """The season of a series.
-
-    Args:
-        length: Its steps; 1 is none.
-        longer: Steps of a season that contains it; `None` where there is none.
-
-    Raises:
-        SpecError: They are no whole numbers, or the longer one is no multiple of the other.
-
-    Example:
-        >>> Season.of(24), Season.of(12)
-        (Season(length=24, longer=168), Season(length=12, longer=None))
-    """
-
-    length: int
-    longer: int | None = None
-
-    def __post_init__(self) -> None:
-        check_int("season_length", self.length)
-        if self.longer is not None and (
-            check_int("longer", self.longer) <= self.length or self.longer % self.length
-        ):
-            expected = f"a multiple of the season, {self.length}"
-            hint = "Give the steps of a season that contains the other, such as 168 for 24."
-            raise SpecError("longer", expected=expected, received=str(self.longer), hint=hint)
-
-    @classmethod
-    def of(cls, length: int) -> Season:
-        """Return the season with its usual longer one.
-
-        Args:
-            length: Steps of the season.
-        """
-        return cls(length, LONGER.get(length))
-
-    @property
-    def lengths(self) -> tuple[int, ...]:
-        """Its steps, and those of the longer one, where there is one."""
-        return (self.length,) if self.longer is None else (self.length, self.longer)
-
-
 # Steps that are left out before a stationary series.
 BURN_IN = 100
+NO_SEASON = Season(1)
 
 
 @dataclass(frozen=True)
@@ -79,7 +30,7 @@ class Draws:
     rng: np.random.Generator
     n: int
     length: int
-    season: Season = Season(1)
+    season: Season = NO_SEASON
 
     def chance(self, share: float) -> npt.NDArray[np.bool_]:
         """Return a mask of the series, `[n, 1]`, each of which is true with a probability.
@@ -144,7 +95,7 @@ class Draws:
         return np.cumsum(self.normal(self.length), axis=1)
 
     def of_half(self, most: float) -> Array:
-        """Return sizes from 0 to the largest for half of the series, and zeros for the others, `[n, 1]`.
+        """Return sizes up to the largest for half of the series, zeros for the others, `[n, 1]`.
 
         Args:
             most: The largest size.
@@ -152,7 +103,9 @@ class Draws:
         return self.uniform(0.0, most) * self.chance(0.5)
 
     def noise(self, before: int = 0) -> Array:
-        """Return white noise of variance 1: normal or, for half of the series, Student's t (4 degrees).
+        """Return white noise of variance 1.
+
+        It is normal or, for half of the series, Student's t with four degrees of freedom.
 
         Args:
             before: Steps before those of the series, `[n, before + length]`.
@@ -162,7 +115,9 @@ class Draws:
         return np.where(self.chance(0.5), self.rng.normal(size=shape), heavy)
 
     def persistent_noise(self) -> Array:
-        r"""Return noise of variance 1, `[n, length]`: white in half of the series, autocorrelated in the others.
+        r"""Return noise of variance 1, `[n, length]`.
+
+        It is white in half of the series, and autocorrelated in the others.
 
         .. math:: x_t = φ x_{t-1} + \sqrt{1 - φ^2}\, ε_t, \quad φ \sim U(0, 0.98)
         """
@@ -171,10 +126,10 @@ class Draws:
         return autoregressed(shocks, persistence)[:, BURN_IN:]
 
     def pattern(self, steps: int) -> Array:
-        """Return patterns of a season, `[n, steps]`, of mean 0 and deviation 1; zeros where it has one step.
+        """Return patterns of a season, `[n, steps]`, of mean 0 and deviation 1.
 
-        Most are sums of harmonics, whose amplitudes fall with the frequency; some have spikes, some
-        two levels, such as that of days at work and days off.
+        Where it has one step they are zeros. Most are sums of harmonics, whose amplitudes fall with
+        the frequency; some have spikes, some two levels, such as that of days at work and days off.
 
         Args:
             steps: Steps of the season.
@@ -187,13 +142,17 @@ class Draws:
         cosines, sines = (self.normal(len(harmonics)) * fall for _ in range(2))
         values = cosines @ np.cos(turns) + sines @ np.sin(turns)
         values /= np.maximum(values.std(axis=1, keepdims=True), 1e-9)
+
         spiky = self.chance(0.25)
         levels = self.chance(0.15)
         spikes = self.normal(steps) * (self.uniform(0.0, 1.0, steps) < 0.3)
         values += 3.0 * spiky * spikes
+
+        # Two levels, such as that of days at work and days off.
         first = self.integers(1, steps)
         places = (np.arange(steps) + self.integers(0, steps)) % steps
         values = np.where(levels, 1.0 * (places < first), values)
+
         values -= values.mean(axis=1, keepdims=True)
         return np.asarray(values / np.maximum(values.std(axis=1, keepdims=True), 1e-9))
 
@@ -212,7 +171,7 @@ class Draws:
         return self.repeat(self.pattern(self.season.length))
 
     def half_with_season(self) -> Array:
-        """Return a season for half of the series, of a size of .1 to 3, and zeros for the others, `[n, length]`."""
+        """Return a season of a size of .1 to 3 for half of the series, and zeros for the others."""
         return self.seasonal() * self.amounts(0.1, 3.0) * self.chance(0.5)
 
 
@@ -229,14 +188,14 @@ def smoothed(patterns: Array, steps: int) -> Array:
 
 
 def autoregressed(shocks: Array, *gains: Array) -> Array:
-    """Return the autoregression from zeros `x_t = g_1 x_{t-1} + g_2 x_{t-2} + … + shock_t`, `[n, length]`.
+    """Return an autoregression that begins with zeros, `[n, length]`.
+
+    .. math:: x_t = g_1 x_{t-1} + g_2 x_{t-2} + … + shock_t
 
     Args:
         shocks: Shocks, `[n, length]`.
         *gains: Gains of one step before, two steps before and so on, `[n, 1]` each.
     """
-    from scipy.signal import lfilter  # takes a second to import, and forecasts draw nothing
-
     poles = np.concatenate([np.ones((len(shocks), 1)), *(-gain for gain in gains)], axis=1)
     filtered = [lfilter([1.0], own, line) for own, line in zip(poles, shocks, strict=True)]
     return np.asarray(filtered).reshape(shocks.shape)

@@ -1,11 +1,13 @@
-"""Which inputs and which zero serve a pretrained network best: designs that are trained alike and compared.
+"""Which inputs serve a pretrained network best: designs that are trained alike and compared.
 
-    python benchmarks/designs.py --data FOLDER                       # all designs, three seeds: hours; continues
-    python benchmarks/designs.py --data FOLDER --designs corrected no-recent --steps 500
-    python benchmarks/designs.py --data FOLDER --families --seeds 1 --steps 500  # without each family of series
-    python benchmarks/designs.py --show                              # tables of what there is
+    python pretraining/designs.py --data FOLDER    # all designs, three seeds: hours; continues
+    python pretraining/designs.py --data FOLDER --designs corrected no-recent --steps 500
+    python pretraining/designs.py --data FOLDER --families --seeds 1 --steps 500
+    python pretraining/designs.py --show           # tables of what there is
 
-| design | the zero of forecasts | beside the last seasons it reads |
+`--families` leaves out each family of series instead.
+
+| design | the zero of forecasts | besides the last seasons it reads |
 |---|---|---|
 | corrected | the base | the base's models and their errors |
 | own-errors | as `corrected`, but all windows are trained on their own errors | |
@@ -13,9 +15,10 @@
 | no-recent | the base without those of recent changes | the same without these |
 | without FAMILY | as `corrected`, but series of this family do not count | |
 
-All have the same network, number of steps, series and seeds, and are scored on the windows of `accuracy/held_back.py`,
-on the 192 steps that a network learns to write. A design wins where its number is less by more than twice the standard
-deviation over seeds; otherwise the simpler one is taken. What is kept belongs to the code that made it.
+All have the same network, number of steps, series and seeds, and are scored on the windows of
+`held_back.py`, on the 192 steps that a network learns to write. A design wins where its number is
+less by more than twice the standard deviation over seeds; otherwise the simpler one is taken.
+Result files depend on the code.
 """
 
 import functools
@@ -25,38 +28,40 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).with_name("accuracy")))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import numpy as np
-from held_back import SOURCES, counts_of, deciles_of, halves, number, scores
-from zero_shot_tasks import Task
 
 import pretrain
 from harness import ROOT, kept, kept_path, machine, options, table
-from seqcast.data.synthetic import FAMILIES
+from held_back import SOURCES, Task, counts_of, deciles_of, halves, number, scores
 from seqcast.pretrained import PretrainedNetwork
 from seqcast.pretrained.seasonal_base import BASE_FORECASTS, SeasonalBase
 from seqcast.pretrained.seasonal_inputs import LEAST_AT_ONCE, SeasonalInputs, inputs_around, pieces
+from synthetic import FAMILIES
 from synthetic_windows import SyntheticBatches
 
-CODE = ("src/seqcast/data/synthetic/*.py", "src/seqcast/pretrained/*.py", "benchmarks/[dps]*.py")
+# Files on which results depend.
+CODE = ("pretraining/**/*.py", "src/seqcast/pretrained/*.py")
+# The designs of the table above.
 DESIGNS = ("corrected", "own-errors", "no-autoregression", "no-recent")
 # Models with these words in their names are left out.
 LEFT_OUT = {"no-autoregression": "autoregression", "no-recent": "recent autoregression"}
+# The family that each of the other designs leaves out.
 WITHOUT = {f"without {family}": family for family in FAMILIES}
 # Steps of a horizon that a network learns to write.
 WRITTEN = max(pretrain.HORIZONS)
 
 
 def read(design, past, season, longer, horizon):
-    """Return what the network of a design reads; arguments as for `pretrained.seasonal_inputs.seasonal_inputs`."""
+    """Return what the network of a design reads; arguments as for `seasonal_inputs`."""
     parts = pieces(len(past), past.shape[1], LEAST_AT_ONCE)
     return SeasonalInputs.concat(
-        [_of_few(design, past[rows], season[rows], longer[rows], horizon) for rows in parts]
+        [read_few(design, past[rows], season[rows], longer[rows], horizon) for rows in parts]
     )
 
 
-def _of_few(design, past, season, longer, horizon):
+def read_few(design, past, season, longer, horizon):
     base = SeasonalBase.of(past, season, longer, horizon)
     left_out = [LEFT_OUT.get(design, "no such model") in name for name in BASE_FORECASTS]
     # What has no forecasts has no errors, and does not count.
@@ -79,7 +84,7 @@ class DesignedNetwork(PretrainedNetwork):
 
 
 def described(given):
-    """Return what results depend on beside design and seed: what is kept belongs to its code."""
+    """Return what results depend on besides design and seed."""
     paths = sorted(path for pattern in CODE for path in ROOT.glob(pattern))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:8]
     return {
@@ -94,12 +99,12 @@ def measured(design, seed, given, path):
     """Train a network of a design, or go on with it, and return its scores."""
     if given.data is None:
         sys.exit("there is a network to train and to score: give --data")
+
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    told = ["--seed", seed, "--out", folder, "--steps", given.steps, "--width", given.width]
-    arguments = pretrain.parser().parse_args(
-        [*map(str, told), f"--learning-rate={given.learning_rate}"]
-    )
+    typed = ["--seed", seed, "--out", folder, "--steps", given.steps, "--width", given.width]
+    typed += ["--learning-rate", given.learning_rate]
+    arguments = pretrain.parser().parse_args(list(map(str, typed)))
     reading = "corrected" if design in WITHOUT else design
     batches = functools.partial(
         SyntheticBatches,
@@ -111,6 +116,7 @@ def measured(design, seed, given, path):
         arguments, window=PretrainedNetwork.window(WRITTEN), batches=batches
     )
     network = DesignedNetwork(engine, design, pretrain.CONTEXTS, design=reading)
+
     # Beyond them it forecasts what it has not learnt to.
     near = {
         task: replace(source, horizon=min(source.horizon, WRITTEN))
@@ -120,6 +126,7 @@ def measured(design, seed, given, path):
     found = scores(tasks, deciles_of(network))
     naive = scores(tasks, Task.naive_deciles)
     counts = counts_of(tasks)
+
     return {
         "number": number(found, naive, counts),
         **{
@@ -134,12 +141,14 @@ def measured(design, seed, given, path):
 
 
 def show(found):
-    """Return a table of designs: mean and standard deviation over seeds of their numbers, of all and of both halves."""
+    """Return a table of designs: mean and deviation over seeds, of all tasks and both halves."""
     keys = ("number", "hours and shorter", "longer steps", "loss")
     rows = []
     for design, records in found.items():
         values = np.array([[record[key] for key in keys] for record in records])
-        spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.full(len(keys), np.nan)
+        spread = np.full(len(keys), np.nan)
+        if len(values) > 1:
+            spread = values.std(axis=0, ddof=1)
         pairs = zip(values.mean(axis=0), spread, strict=True)
         rows.append(
             [design, len(records), *(f"{mean:.4f} ± {deviation:.4f}" for mean, deviation in pairs)]
@@ -166,10 +175,10 @@ def main():
     parser.add_argument("--learning-rate", type=float, default=0.0025)
     parser.add_argument("--show", action="store_true", help="show what there is, train nothing")
     given = parser.parse_args()
+
     found = {}
-    for seed, design in itertools.product(
-        given.seeds, WITHOUT if given.families else given.designs
-    ):
+    designs = WITHOUT if given.families else given.designs
+    for seed, design in itertools.product(given.seeds, designs):
         key = (given.out, design, seed, described(given))
         path = kept_path(*key)
         if path.exists() or not given.show:

@@ -1,8 +1,8 @@
-"""Families with a state that shocks change: exponential smoothing, ARIMA, walks, regimes, changing noise, counts."""
+"""Families with a state that shocks change: smoothing, ARIMA, walks, regimes, counts."""
 
 import numpy as np
 
-from seqcast.data.synthetic.patterns import (
+from synthetic.patterns import (
     BURN_IN,
     Array,
     Draws,
@@ -28,7 +28,8 @@ def exponential_smoothing(draws: Draws) -> Array:
 
     With additive errors, level `l`, trend `b` and season `s` change by the error `ε`,
 
-    .. math:: y_t = l + φ b + s + ε, \quad l' = l + φ b + α ε, \quad b' = φ b + β ε, \quad s' = s + γ ε,
+    .. math:: y_t = l + φ b + s + ε, \quad l' = l + φ b + α ε, \quad b' = φ b + β ε, \quad
+        s' = s + γ ε,
 
     and with multiplicative ones sums become products: `y = l b^φ s (1 + ε)`, `l' = l b^φ (1 + α ε)`
     and so on. Gains are zero, small or near one, as fitted ones of real series are; half of the
@@ -48,13 +49,16 @@ def exponential_smoothing(draws: Draws) -> Array:
     deviation = np.where(multiplicative, draws.amounts(0.003, 0.25), draws.amounts(0.02, 2.5))
     errors = draws.noise() * deviation
     relative_errors = np.clip(errors, -LARGEST_RELATIVE, LARGEST_RELATIVE) * multiplicative
+
+    # Gains of level, trend and season, and the damping of the trend.
     kind = draws.uniform(0.0, 1.0)
-    alpha = np.where(
-        kind < 0.25, 0.0, np.where(kind < 0.7, draws.beta(1, 2), 1 - 0.5 * draws.beta(1, 12))
-    )
+    moving = np.where(kind < 0.7, draws.beta(1, 2), 1 - 0.5 * draws.beta(1, 12))
+    alpha = np.where(kind < 0.25, 0.0, moving)
     beta = np.where(draws.chance(0.5), 0.0, alpha * draws.beta(1, 8))
     gamma = np.where(draws.chance(0.6), 0.0, (1 - alpha) * draws.beta(1, 6))
     damping = np.where(draws.chance(0.5), 1.0, draws.uniform(0.8, 1.0))
+
+    # Level, trend and season at first.
     season = draws.season.length
     steepness = draws.amounts(0.003, 0.5) if season > 1 else draws.amounts(0.01, 2.0)
     slope = draws.normal() * steepness * draws.chance(0.8)
@@ -66,6 +70,7 @@ def exponential_smoothing(draws: Draws) -> Array:
     trend = slope * np.where(multiplicative, 0.05, 1.0)
     seasonal = patterns * relative
     place = draws.rng.integers(0, season)
+
     values = np.empty_like(errors)
     for step in range(draws.length):
         at = [(step + place) % season]
@@ -77,6 +82,7 @@ def exponential_smoothing(draws: Draws) -> Array:
         trend = damping * trend + np.where(additive, beta * error, np.log1p(beta * factor))
         if season > 1:
             seasonal[:, at] += np.where(additive, gamma * error, np.log1p(gamma * factor))
+
     return np.where(multiplicative, np.exp(np.clip(values, -12, 12)), values)
 
 
@@ -129,17 +135,21 @@ def arima(draws: Draws) -> Array:
     errors = draws.noise(BURN_IN)
     errors[:, 1:] += average * errors[:, :-1]
     changes = of_unit_deviation(autoregressed(errors, persistence)[:, BURN_IN:])
+
     returns = draws.chance(0.0 if draws.season.length in WITHOUT_RETURN else 0.6)
     changes += draws.normal() * draws.amounts(0.03, 2.0) * (draws.chance(0.7) & ~returns)
     gain = 1.0 - returns * draws.amounts(0.005, 0.3)
     values = autoregressed(changes, gain)
+
     seasonal = draws.seasonal() * (draws.amounts(0.3, 10.0) * draws.chance(0.7))
     observed = draws.noise() * draws.amounts(0.05, 1.5) * draws.chance(0.5)
     return values + seasonal + observed
 
 
 def seasonal_arima(draws: Draws) -> Array:
-    r"""Draw two seasons that interact: a slow one is added to a seasonal ARIMA model, or is the envelope of its swings.
+    r"""Draw two seasons that interact.
+
+    A slow one is added to a seasonal ARIMA model, or is the envelope of its swings.
 
     .. math:: (1 - φ B)(1 - Φ B^m)\, x_t = (1 + θ B)(1 + Θ B^m)\, ε_t, \qquad
         y_t = x_t + a\, s_t \quad \text{or} \quad y_t = x_t (1 + a\, s_t)
@@ -170,24 +180,28 @@ def seasonal_arima(draws: Draws) -> Array:
     values[:, 1:] += gains[1] * shocks[:, :-1]
     values[:, steps:] += seasonal[1] * values[:, :-steps].copy()
     values = autoregressed(values, gains[0])
+
     # The first season is given the variance of all others, since a long run-in of seasons would
     # take long to draw.
     values[:, :steps] /= np.sqrt(1 - seasonal[0] ** 2)
     for step in range(steps, before + draws.length):
         values[:, [step]] += seasonal[0] * values[:, [step - steps]]
     values = of_unit_deviation(values[:, before:])
+
     trending = draws.chance(1 / 3)
-    values = np.where(
-        trending, of_unit_deviation(values.cumsum(axis=1)) * draws.amounts(0.5, 3.0), values
-    )
+    integrated = of_unit_deviation(values.cumsum(axis=1)) * draws.amounts(0.5, 3.0)
+    values = np.where(trending, integrated, values)
     values = values + draws.seasonal() * draws.amounts(0.1, 3.0)
-    seasons = (
-        int(draws.rng.integers(2, 13)) if season.longer is None else season.longer // season.length
-    )
+
+    # The slow season is added, or is the envelope.
+    seasons = (season.longer or 0) // season.length
+    if season.longer is None:
+        seasons = int(draws.rng.integers(2, 13))
     slow = draws.repeat(smoothed(np.repeat(draws.pattern(seasons), steps, axis=1), steps))
     slow = slow / np.maximum(np.abs(slow).max(axis=1, keepdims=True), 1e-9)
     size = draws.uniform(0.2, 1.0)
     values = np.where(draws.chance(0.5), values * (1 + size * slow), values + 2 * size * slow)
+
     logarithms = np.clip(values * draws.uniform(0.1, 0.8), -LARGEST_LOG, LARGEST_LOG)
     shape = np.broadcast_to(draws.amounts(0.5, 200.0), logarithms.shape)
     return np.where(draws.chance(1 / 3), draws.rng.gamma(shape, np.exp(logarithms) / shape), values)
@@ -213,7 +227,7 @@ def random_walk(draws: Draws) -> Array:
 
 
 def random_poles(draws: Draws) -> Array:
-    """Draw autoregressions of order 2 to 6, whose poles are drawn near the unit circle at any frequency.
+    """Draw autoregressions of order 2 to 6, with poles near the unit circle at any frequency.
 
     Resonances of machines, of weather and of heart beats have such poles; several at once make
     beats.
@@ -241,7 +255,7 @@ def random_poles(draws: Draws) -> Array:
 
 
 def switching(draws: Draws) -> Array:
-    r"""Draw Ornstein-Uhlenbeck processes whose level, pull and variance are those of one of three regimes.
+    r"""Draw Ornstein-Uhlenbeck processes of three regimes, each with its level, pull and variance.
 
     .. math:: x_t = x_{t-1} + θ_r (μ_r - x_{t-1}) + σ_r ε_t
 
@@ -255,8 +269,7 @@ def switching(draws: Draws) -> Array:
         The series, `[n, length]`.
 
     Source: Hamilton 1989, "A New Approach to the Economic Analysis of Nonstationary Time Series";
-        as synthetic series
-    in Moroshan et al. 2025, "TempoPFN", arXiv:2510.25502.
+        as synthetic series in Moroshan et al. 2025, "TempoPFN", arXiv:2510.25502.
     """
     regimes = 3
     rows = np.arange(draws.n)
@@ -265,6 +278,7 @@ def switching(draws: Draws) -> Array:
     pull = np.exp(draws.uniform(-5.5, -0.5, regimes)) * ~draws.chance(1 / 3)
     leaves = draws.random() < 1 / draws.amounts(30.0, 1000.0)
     onward = draws.rng.integers(1, regimes, leaves.shape)
+
     errors = draws.noise()
     regime = draws.rng.integers(0, regimes, draws.n)
     state = level[rows, regime]
@@ -274,13 +288,16 @@ def switching(draws: Draws) -> Array:
         at = rows, regime
         state = state + pull[at] * (level[at] - state) + deviation[at] * errors[:, step]
         values[:, step] = state
+
     return values + draws.half_with_season()
 
 
 def heteroscedastic(draws: Draws) -> Array:
-    r"""Draw a trend and a season under noise whose deviation follows the season, the level, or the last errors.
+    r"""Draw a trend and a season under noise of changing deviation.
 
-    .. math:: x_t = m_t + σ_t ε_t, \qquad σ_t^2 = ω + a\,σ_{t-1}^2 ε_{t-1}^2 + b\,σ_{t-1}^2 \ \text{(of a third)}
+    It follows the season, the level or the last errors, each in a third of the series; the last is
+
+    .. math:: x_t = m_t + σ_t ε_t, \qquad σ_t^2 = ω + a\,σ_{t-1}^2 ε_{t-1}^2 + b\,σ_{t-1}^2
 
     Args:
         draws: What the series are drawn from.
@@ -294,6 +311,7 @@ def heteroscedastic(draws: Draws) -> Array:
     seasonal = draws.seasonal()
     middle = draws.normal() * 2 * steps + seasonal * draws.amounts(0.2, 3.0)
     errors = draws.noise()
+
     kind = draws.rng.integers(0, 3, (draws.n, 1))
     growing = np.exp(draws.normal() * 2 * steps)
     seasonal_deviation = np.exp(0.7 * draws.seasonal())
@@ -305,14 +323,18 @@ def heteroscedastic(draws: Draws) -> Array:
         variance[:, [step]] = (
             1 - a - b + variance[:, before] * (a * np.minimum(errors[:, before] ** 2, 25.0) + b)
         )
+
     deviation = np.choose(kind, [growing, seasonal_deviation, np.sqrt(variance)])
     return np.asarray(middle + errors * deviation * draws.amounts(0.05, 1.0))
 
 
 def intermittent_counts(draws: Draws) -> Array:
-    r"""Draw counts: zeros, and now and then a demand whose chance and size change slowly, in half with the season too.
+    r"""Draw counts: zeros, and now and then a demand whose chance and size change slowly.
 
-    .. math:: y_t = z_t (1 + n_t), \quad z_t \sim \text{Bernoulli}(p_t), \quad n_t \sim \text{NegativeBinomial}(μ_t, r)
+    In half of the series they change with the season, too.
+
+    .. math:: y_t = z_t (1 + n_t), \quad z_t \sim \text{Bernoulli}(p_t), \quad
+        n_t \sim \text{NegativeBinomial}(μ_t, r)
 
     Args:
         draws: What the series are drawn from.
@@ -329,13 +351,14 @@ def intermittent_counts(draws: Draws) -> Array:
     demanded = draws.random() < 1 / (1 + np.exp(-odds))
     mean = np.clip(draws.amounts(0.1, 30.0) * np.exp(0.5 * (seasonal + wander)), 1e-3, 1e4)
     shape = draws.amounts(0.5, 20.0)
-    return demanded * (
-        1.0 + draws.rng.poisson(draws.rng.gamma(np.broadcast_to(shape, mean.shape), mean / shape))
-    )
+    rate = draws.rng.gamma(np.broadcast_to(shape, mean.shape), mean / shape)
+    return demanded * (1.0 + draws.rng.poisson(rate))
 
 
 def demand(draws: Draws) -> Array:
-    r"""Draw counts of demand that comes in clusters: zero while a hidden state is off, in half of a rate with a season.
+    r"""Draw counts of demand that comes in clusters: zero while a hidden state is off.
+
+    In half of the series the rate has a season.
 
     .. math:: y_t = z_t\, n_t, \quad P(z_t = 1 \mid z_{t-1}) \in \{p, 1 - q\}, \quad
         n_t \sim \text{Poisson or negative binomial}(λ_t)
@@ -349,8 +372,8 @@ def demand(draws: Draws) -> Array:
         The series, `[n, length]`, from 0 on.
 
     Source: Willemain, Smart and Schwarz 2004, "A new approach to forecasting intermittent demand
-        for service parts
-    inventories", for the chain of zeros; Snyder, Ord and Beaumont 2012 for the distributions.
+        for service parts inventories", for the chain of zeros; Snyder, Ord and Beaumont 2012 for
+        the distributions.
     """
     begins = 1 / draws.amounts(1.0, 30.0)
     ends = 1 / draws.amounts(1.0, 100.0)
@@ -361,6 +384,7 @@ def demand(draws: Draws) -> Array:
         change = changes[:, [step]]
         on[:, [step]] = state = np.where(state, change >= ends, change < begins)
     on |= draws.chance(0.25)
+
     seasonal = draws.seasonal() * draws.of_half(0.8)
     wander = draws.walk() * draws.amounts(0.001, 0.05)
     rate = draws.amounts(0.1, 50.0) * np.exp(np.clip(seasonal + wander, -LARGEST_LOG, LARGEST_LOG))

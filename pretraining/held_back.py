@@ -1,41 +1,53 @@
-"""Windows of many kinds before the test parts of public data: by these the pretrained network is chosen.
+"""Windows before the test parts of public data: by these the pretrained network is chosen.
 
-python benchmarks/accuracy/held_back.py --data FOLDER                          # the network of the package
-python benchmarks/accuracy/held_back.py --data FOLDER --network a.seqcast b.seqcast
-python benchmarks/accuracy/held_back.py --families                             # synthetic series of each family
+    python pretraining/held_back.py --data FOLDER                # the network of the package
+    python pretraining/held_back.py --data FOLDER --network a.seqcast b.seqcast
+    python pretraining/held_back.py --families                   # synthetic series of each family
 
-The number is a geometric mean over tasks, of MASE and WQL over those of the seasonal naive forecast. Hours and shorter
-steps are one half of it, longer steps the other. In each half every source of data counts once, whatever the number of
-its tasks; ETT, which is in both, counts half in each. No window reaches into a test part, at any step, by which the
-pretrained network is scored. So the windows of ETT end before the 165th day, where the test part of its days begins:
-its hours, quarter-hours and days overlap with one another. Those of the taxi's passengers, which are no benchmark, end
-2,688 rows before the last one.
+The number is a geometric mean over tasks, of MASE and WQL over those of the seasonal naive
+forecast. Hours and shorter steps are one half of it, longer steps the other. In each half every
+source of data counts once, whatever the number of its tasks; ETT, which is in both, counts half in
+each. No window reaches into a test part, at any step, by which the pretrained network is scored. So
+the windows of ETT end before the 165th day, where the test part of its days begins: its hours,
+quarter-hours and days overlap with one another. Those of the taxi's passengers, which are no
+benchmark, end 2,688 rows before the last one.
 """
 
 import itertools
+import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks" / "accuracy"))
+
 import numpy as np
-from zero_shot_tasks import DECILES, PROTOCOLS, Task, read_task, taxi, windows_before
+from zero_shot_tasks import DECILES, PROTOCOLS, Task, read_task, taxi
 
 from harness import machine, options, table
-from seqcast.data.synthetic import FAMILIES, Season, SyntheticSeries
+from seqcast.data import Season
 from seqcast.pretrained import PretrainedNetwork, ZeroShotWindows, load_pretrained
 from seqcast.pretrained.seasonal_inputs import seasonal_inputs
+from synthetic import FAMILIES, SyntheticSeries
 
 Series = list[np.ndarray]
 
 # The test part of ETT_1D begins with this day, and earlier than those of hours and quarter-hours.
 ETT_DAYS = 725 - 20 * 28
-# Of synthetic windows: steps of future, the lengths of what is known, batches of a family, windows
-# of a batch.
+# Fewest seasonal differences of the known values of a window.
+FEWEST_DIFFERENCES = 4
+# Steps of future of synthetic windows.
 SYNTHETIC_HORIZON = 64
+# Their known steps, by turns.
 SYNTHETIC_KNOWN = (32, 96, 256, 512)
+# Batches of a family.
 SYNTHETIC_BATCHES = 24
+# Windows of a batch, at most.
 SYNTHETIC_WINDOWS = 12
+# Seed of the first family; no training has one so large.
 SYNTHETIC_SEED = 10**7
 # Steps that today's base reads.
 REACH = 2048
@@ -72,15 +84,36 @@ class Source:
 
     def tasks(self, folder):
         """Return the windows, the latest first."""
-        # `windows_before` leaves a horizon out, which here is none of the values that may be seen.
-        unseen = np.full(self.horizon, np.nan)
         found = self.read(folder)
         chosen = found[:: -(-len(found) // MOST_SERIES)]
+
+        # `windows_before` leaves a horizon out, which here is none of the values that may be seen.
+        unseen = np.full(self.horizon, np.nan)
         series = [np.concatenate([values[: self.kept], unseen]) for values in chosen]
         season = self.protocol_season or self.season
-        return windows_before(
-            Task(self.name, series, self.horizon, season, self.season, self.freq), self.windows
-        )
+        task = Task(self.name, series, self.horizon, season, self.season, self.freq)
+        return windows_before(task, self.windows)
+
+
+def windows_before(task, count):
+    """Return windows before the last horizon of a task, a horizon apart, the latest first.
+
+    Series that are too short for the seasonal error of a window are left out of it.
+
+    Args:
+        task: The task.
+        count: Number of windows.
+    """
+
+    def is_long_enough(values):
+        known = np.isfinite(values[: -task.horizon]).sum()
+        return known >= task.protocol_season + FEWEST_DIFFERENCES
+
+    windows = [task.held_back(number) for number in range(1, count + 1)]
+    return [
+        replace(window, series=[each for each in window.series if is_long_enough(each)])
+        for window in windows
+    ]
 
 
 def _of(source, task, kept, windows, *, hourly=False):
@@ -120,26 +153,24 @@ def weights(sources=SOURCES):
     Args:
         sources: The source of each task.
     """
-    of_half = {
-        half: {s.name for s in sources.values() if s.hourly is half} for half in (True, False)
-    }
+    tasks = Counter((source.name, source.hourly) for source in sources.values())
 
-    def of_source(source):
-        return 0.5 if source.name in of_half[not source.hourly] else 1.0
+    def share(name, hourly):
+        """Return how much a source counts in a half: half of what others do if it is in both."""
+        return 0.5 if (name, not hourly) in tasks else 1.0
 
-    total = {
-        half: sum({s.name: of_source(s) for s in sources.values() if s.hourly is half}.values())
-        for half in of_half
+    total = {True: 0.0, False: 0.0}
+    for name, hourly in tasks:
+        total[hourly] += share(name, hourly)
+    halves = sum(value > 0 for value in total.values())
+
+    return {
+        task: share(source.name, source.hourly)
+        / total[source.hourly]
+        / tasks[source.name, source.hourly]
+        / halves
+        for task, source in sources.items()
     }
-    halves = sum(1 for value in total.values() if value)
-    found = {}
-    for task, source in sources.items():
-        beside = sum(
-            other.name == source.name and other.hourly is source.hourly
-            for other in sources.values()
-        )
-        found[task] = of_source(source) / total[source.hourly] / beside / halves
-    return found
 
 
 def number(scores, naive, counts):
@@ -157,7 +188,7 @@ def number(scores, naive, counts):
 
 
 def read_windows(task, length):
-    """Return what a network reads of a task: the last known values of each series, NaN before the first."""
+    """Return what a network reads: the last values of each series, NaN before the first."""
     past = task.known(length)
     longer = np.full(len(past), Season.of(task.season).longer or 0)
     return ZeroShotWindows(past, np.full(len(past), task.season), longer)
@@ -177,24 +208,27 @@ def base_deciles(task):
 
 
 def synthetic_tasks(family):
-    """Return windows of a family of synthetic series, which no training draws, each batch with a season of its own.
+    """Return windows of a family of synthetic series, which no training draws.
 
-    Those of which a forecaster is not told the longer season that they have are passed over, and so
-    are series whose known values are all the same.
+    Each batch has a season of its own. Batches with another longer season than the usual one, which
+    a forecaster is not given, are left out, and so are series with equal known values.
     """
-    tasks = list[Task]()
+    tasks = []
     numbers = itertools.count()
+    seed = SYNTHETIC_SEED + list(FAMILIES).index(family)
+
     while len(tasks) < SYNTHETIC_BATCHES:
         length = SYNTHETIC_KNOWN[len(tasks) % len(SYNTHETIC_KNOWN)]
-        seed = SYNTHETIC_SEED + list(FAMILIES).index(family)
         series = SyntheticSeries(
             seed, length=length + SYNTHETIC_HORIZON, weights={family: 1.0}, gaps=0.0
         )
         batch = series.batch(next(numbers), n=SYNTHETIC_WINDOWS)
+
         deviation = batch.values[:, :length].std(axis=1)
         rows = np.flatnonzero(deviation > 1e-9 * np.abs(batch.values).max(axis=1))
         if batch.season != Season.of(batch.season.length) or not len(rows):
             continue
+
         # All series count alike, also those that were exponentiated.
         values = list(batch.values[rows] / deviation[rows, None])
         season = batch.season.length if 2 * batch.season.length <= length else 1
@@ -216,7 +250,7 @@ def scores(windows, deciles):
 
 
 def compared(contestants, windows):
-    """Return a table of both scores by task over those of the seasonal naive forecast, with the numbers.
+    """Return a table of both scores by task over those of the seasonal naive forecast.
 
     Args:
         contestants: What forecasts deciles.
@@ -230,19 +264,15 @@ def compared(contestants, windows):
         began = time.perf_counter()
         found[name] = scores(windows, deciles)
         seconds[name] = time.perf_counter() - began
+
     rows = []
     for task, each in windows.items():
         cells = [
             "{:.3f} / {:.3f}".format(*np.divide(own[task], naive[task])) for own in found.values()
         ]
-        rows.append(
-            [
-                task,
-                sum(len(window.series) for window in each),
-                f"{100 * counts[task]:.1f} %",
-                *cells,
-            ]
-        )
+        series = sum(len(window.series) for window in each)
+        rows.append([task, series, f"{100 * counts[task]:.1f} %", *cells])
+
     for name, chosen in (("all", set(windows)), *halves(windows).items()):
         own = [{task: each[task] for task in windows if task in chosen} for each in found.values()]
         rows.append([name, "", "", *(f"{number(each, naive, counts):.4f}" for each in own)])
@@ -251,7 +281,7 @@ def compared(contestants, windows):
 
 
 def halves(tasks):
-    """Return which tasks are of hours and shorter steps, and which of longer ones, where there are both."""
+    """Return the tasks of hours and shorter steps, and those of longer ones; none without both."""
     real = [task for task in tasks if task in SOURCES]
     found = {
         "hours and shorter": {task for task in real if SOURCES[task].hourly},
@@ -295,10 +325,11 @@ def main():
     arguments = parser.parse_args()
     if arguments.families is (arguments.data is not None):
         parser.error("give either --data or --families")
+
     windows = all_windows(arguments.data, arguments.tasks)
-    networks = {path.stem: PretrainedNetwork.load(path) for path in arguments.network} or {
-        "ours": load_pretrained()
-    }
+    networks = {path.stem: PretrainedNetwork.load(path) for path in arguments.network}
+    if not networks:
+        networks = {"ours": load_pretrained()}
     deciles = {name: deciles_of(network) for name, network in networks.items()}
     print(compared({**deciles, "the base": base_deciles}, windows))
     print(machine())

@@ -1,4 +1,4 @@
-"""Windows of endless synthetic series, as a network reads them that gets the season of each."""
+"""Windows of endless synthetic series, as the pretrained network reads them."""
 
 import multiprocessing
 import os
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqcast.data.synthetic import FAMILIES, SyntheticSeries
-from seqcast.data.synthetic.generator import SEASONS, SLOW
 from seqcast.data.windows import NumberedBatches
 from seqcast.pretrained.seasonal_inputs import SeasonalInputs, column_names, seasonal_inputs
+from synthetic import FAMILIES, SyntheticSeries
+from synthetic.generator import SEASONS, SLOW
 
 # Share of the windows that know as much of the past as the batch has; others know less, down to
 # half of it.
 FULL = 0.35
 # Fewest known values.
 FEWEST = 6
-# What is measured by years, quarters, months and weeks is hardly longer.
+# Most known steps of a batch of years, quarters, months or weeks, which are hardly longer.
 LONGEST_SLOW = 512
-# Gaussian processes cost the cube of their length.
+# Most known steps of a batch with Gaussian processes, which cost the cube of their length.
 LONGEST_DENSE = 512
 # Batches that are read while others are learnt from.
 AHEAD = 8
@@ -51,10 +51,13 @@ class SyntheticBatches:
             with either sign.
 
     Example:
-        >>> batches = SyntheticBatches(seed=0, horizons=(8,), batch_size=4, context_lengths=(16, 32))
+        >>> sizes = {"horizons": (8,), "batch_size": 4, "context_lengths": (16, 32)}
+        >>> batches = SyntheticBatches(seed=0, **sizes)
         >>> inputs, y, weight = batches.batch(0)
-        >>> inputs["past"].shape, inputs["future"].shape, inputs["static"].shape, y.shape, weight.shape
-        ((4, 32, 7), (4, 8, 46), (4, 55), (4, 8, 1), (4,))
+        >>> {name: values.shape for name, values in inputs.items()}
+        {'past': (4, 32, 7), 'future': (4, 8, 46), 'static': (4, 55)}
+        >>> y.shape, weight.shape
+        ((4, 8, 1), (4,))
     """
 
     seed: int
@@ -70,12 +73,14 @@ class SyntheticBatches:
         """Return a batch by its number, from 0."""
         windows, future, families = self.windows(number)
         errors = windows.scaled(future)
+
         # Where errors are another window's, nothing that is read tells how far off the base is. So
         # a network learns to trust the base in doubt, since real series are unlike synthetic ones.
         # Those with a floor keep their own.
         rng = np.random.default_rng([self.seed, number, 2])
         others = rng.choice([-1.0, 1.0], (len(errors), 1)) * errors[rng.permutation(len(errors))]
         borrows = (rng.random((len(errors), 1)) < self.borrowed) & np.isinf(windows.floor)
+
         y = np.where(borrows, others, errors)[..., None].astype(np.float32)
         return windows.inputs, y, (families != self.without).astype(np.float32)
 
@@ -91,18 +96,19 @@ class SyntheticBatches:
         """
         rng = np.random.default_rng([self.seed, number, 1])
         length = int(rng.choice(self.context_lengths))
-        horizon = int(
-            rng.choice(
-                [steps for steps in self.horizons if steps <= 2 * length] or self.horizons[:1]
-            )
-        )
+        horizons = [steps for steps in self.horizons if steps <= 2 * length]
+        horizon = int(rng.choice(horizons or self.horizons[:1]))
+
         drawn = self.drawn(number, length, horizon)
         past = drawn.values[:, :length].copy()
         future = drawn.values[:, length:]
+
+        # Windows know a random number of their last values.
         fewest = FEWEST if length == min(self.context_lengths) else length // 2 + 1
         known = rng.integers(fewest, length + 1, self.batch_size)
         known = np.where(rng.random(self.batch_size) < FULL, length, known)
         past[np.arange(length) < length - known[:, None]] = np.nan
+
         season = np.full(self.batch_size, drawn.season.length)
         longer = np.full(self.batch_size, drawn.season.longer or 0)
         return self.read(past, season, longer, horizon), future, drawn.families
@@ -114,16 +120,11 @@ class SyntheticBatches:
             for season, share in SEASONS.items()
             if season <= length and (season not in SLOW or season == 1 or length <= LONGEST_SLOW)
         }
+        weights = dict.fromkeys(FAMILIES, 1.0)
+        if length > LONGEST_DENSE:
+            del weights["gaussian_process"]
         series = SyntheticSeries(
-            self.seed,
-            length=length + horizon,
-            weights={
-                name: 1.0
-                for name in FAMILIES
-                if length <= LONGEST_DENSE or name != "gaussian_process"
-            },
-            seasons=seasons,
-            gaps=self.gaps,
+            self.seed, length=length + horizon, weights=weights, seasons=seasons, gaps=self.gaps
         )
         return series.batch(number, n=self.batch_size)
 
@@ -172,6 +173,7 @@ class SyntheticWindows(NumberedBatches):
             return self._kept[number]
         if self._pool is None:
             return self.batches.batch(number)
+
         for asked in range(number, number + AHEAD):
             if asked not in self._asked:
                 self._asked[asked] = self._pool.submit(self.batches.batch, asked)

@@ -1,19 +1,21 @@
-"""Train the network that has seen only synthetic series, or go on with its training.
+"""Train the network that has seen only synthetic series, or continue its training.
 
-python benchmarks/pretrain.py                                   # to runs/pretrained; goes on if it was interrupted
-python benchmarks/pretrain.py --data FOLDER                     # and scores it on windows before test micro_batches
-python benchmarks/pretrain.py --steps 40 --width 16 --out /tmp/tiny  # proves the path
+    python pretraining/pretrain.py                  # to runs/pretrained
+    python pretraining/pretrain.py --data FOLDER    # and scores it on windows before test parts
+    python pretraining/pretrain.py --steps 40 --width 16 --out /tmp/tiny    # proves the path
 
-The state of the training is written every few minutes, so that it may take several sittings: started again with the
-same options it ends with the same weights. The rate rises, stays, and falls over the last steps (`--decay`). So a
-training without a decay can be gone on with from any number of steps, and each budget is a decay of its own:
+The state of the training is written every few minutes, so that it may take several sittings:
+started again with the same options it ends with the same weights. The rate rises, stays, and falls
+over the last steps (`--decay`). So a training without a decay continues from any number of steps,
+and each budget is a decay of its own:
 
-python benchmarks/pretrain.py --decay 0 --steps 1500 --out runs/stable                     # no decay
-python benchmarks/pretrain.py --branch runs/stable --steps 2000 --out runs/2000            # decays from 1,500 on
-python benchmarks/pretrain.py --decay 0 --steps 3000 --out runs/stable                     # goes on
+    python pretraining/pretrain.py --decay 0 --steps 1500 --out runs/stable
+    python pretraining/pretrain.py --branch runs/stable --steps 2000 --out runs/2000
+    python pretraining/pretrain.py --decay 0 --steps 3000 --out runs/stable
 
-In the end it learns how the steps of sample paths depend on each other. No real series is seen in training. `--data`
-scores the network and its base on the windows of `accuracy/held_back.py`.
+The second one decays from 1,500 steps on, the third continues the first. In the end the numbers are
+learnt by which steps of sample paths depend on each other. No real series is seen in training.
+`--data` scores the network and its base on the windows of `held_back.py`.
 """
 
 import json
@@ -23,11 +25,10 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).with_name("accuracy")))
-
-from held_back import all_windows, base_deciles, compared, deciles_of
+sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 from harness import machine, options
+from held_back import all_windows, base_deciles, compared, deciles_of
 from seqcast import Engine, NetworkSpec, TrainingSpec
 from seqcast.pretrained import PretrainedNetwork
 from seqcast.runtime import keras
@@ -36,19 +37,27 @@ from seqcast.training.checkpoints import CheckpointFolder, fingerprint
 from step_dependence import learnt_dependence
 from synthetic_windows import SyntheticBatches, SyntheticWindows
 
+# Probabilities of the quantiles that the network writes.
 QUANTILES = (0.01, 0.025, 0.05, *(round(0.1 * k, 1) for k in range(1, 10)), 0.95, 0.975, 0.99)
+# Steps that it learns to write.
 HORIZONS = (32, 64, 192)
+# Known steps that it learns to read.
 CONTEXTS = (16, 32, 64, 128, 256, 512, 1024, 2048)
-# Short series are most of those that people have, and their batches cost least.
+# Those of batches, the shortest twice: most of people's series are short, and cost least.
 DRAWN_CONTEXTS = (*CONTEXTS, *CONTEXTS[:4])
+# Steps between validations.
 STEPS_AN_EPOCH = 250
+# Steps in which the learning rate rises.
 WARM_UP = 200
+# Processes that draw batches ahead.
 PROCESSES = 2
+# Seed of the batches of the validation; those of trainings are smaller.
 VALIDATION_SEED = 10**6
+# Their number.
 VALIDATION_BATCHES = 16
 
 
-@keras.saving.register_keras_serializable(package="seqcast-benchmarks")
+@keras.saving.register_keras_serializable(package="seqcast-pretraining")
 class StableRate(keras.optimizers.schedules.LearningRateSchedule):
     """A learning rate that rises, stays, and falls along a line to nothing.
 
@@ -100,21 +109,25 @@ def network(arguments):
 
 
 def check_rate(folder, rate):
-    """Refuse to go on with a training at another rate, once its own has begun to fall or the other one would have.
+    """End the program where a training would continue at another learning rate.
+
+    Another rate is fine as long as neither has begun to fall.
 
     Args:
         folder: Folder of the training.
         rate: The rate.
     """
     path = folder / "rate.json"
-    known = json.loads(path.read_text()) if path.is_file() else rate.get_config()
-    steps = max(
-        (int(state.stem) for state in folder.glob("checkpoints/network/*.checkpoint")), default=0
-    )
+    if not path.is_file():
+        return
+
+    known = json.loads(path.read_text())
+    states = folder.glob("checkpoints/network/*.checkpoint")
+    steps = max((int(state.stem) for state in states), default=0)
     if known != rate.get_config() and (known["falling"] or steps > rate.until):
         sys.exit(
-            f"the training in {folder} has another learning rate, and no state without decay of at most {rate.until} "
-            f"steps, but one of {steps}: {known}"
+            f"the training in {folder} has another learning rate, and no state without decay of "
+            f"at most {rate.until} steps, but one of {steps}: {known}"
         )
 
 
@@ -125,14 +138,14 @@ def branch_off(stable, folder):
         stable: Folder of the training.
         folder: Folder of the other one.
     """
-    with tempfile.TemporaryDirectory(dir=folder) as beside:
-        copied = shutil.copytree(stable / "checkpoints", Path(beside) / "checkpoints")
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        copied = shutil.copytree(stable / "checkpoints", Path(temporary) / "checkpoints")
         (copied / ".lock").unlink(missing_ok=True)
         copied.rename(folder / "checkpoints")
 
 
 def train(arguments, *, window, batches=SyntheticBatches):
-    """Train the network, or go on with it.
+    """Train the network, or continue its training.
 
     Args:
         arguments: The options; checkpoints go to a folder of `out`.
@@ -142,14 +155,10 @@ def train(arguments, *, window, batches=SyntheticBatches):
     Returns:
         The trained engine, and the log of its training, JSON types.
     """
-    size = {
-        "horizons": HORIZONS,
-        "batch_size": arguments.batch_size,
-        "context_lengths": DRAWN_CONTEXTS,
-    }
     steps = min(STEPS_AN_EPOCH, arguments.steps)
     if arguments.steps % steps:
         sys.exit(f"--steps: a multiple of {steps} is needed")
+
     falling = round(arguments.decay * arguments.steps)
     rate = StableRate(arguments.learning_rate, WARM_UP, arguments.steps - falling, falling)
     training = TrainingSpec(
@@ -163,34 +172,38 @@ def train(arguments, *, window, batches=SyntheticBatches):
         micro_batches=2,
     )
     spec = network(arguments)
+
     begins = arguments.branch is not None and not (arguments.out / "checkpoints").is_dir()
     check_rate(arguments.branch if begins else arguments.out, rate)
     if begins:
         branch_off(arguments.branch, arguments.out)
     (arguments.out / "rate.json").write_text(json.dumps(rate.get_config()))
+
+    size = {
+        "horizons": HORIZONS,
+        "batch_size": arguments.batch_size,
+        "context_lengths": DRAWN_CONTEXTS,
+    }
+    drawn = SyntheticWindows(batches(seed=arguments.seed, **size), steps=steps, processes=PROCESSES)
+    validation = SyntheticWindows(
+        batches(seed=VALIDATION_SEED, **size), steps=VALIDATION_BATCHES, repeated=True
+    )
+    # What the rate does later, and for how long, changes nothing of the steps before a state.
+    lasting = replace(
+        training,
+        learning_rate_schedule="constant",
+        learning_rate=arguments.learning_rate,
+        epochs=1,
+    )
+    mark = fingerprint([], spec, lasting, windows={"seed": arguments.seed, **window.to_dict()})
     engine = Engine(spec, training, seed=arguments.seed)
-    spec_of_folder = CheckpointSpec(arguments.out / "checkpoints", minutes=2.0)
-    with CheckpointFolder.opened(spec_of_folder, resume=True) as folder:
-        # What the rate does later and how long it goes on change nothing of the steps that a state
-        # is after.
-        lasting = replace(
-            training,
-            learning_rate_schedule="constant",
-            learning_rate=arguments.learning_rate,
-            epochs=1,
-        )
-        mark = fingerprint([], spec, lasting, windows={"seed": arguments.seed, **window.to_dict()})
+    checkpoints = CheckpointSpec(arguments.out / "checkpoints", minutes=2.0)
+    with CheckpointFolder.opened(checkpoints, resume=True) as folder:
         history = engine.fit(
-            SyntheticWindows(
-                batches(seed=arguments.seed, **size), steps=steps, processes=PROCESSES
-            ),
-            window=window,
-            validation=SyntheticWindows(
-                batches(seed=VALIDATION_SEED, **size), steps=VALIDATION_BATCHES, repeated=True
-            ),
-            checkpoints=folder.of("network", mark),
+            drawn, window=window, validation=validation, checkpoints=folder.of("network", mark)
         )
-    # Whoever reads the file of the network does not know this program's rate.
+
+    # A reader of the network's file does not know this program's class of rates.
     engine.training = replace(lasting, epochs=training.epochs)
     specs = {
         "network": spec.to_dict(),
@@ -237,10 +250,12 @@ def main():
     arguments.out.mkdir(parents=True, exist_ok=True)
     engine, log = train(arguments, window=PretrainedNetwork.window(max(HORIZONS)))
     trained = PretrainedNetwork(engine, arguments.version, CONTEXTS)
-    path = arguments.out / "pretrained.seqcast"
+
     dependence = learnt_dependence(trained, DRAWN_CONTEXTS, arguments.batch_size)
     trained = replace(trained, dependence=dependence)
+    path = arguments.out / "pretrained.seqcast"
     trained.save(path, log)
+
     if arguments.data is not None:
         networks = {"in single precision": trained, "in its file": PretrainedNetwork.load(path)}
         deciles = {name: deciles_of(network) for name, network in networks.items()}

@@ -1,21 +1,29 @@
-"""Families of shapes: waves, seasons, trends, shifts, growth, calendars, bounds, pulses, and Gaussian processes."""
+"""Families of shapes: waves, seasons, trends, shifts, growth, calendars, Gaussian processes."""
 
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic.patterns import BURN_IN, Array, Draws, autoregressed, of_unit_deviation
 from seqcast.runtime import one_blas_thread
+from synthetic.patterns import BURN_IN, Array, Draws, autoregressed, of_unit_deviation
 
 # Series that share a kernel, since factoring a kernel takes most of the time.
 SERIES_A_KERNEL = 4
+# Most kernels of a composed one.
 MOST_KERNELS = 4
-# Kernels and their probabilities.
-_KERNELS = ("constant", "linear", "smooth", "rough", "quadratic", "season", "noise")
-_PROBABILITIES = (0.05, 0.15, 0.15, 0.1, 0.15, 0.3, 0.1)
+# Simple kernels with their probabilities.
+_KERNELS = {
+    "constant": 0.05,
+    "linear": 0.15,
+    "smooth": 0.15,
+    "rough": 0.1,
+    "quadratic": 0.15,
+    "season": 0.3,
+    "noise": 0.1,
+}
 
 
 def sines(draws: Draws) -> Array:
-    r"""Draw sums of one to four sines, as the post does; half of them are the season and its harmonics.
+    r"""Draw sums of one to four sines; half of them are the season and its harmonics.
 
     .. math:: x(t) = \sum_k A_k \sin(2 π t / p_k + φ_k)
 
@@ -52,22 +60,26 @@ def several_seasons(draws: Draws) -> Array:
         The series, `[n, length]`.
 
     Source: double seasons as in Taylor 2003, "Short-term electricity demand forecasting using
-        double seasonal
-    exponential smoothing".
+        double seasonal exponential smoothing".
     """
     steps = draws.season.length
     inner = max(steps, 2)
     longer = draws.season.longer or inner * int(draws.rng.integers(2, 13))
     rounds = longer // inner
+
+    # The season, and another one on some of its repetitions.
     day = draws.pattern(inner)
     other = np.where(draws.chance(0.5), day, draws.pattern(inner))
     off = np.arange(rounds) >= rounds - draws.integers(1, max(2, rounds // 3 + 1))
+
+    # The longer season: levels, or a sine.
     levels = np.repeat(draws.pattern(rounds) * draws.amounts(0.05, 2.0), inner, axis=1)
-    smooth = np.sin(
-        2 * np.pi * (np.arange(longer) / longer + draws.uniform(0.0, 1.0))
-    ) * draws.amounts(0.05, 3.0)
+    turns = np.arange(longer) / longer + draws.uniform(0.0, 1.0)
+    smooth = np.sin(2 * np.pi * turns) * draws.amounts(0.05, 3.0)
     days = np.where(np.repeat(off, inner, axis=1), np.tile(other, rounds), np.tile(day, rounds))
     whole = days + np.where(draws.chance(0.5), levels, smooth)
+
+    # A slow change of its size.
     size = draws.uniform(0, 0.5)
     turns = np.arange(draws.length) / (draws.length * draws.uniform(0.5, 3.0))
     swell = 1 + size * np.sin(2 * np.pi * (turns + draws.uniform(0.0, 1.0)))
@@ -114,7 +126,9 @@ def level_shifts(draws: Draws) -> Array:
 
 
 def saturating_growth(draws: Draws) -> Array:
-    r"""Draw growth, or decline, to a limit: logistic or Gompertz curves, some with a season that grows along.
+    r"""Draw growth, or decline, to a limit: logistic or Gompertz curves.
+
+    Half of the series have a season that grows along.
 
     .. math:: x(t) = \frac{1}{1 + e^{-r (t - t_0)}} \quad \text{or} \quad e^{-e^{-r (t - t_0)}}
 
@@ -137,7 +151,7 @@ def saturating_growth(draws: Draws) -> Array:
 
 
 def calendar_effects(draws: Draws) -> Array:
-    """Draw calendar effects: months of 28 to 31 days, days of the week that fall into them, holidays that move.
+    """Draw calendar effects: lengths of months, days of the week, holidays that move.
 
     Where the season has 12 steps (or 4), steps are months (or quarters) from a random year on and
     sum a week of days; otherwise steps are days with a week, an end of the month and holidays once
@@ -155,6 +169,7 @@ def calendar_effects(draws: Draws) -> Array:
     start = np.datetime64("1980-01-01") + np.timedelta64(7 * int(draws.rng.integers(0, 1000)), "D")
     week = np.abs(1 + 0.4 * draws.pattern(7))
     month = draws.pattern(12) * draws.uniform(0, 0.4)
+
     if draws.season.length in (4, 12):
         months = start.astype("datetime64[M]") + np.arange(draws.length * 12 // draws.season.length)
         days = np.arange(months[0], months[-1] + np.timedelta64(1, "M"), dtype="datetime64[D]")
@@ -162,20 +177,24 @@ def calendar_effects(draws: Draws) -> Array:
         daily = week[:, _weekdays(days)] * (1 + month[:, _months(days)])
         sums = np.add.reduceat(daily, first, axis=1)
         return np.asarray(sums.reshape(draws.n, draws.length, -1).sum(axis=2) / 30.4)
+
     days = start + np.arange(draws.length)
     end = (days + np.timedelta64(3, "D")).astype("datetime64[M]") != days.astype("datetime64[M]")
     values = week[:, _weekdays(days)] * (1 + month[:, _months(days)]) + draws.normal() * 0.3 * end
+
     year = (days - days.astype("datetime64[Y]")).astype(int)
     for _ in range(3):
         # Most holidays keep to a day of the year, a third to a day of a week, which moves by a few
         # days.
         day = draws.integers(0, 360)
         drift = np.where(draws.chance(0.3), 7, 1)
-        holiday = ((year[None] - day) // drift == 0) & (
-            (drift == 1) | (_weekdays(days)[None] == day % 7)
-        )
+        is_near = (year[None] - day) // drift == 0
+        holiday = is_near & ((drift == 1) | (_weekdays(days)[None] == day % 7))
         values = values + holiday * draws.normal() * 1.5
-    return np.asarray(values + (_some_season(draws) if draws.season.length not in (1, 7) else 0.0))
+
+    if draws.season.length not in (1, 7):
+        values = values + _some_season(draws)
+    return np.asarray(values)
 
 
 def _weekdays(days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
@@ -193,7 +212,9 @@ def _some_season(draws: Draws) -> Array:
 
 
 def bounded(draws: Draws) -> Array:
-    r"""Draw shares and fillings between two bounds: the logistic function of an autoregression around a season.
+    r"""Draw shares and fillings between two bounds.
+
+    They are the logistic function of an autoregression around a season.
 
     .. math:: y_t = \frac{1}{1 + e^{-g (x_t + c)}}
 
@@ -208,13 +229,14 @@ def bounded(draws: Draws) -> Array:
     persistence = 1 - draws.amounts(0.005, 0.5)
     values = of_unit_deviation(autoregressed(draws.noise(BURN_IN), persistence)[:, BURN_IN:])
     values = values + draws.seasonal() * draws.amounts(0.1, 3.0)
-    return np.asarray(
-        1 / (1 + np.exp(-np.clip(draws.uniform(0.5, 3.0) * (values + draws.normal()), -30, 30)))
-    )
+    logits = np.clip(draws.uniform(0.5, 3.0) * (values + draws.normal()), -30, 30)
+    return np.asarray(1 / (1 + np.exp(-logits)))
 
 
 def clipped_season(draws: Draws) -> Array:
-    """Draw series that are zero for some of each season, as light is at night and rain in summer, under changing cover.
+    """Draw series that are zero for some of each season, as light is at night.
+
+    What shines is dimmed by clouds that come and go.
 
     Args:
         draws: What the series are drawn from.
@@ -225,19 +247,25 @@ def clipped_season(draws: Draws) -> Array:
     Source: clear-sky models of radiation, as in Boland 2008, "Time series modelling of solar
         radiation".
     """
-    steps = draws.season.length if draws.season.length > 3 else int(draws.rng.integers(12, 49))
+    steps = draws.season.length
+    if steps <= 3:
+        steps = int(draws.rng.integers(12, 49))
+
     turns = 2 * np.pi * np.arange(steps) / steps
     bell = np.cos(turns) + 0.4 * draws.pattern(steps) * draws.chance(0.5)
     height = np.maximum(draws.repeat(bell - draws.uniform(-0.7, 0.7)), 0.0)
     turns = np.arange(draws.length) / (365 * steps)
     year = 1 + draws.uniform(0, 0.6) * np.sin(2 * np.pi * (turns + draws.uniform(0.0, 1.0)))
+
     clouds = autoregressed(draws.noise(BURN_IN), 1 - draws.amounts(0.01, 0.7))[:, BURN_IN:]
     cover = draws.uniform(0.4, 1.1) + draws.uniform(0.0, 0.5) * of_unit_deviation(clouds)
     return height * year * np.clip(cover, 0.05, 1.1)
 
 
 def pulses(draws: Draws) -> Array:
-    """Draw loads that switch on and off: steps, ramps, trapezoids and spikes, at the season's pace or at any.
+    """Draw loads that switch on and off: steps, ramps, trapezoids and spikes.
+
+    Their period is the season or any other.
 
     Args:
         draws: What the series are drawn from.
@@ -246,36 +274,40 @@ def pulses(draws: Draws) -> Array:
         The series, `[n, length]`.
 
     Source: load profiles of appliances, as in Kolter and Johnson 2011, "REDD: A Public Data Set for
-        Energy
-    Disaggregation Research"; steps and spikes as in Moroshan et al. 2025, arXiv:2510.25502.
+        Energy Disaggregation Research"; steps and spikes as in Moroshan et al. 2025,
+        arXiv:2510.25502.
     """
     own = draws.amounts(4.0, 256.0)
-    period = np.where(
-        draws.chance(0.6) & (draws.season.length > 3), max(draws.season.length, 4), own
-    )
+    in_season = draws.chance(0.6) & (draws.season.length > 3)
+    period = np.where(in_season, max(draws.season.length, 4), own)
+
     # In half of the series cycles begin a little early or late.
     late = draws.walk() * draws.amounts(0.001, 0.1) * draws.chance(0.5)
     turns = np.arange(draws.length) / period + late / np.sqrt(period) + draws.uniform(0.0, 1.0)
     turns = np.maximum.accumulate(turns, axis=1)
+
     place = turns % 1.0
     on = draws.uniform(0.05, 0.8)
     ramp = draws.uniform(0.0, 0.5) + 1e-3
     shape = np.clip(np.minimum(place, on - place) / (ramp * on), 0.0, 1.0)
     saw = np.where(place < on, place / on, 0.0)
     values = np.where(draws.chance(0.25), saw, shape)
+
     # Cycles differ in height, some are left out.
     cycle = np.minimum(turns.astype(int) - turns[:, :1].astype(int), draws.length - 1)
     heights = 1 + draws.uniform(0, 0.5) * draws.normal(draws.length)
     heights = heights * (draws.random() > draws.uniform(0.0, 0.4) * draws.chance(0.4))
     values = values * np.take_along_axis(heights, cycle, axis=1)
-    spikes = (draws.random() < 1 / draws.amounts(10.0, 200.0)) * draws.rng.exponential(
-        size=place.shape
-    )
+
+    hits = draws.random() < 1 / draws.amounts(10.0, 200.0)
+    spikes = hits * draws.rng.exponential(size=place.shape)
     return values + spikes * draws.amounts(0.2, 3.0) * draws.chance(0.4)
 
 
 def waves(draws: Draws) -> Array:
-    r"""Draw growth in waves: up to five outbreaks that rise and fall, or, for half of the series, their running sum.
+    r"""Draw growth in waves: up to five outbreaks that rise and fall.
+
+    Half of the series are their running sum.
 
     .. math:: x_t = \sum_k h_k\, \operatorname{sech}^2 \frac{t - c_k}{w_k}
 
@@ -286,8 +318,7 @@ def waves(draws: Draws) -> Array:
         The series, `[n, length]`.
 
     Source: Kermack and McKendrick 1927, "A Contribution to the Mathematical Theory of Epidemics",
-        whose approximate
-    solution has this form.
+        whose approximate solution has this form.
     """
     centres = draws.uniform(-0.1, 1.2, 5, 1) * draws.length
     widths = draws.amounts(3.0, max(4.0, draws.length / 6), 5, 1)
@@ -310,8 +341,7 @@ def gaussian_process(draws: Draws) -> Array:
         The series, `[n, length]`, of about unit variance.
 
     Source: KernelSynth, Ansari et al. 2024, "Chronos: Learning the Language of Time Series",
-        arXiv:2403.07815, section
-    4.2; kernels as in Duvenaud et al. 2013, arXiv:1302.4922.
+        arXiv:2403.07815, section 4.2; kernels as in Duvenaud et al. 2013, arXiv:1302.4922.
     """
     n = draws.n
     length = draws.length
@@ -325,7 +355,7 @@ def gaussian_process(draws: Draws) -> Array:
 
 
 def composed_kernel(draws: Draws) -> Array:
-    """Return the covariance of one to four kernels, each added to those before it or multiplied with them.
+    """Return the covariance of one to four kernels, which are added or multiplied.
 
     Args:
         draws: What it is drawn from; its season is that of most periodic kernels.
@@ -347,10 +377,11 @@ def composed_kernel(draws: Draws) -> Array:
 
 def _simple_kernel(draws: Draws) -> Array:
     steps = np.arange(draws.length) / draws.length
-    name = str(draws.rng.choice(_KERNELS, p=_PROBABILITIES))
+    name = str(draws.rng.choice(list(_KERNELS), p=list(_KERNELS.values())))
     if name == "linear":
         centred = steps - draws.rng.random()
         return 4 * np.outer(centred, centred)
+
     # The others depend on the distance of two steps alone.
     lags = np.arange(draws.length)
     covariance = _covariance(draws, name, steps)
@@ -367,16 +398,13 @@ def _covariance(draws: Draws, name: str, distance: Array) -> Array:
         return np.asarray((distance == 0) * float(draws.rng.choice([0.01, 0.1, 1.0])))
     if name == "season":
         known = [steps for steps in draws.season.lengths if steps > 1]
-        is_known = bool(known) and draws.rng.random() < 0.8
-        period = float(
-            draws.rng.choice(known)
-            if is_known
-            else np.exp(draws.rng.uniform(np.log(2.0), np.log(512.0)))
-        )
-        return np.exp(
-            -2
-            * (np.sin(np.pi * distance * len(distance) / period) / draws.rng.uniform(0.4, 2.0)) ** 2
-        )
+        if known and draws.rng.random() < 0.8:
+            period = float(draws.rng.choice(known))
+        else:
+            period = float(np.exp(draws.rng.uniform(np.log(2.0), np.log(512.0))))
+        wave = np.sin(np.pi * distance * len(distance) / period)
+        return np.exp(-2 * (wave / draws.rng.uniform(0.4, 2.0)) ** 2)
+
     scale = float(np.exp(draws.rng.uniform(np.log(0.02), np.log(1.0))))
     if name == "smooth":
         return np.exp(-0.5 * (distance / scale) ** 2)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seqcast.data.synthetic.patterns import Array, Draws, autoregressed, smoothed
+from synthetic.patterns import Array, Draws, autoregressed, smoothed
 
 
 def mixed(draws: Draws, values: Array, share: float) -> Array:
@@ -21,9 +21,12 @@ def mixed(draws: Draws, values: Array, share: float) -> Array:
     rng = draws.rng
     chosen = np.flatnonzero(draws.chance(share))
     others = rng.integers(0, draws.n, (len(chosen), 3))
-    weights = rng.dirichlet(np.full(3, 1.5), len(chosen)) if len(chosen) else np.zeros((0, 3))
+    weights = np.zeros((0, 3))
+    if len(chosen):
+        weights = rng.dirichlet(np.full(3, 1.5), len(chosen))
     weights[rng.random(len(chosen)) < 0.5, 2] = 0.0
     weights /= weights.sum(axis=1, keepdims=True)
+
     standard = _standardised(values)
     result = values.copy()
     result[chosen] = np.einsum("nk,nkt->nt", weights, standard[others])
@@ -38,9 +41,8 @@ def modulated(draws: Draws, values: Array, share: float) -> Array:
         values: Series, `[N, L]`.
         share: Fraction of the series that are changed.
     """
-    waves = np.arange(draws.length) / draws.length * draws.uniform(0.2, 3.0) + draws.uniform(
-        0.0, 1.0
-    )
+    turns = np.arange(draws.length) / draws.length * draws.uniform(0.2, 3.0)
+    waves = turns + draws.uniform(0.0, 1.0)
     envelope = np.exp(draws.uniform(0.1, 0.7) * np.sin(2 * np.pi * waves))
     middle = values.mean(axis=1, keepdims=True)
     return np.where(draws.chance(share), middle + (values - middle) * envelope, values)
@@ -81,9 +83,9 @@ def rising(draws: Draws, values: Array, share: float) -> Array:
         [[-4.0, -2.0, -1.0, -0.0], [0.0, 1.0, 2.0, 4.0]]
     """
     quarter = max(1, values.shape[1] // 4)
-    falls = values[:, -quarter:].mean(axis=1, keepdims=True) < values[:, :quarter].mean(
-        axis=1, keepdims=True
-    )
+    first = values[:, :quarter].mean(axis=1, keepdims=True)
+    last = values[:, -quarter:].mean(axis=1, keepdims=True)
+    falls = last < first
     return np.where(falls & draws.chance(share), -values, values)
 
 
@@ -101,9 +103,10 @@ def growing(draws: Draws, values: Array, share: float) -> Array:
 
 
 def with_longer_season(draws: Draws, values: Array, share: float) -> Array:
-    """Add the longer season, where there is one, to some series: a year of weeks to days, a week of days to hours.
+    """Add the longer season, where there is one, to some series.
 
-    Its size is .1 to 1.5 of the deviation of a series. Half of them have steps, half a curve.
+    It is a year of weeks to days, and a week of days to hours. Its size is .1 to 1.5 of the
+    deviation of a series. Half of them have steps, half a curve.
 
     Args:
         draws: What changes are drawn from.
@@ -139,7 +142,7 @@ def exponentiated(draws: Draws, values: Array, share: float) -> Array:
 
 
 def censored(draws: Draws, values: Array, share: float) -> Array:
-    """Clip some series above or below one of their own quantiles, as full shelves and empty ones do.
+    """Clip some series above or below one of their quantiles, as full and empty shelves do.
 
     Args:
         draws: What changes are drawn from.

@@ -1,20 +1,31 @@
-"""Ask the pretrained network what it continues and what its state holds, for docs/pretrained.md and its pictures.
+"""What the pretrained network continues and what its state holds, for docs/pretrained.md.
 
-    python benchmarks/pretrained_page.py  # about two minutes; writes between the marks of the page, and docs/images/
+    python pretraining/pretrained_page.py  # two minutes; writes into the page and docs/images/
 
-The signals are made up here, by other means than those that the network has learnt from. Nothing is trained.
+The signals are made up here, by other means than those that the network has learnt from. Nothing
+is trained.
 """
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import numpy as np
 import pandas as pd
 
+from family_chart import family_chart
 from harness import DOCS, machine, small_picture, table, write_section
 from seqcast import Forecaster, inspect
-from seqcast.plots import family_chart, forecast_fans, probe_scores, save_figure
+from seqcast.plots import forecast_fans, probe_scores, save_figure
 
+# Known steps of a signal.
 LENGTH = 448
+# Steps to forecast.
 HORIZON = 64
+# Draws of each signal.
 DRAWS = 40
+# All steps of a signal.
 STEPS = np.arange(LENGTH + HORIZON)
 
 
@@ -68,7 +79,7 @@ SIGNALS = {
 }
 
 
-def continued():
+def forecast_signals():
     """Return a table of scores, and rows and forecasts of the first draw of each signal."""
     lines = []
     shown = []
@@ -81,15 +92,13 @@ def continued():
             HORIZON, preset="pretrained", season_length=season, freq=1, level=(80,), verbose=0
         )
         found = model.backtest(frame, n_windows=1)
+
         naive = "seasonal_naive" if season > 1 else "last_value"
         errors = [np.abs(found[column] - found["y"]).mean() for column in ("seqcast", naive)]
         inside = found["y"].between(found["seqcast-lo-80"], found["seqcast-hi-80"]).mean()
         spread = np.std(draws[:, -HORIZON:] - draws[:, -HORIZON:].mean(axis=1, keepdims=True))
-        score = (
-            "the last season is exact"
-            if errors[1] < 1e-9 * spread
-            else f"{errors[0] / errors[1]:.2f}"
-        )
+        is_exact = errors[1] < 1e-9 * spread
+        score = "the last season is exact" if is_exact else f"{errors[0] / errors[1]:.2f}"
         lines.append(
             [
                 name,
@@ -101,6 +110,7 @@ def continued():
         )
         shown.append(frame[frame["unique_id"] == "00"].assign(unique_id=name))
         forecasts.append(found[found["unique_id"] == "00"].assign(unique_id=name))
+
     head = [
         "signal",
         "given season",
@@ -111,12 +121,13 @@ def continued():
     return table(head, lines), pd.concat(shown), pd.concat(forecasts)
 
 
-def held():
+def probe_state():
     """Return how well the causes of a series can be read from the state after it."""
     rng = np.random.default_rng(11)
     count = 1_200
     length = 120
     season = 12
+
     steps = np.arange(length)
     phase = rng.integers(0, season, count)
     slope = rng.normal(0, 0.02, count)
@@ -127,6 +138,7 @@ def held():
     swing = size[:, None] * np.sin(2 * np.pi * (steps + phase[:, None]) / season)
     values = swing + slope[:, None] * steps + shift[:, None] * (steps >= jump[:, None])
     values += noise[:, None] * rng.normal(size=values.shape)
+
     # What the network reads has the window's own unit, so properties have it too.
     unit = np.abs(values - values.mean(axis=1, keepdims=True)).mean(axis=1)
     ids = np.repeat([f"{number:04d}" for number in range(count)], length)
@@ -135,10 +147,10 @@ def held():
         frame
     )
     inputs = model.model_inputs()
-    assert list(inputs.labels.ids) == list(
-        ids[::length]
-    )  # states are in the order of the properties
+    # States are in the order of the properties.
+    assert list(inputs.labels.ids) == list(ids[::length])
     states = inspect.states(inputs)
+
     properties = {
         "place in the season": inspect.circular(2 * np.pi * phase / season),
         "logarithm of the size of the season": np.log(size / unit),
@@ -153,15 +165,16 @@ def held():
 
 def main():
     """Ask, draw and write."""
-    scores, shown, forecasts = continued()
+    scores, shown, forecasts = forecast_signals()
     figure = forecast_fans(
         shown, forecasts, last=128, ylabel="value", title="Signals that it never saw, continued"
     )
     figures = {
         "pretrained_signals": figure,
-        "pretrained_states": probe_scores(held()),
+        "pretrained_states": probe_scores(probe_state()),
         "families": family_chart(seed=2),
     }
+
     for name, each in figures.items():
         path = DOCS / "images" / f"{name}.png"
         save_figure(each, path, dpi=110)

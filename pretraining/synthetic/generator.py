@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from seqcast.data.synthetic import augmentations as change
-from seqcast.data.synthetic import shapes, stochastic
-from seqcast.data.synthetic.patterns import Array, Draws, Season
+from seqcast.data import Season
 from seqcast.errors import SpecError, unknown_name
 from seqcast.specs import check_int
+from synthetic import augmentations, shapes, stochastic
+from synthetic.patterns import Array, Draws
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ SEASONS = {
 }
 
 
+# Steps of the longest season, a week of quarter-hours.
 LONGEST_SEASON = 672
 
 
@@ -114,19 +115,19 @@ def synthetic_series(
     """
     if family not in FAMILIES:
         raise unknown_name("family", family, FAMILIES)
-    check_int("n", n), check_int("length", length)
+    check_int("n", n)
+    check_int("length", length)
     season = Season.of(check_int("season_length", season_length))
     return _drawn(Draws(np.random.default_rng(seed), n, length, season), family, noise=not clean)
 
 
 def _drawn(draws: Draws, family: str, *, step: int = 1, noise: bool = True) -> Array:
-    """Draw series at a finer step, take every `step`-th value, and add noise to families without any."""
+    """Draw series at a finer step, take every `step`-th value, add noise to those without any."""
     season = Season(*(step * each for each in draws.season.lengths))
-    values = FAMILIES[family].draw(replace(draws, length=draws.length * step, season=season))[
-        :, ::step
-    ]
+    finer = replace(draws, length=draws.length * step, season=season)
+    values = FAMILIES[family].draw(finer)[:, ::step]
     if FAMILIES[family].clean and noise:
-        values = change.with_noise(draws, values, draws.persistent_noise())
+        values = augmentations.with_noise(draws, values, draws.persistent_noise())
     return values
 
 
@@ -200,48 +201,50 @@ class SyntheticSeries:
         step = int(rng.choice(list(THINNED), p=_probabilities(THINNED)))
         if season.length in SLOW or step * season.length > LONGEST_SEASON:
             step = 1
+
         values = np.empty((n, self.length))
         for name in np.unique(families):
             places = np.flatnonzero(families == name)
             values[places] = _drawn(Draws(rng, len(places), self.length, season), name, step=step)
-        return SyntheticBatch(
-            self._changed(Draws(rng, n, self.length, season), values, families), season, families
-        )
+
+        changed = self._changed(Draws(rng, n, self.length, season), values, families)
+        return SyntheticBatch(changed, season, families)
 
     def _season(self, rng: np.random.Generator) -> Season:
         length = int(rng.choice(list(self.seasons), p=_probabilities(self.seasons)))
         if length == 0:
             length = int(np.exp(rng.uniform(np.log(2.0), np.log(LONGEST_SEASON + 1.0))))
-            several = length * int(rng.integers(2, 13))
-            return Season(
-                length, several if several <= LONGEST_SEASON and rng.random() < 0.5 else None
-            )
+            longer = length * int(rng.integers(2, 13))
+            if longer <= LONGEST_SEASON and rng.random() < 0.5:
+                return Season(length, longer)
+            return Season(length)
+
         # Most series get the usual longer season, where there is one.
         return Season.of(length) if rng.random() < 0.7 else Season(length)
 
     def _changed(self, draws: Draws, values: Array, families: npt.NDArray[Any]) -> Array:
         signed = np.array([FAMILIES[name].signed for name in families], dtype=bool)
         values[signed] = _of_any_sign(replace(draws, n=int(signed.sum())), values[signed])
-        values = change.mixed(draws, values, 0.1)
+        values = augmentations.mixed(draws, values, 0.1)
         values = np.where(draws.chance(0.1), values[:, ::-1], values)
-        values = change.with_outliers(draws, values, 0.08)
-        values = change.censored(draws, values, 0.04)
-        values = change.quantised(draws, values, 0.08)
+        values = augmentations.with_outliers(draws, values, 0.08)
+        values = augmentations.censored(draws, values, 0.04)
+        values = augmentations.quantised(draws, values, 0.08)
         # Units of any size.
         values = values * draws.amounts(1e-2, 1e4)
-        return change.with_gaps(draws, values, self.gaps)
+        return augmentations.with_gaps(draws, values, self.gaps)
 
 
 def _of_any_sign(draws: Draws, values: Array) -> Array:
     """Return series after the augmentations of those that may be negative."""
     # Falls are as frequent as rises.
-    values = change.modulated(draws, np.where(draws.chance(0.3), -values, values), 0.1)
+    values = augmentations.modulated(draws, np.where(draws.chance(0.3), -values, values), 0.1)
     if draws.season.length not in SLOW:
-        values = change.wandering(draws, values, 0.6)
-    values = change.with_longer_season(draws, values, 0.5)
+        values = augmentations.wandering(draws, values, 0.6)
+    values = augmentations.with_longer_season(draws, values, 0.5)
     if draws.season.length in SLOW:
-        values = change.rising(draws, change.growing(draws, values, 0.5), 0.7)
-    return change.exponentiated(draws, values, 0.4)
+        values = augmentations.rising(draws, augmentations.growing(draws, values, 0.5), 0.7)
+    return augmentations.exponentiated(draws, values, 0.4)
 
 
 def _probabilities(weights: Mapping[Any, float]) -> Array:
@@ -250,7 +253,7 @@ def _probabilities(weights: Mapping[Any, float]) -> Array:
 
 
 def _stratified(rng: np.random.Generator, weights: Mapping[str, float], n: int) -> npt.NDArray[Any]:
-    """Return the name of the family of each of `n` series, as near to the weights as whole numbers allow."""
+    """Return the family of each of `n` series, as near to the weights as whole numbers allow."""
     exact = n * _probabilities(weights)
     counts = np.floor(exact + 1e-9).astype(int)
     rest = np.maximum(exact - counts, 0.0)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from seqcast.data.synthetic import Season, augmentations
-from seqcast.data.synthetic.patterns import Draws
+from seqcast.data import Season
+from synthetic import augmentations
+from synthetic.patterns import Draws
 
 RNG = np.random.default_rng(0)
 VALUES = RNG.normal(size=(200, 80)) * 3 + np.linspace(0, 5, 80)

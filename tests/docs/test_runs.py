@@ -107,7 +107,7 @@ PYTHON = {
     "pretrained": (
         {},
         (),
-        lambda names, folder: (len(names["fortnight"]), names["walks"].shape) == (14, (3, 100)),
+        lambda names, folder: len(names["fortnight"]) == 14,
     ),
     "evaluation": (
         QUIET,

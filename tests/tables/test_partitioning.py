@@ -193,8 +193,6 @@ def test_files_are_of_about_one_size_and_end_with_a_series(tmp_path):
     partition(saved(tmp_path / "a.parquet", rows), tmp_path / "series", files=20)
     sizes = [pq.read_metadata(file).num_rows for file in sorted((tmp_path / "series").iterdir())]
     assert sizes == [501, 32, 30, 30, 7]
-    schema = pq.read_metadata(tmp_path / "series" / "part-00000.parquet").row_group(0)
-    assert [column.column_index for column in schema.sorting_columns] == [0, 1]
 
 
 # ---------------------------------------------------------------- what is rejected

@@ -1,7 +1,7 @@
-"""Tables of any size, written as a folder of Parquet files in which the rows of each series are contiguous.
+"""Tables of any size, as a folder of Parquet files in which the rows of a series are contiguous.
 
 In reading order: `duckdb_queries` (files, their columns, and SQL that reads them and checks ids and
-times), `folder` (`partition`: sorted rows become files).
+times), `folder` (`partition`: DuckDB divides the rows into files, and sorts each).
 """
 
 from seqcast.tables.partitioning.folder import Partition, partition

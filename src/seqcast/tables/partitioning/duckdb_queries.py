@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from seqcast.data.frames import file_error, files_at, unknown_column
-from seqcast.errors import DataError, MissingFileError, Option, Phrase, SpecError, unknown_name
+from seqcast.errors import (
+    DataError,
+    MissingFileError,
+    Option,
+    Phrase,
+    SpecError,
+    counted,
+    unknown_name,
+)
 from seqcast.runtime import require
 from seqcast.specs import Columns
 from seqcast.tables import Dialect, decode, find_dialect
@@ -72,7 +80,9 @@ class Source:
     def where(self) -> str:
         """The source in words: its file, or the first one and the number of others."""
         more = len(self.files) - 1
-        return f"{self.files[0]}{f' and {more:,} more' if more else ''}"
+        if not more:
+            return str(self.files[0])
+        return f"{self.files[0]} and {more:,} more"
 
     def sql(self, file_column: str | None = None) -> str:
         """Return the SQL of the table.
@@ -80,20 +90,40 @@ class Source:
         Args:
             file_column: Name of one more column, with the file of each row.
         """
-        # Brackets quote the characters of patterns.
-        listed = ", ".join(literal(re.sub(r"([*?[])", r"[\1]", str(file))) for file in self.files)
-        options = "hive_partitioning=false" + (
-            f", filename={literal(file_column)}" if file_column else ""
-        )
         if self.kind == "Parquet":
-            return f"read_parquet([{listed}], union_by_name=true, {options})"
+            return parquet_rows(self.files, file_column)
+
         columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.names)
         quote = literal(self.dialect.quote)
         sep = literal(self.dialect.sep or ",")
+        options = _reading_options(file_column)
         return (
-            f"read_csv([{listed}], auto_detect=false, header=true, skip={self.dialect.skip}, delim={sep}, "
-            f"quote={quote}, escape={quote}, nullstr='', {options}, columns={{{columns}}})"
+            f"read_csv([{_listed(self.files)}], auto_detect=false, header=true, "
+            f"skip={self.dialect.skip}, delim={sep}, quote={quote}, escape={quote}, nullstr='', "
+            f"{options}, columns={{{columns}}})"
         )
+
+
+def parquet_rows(files: Sequence[Path], file_column: str | None = None) -> str:
+    """Return the SQL of the rows of Parquet files.
+
+    Args:
+        files: The files.
+        file_column: Name of one more column, with the file of each row.
+    """
+    options = _reading_options(file_column)
+    return f"read_parquet([{_listed(files)}], union_by_name=true, {options})"
+
+
+def _listed(files: Sequence[Path]) -> str:
+    # Brackets quote the characters of patterns.
+    return ", ".join(literal(re.sub(r"([*?[])", r"[\1]", str(file))) for file in files)
+
+
+def _reading_options(file_column: str | None) -> str:
+    if file_column is None:
+        return "hive_partitioning=false"
+    return f"hive_partitioning=false, filename={literal(file_column)}"
 
 
 def identifier(name: str) -> str:
@@ -107,6 +137,23 @@ def identifier(name: str) -> str:
         "a ""b"" c"
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def unused_name(name: str, names: Sequence[str]) -> str:
+    """Return a name that no column has, also in other case.
+
+    Args:
+        name: How it begins.
+        names: Names of the columns.
+
+    Example:
+        >>> unused_name("file", ["unique_id", "File"])
+        'file_'
+    """
+    taken = set(map(str.casefold, names))
+    while name in taken:
+        name += "_"
+    return name
 
 
 def literal(text: str) -> str:
@@ -146,6 +193,7 @@ def find_source(source: Any, columns: Columns) -> Source:
         raise MissingFileError(
             "source", expected="files with a table", received="none", hint="Name one or more."
         )
+
     kind = _kind(files[0])
     for file in files:
         if not _kind(file):
@@ -155,6 +203,7 @@ def find_source(source: Any, columns: Columns) -> Source:
         if _kind(file) != kind:
             hint = "Name files of one kind, as in 'data/*.parquet'."
             raise file_error(file, f"{kind}, as {files[0]} is", _kind(file), hint)
+
     table = _parquet(files) if kind == "Parquet" else _text(files)
     for field, name in (("unique_id", columns.unique_id), ("ds", columns.ds)):
         if name not in table.names:
@@ -163,15 +212,13 @@ def find_source(source: Any, columns: Columns) -> Source:
 
 
 def _kind(file: Path) -> str:
-    """Return the kind of a file by its suffix, empty if it is none; text may also be packed by gzip."""
+    """Return the kind of a file by its suffix, empty if it is none; text may be packed by gzip."""
     name = file.name.lower()
-    return (
-        "Parquet"
-        if name.endswith(".parquet")
-        else "CSV"
-        if name.removesuffix(".gz").endswith(_TEXT)
-        else ""
-    )
+    if name.endswith(".parquet"):
+        return "Parquet"
+    if name.removesuffix(".gz").endswith(_TEXT):
+        return "CSV"
+    return ""
 
 
 def _check_names(file: Path, names: Sequence[str]) -> None:
@@ -179,7 +226,9 @@ def _check_names(file: Path, names: Sequence[str]) -> None:
     twice = [name for name, count in Counter(map(str.casefold, names)).items() if count > 1]
     if twice:
         alike = [name for name in names if name.casefold() == twice[0]]
-        received = f"{alike[0]!r} twice" if len(set(alike)) == 1 else " and ".join(map(repr, alike))
+        received = " and ".join(map(repr, alike))
+        if len(set(alike)) == 1:
+            received = f"{alike[0]!r} twice"
         raise file_error(
             file, "names that differ by more than capital letters", received, "Rename one of them."
         )
@@ -196,6 +245,7 @@ def _parquet(files: tuple[Path, ...]) -> Source:
             received = f"something else ({str(error).strip().splitlines()[0][:200]})"
             raise file_error(file, "a table in Parquet", received) from error
         _check_names(file, schema.names)
+
         for field in schema:
             kind = _kind_of(field.type)
             before, first = kinds.setdefault(field.name, (kind, file))
@@ -206,13 +256,16 @@ def _parquet(files: tuple[Path, ...]) -> Source:
                 raise file_error(file, f"{before}, as in {first}", kind, hint, column=field.name)
             if getattr(field.type, "tz", None):
                 zones.setdefault(field.name, field.type.tz)
+
     _check_names(files[0], list(kinds))
     return Source("Parquet", files, tuple(kinds), zones, Dialect())
 
 
 def _kind_of(kind: Any) -> str:
     """Return the content of a type of Arrow."""
-    name = str(getattr(kind, "value_type", kind) if str(kind).startswith("dictionary") else kind)
+    if str(kind).startswith("dictionary"):
+        kind = kind.value_type
+    name = str(kind)
     return next((words for words, types in _CONTENTS.items() if types.fullmatch(name)), name[:80])
 
 
@@ -223,6 +276,7 @@ def _text(files: tuple[Path, ...]) -> Source:
         text, encoding = decode(_beginning(file), file)
         if encoding != "utf-8":
             raise file_error(file, "text in UTF-8", encoding, "Convert it, as with iconv -t utf-8.")
+
         if file == files[0]:
             dialect = find_dialect(text, Dialect(header=True))
         own = tuple(name.strip() for name in dialect.names(text))
@@ -252,7 +306,7 @@ def _beginning(file: Path) -> bytes:
 
 
 def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int, dict[str, str]]:
-    """Return the number of rows, and the SQL of each column, by which text becomes times and numbers.
+    """Return the number of rows, and the SQL by which the text of each column becomes typed.
 
     Args:
         connection: A connection of DuckDB.
@@ -271,19 +325,20 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
     missing = {name: _missing(name, types[name]) for name in (unique_id, ds)}
     texts = [name for name in source.names if source.kind == "CSV" and name not in missing]
     times = _times(connection, columns) if types[ds] == "VARCHAR" else {}
+
+    # One pass answers all.
     terms: dict[Any, str] = {"rows": "count(*)", **missing}
     for name in texts:
         terms["type", name], terms["comma", name] = _number_type(name)
     for sql, check in times.items():
-        terms["count", sql], terms["other", sql] = (
-            f"count({check})",
-            f"min({_text_of(ds)}) FILTER ({check} IS NULL)",
-        )
+        terms["count", sql] = f"count({check})"
+        terms["other", sql] = f"min({_text_of(ds)}) FILTER ({check} IS NULL)"
     # Not `fetchone`, after which DuckDB 2 waits for the next row.
     (row,) = connection.execute(
         f"SELECT {', '.join(terms.values())} FROM {source.sql()}"
     ).fetchall()
     answers = dict(zip(terms, row, strict=True))
+
     _check_keys(connection, source, columns, missing, answers)
     _check_types(source, columns, types)
     if not answers["rows"]:
@@ -301,6 +356,7 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
             )
         if answers["type", name] != "VARCHAR":
             typed[name] = f"CAST({_number_text(name)} AS {answers['type', name]})"
+
     if times:
         typed[ds] = max(times, key=lambda sql: int(answers["count", sql]))
         others = answers["rows"] - answers["count", typed[ds]]
@@ -336,23 +392,24 @@ def _check_types(source: Source, columns: Columns, types: dict[str, str]) -> Non
 def _missing(name: str, kind: str) -> str:
     """Return the SQL that counts the rows without a value."""
     column = identifier(name)
-    return f"count(*) FILTER ({column} IS NULL{f' OR isnan({column})' if kind in ('FLOAT', 'DOUBLE') else ''})"
+    if kind in ("FLOAT", "DOUBLE"):
+        return f"count(*) FILTER ({column} IS NULL OR isnan({column}))"
+    return f"count(*) FILTER ({column} IS NULL)"
 
 
 def _no_key(
     connection: Any, source: Source, columns: Columns, name: str, missing: str
 ) -> DataError:
     """Return the error that names the first file with rows without an id, or a time."""
-    place = "".join(
-        (*source.names, "file")
-    )  # longer than the name of any column, so that it is none of them
+    place = unused_name("file", source.names)
     query = f"SELECT {identifier(place)}, {missing} FROM {source.sql(place)} GROUP BY ALL"
     by_file = {Path(file): count for file, count in connection.execute(query).fetchall()}
     file, *others = (file for file in source.files if by_file.get(file))
-    received = f"{by_file[file]:,} row{'s' * (by_file[file] > 1)} without one"
+    received = f"{counted(by_file[file], 'row')} without one"
     if others:
         more = sum(by_file[other] for other in others)
-        received += f", and {more:,} in {len(others):,} other file{'s' * (len(others) > 1)}"
+        received += f", and {more:,} in {counted(len(others), 'other file')}"
+
     expected = f"{'a name of a series' if name == columns.unique_id else 'a time'} in every row"
     return file_error(file, expected, received, "Fill them in, or leave the rows out.", column=name)
 
@@ -365,11 +422,9 @@ def _reading(text: str, kind: str) -> str:
     """Return the SQL of text as a type, which is missing where the text has another form."""
     cast = f"TRY_CAST({text} AS {kind})"
     written = _WRITTEN.get(kind)
-    return (
-        f"CASE WHEN regexp_full_match({text}, {literal(written)}) THEN {cast} END"
-        if written
-        else cast
-    )
+    if written is None:
+        return cast
+    return f"CASE WHEN regexp_full_match({text}, {literal(written)}) THEN {cast} END"
 
 
 def _times(connection: Any, columns: Columns) -> dict[str, str]:
@@ -397,7 +452,9 @@ def _no_time(source: Source, columns: Columns, others: int, example: str) -> Dat
         if given
         else "times such as 2024-01-31 12:00, or whole numbers"
     )
-    received = f"{example!r:.80}{f' and {others - 1:,} more' if others > 1 else ''}"
+    received = f"{example!r:.80}"
+    if others > 1:
+        received += f" and {others - 1:,} more"
     name = Option("columns.ds_format", "%d.%m.%Y")
     hint = Phrase("Name how all are written with ", name, ", or convert the column.")
     return file_error(source.where, expected, received, hint, column=columns.ds)
@@ -410,16 +467,18 @@ def _number_text(name: str) -> str:
 
 
 def _number_type(name: str) -> tuple[str, str]:
-    """Return the SQL of the type that fits all text of a column, and of an example with a decimal comma."""
+    """Return the SQL of the type that fits a column's text, and of text with a decimal comma."""
     text = _number_text(name)
     whole = _reading(text, "BIGINT")
     number = _reading(text, "DOUBLE")
     comma = f"regexp_full_match({text}, {literal(_COMMA)})"
     known = f"count({text})"
-    commas = f"count(*) FILTER ({comma})"
-    kind = f"CASE {known} WHEN 0 THEN 'DOUBLE' WHEN count({whole}) THEN 'BIGINT' WHEN count({number}) THEN 'DOUBLE' "
-    with_commas = f"{commas} > 0 AND {known} = count(*) FILTER ({comma} OR {number} IS NOT NULL)"
-    return (
-        kind + "ELSE 'VARCHAR' END",
-        f"CASE WHEN {with_commas} THEN min({text}) FILTER ({comma}) END",
+    kind = (
+        f"CASE {known} WHEN 0 THEN 'DOUBLE' WHEN count({whole}) THEN 'BIGINT' "
+        f"WHEN count({number}) THEN 'DOUBLE' ELSE 'VARCHAR' END"
     )
+
+    commas = f"count(*) FILTER ({comma})"
+    with_commas = f"{commas} > 0 AND {known} = count(*) FILTER ({comma} OR {number} IS NOT NULL)"
+    example = f"CASE WHEN {with_commas} THEN min({text}) FILTER ({comma}) END"
+    return kind, example

@@ -1,26 +1,36 @@
 """`partition`: a table of any size becomes a folder of Parquet files with whole series."""
 
+import base64
 import math
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqcast.data.frames import file_error, first_rows
-from seqcast.errors import Option, Phrase, SaveError, SpecError
+from seqcast.data.frames import file_error
+from seqcast.errors import Option, Phrase, SaveError, SpecError, counted
 from seqcast.runtime import check_new_folder, folder_beside, parse_size, require, threads
 from seqcast.specs import Columns, check_int
-from seqcast.tables.partitioning.duckdb_queries import Source, find_source, identifier, read_columns
+from seqcast.tables.partitioning.duckdb_queries import (
+    Source,
+    find_source,
+    identifier,
+    literal,
+    parquet_rows,
+    read_columns,
+    unused_name,
+)
 
-# Rows of a batch from DuckDB.
-_BATCH_ROWS = 8_192
-# Memory for each thread: one merges some 120,000 sorted rows at a time, of any width.
+# Memory of each thread of DuckDB: one merges some 120,000 sorted rows at a time, of any width.
 _THREAD_BYTES = 512 << 20
-# Most rows, and most bytes, of a row group, which is in memory until it is written.
-_GROUP_ROWS = 122_880
+# Rows that a thread of DuckDB collects before it writes them to the files of their series.
+_FLUSHED_ROWS = 16_384
+# Most bytes of a row group, which is in memory until it is written.
 _GROUP_BYTES = 16 << 20
+# The same where many files are written at a time.
+_DIVIDED_GROUP_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -54,8 +64,8 @@ def partition(
     """Write a table as a folder of Parquet files in which the rows of each series are contiguous.
 
     Rows are sorted by id and time, and each series is in one file. The table may be larger than the
-    memory: DuckDB sorts it, with a temporary folder next to the result. The folder appears when all
-    is written.
+    memory: DuckDB divides and sorts it, with a temporary folder next to the result. The folder
+    appears when all is written.
 
     Text becomes typed on the way: ids stay text, times are ISO 8601, whole numbers, or written as
     `columns.ds_format` says, and other columns become numbers if all their values are. Text is
@@ -98,12 +108,18 @@ def partition(
     limit = parse_size("memory_limit", memory_limit)
     check_new_folder(folder, force=force, suffix=".parquet")
     table = find_source(source, columns)
+
     with folder_beside(folder) as place, _connected(place / ".spill", limit, table) as connection:
         rows, typed = read_columns(connection, table, columns)
+        listed = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in typed.items())
+        connection.execute(f"CREATE TEMP VIEW typed AS SELECT {listed} FROM {table.sql()}")
+
+        series = _number_files(connection, columns.unique_id, math.ceil(rows / files))
+        divided = place / ".spill" / "files"
+        _write_divided(connection, table, columns.unique_id, divided)
+
         keys = [columns.unique_id, columns.ds]
-        batches = _sorted(connection, table, typed, keys)
-        series = _write(batches, place, keys, table.zones, math.ceil(rows / files))
-        written = sorted(place.glob("*.parquet"))
+        written = _write_sorted(connection, divided, keys, table.zones, place)
         _check_doubles(connection, written, keys, table)
     return Partition(folder, len(written), series, rows, table.names)
 
@@ -112,7 +128,7 @@ def partition(
 def _connected(spill: Path, limit: int, source: Source) -> Iterator[Any]:
     """Connect to a DuckDB with a memory limit, and translate its errors."""
     duckdb: Any = require("duckdb", extra="files")
-    arrow: Any = require("pyarrow", extra="files")
+
     # Nothing is fetched: an extension that DuckDB lacks would come from the network.
     config = {
         "autoinstall_known_extensions": False,
@@ -125,11 +141,14 @@ def _connected(spill: Path, limit: int, source: Source) -> Iterator[Any]:
     try:
         with duckdb.connect(config=config) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            connection.execute(
-                "SET enable_progress_bar = false"
-            )  # it would be printed among results
+            connection.execute(f"SET partitioned_write_flush_threshold = {_FLUSHED_ROWS}")
+            # By statistics a column would be required in files without a missing value, and so
+            # have another type in Arrow than in others.
+            connection.execute("SET disabled_optimizers = 'statistics_propagation'")
+            # It would be printed among results.
+            connection.execute("SET enable_progress_bar = false")
             yield connection
-    except (duckdb.Error, arrow.ArrowException, OSError, RuntimeError) as error:
+    except (duckdb.Error, OSError, RuntimeError) as error:
         translated = _translated(error, duckdb, source, limit)
         if translated is None:
             raise
@@ -139,104 +158,106 @@ def _connected(spill: Path, limit: int, source: Source) -> Iterator[Any]:
 
 
 def _translated(error: Exception, duckdb: Any, source: Source, limit: int) -> BaseException | None:
-    """Translate an error of DuckDB, which may have lost its type on the way through Arrow or Python.
+    """Translate an error of DuckDB, which may have lost its type on the way through Python.
 
     Returns `None` for other errors.
     """
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    if isinstance(error, duckdb.InterruptException) or lines[0].endswith(
-        ("nterrupted", "nterrupted!")
-    ):
+    is_interrupt = lines[0].endswith(("nterrupted", "nterrupted!"))
+    if is_interrupt or isinstance(error, duckdb.InterruptException):
         return KeyboardInterrupt()
+
     if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in lines[0]:
         expected = "enough memory, and room on the disk of the folder"
         received = f"{limit / 1e9:.3g} GB ({lines[0][:200]})"
         more = Option("memory_limit", "4 GB")
         hint = Phrase("Give more, as in ", more, ".")
         return SpecError("memory_limit", expected=expected, received=received, hint=hint)
+
     if isinstance(error, duckdb.IOException) and "write" in lines[0]:
-        place = "the disk of the folder"
-        received = lines[0][:200]
         return SaveError(
-            place, expected="room to sort", received=received, hint="Nothing was written."
+            "the disk of the folder",
+            expected="room to sort",
+            received=lines[0][:200],
+            hint="Nothing was written.",
         )
+
     if isinstance(error, OSError | RuntimeError):
         return None
-    return file_error(
-        source.where, f"a table in {source.kind}", f"something else ({' '.join(lines[:4])[:300]})"
+    received = f"something else ({' '.join(lines[:4])[:300]})"
+    return file_error(source.where, f"a table in {source.kind}", received)
+
+
+def _number_files(connection: Any, unique_id: str, rows_per_file: int) -> int:
+    """Give each series the number of its file, in the order of ids; return the number of series.
+
+    A file ends with the series that fills it.
+    """
+    series = identifier(unique_id)
+    before = f"sum(count(*)) OVER (ORDER BY {series}) - count(*)"
+    counts = f"SELECT {series} AS series, {before} AS before FROM typed GROUP BY {series}"
+    number = f"dense_rank() OVER (ORDER BY before // {rows_per_file}) - 1"
+    connection.execute(
+        f"CREATE TEMP TABLE places AS SELECT series, {number} AS file FROM ({counts})"
     )
+    ((count,),) = connection.execute("SELECT count(*) FROM places").fetchall()
+    return int(count)
 
 
-def _sorted(connection: Any, source: Source, typed: dict[str, str], keys: list[str]) -> Any:
-    """Return a reader of Arrow of all rows, sorted by id and time."""
-    listed = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in typed.items())
-    relation = connection.sql(
-        f"SELECT {listed} FROM {source.sql()} ORDER BY {', '.join(map(identifier, keys))}"
+def _write_divided(connection: Any, source: Source, unique_id: str, folder: Path) -> None:
+    """Write the rows of each file to a folder `file=NUMBER`, in any order."""
+    folder.mkdir(parents=True)
+    file = identifier(unused_name("file", source.names))
+    rows = (
+        f"SELECT typed.*, places.file AS {file} "
+        f"FROM typed JOIN places ON typed.{identifier(unique_id)} = places.series"
     )
-    # Older releases of DuckDB know the second name only, and newer ones warn of it.
-    read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
-    return read(_BATCH_ROWS)
+    options = (
+        f"FORMAT parquet, PARTITION_BY ({file}), WRITE_PARTITION_COLUMNS false, "
+        f"ROW_GROUP_SIZE_BYTES {_DIVIDED_GROUP_BYTES}"
+    )
+    connection.execute(f"COPY ({rows}) TO {literal(str(folder))} ({options})")
 
 
-def _write(
-    batches: Any, folder: Path, keys: list[str], zones: dict[str, str], rows_per_file: int
-) -> int:
-    """Write sorted rows to files, each of which ends with the series that fills it; return the number of series."""
+def _write_sorted(
+    connection: Any, divided: Path, keys: list[str], zones: dict[str, str], folder: Path
+) -> list[Path]:
+    """Write each file again, its rows sorted by id and time; return the files.
+
+    PARTITION_BY keeps no order where several threads write.
+    """
+    order = ", ".join(map(identifier, keys))
+    written: list[Path] = []
+    for parts in sorted(divided.iterdir(), key=lambda each: int(each.name.rpartition("=")[2])):
+        files = sorted(parts.iterdir())
+        rows = f"SELECT * FROM {parquet_rows(files)} ORDER BY {order}"
+        options = f"FORMAT parquet, ROW_GROUP_SIZE_BYTES {_GROUP_BYTES}"
+        options += _zones_option(files[0], zones)
+        path = folder / f"part-{len(written):05}.parquet"
+        connection.execute(f"COPY ({rows}) TO {literal(str(path))} ({options})")
+
+        shutil.rmtree(parts)
+        written.append(path)
+    return written
+
+
+def _zones_option(file: Path, zones: dict[str, str]) -> str:
+    """Return the option of COPY by which stamps keep their time zones; DuckDB writes UTC.
+
+    Arrow's schema, in the metadata of a file, has them.
+    """
+    if not zones:
+        return ""
+
     arrow: Any = require("pyarrow", extra="files")
     parquet: Any = require("pyarrow.parquet", extra="files")
-    schema = _with_zones(batches.schema, zones)
-    order = parquet.SortingColumn.from_ordering(schema, [(name, "ascending") for name in keys])
-    files = series = left = 0
-    last: Any = None
-    writer: Any = None
-    with ExitStack() as opened:
-        for group in _groups(batches):
-            table = arrow.Table.from_batches(group).cast(schema)
-            ids = table.column(keys[0])
-            start = 0
-            begins = first_rows(ids)[int(files > 0 and ids[0] == last) :]
-            series = series + len(begins)
-            last = ids[-1]
-            for begin in begins:
-                if begin - start >= left:
-                    if begin > start:
-                        writer.write_table(table[start:begin])
-                    opened.close()
-                    path = folder / f"part-{files:05}.parquet"
-                    writer = opened.enter_context(
-                        parquet.ParquetWriter(path, schema, sorting_columns=order)
-                    )
-                    files = files + 1
-                    start = begin
-                    left = rows_per_file
-            writer.write_table(table[start:])
-            left -= len(table) - start
-    return series
-
-
-def _with_zones(schema: Any, zones: dict[str, str]) -> Any:
-    """Return a schema whose stamps are in the time zones of the source: DuckDB knows the moments alone."""
-    arrow: Any = require("pyarrow", extra="files")
+    schema = parquet.read_schema(file)
     for place, field in enumerate(schema):
-        if getattr(field.type, "tz", None):
-            stamps = arrow.timestamp(field.type.unit, zones.get(field.name, "UTC"))
+        if field.name in zones and getattr(field.type, "tz", None):
+            stamps = arrow.timestamp(field.type.unit, zones[field.name])
             schema = schema.set(place, field.with_type(stamps))
-    return schema
-
-
-def _groups(batches: Iterable[Any]) -> Iterator[list[Any]]:
-    """Put batches together, up to the size of a row group."""
-    group: list[Any] = []
-    for batch in batches:
-        group.append(batch)
-        if (
-            sum(map(len, group)) >= _GROUP_ROWS
-            or sum(each.nbytes for each in group) >= _GROUP_BYTES
-        ):
-            yield group
-            group = []
-    if group:
-        yield group
+    text = base64.b64encode(schema.serialize()).decode()
+    return f", KV_METADATA {{'ARROW:schema': {literal(text)}}}"
 
 
 def _check_doubles(connection: Any, files: Sequence[Path], keys: list[str], source: Source) -> None:
@@ -245,14 +266,23 @@ def _check_doubles(connection: Any, files: Sequence[Path], keys: list[str], sour
     twice = 0
     first = ("", "")
     for file in files:
-        counts = f"SELECT {series} AS name, {time} AS moment, count(*) - 1 AS n FROM read_parquet(?) GROUP BY ALL"
-        names = "CAST(name AS VARCHAR), CAST(moment AS VARCHAR)"
-        query = f"SELECT sum(n) OVER (), {names} FROM ({counts}) WHERE n > 0 ORDER BY name, moment LIMIT 1"
-        for count, *names in connection.execute(query, [str(file)]).fetchall():
-            first = first if twice else tuple(names)
+        counts = (
+            f"SELECT {series} AS name, {time} AS moment, count(*) - 1 AS n "
+            f"FROM {parquet_rows([file])} GROUP BY ALL"
+        )
+        query = (
+            "SELECT sum(n) OVER (), CAST(name AS VARCHAR), CAST(moment AS VARCHAR) "
+            f"FROM ({counts}) WHERE n > 0 ORDER BY name, moment LIMIT 1"
+        )
+        for count, *example in connection.execute(query).fetchall():
+            if not twice:
+                first = example
             twice += int(count)
+
     if twice:
-        more = "s" * (twice > 1)
         hint = "Keep one of the rows of each time, or add them up."
-        received = f"{twice:,} row{more} with the time of another, the first at {first[1]} of series {first[0]!r}"
+        received = (
+            f"{counted(twice, 'row')} with the time of another, "
+            f"the first at {first[1]} of series {first[0]!r}"
+        )
         raise file_error(source.where, "each time of a series once", received, hint, column=keys[1])

@@ -78,8 +78,8 @@ def nn5(folder):
 def etth(folder):
     """Hourly oil temperatures of a transformer."""
     df = pd.read_csv(folder / "ETT-small" / "ETTh1.csv", parse_dates=["date"])
-    df = df.rename(columns={"date": "ds", "OT": "y"})
-    return df[["ds", "y"]].assign(unique_id="etth"), 24, ()
+    oil = df.iloc[:, [0, -1]].set_axis(["ds", "y"], axis=1)
+    return oil.assign(unique_id="etth"), 24, ()
 
 
 PUBLIC = {"taxi": taxi, "nn5": nn5, "etth": etth}

@@ -130,9 +130,10 @@ def total_rows(table: pd.DataFrame) -> pd.DataFrame:
     if len(table) > _ROWS_SEARCHED:
         return none
     named = pd.DataFrame(False, table.index, table.columns)
-    for name in filter(lambda each: is_text(table[each]), table.columns):
-        totals = [cell for cell in table[name].dropna().unique() if _TOTAL.search(cell)]
-        named[name] = table[name].isin(totals)
+    for name, column in table.items():
+        if is_text(column):
+            totals = [cell for cell in column.dropna().unique() if _TOTAL.search(cell)]
+            named[name] = column.isin(totals)
     is_named = named.any(axis=1)
     if not is_named.any():
         return none

@@ -127,6 +127,6 @@ def test_each_script_is_short_says_how_to_run_it_and_is_listed():
     assert set(SCRIPTS) == set(PICTURES)
     for name, path in SCRIPTS.items():
         text = path.read_text()
-        assert len(text.splitlines()) < 90, name
+        assert len(text.splitlines()) < 130, name
         assert f"python examples/{name}.py" in text.split('"""')[1]
         assert f"({name}.py)" in listed

@@ -20,6 +20,7 @@ if keras.backend.backend() == "jax":
     import jax
 
     from seqcast.network import jax_training
+    from seqcast.network.jax_train_step import Batch
 
 PLAIN = WindowSpec(horizon=3, features=1, targets=1, target_features=(0,))
 OBSERVED = WindowSpec(
@@ -182,8 +183,8 @@ def test_small_batches_are_left_whole(monkeypatch):
     step = jax_training.TrainFunction(engine.model, jax_training.StepPrograms(engine.model))
     assert step.fewest_rows * engine.weight_count >= jax_training.SMALLEST_MICRO_BATCH
     rows = np.zeros((2 * step.fewest_rows, 8, 1), "float32")
-    assert step.divides(({"past": rows}, rows, None))
-    assert not step.divides(({"past": rows[1:]}, rows[1:], None))
+    assert step.divides(Batch({"past": rows}, rows, None))
+    assert not step.divides(Batch({"past": rows[1:]}, rows[1:], None))
 
 
 def test_parts_are_halved_until_their_scratch_memory_is_small(on, monkeypatch):

@@ -5,9 +5,9 @@ et al. 2015, arXiv:1508.04025, equation 5), so the decoder does not wait for att
 one loop.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
+from seqcast.network.cells import Regularizers
 from seqcast.network.dense import dense
 from seqcast.network.randomness import child_seeds
 from seqcast.runtime import Tensor, keras, ops
@@ -34,7 +34,7 @@ class Attention(keras.layers.Layer):
         memory_width: int,
         *,
         heads: int = 1,
-        regularizer: Mapping[str, Any] | None = None,
+        regularizer: Regularizers | None = None,
         seed: int = 0,
         **options: Any,
     ) -> None:
@@ -58,7 +58,7 @@ class Attention(keras.layers.Layer):
         )
         self.built = True
 
-    def _dense(self, inputs: int, outputs: int, name: str, **options: Any) -> Any:
+    def _dense(self, inputs: int, outputs: int, name: str, **options: Any) -> keras.layers.Dense:
         return dense(
             inputs, outputs, name, seed=next(self._seeds), regularizer=self.regularizer, **options
         )
@@ -116,8 +116,10 @@ class Attention(keras.layers.Layer):
         scores = self.scores(query, keys)
         if valid is not None:
             mask = ops.expand_dims(valid, 1)
-            mask = ops.expand_dims(mask, 1) if len(scores.shape) == 4 else mask
+            if len(scores.shape) == 4:
+                mask = ops.expand_dims(mask, 1)
             scores = ops.where(mask, scores, ops.cast(NO_SCORE, scores.dtype))
+
         weights = ops.softmax(scores, axis=-1)
         context = self.contexts(weights, values)
         if len(weights.shape) == 4:
@@ -135,26 +137,20 @@ class AdditiveAttention(Attention):
         self.score_map = self._dense(self.query_width, 1, "score", use_bias=False)
 
     def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Return `U k` and the memory itself.
-
-        Args:
-            memory: The encoder's outputs, `[B, T, m]`.
-        """
+        """Return `U k`, `[B, T, n]`, and the memory itself."""
         return self.key_map(memory), memory
 
     def scores(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return the scores, `[B, H, T]`.
-
-        Args:
-            query: Decoder outputs, `[B, H, n]`.
-            keys: The mapped memory, `[B, T, n]`.
-        """
+        """Return the scores, `[B, H, T]`."""
         mapped = ops.expand_dims(self.query_map(query), 2) + ops.expand_dims(keys, 1)
         return ops.squeeze(self.score_map(ops.tanh(mapped)), -1)
 
 
 class DotAttention(Attention):
-    """Score `qᵀ k`, or `qᵀ W k` when widths differ. Source: Luong et al. 2015, arXiv:1508.04025, section 3.1."""
+    """Score `qᵀ k`, or `qᵀ W k` when widths differ.
+
+    Source: Luong et al. 2015, arXiv:1508.04025, section 3.1.
+    """
 
     def build_score(self) -> None:
         """Create `W`, if widths differ."""
@@ -163,25 +159,20 @@ class DotAttention(Attention):
             self.key_map = self._dense(self.memory_width, self.query_width, "key", use_bias=False)
 
     def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Return `W k` and the memory itself.
-
-        Args:
-            memory: The encoder's outputs, `[B, T, m]`.
-        """
-        return (memory if self.key_map is None else self.key_map(memory)), memory
+        """Return `W k` and the memory itself."""
+        keys = memory if self.key_map is None else self.key_map(memory)
+        return keys, memory
 
     def scores(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return the scores, `[B, H, T]`.
-
-        Args:
-            query: Decoder outputs, `[B, H, n]`.
-            keys: The keys, `[B, T, n]`.
-        """
+        """Return the scores, `[B, H, T]`."""
         return ops.matmul(query, ops.swapaxes(keys, -1, -2))
 
 
 class MultiHeadAttention(Attention):
-    """Scores `q_iᵀ k_i / √d` in several heads. Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2."""
+    """Scores `q_iᵀ k_i / √d` in several heads.
+
+    Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2.
+    """
 
     @property
     def context_width(self) -> int:
@@ -196,33 +187,21 @@ class MultiHeadAttention(Attention):
 
     def _split(self, x: Tensor) -> Tensor:
         depth = self.query_width // self.heads
-        return ops.transpose(ops.reshape(x, (-1, ops.shape(x)[1], self.heads, depth)), (0, 2, 1, 3))
+        heads = ops.reshape(x, (-1, ops.shape(x)[1], self.heads, depth))
+        return ops.transpose(heads, (0, 2, 1, 3))
 
     def prepare(self, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Return keys and values, head by head, `[B, heads, T, n / heads]`.
-
-        Args:
-            memory: The encoder's outputs, `[B, T, m]`.
-        """
+        """Return keys and values, head by head, `[B, heads, T, n / heads]`."""
         return self._split(self.key_map(memory)), self._split(self.value_map(memory))
 
     def scores(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return the scores, `[B, heads, H, T]`.
-
-        Args:
-            query: Decoder outputs, `[B, H, n]`.
-            keys: The keys, `[B, heads, T, n / heads]`.
-        """
+        """Return the scores, `[B, heads, H, T]`."""
         scale = float(self.query_width // self.heads) ** -0.5
-        return ops.matmul(self._split(self.query_map(query)), ops.swapaxes(keys, -1, -2)) * scale
+        queries = self._split(self.query_map(query))
+        return ops.matmul(queries, ops.swapaxes(keys, -1, -2)) * scale
 
     def contexts(self, weights: Tensor, values: Tensor) -> Tensor:
-        """Return the heads' contexts joined, `[B, H, n]`.
-
-        Args:
-            weights: The softmax of the scores, `[B, heads, H, T]`.
-            values: The values, `[B, heads, T, n / heads]`.
-        """
+        """Return the heads' contexts joined, `[B, H, n]`."""
         joined = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))
         return ops.reshape(joined, (-1, ops.shape(joined)[1], self.query_width))
 

@@ -1,4 +1,4 @@
-"""Recurrent cells: GRU, LSTM and simple RNN, with the weights and the arithmetic of Keras's own layers.
+"""Recurrent cells (GRU, LSTM, simple RNN) with weights and arithmetic of Keras's own layers.
 
 A cell computes one step; `RecurrentStack` loops over time. Weights have the names, shapes and order
 of gates of `keras.layers.GRU` (`reset_after=True`), `LSTM` and `SimpleRNN`, so that they can be
@@ -15,6 +15,8 @@ from seqcast.network.randomness import GlorotUniform, Orthogonal, child_seeds
 from seqcast.runtime import Tensor, keras, ops
 
 Tensors = tuple[Tensor, ...]
+# Keras regularisers by the kind of weight: `kernel`, `recurrent`, `bias`.
+Regularizers = Mapping[str, Any]
 
 
 class Cell(keras.layers.Layer):
@@ -28,26 +30,29 @@ class Cell(keras.layers.Layer):
         options: Options of Keras's layers.
     """
 
-    gate_names: ClassVar[tuple[str, ...]]  # in the order of Keras's weights
-    keeping_gate: ClassVar[str | None] = None  # the gate that keeps the state
+    # In the order of Keras's weights.
+    gate_names: ClassVar[tuple[str, ...]]
+    # The gate that keeps the state.
+    keeping_gate: ClassVar[str | None] = None
     state_count: ClassVar[int] = 1
-    reads_state: ClassVar[bool] = (
-        True  # otherwise gates depend on the input alone, without a recurrent kernel
-    )
+    # Otherwise gates depend on the input alone, without a recurrent kernel.
+    reads_state: ClassVar[bool] = True
 
     def __init__(
         self,
         units: int,
         features: int,
         *,
-        regularizer: Mapping[str, Any] | None = None,
+        regularizer: Regularizers | None = None,
         seed: int = 0,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self.units = units
         self.features = features
-        self.regularizer = {k: keras.regularizers.get(v) for k, v in (regularizer or {}).items()}
+        self.regularizer = {
+            kind: keras.regularizers.get(each) for kind, each in (regularizer or {}).items()
+        }
         self.seed = seed
 
     def build(self, input_shape: Any = None) -> None:
@@ -58,6 +63,7 @@ class Cell(keras.layers.Layer):
         """
         kernel_seed, recurrent_seed = child_seeds(self.seed, 2)
         width = self.gates * self.units
+
         self.kernel = None
         if self.features:
             self.kernel = self.add_weight(
@@ -66,7 +72,8 @@ class Cell(keras.layers.Layer):
                 regularizer=self.regularizer.get("kernel"),
                 name="kernel",
             )
-        self.recurrent_kernel: Any = None
+
+        self.recurrent_kernel: Tensor = None
         if self.reads_state:
             self.recurrent_kernel = self.add_weight(
                 shape=(self.units, width),
@@ -74,6 +81,7 @@ class Cell(keras.layers.Layer):
                 regularizer=self.regularizer.get("recurrent"),
                 name="recurrent_kernel",
             )
+
         self.bias = self.add_weight(
             shape=self.bias_shape,
             initializer=self.initial_bias,
@@ -101,19 +109,19 @@ class Cell(keras.layers.Layer):
         """
         return ops.convert_to_tensor(np.zeros(shape), dtype=dtype)
 
-    def biases(self) -> tuple[Tensor, ...]:
-        """Return the bias of the input and, if the cell has one, that of the state, `[gates * n]` each."""
+    def biases(self) -> Tensors:
+        """Return the bias of the input and that of the state, if any, `[gates * n]` each."""
         return (self.computed(self.bias),)
 
-    def computed(self, weight: Any) -> Tensor:
-        """Return a weight in the type of the computation, which a mixed policy separates from that of the variable.
+    def computed(self, weight: Tensor) -> Tensor:
+        """Return a weight in the type of the computation; under a mixed policy variables differ.
 
         Args:
             weight: The variable.
         """
         return ops.convert_to_tensor(weight, dtype=self.compute_dtype)
 
-    def project(self, *inputs: Tensor | None) -> tuple[Tensor, ...]:
+    def project(self, *inputs: Tensor | None) -> Tensors:
         """Return the contribution of the input to each gate, `x W + b`.
 
         Args:
@@ -129,13 +137,15 @@ class Cell(keras.layers.Layer):
             if x is None:
                 continue
             rows = self.computed(self.kernel)[first : first + x.shape[-1]]
-            products = (ops.matmul(x, kernel) for kernel in ops.split(rows, self.gates, axis=-1))
-            gates = [product + gate for product, gate in zip(products, gates, strict=True)]
+            kernels = ops.split(rows, self.gates, axis=-1)
+            gates = [
+                ops.matmul(x, kernel) + gate for kernel, gate in zip(kernels, gates, strict=True)
+            ]
             first += x.shape[-1]
         return tuple(gates)
 
-    def recurrent(self) -> tuple[Tensor, ...]:
-        """Return the recurrent weights of a step, one matrix a gate; an empty tuple without recurrent kernel."""
+    def recurrent(self) -> Tensors:
+        """Return the recurrent weights of a step, one matrix a gate; `()` without any."""
         if self.recurrent_kernel is None:
             return ()
         return tuple(ops.split(self.computed(self.recurrent_kernel), self.gates, axis=-1))
@@ -165,7 +175,7 @@ class Cell(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def mixed(self, gates: tuple[Tensor, ...], states: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def mixed(self, gates: Tensors, states: Sequence[Tensor]) -> Tensors:
         """Return the states after a step whose gates are known.
 
         Args:
@@ -194,25 +204,19 @@ class GRUCell(Cell):
         """Shape of the bias: one row for the input, one for the state."""
         return (2, 3 * self.units)
 
-    def biases(self) -> tuple[Tensor, ...]:
+    def biases(self) -> Tensors:
         """Return the two rows of the bias."""
         bias = self.computed(self.bias)
         return bias[0], bias[1]
 
-    def recurrent(self) -> tuple[Tensor, ...]:
+    def recurrent(self) -> Tensors:
         """Return the three recurrent matrices `[n, n]` and the three recurrent biases `[n]`."""
         return (*super().recurrent(), *ops.split(self.biases()[1], 3, axis=-1))
 
     def gate_values(
         self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors
     ) -> Tensors:
-        """Return `z`, `r` and `g`.
-
-        Args:
-            projected: Contribution of the input to each gate, `[B, n]`.
-            states: The states before, `[B, n]` each.
-            recurrent: The result of `recurrent`.
-        """
+        """Return `z`, `r` and `g`."""
         x_z, x_r, x_g = projected
         u_z, u_r, u_g, c_z, c_r, c_g = recurrent
         h = states[0]
@@ -221,13 +225,8 @@ class GRUCell(Cell):
         g = ops.tanh(x_g + r * (ops.matmul(h, u_g) + c_g))
         return z, r, g
 
-    def mixed(self, gates: tuple[Tensor, ...], states: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return `h'`.
-
-        Args:
-            gates: The result of `gate_values`.
-            states: The states before, `[B, n]` each.
-        """
+    def mixed(self, gates: Tensors, states: Sequence[Tensor]) -> Tensors:
+        """Return `h'`."""
         z, _, g = gates
         return (g + z * (states[0] - g),)
 
@@ -236,8 +235,8 @@ class LSTMCell(Cell):
     r"""Long short-term memory.
 
     .. math::
-        i, f, o = σ(x W + h U + b), \quad c' = f ⊙ c + i ⊙ \tanh(x W_c + h U_c + b_c), \quad h' = o
-        ⊙ \tanh(c')
+        i, f, o = σ(x W + h U + b), \quad c' = f ⊙ c + i ⊙ \tanh(x W_c + h U_c + b_c), \quad
+        h' = o ⊙ \tanh(c')
 
     The forget gate's bias starts at 1. Source: Hochreiter and Schmidhuber 1997, with the forget
     gate of Gers et al. 2000; Jozefowicz et al. 2015 for its bias.
@@ -248,12 +247,7 @@ class LSTMCell(Cell):
     state_count = 2
 
     def initial_bias(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
-        """Return zeros, and ones for the forget gate.
-
-        Args:
-            shape: Shape of the bias.
-            dtype: Its type; `None` is Keras's default.
-        """
+        """Return zeros, and ones for the forget gate."""
         bias = np.zeros(shape)
         bias[self.units : 2 * self.units] = 1.0
         return ops.convert_to_tensor(bias, dtype=dtype)
@@ -261,25 +255,14 @@ class LSTMCell(Cell):
     def gate_values(
         self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors
     ) -> Tensors:
-        """Return `i`, `f`, `tanh(x W_c + h U_c + b_c)` and `o`.
-
-        Args:
-            projected: Contribution of the input to each gate, `[B, n]`.
-            states: The states before, `[B, n]` each.
-            recurrent: The result of `recurrent`.
-        """
+        """Return `i`, `f`, `tanh(x W_c + h U_c + b_c)` and `o`."""
         i, f, g, o = (
             x + ops.matmul(states[0], u) for x, u in zip(projected, recurrent, strict=True)
         )
         return ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
 
-    def mixed(self, gates: tuple[Tensor, ...], states: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return `h'` and `c'`.
-
-        Args:
-            gates: The result of `gate_values`.
-            states: The states before, `[B, n]` each.
-        """
+    def mixed(self, gates: Tensors, states: Sequence[Tensor]) -> Tensors:
+        """Return `h'` and `c'`."""
         i, f, g, o = gates
         c = f * states[1] + i * g
         return o * ops.tanh(c), c
@@ -296,22 +279,11 @@ class SimpleRNNCell(Cell):
     def gate_values(
         self, projected: Tensors, states: Sequence[Tensor], recurrent: Tensors
     ) -> Tensors:
-        """Return `h'`, the only value.
-
-        Args:
-            projected: Contribution of the input to each gate, `[B, n]`.
-            states: The states before, `[B, n]` each.
-            recurrent: The result of `recurrent`.
-        """
+        """Return `h'`, the only value."""
         return (ops.tanh(projected[0] + ops.matmul(states[0], recurrent[0])),)
 
-    def mixed(self, gates: tuple[Tensor, ...], states: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return `h'`.
-
-        Args:
-            gates: The result of `gate_values`.
-            states: The states before, `[B, n]` each.
-        """
+    def mixed(self, gates: Tensors, states: Sequence[Tensor]) -> Tensors:
+        """Return `h'`."""
         return gates
 
 

@@ -1,10 +1,10 @@
-"""Inputs of a decoder: known inputs, the season, and in training the true values before each token."""
+"""Inputs of a decoder: known inputs, the season, and in training the true values before tokens."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from seqcast.errors import DataError, SpecError
+from seqcast.network.encoder import StateArrays
 from seqcast.network.segment import fold, token_count
 from seqcast.runtime import Tensor, ops
 from seqcast.specs import NetworkSpec
@@ -28,7 +28,7 @@ class DecodeInputs:
         training: Whether dropout is on.
     """
 
-    carry: dict[str, Any]
+    carry: StateArrays
     tokens: int
     positions: Tensor | None = None
     future: Tensor | None = None
@@ -46,19 +46,22 @@ class DecodeInputs:
         return joined([positions, self.future])
 
     def by_token(self) -> dict[str, Tensor]:
-        """Return the known inputs, season, truth and teacher mask that exist, first axis the tokens, for a loop."""
-        by_row = (("known", self.known), ("season", self.season), ("truth", self.truth))
+        """Return the known inputs, season, truth and teacher mask that exist, for a loop.
+
+        Their first axis is that of the tokens.
+        """
+        by_row = {"known": self.known, "season": self.season, "truth": self.truth}
         by_token = {
-            name: ops.swapaxes(values, 0, 1) for name, values in by_row if values is not None
+            name: ops.swapaxes(values, 0, 1)
+            for name, values in by_row.items()
+            if values is not None
         }
-        return (
-            by_token
-            if self.teacher_mask is None
-            else {**by_token, "teacher_mask": self.teacher_mask}
-        )
+        if self.teacher_mask is not None:
+            by_token["teacher_mask"] = self.teacher_mask
+        return by_token
 
 
-def season_tokens(carry: dict[str, Any], tokens: int, segment: int) -> Tensor | None:
+def season_tokens(carry: StateArrays, tokens: int, segment: int) -> Tensor | None:
     """Return the last season repeated, to which outputs are added, `[B, tokens, s · D]`, or `None`.
 
     Args:
@@ -84,11 +87,11 @@ def season_tokens(carry: dict[str, Any], tokens: int, segment: int) -> Tensor | 
 
 def previous_tokens(
     target: Tensor | None,
-    carry: dict[str, Any],
+    carry: StateArrays,
     *,
     horizon: int,
     segment: int,
-    normalise: Callable[[Tensor, dict[str, Any]], Tensor],
+    normalise: Callable[[Tensor, StateArrays], Tensor],
 ) -> Tensor:
     """Return the true token before each token, normalised, `[B, tokens, s · D]`.
 
@@ -108,15 +111,14 @@ def previous_tokens(
         expected = f"the true future, [B, {horizon}, D], in training"
         hint = "Teacher forcing reads it; give y in the inputs too."
         raise DataError("inputs['target']", expected=expected, received="nothing", hint=hint)
+
     before = target[:, : (token_count(horizon, segment) - 1) * segment]
     first = ops.expand_dims(carry["last_targets"], 1)
     return ops.concatenate([first, fold(normalise(before, carry), segment)], axis=1)
 
 
-def token_statistics(
-    carry: dict[str, Any], width: int, targets: int, *, steps: bool
-) -> list[Tensor]:
-    """Return the normaliser's loc and scale for tokens, `[B, width]` each, or `[B, 1, width]` for steps.
+def token_statistics(carry: StateArrays, width: int, targets: int, *, steps: bool) -> list[Tensor]:
+    """Return the normaliser's loc and scale for tokens, `[B, width]` or `[B, 1, width]`.
 
     Args:
         carry: The arrays of `States`, with the statistics of the targets.
@@ -127,7 +129,9 @@ def token_statistics(
     statistics = [carry["loc"], carry["scale"]]
     if width > targets:
         statistics = [ops.tile(values, (1, width // targets)) for values in statistics]
-    return [ops.expand_dims(values, 1) for values in statistics] if steps else statistics
+    if steps:
+        statistics = [ops.expand_dims(values, 1) for values in statistics]
+    return statistics
 
 
 def check_future(future: Tensor | None, horizon: int, features: int) -> None:
@@ -163,7 +167,7 @@ def check_endless(network: NetworkSpec) -> None:
         raise SpecError("decoder_model", expected=expected, received=received, hint=hint)
 
 
-def row_count(carry: dict[str, Any]) -> Any:
+def row_count(carry: StateArrays) -> Tensor:
     """Return the number of examples.
 
     Args:
@@ -179,9 +183,9 @@ def joined(values: list[Tensor | None]) -> Tensor | None:
         values: Tensors that differ in their last axis, or `None`.
     """
     present = [value for value in values if value is not None]
-    return (
-        ops.concatenate(present, axis=-1) if len(present) > 1 else present[0] if present else None
-    )
+    if len(present) > 1:
+        return ops.concatenate(present, axis=-1)
+    return present[0] if present else None
 
 
 SAMPLING_SCHEDULES: dict[str, Callable[[Tensor], Tensor]] = {

@@ -1,4 +1,4 @@
-"""The decoder, which writes the forecast from the states: its layers, and the loops over its tokens.
+"""The decoder, which writes the forecast from the states: its layers and its loops over tokens.
 
 There are four loops: all tokens in one step, in sequence, one by one with feedback, and along
 sample paths. Masks and random numbers are drawn outside of the loops: a random generator cannot
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqcast.errors import SpecError
-from seqcast.network.attention import ATTENTIONS
+from seqcast.network.attention import ATTENTIONS, Attention
 from seqcast.network.decode_inputs import (
     DecodeInputs,
     check_endless,
@@ -22,7 +22,7 @@ from seqcast.network.decode_inputs import (
     token_statistics,
 )
 from seqcast.network.dense import Bridge, dense
-from seqcast.network.encoder import SpecLayer
+from seqcast.network.encoder import SpecLayer, StateArrays
 from seqcast.network.heads import HEADS
 from seqcast.network.randomness import StandardNormal, child_seeds, draw_rows, dropout_mask
 from seqcast.network.recurrent import RecurrentStack, scan
@@ -30,6 +30,7 @@ from seqcast.network.segment import fold, token_count, unfold, whole_on_right
 from seqcast.runtime import Tensor, keras, ops
 from seqcast.specs import NetworkSpec, WindowSpec
 
+# A forecast, or its parameters, and the attention's weights; `None` without attention.
 Written = tuple[Tensor, Tensor | None]
 
 
@@ -67,30 +68,44 @@ class Decoder(SpecLayer):
             choice_seed,
             position_seed,
         ) = child_seeds(seed, 7)
-        written = network.segment * window.targets
-        self.position = self._new_position(position_seed)
-        read = network.segment * window.future + (written if network.feeds_back else 0)
         regularizer = network.regularizer
-        read += 0 if self.position is None else self.position.shape[1]
-        shared = network.stack_options
+        written = network.segment * window.targets
+
+        self.position = self._new_position(position_seed)
+        read = network.segment * window.future
+        if network.feeds_back:
+            read += written
+        if self.position is not None:
+            read += self.position.shape[1]
         self.stack = RecurrentStack(
-            network.decoder_units, read, seed=stack_seed, name="decoder_stack", **shared
+            network.decoder_units,
+            read,
+            seed=stack_seed,
+            name="decoder_stack",
+            **network.stack_options,
         )
-        widths = self.stack.state_widths
-        static = 0 if network.static_input == "steps" else window.static
-        more: dict[str, Any] = {"static": static, "regularizer": regularizer, "seed": bridge_seed}
-        self.bridge = Bridge(self.encoder_widths, widths, name="bridge", **more)
         width = self.stack.output_width
-        self.attention: Any = None
+
+        self.bridge = Bridge(
+            self.encoder_widths,
+            self.stack.state_widths,
+            static=0 if network.static_input == "steps" else window.static,
+            regularizer=regularizer,
+            seed=bridge_seed,
+            name="bridge",
+        )
+
+        self.attention: Attention | None = None
         if network.attention != "none":
-            more = {
-                "heads": network.attention_heads,
-                "regularizer": regularizer,
-                "seed": attention_seed,
-            }
             self.attention = ATTENTIONS[network.attention](
-                width, self.encoder_widths[-1][0], name="attention", **more
+                width,
+                self.encoder_widths[-1][0],
+                heads=network.attention_heads,
+                regularizer=regularizer,
+                seed=attention_seed,
+                name="attention",
             )
+
         levels = {} if network.quantiles is None else {"quantiles": network.quantiles}
         self.head = HEADS[network.head](
             width, written, regularizer=regularizer, seed=head_seed, name="head", **levels
@@ -100,39 +115,40 @@ class Decoder(SpecLayer):
         self._add_sampling(choice_seed)
         self.built = True
 
-    def _new_position(self, seed: int) -> Any:
+    def _new_position(self, seed: int) -> Tensor | None:
         """Return the vector of each token of the trained horizon, `[tokens, p]`, or `None`."""
         if self.network.decoder_input != "position":
             return None
-        shape = (
-            token_count(self.window.horizon, self.network.segment),
-            self.network.decoder_units[0],
-        )
+        tokens = token_count(self.window.horizon, self.network.segment)
+        shape = (tokens, self.network.decoder_units[0])
         return self.add_weight(shape=shape, initializer=StandardNormal(seed), name="position")
 
-    def _new_gate(self, written: int) -> Any:
+    def _new_gate(self, written: int) -> keras.layers.Dense:
         """Return the gate of the season, between 0 and 1 for each value of a token.
 
         It is open at first, since most seasons go on.
         """
-        start = {"kernel_initializer": "zeros", "bias_initializer": "ones", "activation": "sigmoid"}
         return dense(
             self.stack.output_width,
             written,
             "gate",
             seed=0,
             regularizer=self.network.regularizer,
-            **start,
+            kernel_initializer="zeros",
+            bias_initializer="ones",
+            activation="sigmoid",
         )
 
     def _add_sampling(self, seed: int) -> None:
-        self.teacher_steps: Any = None
+        """Add the random generator and the count of training steps of scheduled sampling."""
+        self.teacher_steps: Tensor = None
         if self.network.decoder_input != "scheduled":
             return
         if self.network.sampling_steps is None:
             expected = "a whole number of training steps for decoder_input='scheduled'"
             hint = "Give about half of all training steps."
             raise SpecError("sampling_steps", expected=expected, received="None", hint=hint)
+
         self.choice_seed = keras.random.SeedGenerator(seed)
         self.teacher_steps = self.add_weight(
             shape=(), initializer="zeros", dtype="float32", trainable=False, name="teacher_steps"
@@ -145,7 +161,7 @@ class Decoder(SpecLayer):
             "encoder_widths": [list(widths) for widths in self.encoder_widths],
         }
 
-    def start(self, states: dict[str, Any]) -> dict[str, Any]:
+    def start(self, states: StateArrays) -> StateArrays:
         """Return the decoder's initial carry: the encoder's states after the bridge.
 
         Args:
@@ -156,14 +172,12 @@ class Decoder(SpecLayer):
         """
         arrays = dict(states)
         static = arrays.pop("static", None)
-        arrays["layers"] = self.bridge(
-            states["layers"], static if self.network.static_input == "state" else None
-        )
+        if self.network.static_input != "state":
+            static = None
+        arrays["layers"] = self.bridge(states["layers"], static)
         return arrays
 
-    def call(
-        self, carry: dict[str, Any], future: Tensor | None = None
-    ) -> tuple[Tensor, dict[str, Any]]:
+    def call(self, carry: StateArrays, future: Tensor | None = None) -> tuple[Tensor, StateArrays]:
         """Write one token.
 
         Args:
@@ -180,31 +194,32 @@ class Decoder(SpecLayer):
         """
         check_endless(self.network)
         segment = self.network.segment
-        future = future if future is None or segment == 1 else fold(future, segment)[:, 0]
-        output, layers = self.stack.step(
-            joined([carry.get("last_targets"), future]), carry["layers"]
-        )
+        if future is not None and segment > 1:
+            future = fold(future, segment)[:, 0]
+        x = joined([carry.get("last_targets"), future])
+        output, layers = self.stack.step(x, carry["layers"])
+
         prepared = self.prepared(carry)
         season = season_tokens(carry, 1, segment)
         forecast, _ = self.write(ops.expand_dims(output, 1), carry, prepared, season=season)
+
         after = {**carry, "layers": layers}
         if self.network.feeds_back:
             after["last_targets"] = self.fed_back(forecast[:, 0])
         if "season" in carry:
             after["season"] = ops.roll(carry["season"], -segment, axis=1)
-        return self.in_units(
-            forecast[:, 0] if segment == 1 else unfold(forecast, segment), carry
-        ), after
+        steps = forecast[:, 0] if segment == 1 else unfold(forecast, segment)
+        return self.in_units(steps, carry), after
 
     def unroll(
         self,
-        states: dict[str, Any],
+        states: StateArrays,
         *,
         horizon: int,
         future: Tensor | None = None,
         target: Tensor | None = None,
         training: bool | None = None,
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> Written:
         """Write a whole forecast.
 
         Args:
@@ -220,14 +235,14 @@ class Decoder(SpecLayer):
             its own outputs reads the head's point here, and draws in `decode_paths`.
         """
         decode_inputs = self.decode_inputs(states, horizon, future, target, training)
+        reads_truth = decode_inputs.truth is not None and decode_inputs.teacher_mask is None
         if self.network.decoding == "parallel":
             forecast, weights = decode_parallel(self, decode_inputs)
-        elif not self.network.feeds_back or (
-            decode_inputs.truth is not None and decode_inputs.teacher_mask is None
-        ):
+        elif not self.network.feeds_back or reads_truth:
             forecast, weights = decode_sequence(self, decode_inputs)
         else:
             forecast, weights = decode_stepwise(self, decode_inputs)
+
         segment = self.network.segment
         forecast = unfold(forecast, segment)[:, :horizon]
         if weights is not None:
@@ -236,7 +251,7 @@ class Decoder(SpecLayer):
 
     def decode_inputs(
         self,
-        states: dict[str, Any],
+        states: StateArrays,
         horizon: int,
         future: Tensor | None,
         target: Tensor | None = None,
@@ -256,45 +271,50 @@ class Decoder(SpecLayer):
         carry = self.start(states)
         tokens = token_count(horizon, segment)
         positions = self._positions(tokens)
-        known = None if future is None else fold(whole_on_right(future, segment), segment)
+        if future is not None:
+            future = fold(whole_on_right(future, segment), segment)
         season = season_tokens(carry, tokens, segment)
+
         truth = None
-        mask = None
+        teacher_mask = None
         if training and self.network.uses_teacher_forcing:
             truth = previous_tokens(
                 target, carry, horizon=horizon, segment=segment, normalise=self.normalised
             )
-            mask = (
-                self._teacher_mask(carry, tokens)
-                if self.network.decoder_input == "scheduled"
-                else None
-            )
-        return DecodeInputs(carry, tokens, positions, known, season, truth, mask, training)
+            if self.network.decoder_input == "scheduled":
+                teacher_mask = self._teacher_mask(carry, tokens)
+
+        return DecodeInputs(
+            carry,
+            tokens,
+            positions=positions,
+            future=future,
+            season=season,
+            truth=truth,
+            teacher_mask=teacher_mask,
+            training=training,
+        )
 
     def _positions(self, tokens: int) -> Tensor | None:
         """Return the learned vectors of the first tokens, `[1, tokens, p]`, or `None`."""
         if self.position is None:
             return None
-        return ops.expand_dims(
-            ops.convert_to_tensor(self.position, dtype=self.compute_dtype)[:tokens], 0
-        )
+        positions = ops.convert_to_tensor(self.position, dtype=self.compute_dtype)
+        return ops.expand_dims(positions[:tokens], 0)
 
-    def _teacher_mask(self, carry: dict[str, Any], tokens: int) -> Tensor:
+    def _teacher_mask(self, carry: StateArrays, tokens: int) -> Tensor:
         """Draw the tokens that read the truth, `[tokens, B, 1]`, and count the training step."""
         probability = teacher_probability(
             self.network.sampling_schedule, self.teacher_steps, self.network.sampling_steps or 1
         )
         self.teacher_steps.assign(self.teacher_steps + 1.0)
-        uniform = keras.random.uniform
-        rows = row_count(carry)
-        return (
-            draw_rows(
-                lambda count: uniform((tokens, count, 1), seed=self.choice_seed), rows, axis=1
-            )
-            < probability
-        )
 
-    def prepared(self, carry: dict[str, Any]) -> tuple[Tensor, Tensor] | None:
+        def draw(rows: Tensor) -> Tensor:
+            return keras.random.uniform((tokens, rows, 1), seed=self.choice_seed)
+
+        return draw_rows(draw, row_count(carry), axis=1) < probability
+
+    def prepared(self, carry: StateArrays) -> tuple[Tensor, Tensor] | None:
         """Return the attention's keys and values, computed once a forecast, or `None`.
 
         Args:
@@ -305,11 +325,11 @@ class Decoder(SpecLayer):
     def write(
         self,
         outputs: Tensor,
-        carry: dict[str, Any],
+        carry: StateArrays,
         prepared: tuple[Tensor, Tensor] | None,
         mask: Tensor | None = None,
         season: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> Written:
         """Attend, apply the head and add the season.
 
         Args:
@@ -328,12 +348,15 @@ class Decoder(SpecLayer):
             outputs, weights = self.attention(outputs, prepared, carry.get("memory_valid"))
         if mask is not None:
             outputs = outputs * mask
-        forecast = self.head(outputs)
-        if season is not None and self.gate is not None:
-            season = season * self.gate(outputs)
-        return (forecast if season is None else self.head.shifted(forecast, season)), weights
 
-    def output_mask(self, carry: dict[str, Any], training: bool | None) -> Tensor | None:
+        forecast = self.head(outputs)
+        if season is not None:
+            if self.gate is not None:
+                season = season * self.gate(outputs)
+            forecast = self.head.shifted(forecast, season)
+        return forecast, weights
+
+    def output_mask(self, carry: StateArrays, training: bool | None) -> Tensor | None:
         """Draw the dropout mask of the stack's outputs, `[B, 1, n]`; `None` without dropout.
 
         Args:
@@ -342,12 +365,15 @@ class Decoder(SpecLayer):
         """
         if not training or self.mask_seed is None:
             return None
-        shape = (1, self.stack.output_width)
         return dropout_mask(
-            row_count(carry), shape, self.network.dropout, self.mask_seed, self.compute_dtype
+            row_count(carry),
+            (1, self.stack.output_width),
+            self.network.dropout,
+            self.mask_seed,
+            self.compute_dtype,
         )
 
-    def in_units(self, forecast: Tensor, carry: dict[str, Any]) -> Tensor:
+    def in_units(self, forecast: Tensor, carry: StateArrays) -> Tensor:
         """Return a forecast in the data's units.
 
         Args:
@@ -358,12 +384,12 @@ class Decoder(SpecLayer):
         if "loc" not in carry:
             return forecast
         axis = len(forecast.shape) - self.head.axes - 1
-        return self.head.in_units(
-            forecast,
-            *token_statistics(carry, forecast.shape[axis], self.window.targets, steps=axis == 2),
+        loc, scale = token_statistics(
+            carry, forecast.shape[axis], self.window.targets, steps=axis == 2
         )
+        return self.head.in_units(forecast, loc, scale)
 
-    def normalised(self, values: Tensor, carry: dict[str, Any]) -> Tensor:
+    def normalised(self, values: Tensor, carry: StateArrays) -> Tensor:
         """Return values of the targets in normalised units.
 
         Args:
@@ -399,11 +425,11 @@ def decode_parallel(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
     """
     stack = decoder.stack
     carry = decode_inputs.carry
-    known = [
-        values for values in (decode_inputs.positions, decode_inputs.future) if values is not None
-    ]
+    inputs = (decode_inputs.positions, decode_inputs.future)
+    known = [values for values in inputs if values is not None]
     masks = stack.dropout_masks(row_count(carry), decode_inputs.training)
-    return _written(decoder, decode_inputs, stack.step_broadcast(known, carry["layers"], masks))
+    outputs = stack.step_broadcast(known, carry["layers"], masks)
+    return _written(decoder, decode_inputs, outputs)
 
 
 def decode_sequence(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
@@ -437,19 +463,18 @@ def decode_stepwise(decoder: Decoder, decode_inputs: DecodeInputs) -> Written:
         decode_inputs: Its inputs.
     """
     carry = decode_inputs.carry
-    stepper = decoder.stack.stepper(
-        decoder.stack.dropout_masks(row_count(carry), decode_inputs.training)
-    )
+    masks = decoder.stack.dropout_masks(row_count(carry), decode_inputs.training)
+    stepper = decoder.stack.stepper(masks)
     mask = decoder.output_mask(carry, decode_inputs.training)
     prepared = decoder.prepared(carry)
     scanned = decode_inputs.by_token()
 
-    def advance(state: Any, at: Any) -> Any:
+    def advance(state: Tensor, at: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         last, layers = state
         if "teacher_mask" in scanned:
             last = ops.where(at["teacher_mask"], at["truth"], last)
-        x = joined([last, at["known"] if "known" in scanned else None])
-        output, after = stepper.step(x, layers)
+        known = at["known"] if "known" in scanned else None
+        output, after = stepper.step(joined([last, known]), layers)
         season = ops.expand_dims(at["season"], 1) if "season" in scanned else None
         forecast, weights = decoder.write(ops.expand_dims(output, 1), carry, prepared, mask, season)
         written = {"forecast": forecast[:, 0]}
@@ -492,10 +517,10 @@ def decode_paths(
     def each_path(values: Tensor) -> Tensor:
         return ops.repeat(values, paths, axis=0)
 
-    def advance(state: Any, at: Any) -> Any:
+    def advance(state: Tensor, at: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         last, layers = state
-        x = joined([last, each_path(at["known"]) if "known" in scanned else None])
-        output, after = stepper.step(x, layers)
+        known = each_path(at["known"]) if "known" in scanned else None
+        output, after = stepper.step(joined([last, known]), layers)
         # The paths take the axis of tokens in attention and head, so all paths share one memory.
         outputs = ops.reshape(output, (-1, paths, width))
         season = ops.expand_dims(at["season"], 1) if "season" in scanned else None
@@ -505,17 +530,19 @@ def decode_paths(
         return (ops.reshape(last, (-1, segment * targets)), after), drawn
 
     layers = [tuple(each_path(state) for state in layer) for layer in carry["layers"]]
-    _, drawn = scan(advance, (each_path(carry["last_targets"]), stepper.turn(layers)), scanned)
-    drawn = ops.transpose(
-        ops.reshape(drawn, (decode_inputs.tokens, -1, paths, segment, targets)), (1, 2, 0, 3, 4)
-    )
-    return ops.reshape(drawn, (-1, paths, decode_inputs.tokens * segment, targets))
+    start = (each_path(carry["last_targets"]), stepper.turn(layers))
+    _, drawn = scan(advance, start, scanned)
+
+    tokens = decode_inputs.tokens
+    drawn = ops.reshape(drawn, (tokens, -1, paths, segment, targets))
+    drawn = ops.transpose(drawn, (1, 2, 0, 3, 4))
+    return ops.reshape(drawn, (-1, paths, tokens * segment, targets))
 
 
 def _noise_of_tokens(noise: Tensor, segment: int) -> Tensor:
-    """Fold noise of steps, `[tokens · s, paths, D, k]`, into that of tokens, `[tokens, paths, s · D, k]`."""
+    """Fold noise of steps, `[tokens · s, paths, D, k]`, into `[tokens, paths, s · D, k]`."""
     steps, paths, targets, numbers = noise.shape
-    folded = ops.swapaxes(
-        ops.reshape(noise, (steps // segment, segment, paths, targets, numbers)), 1, 2
-    )
-    return ops.reshape(folded, (steps // segment, paths, segment * targets, numbers))
+    tokens = steps // segment
+    folded = ops.reshape(noise, (tokens, segment, paths, targets, numbers))
+    folded = ops.swapaxes(folded, 1, 2)
+    return ops.reshape(folded, (tokens, paths, segment * targets, numbers))

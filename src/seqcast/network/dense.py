@@ -1,12 +1,14 @@
-"""Dense layers around the recurrent ones: the embedding of segments and the bridge from encoder to decoder."""
+"""Dense layers around the recurrent ones: embedding of segments, bridge from encoder to decoder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from seqcast.network.cells import Regularizers, Tensors
 from seqcast.network.randomness import GlorotUniform, child_seeds
 from seqcast.runtime import Tensor, keras, ops
 
-LayerStates = Sequence[tuple[Tensor, ...]]
+# The states of each layer, first to last, `[B, n]` each.
+LayerStates = Sequence[Tensors]
 
 
 def dense(
@@ -15,9 +17,9 @@ def dense(
     name: str,
     *,
     seed: int,
-    regularizer: Mapping[str, Any] | None = None,
+    regularizer: Regularizers | None = None,
     **options: Any,
-) -> Any:
+) -> keras.layers.Dense:
     """Return a dense layer with its weights.
 
     Args:
@@ -29,12 +31,13 @@ def dense(
         **options: Other options of `keras.layers.Dense`.
     """
     regularizer = regularizer or {}
+    options.setdefault("kernel_initializer", GlorotUniform(seed=seed))
     layer = keras.layers.Dense(
         outputs,
         kernel_regularizer=regularizer.get("kernel"),
         bias_regularizer=regularizer.get("bias"),
         name=name,
-        **{"kernel_initializer": GlorotUniform(seed=seed), **options},
+        **options,
     )
     layer.build((None, inputs))
     return layer
@@ -58,7 +61,7 @@ class SegmentEmbedding(keras.layers.Layer):
         width: int,
         features: int,
         *,
-        regularizer: Mapping[str, Any] | None = None,
+        regularizer: Regularizers | None = None,
         seed: int = 0,
         **options: Any,
     ) -> None:
@@ -78,7 +81,9 @@ class SegmentEmbedding(keras.layers.Layer):
 
 
 class Bridge(keras.layers.Layer):
-    """The bridge: states unchanged if sizes agree, otherwise a dense layer for each state of the decoder.
+    """The bridge from encoder to decoder: the states unchanged if sizes agree, else dense layers.
+
+    There is a dense layer for each state of the decoder:
 
     .. math:: s_k = φ([e_1, …, e_m, v] W_k + b_k)
 
@@ -103,39 +108,34 @@ class Bridge(keras.layers.Layer):
         decoder_widths: Sequence[tuple[int, ...]],
         *,
         static: int = 0,
-        regularizer: Mapping[str, Any] | None = None,
+        regularizer: Regularizers | None = None,
         seed: int = 0,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self.decoder_widths = [tuple(widths) for widths in decoder_widths]
-        self.identity = [
-            tuple(widths) for widths in encoder_widths
-        ] == self.decoder_widths and not static
-        self.dense: list[Any] = []
+        same_widths = [tuple(widths) for widths in encoder_widths] == self.decoder_widths
+        self.identity = same_widths and not static
+
+        self.dense: list[keras.layers.Dense] = []
         if not self.identity:
-            inputs = sum(sum(widths) for widths in encoder_widths) + static
-            flat = [
-                (depth, k, n)
-                for depth, widths in enumerate(self.decoder_widths)
-                for k, n in enumerate(widths)
-            ]
+            inputs = sum(map(sum, encoder_widths)) + static
+            seeds = iter(child_seeds(seed, sum(map(len, self.decoder_widths))))
             with keras.name_scope(self.name):
-                for (depth, k, n), own_seed in zip(flat, child_seeds(seed, len(flat)), strict=True):
-                    name = f"state_{depth}_{k}"
-                    activation = "tanh" if k == 0 else None
-                    layer = dense(
-                        inputs,
-                        n,
-                        name,
-                        seed=own_seed,
-                        regularizer=regularizer,
-                        activation=activation,
-                    )
-                    self.dense.append(layer)
+                for depth, widths in enumerate(self.decoder_widths):
+                    for place, width in enumerate(widths):
+                        layer = dense(
+                            inputs,
+                            width,
+                            f"state_{depth}_{place}",
+                            seed=next(seeds),
+                            regularizer=regularizer,
+                            activation="tanh" if place == 0 else None,
+                        )
+                        self.dense.append(layer)
         self.built = True
 
-    def call(self, states: LayerStates, static: Tensor | None = None) -> list[tuple[Tensor, ...]]:
+    def call(self, states: LayerStates, static: Tensor | None = None) -> list[Tensors]:
         """Return the decoder's initial states.
 
         Args:
@@ -147,7 +147,10 @@ class Bridge(keras.layers.Layer):
         """
         if self.identity:
             return [tuple(layer) for layer in states]
+
         values = [state for layer in states for state in layer]
-        joined = ops.concatenate(values if static is None else [*values, static], axis=-1)
+        if static is not None:
+            values.append(static)
+        joined = ops.concatenate(values, axis=-1)
         mapped = iter([layer(joined) for layer in self.dense])
         return [tuple(next(mapped) for _ in widths) for widths in self.decoder_widths]

@@ -52,9 +52,9 @@ class Distribution:
             probabilities: Strictly between 0 and 1, `[Qs]`.
         """
         levels = np.asarray(probabilities, dtype=np.float64)
-        values = np.asarray(
-            self._inverse(np.asarray(parameters, dtype=np.float64)[..., None, :], levels)
-        )
+        parameters = np.asarray(parameters, dtype=np.float64)[..., None, :]
+        values = np.asarray(self._inverse(parameters, levels))
+
         order = np.argsort(levels)
         # Rounding may exchange two quantiles that are nearly equal.
         values[..., order] = np.maximum.accumulate(values[..., order], axis=-1)
@@ -70,7 +70,10 @@ class Distribution:
         raise NotImplementedError
 
     def _inverse(self, parameters: Array, probabilities: Array) -> Array:
-        """Return the inverse of the CDF; probabilities broadcast against the parameters without their last axis."""
+        """Return the inverse of the CDF.
+
+        Probabilities broadcast against the parameters without their last axis.
+        """
         raise NotImplementedError
 
 
@@ -95,20 +98,11 @@ class Normal(Distribution):
     parameters = ("mean", "deviation")
 
     def mean(self, parameters: Array) -> Array:
-        """Return `μ`.
-
-        Args:
-            parameters: `[..., P]`.
-        """
+        """Return `μ`."""
         return columns(parameters)[0]
 
     def cdf(self, parameters: Array, y: Array) -> Array:
-        """Return the probability of at most `y`.
-
-        Args:
-            parameters: `[..., P]`.
-            y: The value, which broadcasts against `[...]`.
-        """
+        """Return the probability of at most `y`."""
         location, scale = columns(parameters)
         return np.asarray(special.ndtr((y - location) / scale))
 
@@ -129,20 +123,11 @@ class StudentT(Distribution):
     parameters = ("degrees_of_freedom", "location", "scale")
 
     def mean(self, parameters: Array) -> Array:
-        """Return `μ`.
-
-        Args:
-            parameters: `[..., P]`.
-        """
+        """Return `μ`."""
         return columns(parameters)[1]
 
     def cdf(self, parameters: Array, y: Array) -> Array:
-        """Return the probability of at most `y`.
-
-        Args:
-            parameters: `[..., P]`.
-            y: The value, which broadcasts against `[...]`.
-        """
+        """Return the probability of at most `y`."""
         freedom, location, scale = columns(parameters)
         return np.asarray(special.stdtr(freedom, (y - location) / scale))
 
@@ -164,20 +149,11 @@ class NegativeBinomial(Distribution):
     whole = True
 
     def mean(self, parameters: Array) -> Array:
-        """Return `μ`.
-
-        Args:
-            parameters: `[..., P]`.
-        """
+        """Return `μ`."""
         return columns(parameters)[0]
 
     def cdf(self, parameters: Array, y: Array) -> Array:
-        """Return the probability of at most `y`.
-
-        Args:
-            parameters: `[..., P]`.
-            y: The value, which broadcasts against `[...]`.
-        """
+        """Return the probability of at most `y`."""
         n, p = self._usual(parameters)
         counts = np.floor(y)
         return np.where(counts < 0, 0.0, special.betainc(n, np.maximum(counts, 0.0) + 1.0, p))
@@ -205,21 +181,12 @@ class LogNormal(Normal):
     parameters = ("log_mean", "log_deviation")
 
     def mean(self, parameters: Array) -> Array:
-        """Return `exp(μ + σ²/2)`.
-
-        Args:
-            parameters: `[..., P]`.
-        """
+        """Return `exp(μ + σ²/2)`."""
         location, scale = columns(parameters)
         return np.asarray(np.exp(location + 0.5 * scale**2))
 
     def cdf(self, parameters: Array, y: Array) -> Array:
-        """Return the probability of at most `y`.
-
-        Args:
-            parameters: `[..., P]`.
-            y: The value, which broadcasts against `[...]`.
-        """
+        """Return the probability of at most `y`."""
         positive = np.asarray(y) > 0
         return np.where(positive, super().cdf(parameters, np.log(np.where(positive, y, 1.0))), 0.0)
 
@@ -229,11 +196,12 @@ class LogNormal(Normal):
 
 @dataclass(frozen=True)
 class Quantiles(Distribution):
-    r"""A distribution known by its quantiles: straight lines between them, exponential tails beyond.
+    r"""A distribution known by its quantiles: lines between them, exponential tails beyond.
 
     Above the last quantile `q_n` with probability `p_n`
 
-    .. math:: q(p) = q_n + β \log\frac{1 - p_n}{1 - p}, \qquad β = (q_n - q_{n-1}) / \log\frac{1 - p_{n-1}}{1 - p_n}
+    .. math:: q(p) = q_n + β \log\frac{1 - p_n}{1 - p}, \qquad
+        β = (q_n - q_{n-1}) / \log\frac{1 - p_{n-1}}{1 - p_n}
 
     so that the tail, extended inwards, goes through the last quantile but one. The lower tail is
     alike.
@@ -242,7 +210,8 @@ class Quantiles(Distribution):
         probabilities: Probabilities of the quantiles, rising; at least two.
 
     Example:
-        >>> Quantiles((0.1, 0.5, 0.9)).quantile(np.array([1.0, 2.0, 4.0]), (0.1, 0.3, 0.5, 0.98)).round(2)
+        >>> distribution = Quantiles((0.1, 0.5, 0.9))
+        >>> distribution.quantile(np.array([1.0, 2.0, 4.0]), (0.1, 0.3, 0.5, 0.98)).round(2)
         array([1. , 1.5, 2. , 6. ])
     """
 
@@ -254,37 +223,30 @@ class Quantiles(Distribution):
         return tuple(f"quantile {probability:g}" for probability in self.probabilities)
 
     def mean(self, parameters: Array) -> Array:
-        """Return the mean.
-
-        Args:
-            parameters: `[..., P]`.
-        """
+        """Return the mean."""
         p = np.array(self.probabilities)
         quantiles = np.asarray(parameters, dtype=np.float64)
         low, high = self._tails(quantiles)
         inside = np.sum(0.5 * (quantiles[..., 1:] + quantiles[..., :-1]) * np.diff(p), axis=-1)
-        return np.asarray(
-            inside + p[0] * (quantiles[..., 0] - low) + (1.0 - p[-1]) * (quantiles[..., -1] + high)
-        )
+        left = p[0] * (quantiles[..., 0] - low)
+        right = (1.0 - p[-1]) * (quantiles[..., -1] + high)
+        return np.asarray(inside + left + right)
 
     def cdf(self, parameters: Array, y: Array) -> Array:
-        """Return the probability of at most `y`.
-
-        Args:
-            parameters: `[..., P]`.
-            y: The value, which broadcasts against `[...]`.
-        """
+        """Return the probability of at most `y`."""
         p = np.array(self.probabilities)
         quantiles = np.asarray(parameters, dtype=np.float64)
         y = np.asarray(y, dtype=np.float64)
-        below = quantiles[..., 0] - y
-        above = y - quantiles[..., -1]
+
+        # Which fraction of the way to the next quantile is behind; two equal ones are a jump.
         width = np.diff(quantiles)
         distance = y[..., None] - quantiles[..., :-1]
-        fraction = np.where(
-            width > 0, np.clip(distance / np.where(width > 0, width, 1.0), 0.0, 1.0), distance >= 0
-        )
+        part = np.clip(distance / np.where(width > 0, width, 1.0), 0.0, 1.0)
+        fraction = np.where(width > 0, part, distance >= 0)
         inside = p[0] + np.sum(fraction * np.diff(p), axis=-1)
+
+        below = quantiles[..., 0] - y
+        above = y - quantiles[..., -1]
         low, high = self._tails(quantiles)
         left = p[0] * _tail(below, low)
         right = (1.0 - p[-1]) * _tail(above, high)
@@ -298,19 +260,19 @@ class Quantiles(Distribution):
         return low, high
 
     def _inverse(self, parameters: Array, probabilities: Array) -> Array:
-        return np.asarray(
-            np.sum(parameters * quantile_weights(self.probabilities, probabilities), axis=-1)
-        )
+        weights = quantile_weights(self.probabilities, probabilities)
+        return np.asarray(np.sum(parameters * weights, axis=-1))
 
 
 def _tail(distance: Array, scale: Array) -> Array:
-    """Return the probability of an exponential tail beyond a distance; two equal quantiles have no tail."""
+    """Return the probability of an exponential tail beyond a distance."""
+    # Two equal quantiles have a scale of 0 and no tail.
     tail = np.exp(-np.maximum(distance, 0.0) / np.where(scale > 0, scale, 1.0))
     return np.asarray(np.where(scale > 0, tail, 0.0))
 
 
 def quantile_weights(known: Sequence[float], wanted: Array) -> Array:
-    """Return the weights by which known quantiles give other ones, as in `Quantiles`; they sum to 1.
+    """Return the weights, which sum to 1, by which known quantiles give others, as in `Quantiles`.
 
     Args:
         known: Probabilities of the known quantiles, rising, `[Q]`.
@@ -326,22 +288,23 @@ def quantile_weights(known: Sequence[float], wanted: Array) -> Array:
     p = np.asarray(known, dtype=np.float64)
     wanted = np.asarray(wanted, dtype=np.float64)
     left = np.clip(np.searchsorted(p, wanted, side="right") - 1, 0, len(p) - 2)
-    share = (wanted - p[left]) / (p[left + 1] - p[left])
+    inside = (wanted - p[left]) / (p[left + 1] - p[left])
+
+    # Beyond the ends, the distance to the end in units of the outermost step.
     below = wanted < p[0]
     above = wanted > p[-1]
-    # Beyond the ends, the distance to the end in units of the outermost step.
     low = np.where(below, wanted, p[0])
     high = np.where(above, wanted, p[-1])
-    share = np.where(below, np.log(low / p[0]) / np.log(p[1] / p[0]), share)
+    before = np.log(low / p[0]) / np.log(p[1] / p[0])
     beyond = np.log((1.0 - p[-1]) / (1.0 - high)) / np.log((1.0 - p[-2]) / (1.0 - p[-1]))
-    share = np.where(above, 1.0 + beyond, share)[..., None]
+    share = np.where(above, 1.0 + beyond, np.where(below, before, inside))[..., None]
+
     places = np.arange(len(p))
-    return np.asarray(
-        (1.0 - share) * (places == left[..., None]) + share * (places == left[..., None] + 1)
-    )
+    left = left[..., None]
+    return np.asarray((1.0 - share) * (places == left) + share * (places == left + 1))
 
 
-DISTRIBUTIONS: dict[str, Any] = {
+DISTRIBUTIONS: dict[str, type[Distribution]] = {
     "quantile": Quantiles,
     "normal": Normal,
     "student_t": StudentT,
@@ -360,14 +323,16 @@ def distribution_of(network: NetworkSpec) -> Distribution:
         >>> distribution_of(NetworkSpec(head="quantile", quantiles=(0.25, 0.5)))
         Quantiles(probabilities=(0.25, 0.5))
     """
-    arguments = () if network.quantiles is None else (network.quantiles,)
-    distribution: Distribution = DISTRIBUTIONS[network.head](*arguments)
-    return distribution
+    if network.quantiles is not None:
+        return Quantiles(network.quantiles)
+    return DISTRIBUTIONS[network.head]()
 
 
 @dataclass(frozen=True)
 class Parametric:
-    """The parameters of each step's distribution: the forecast of a network that reads none of its own outputs.
+    """The parameters of each step's distribution.
+
+    It is the forecast of a network that reads none of its own outputs.
 
     Args:
         distribution: The kind of distribution.
@@ -445,9 +410,8 @@ class Sampled:
             probabilities: Strictly between 0 and 1, `[Qs]`.
         """
         method: Any = "inverted_cdf" if self.whole else "hazen"
-        return np.moveaxis(
-            np.quantile(self.paths, np.asarray(probabilities), axis=1, method=method), 0, -1
-        )
+        quantiles = np.quantile(self.paths, np.asarray(probabilities), axis=1, method=method)
+        return np.moveaxis(quantiles, 0, -1)
 
     def cdf(self, y: Array) -> Array:
         """Return the share of paths of at most `y`, `[N, H, D]`.

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from seqcast.errors import DataError, SpecError
+from seqcast.network.cells import Tensors
 from seqcast.network.dense import SegmentEmbedding
 from seqcast.network.normalise import NORMALISERS
 from seqcast.network.randomness import child_seeds
@@ -14,10 +15,13 @@ from seqcast.network.segment import fold, whole_on_left
 from seqcast.runtime import Tensor, keras, ops
 from seqcast.specs import NetworkSpec, WindowSpec
 
+# The arrays of `States` by name, without those that are `None`.
+StateArrays = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class States:
-    """The frozen states of an encoder after the past: `decode` needs only them and future covariates.
+    """The frozen states of an encoder after the past, from which `decode` writes the forecast.
 
     Args:
         layers: The encoder's states, layer by layer, `[B, n]` each; an LSTM's layer has two.
@@ -46,7 +50,7 @@ class States:
         (2, (2, 7), 1)
     """
 
-    layers: tuple[tuple[Tensor, ...], ...]
+    layers: tuple[Tensors, ...]
     memory: Tensor | None = None
     memory_valid: Tensor | None = None
     loc: Tensor | None = None
@@ -74,17 +78,17 @@ class States:
             [np.asarray(state) for layer in self.layers for state in layer], axis=-1
         )
 
-    def arrays(self) -> dict[str, Any]:
+    def arrays(self) -> StateArrays:
         """Return the arrays that are not `None`, by name."""
         return {name: value for name, value in self.to_dict().items() if name != "mark"}
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> StateArrays:
         """Return the arrays and the mark, those that are not `None`, by name."""
         pairs = {item.name: getattr(self, item.name) for item in fields(self)}
         return {name: value for name, value in pairs.items() if value is not None}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls, values: StateArrays) -> Self:
         """Build the states from the result of `to_dict`, or without a mark from that of `arrays`.
 
         Args:
@@ -129,7 +133,7 @@ class SpecLayer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="seqcast")
 class Encoder(SpecLayer):
-    """The encoder: it normalises the past, joins the other inputs, folds steps into tokens and reads these.
+    """The encoder: it normalises the past, joins the other inputs, and reads tokens of steps.
 
     A call of the layer reads a whole past; `update` goes on from states.
 
@@ -147,9 +151,14 @@ class Encoder(SpecLayer):
         self.normaliser = NORMALISERS[network.normalise](
             window.features, window.target_features or (), segment=network.segment
         )
+
+        width = network.segment * window.features
+        if window.observed:
+            width *= 2
         self.static_at_steps = network.static_input == "steps" and window.static > 0
-        width = network.segment * window.features * (2 if window.observed else 1)
-        width += window.static if self.static_at_steps else 0
+        if self.static_at_steps:
+            width += window.static
+
         self.embedding = None
         if network.segment > 1:
             # The stack draws its seeds from the words before this one.
@@ -162,24 +171,29 @@ class Encoder(SpecLayer):
                 name="segments",
             )
             width = network.encoder_units[0]
-        shared: dict[str, Any] = {"bidirectional": network.bidirectional, **network.stack_options}
+
         self.stack = RecurrentStack(
-            network.encoder_units, width, seed=seed, name="encoder_stack", **shared
+            network.encoder_units,
+            width,
+            bidirectional=network.bidirectional,
+            seed=seed,
+            name="encoder_stack",
+            **network.stack_options,
         )
         self.built = True
 
-    def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Any]:
+    def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> StateArrays:
         """Read the past.
 
         Args:
-            inputs: `past` `[B, T, F]`; `observed` `[B, T, F]` if the window has it; `static` `[B,
-                S]` likewise.
+            inputs: `past`, `[B, T, F]`; if the window has them, `observed`, `[B, T, F]`, and
+                `static`, `[B, S]`.
             training: Whether dropout is on.
 
         Returns:
             The arrays of `States`, by name.
         """
-        past, arrays = self._begun(inputs)
+        past, arrays = self._normalised_past(inputs)
         return self._read(past, inputs.get("observed"), arrays, {}, training=training)
 
     def tokens(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
@@ -191,27 +205,31 @@ class Encoder(SpecLayer):
         Returns:
             The tokens, `[B, tokens, f]`, and whether each counts, `[B, tokens]`; `None` if all do.
         """
-        past, arrays = self._begun(inputs)
+        past, arrays = self._normalised_past(inputs)
         observed = inputs.get("observed")
         valid = None if observed is None else ops.any(_so_far(observed, None), axis=-1)
         past, observed, valid = self._in_segments(past, observed, valid)
         return self._tokens(past, observed, arrays.get("static")), valid
 
-    def _begun(self, inputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, Any]]:
+    def _normalised_past(self, inputs: dict[str, Tensor]) -> tuple[Tensor, StateArrays]:
         """Return the normalised past, and the arrays of `States` that do not need the stack."""
         self._check(inputs, static=self.window.static > 0)
         past = inputs["past"]
-        static = inputs.get("static")
         self._check_season(past)
-        arrays: dict[str, Any] = {} if static is None else {"static": static}
+
+        arrays: StateArrays = {}
+        if inputs.get("static") is not None:
+            arrays["static"] = inputs["static"]
         statistics = self.normaliser.statistics(past, inputs.get("observed"))
         if statistics is not None:
             arrays["loc"], arrays["scale"] = statistics
             past = self.normaliser.apply(past, *statistics)
         return past, arrays
 
-    def update(self, states: dict[str, Any], inputs: dict[str, Tensor]) -> dict[str, Any]:
-        """Read new steps after states: the same as reading all steps at once with the old normaliser statistics.
+    def update(self, states: StateArrays, inputs: dict[str, Tensor]) -> StateArrays:
+        """Read new steps after states.
+
+        The result is that of reading all steps at once, with the old statistics of the normaliser.
 
         Args:
             states: The arrays of `States` before.
@@ -226,11 +244,11 @@ class Encoder(SpecLayer):
         """
         self._check(inputs, static=False)
         self._check_update(inputs["past"])
+
         past = ops.cast(inputs["past"], self.compute_dtype)
         observed = inputs.get("observed")
-        unchanged: dict[str, Tensor] = {
-            name: states[name] for name in ("static", "loc", "scale") if name in states
-        }
+        fixed = ("static", "loc", "scale")
+        unchanged: StateArrays = {name: states[name] for name in fixed if name in states}
         if "loc" in unchanged:
             past = self.normaliser.apply(past, unchanged["loc"], unchanged["scale"])
         if observed is not None:
@@ -239,7 +257,7 @@ class Encoder(SpecLayer):
             past = ops.where(gap, ops.expand_dims(states["last_features"], 1), past)
         return self._read(past, observed, unchanged, states, training=False)
 
-    def as_past(self, states: dict[str, Any], forecast: Tensor) -> dict[str, Tensor]:
+    def as_past(self, states: StateArrays, forecast: Tensor) -> dict[str, Tensor]:
         """Return a forecast as new past, for `update`.
 
         Targets count as observed. Other features repeat their last value; they count as not
@@ -254,26 +272,31 @@ class Encoder(SpecLayer):
         ours = ops.convert_to_tensor(place.sum(axis=0), dtype=forecast.dtype)
         if self.window.features > self.window.targets:
             past = past + ops.expand_dims(states["last_features"], 1) * (1.0 - ours)
-        if not self.window.observed:
-            return {"past": past}
-        return {"past": past, "observed": ops.ones_like(past) * ours}
+
+        inputs = {"past": past}
+        if self.window.observed:
+            inputs["observed"] = ops.ones_like(past) * ours
+        return inputs
 
     def _read(
         self,
         past: Tensor,
         observed: Tensor | None,
-        unchanged: dict[str, Any],
-        old: dict[str, Any],
+        unchanged: StateArrays,
+        old: StateArrays,
         *,
         training: bool | None,
-    ) -> dict[str, Any]:
-        """Read a normalised past, from the start or on from old states, and return the arrays of `States`."""
+    ) -> StateArrays:
+        """Read a normalised past, from the start or on from old states."""
         arrays = dict(unchanged)
-        seen = valid = None
+        seen = None
+        valid = None
         if observed is not None:
             seen = _so_far(observed, old.get("observed_any"))
             valid = ops.any(seen, axis=-1)
             arrays["observed_any"] = ops.cast(seen[:, -1], self.compute_dtype)
+
+        # What later steps read of this past besides the states of the stack.
         if self.network.reads_season:
             arrays["season"] = self._season(past, seen, old)
         if observed is not None or self.network.in_blocks:
@@ -281,9 +304,9 @@ class Encoder(SpecLayer):
         past, observed, valid = self._in_segments(past, observed, valid)
         if self.network.feeds_back:
             segment = self.network.segment
-            arrays["last_targets"] = fold(self.normaliser.targets(past)[:, -segment:], segment)[
-                :, 0
-            ]
+            last = self.normaliser.targets(past)[:, -segment:]
+            arrays["last_targets"] = fold(last, segment)[:, 0]
+
         tokens = self._tokens(past, observed, unchanged.get("static"))
         outputs, arrays["layers"] = self.stack.sequence(
             tokens, initial_state=old.get("layers"), valid=valid, training=training
@@ -294,12 +317,13 @@ class Encoder(SpecLayer):
                 arrays["memory_valid"] = _behind(old.get("memory_valid"), valid)
         return arrays
 
-    def _season(self, past: Tensor, seen: Tensor | None, old: dict[str, Any]) -> Tensor:
-        """Return the targets' values in the last season, `[B, m, D]`; zeros before the first observed one."""
+    def _season(self, past: Tensor, seen: Tensor | None, old: StateArrays) -> Tensor:
+        """Return the targets in the last season, `[B, m, D]`; zeros before the first observed."""
         values = self.normaliser.targets(past)
         if seen is not None:
             values = ops.where(self.normaliser.targets(seen), values, ops.zeros_like(values))
-        return _behind(old.get("season"), values)[:, -self.window.season_length :]  # type: ignore[operator]
+        season: Tensor = self.window.season_length
+        return _behind(old.get("season"), values)[:, -season:]
 
     def _in_segments(
         self, past: Tensor, observed: Tensor | None, valid: Tensor | None
@@ -310,15 +334,14 @@ class Encoder(SpecLayer):
             return past, observed, valid
         if observed is None or valid is None:
             return whole_on_left(past, segment, repeat=True), None, None
+
         steps = ops.expand_dims(valid, -1)
         past = whole_on_left(ops.where(steps, past, ops.zeros_like(past)), segment)
+        observed = whole_on_left(observed, segment)
         # A token counts if any of its steps does; its last step shows it, since steps count from
         # the first one on.
-        return (
-            past,
-            whole_on_left(observed, segment),
-            whole_on_left(steps, segment)[:, segment - 1 :: segment, 0],
-        )
+        valid = whole_on_left(steps, segment)[:, segment - 1 :: segment, 0]
+        return past, observed, valid
 
     def _tokens(self, past: Tensor, observed: Tensor | None, static: Tensor | None) -> Tensor:
         """Return the input of the stack, `[B, tokens, f]`."""
@@ -349,19 +372,25 @@ class Encoder(SpecLayer):
         if self.network.bidirectional:
             expected = "an encoder that reads forwards only"
             received = "bidirectional=True"
-            hint = "A backward layer starts at the last step, so a new one changes all it read: encode the whole past."
+            hint = (
+                "A backward layer starts at the last step, so a new one changes all it read: "
+                "encode the whole past."
+            )
             raise SpecError("update", expected=expected, received=received, hint=hint)
         steps = past.shape[1]
         segment = self.network.segment
         if steps is not None and (steps < 1 or steps % segment):
             expected = f"new steps in whole segments of {segment}"
             received = f"{steps} steps"
-            hint = "Keep the steps of an incomplete segment until it is complete, or encode the whole past."
+            hint = (
+                "Keep the steps of an incomplete segment until it is complete, "
+                "or encode the whole past."
+            )
             raise DataError("update, past", expected=expected, received=received, hint=hint)
 
 
 def _so_far(observed: Tensor, before: Tensor | None) -> Tensor:
-    """Return whether each feature has a value up to each step, `[B, T, F]`; steps before the first are padding."""
+    """Return whether each feature has a value up to each step, `[B, T, F]`; others are padding."""
     count = ops.cumsum(ops.cast(observed, "float32"), axis=1)
     if before is not None:
         count = count + ops.expand_dims(ops.cast(before, "float32"), 1)

@@ -1,16 +1,17 @@
-"""Heads: from the decoder's output to a point, `[B, H, D]`, or to the parameters of a distribution, `[B, H, D, P]`.
+"""Heads: from the decoder's output to a point or to the parameters of a distribution.
 
-A head writes in normalised units; `in_units` converts them into the data's. It has the loss, and
-turns parameters and random numbers into draws. `seqcast.network.distributions` gives means and
-quantiles of the parameters.
+A point is `[B, H, D]`, parameters are `[B, H, D, P]`. A head writes in normalised units; `in_units`
+converts them into the data's. It has the loss, and turns parameters and random numbers into draws.
+`seqcast.network.distributions` gives means and quantiles of the parameters.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy import special
 
+from seqcast.network.cells import Regularizers
 from seqcast.network.dense import dense
 from seqcast.network.distributions import quantile_weights
 from seqcast.network.likelihoods import COUNT_UNIFORMS, count_noise, draw_count
@@ -18,10 +19,11 @@ from seqcast.network.losses import HeadLoss, NegativeLogLikelihood, ObservedLoss
 from seqcast.runtime import Array, Tensor, keras, ops
 from seqcast.specs import DEFAULT_QUANTILES, check_loss
 
-# Smallest scale, in normalised units, and smallest dispersion and mean, without which likelihoods
-# have no bound.
+# Smallest scale of a distribution, in normalised units: without it likelihoods have no bound.
 SMALLEST_SCALE = 1e-3
+# Smallest dispersion `α` of counts, for the same reason.
 SMALLEST_DISPERSION = 1e-4
+# Smallest mean of counts, in normalised units, for the same reason.
 SMALLEST_MEAN = 1e-6
 # Largest logarithm of a value: an exponential beyond it is infinite in single precision, and so are
 # all later steps of a network that reads it.
@@ -51,7 +53,7 @@ class Head(keras.layers.Layer):
         targets: int,
         *,
         size: int | None = None,
-        regularizer: Mapping[str, Any] | None = None,
+        regularizer: Regularizers | None = None,
         seed: int = 0,
         **options: Any,
     ) -> None:
@@ -100,7 +102,9 @@ class Head(keras.layers.Layer):
         raise NotImplementedError
 
     def point(self, parameters: Tensor) -> Tensor:
-        """Return the point of the parameters, `[..., D]`, which training feeds back and Keras's metrics measure.
+        """Return the point of the parameters, `[..., D]`.
+
+        Training feeds it back, and Keras's metrics measure it.
 
         Args:
             parameters: `[..., D, P]`.
@@ -156,38 +160,19 @@ class PointHead(Head):
     axes = 0
 
     def call(self, outputs: Tensor) -> Tensor:
-        """Return the forecast, `[B, H, D]`.
-
-        Args:
-            outputs: Decoder outputs, `[B, H, n]`.
-        """
+        """Return the forecast, `[B, H, D]`."""
         return self._numbers(outputs)
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
-        """Return the forecast in the data's units.
-
-        Args:
-            parameters: The forecast, `[..., D]`.
-            loc: The loc that the normaliser subtracted, `[..., D]`.
-            scale: The scale that it divided by.
-        """
+        """Return the forecast in the data's units."""
         return parameters * scale + loc
 
     def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
-        """Return the given Keras loss, or the squared error, over observed targets only.
-
-        Args:
-            loss: `None`, or a Keras loss.
-            horizon_decay: See `HeadLoss`.
-        """
+        """Return the given Keras loss, or the squared error, over observed targets only."""
         return ObservedLoss("mse" if loss is None else loss, horizon_decay=horizon_decay)
 
     def point(self, parameters: Tensor) -> Tensor:
-        """Return the forecast itself.
-
-        Args:
-            parameters: `[..., D, P]`.
-        """
+        """Return the forecast itself."""
         return parameters
 
 
@@ -223,11 +208,7 @@ class QuantileHead(ProbabilisticHead):
         self.middle = self.quantiles.index(0.5)
 
     def call(self, outputs: Tensor) -> Tensor:
-        """Return the quantiles, `[B, H, D, Q]`, in rising order.
-
-        Args:
-            outputs: Decoder outputs, `[B, H, n]`.
-        """
+        """Return the quantiles, `[B, H, D, Q]`, in rising order."""
         numbers = self._split(outputs)
         quantiles = [numbers[self.middle]]
         for number in numbers[self.middle + 1 :]:
@@ -237,48 +218,24 @@ class QuantileHead(ProbabilisticHead):
         return ops.stack(quantiles, axis=-1)
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
-        """Return each quantile times the scale plus the loc.
-
-        Args:
-            parameters: `[..., D, P]`.
-            loc: The loc that the normaliser subtracted, `[..., D]`.
-            scale: The scale that it divided by.
-        """
+        """Return each quantile times the scale plus the loc."""
         return parameters * ops.expand_dims(scale, -1) + ops.expand_dims(loc, -1)
 
     def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
-        """Return the pinball loss.
-
-        Args:
-            loss: `None`; the head has its own loss.
-            horizon_decay: See `HeadLoss`.
-        """
+        """Return the pinball loss."""
         check_loss(self.name_in_specs, loss)
         return PinballLoss(self.quantiles, horizon_decay=horizon_decay)
 
     def point(self, parameters: Tensor) -> Tensor:
-        """Return the median.
-
-        Args:
-            parameters: `[..., D, P]`.
-        """
+        """Return the median."""
         return parameters[..., self.middle]
 
     def noise(self, numbers: Array) -> Array:
-        """Return the weights of the quantiles in the quantile of a uniform number, `[..., Q]`.
-
-        Args:
-            numbers: Uniform numbers, `[..., uniforms]`.
-        """
+        """Return the weights of the quantiles in the quantile of a uniform number, `[..., Q]`."""
         return quantile_weights(self.quantiles, numbers[..., 0])
 
     def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
-        """Return the quantile of the uniform number.
-
-        Args:
-            parameters: `[..., D, P]`, in the data's units.
-            noise: The result of `noise`, `[..., D, k]`.
-        """
+        """Return the quantile of the uniform number."""
         return ops.sum(parameters * noise, axis=-1)
 
 
@@ -295,68 +252,46 @@ class DistributionHead(ProbabilisticHead):
     place_of_point = 0
 
     def point(self, parameters: Tensor) -> Tensor:
-        """Return `μ`; a median of counts would jump.
-
-        Args:
-            parameters: `[..., D, P]`.
-        """
+        """Return `μ`; a median of counts would jump."""
         return parameters[..., self.place_of_point]
 
     def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
-        """Return the negative logarithm of the likelihood.
-
-        Args:
-            loss: `None`; the head has its own loss.
-            horizon_decay: See `HeadLoss`.
-        """
+        """Return the negative logarithm of the likelihood."""
         check_loss(self.name_in_specs, loss)
         return NegativeLogLikelihood(self.name_in_specs, horizon_decay=horizon_decay)
 
 
 class NormalHead(DistributionHead):
-    """Mean and standard deviation `μ, σ` of a normal distribution; `σ = log(1 + e^r) + SMALLEST_SCALE`."""
+    """Mean and standard deviation `μ, σ` of a normal distribution.
+
+    From the number `r` of the dense layer, `σ = log(1 + e^r) + SMALLEST_SCALE`.
+    """
 
     name_in_specs = "normal"
 
     def call(self, outputs: Tensor) -> Tensor:
-        """Return `μ` and `σ`, `[B, H, D, 2]`.
-
-        Args:
-            outputs: Decoder outputs, `[B, H, n]`.
-        """
+        """Return `μ` and `σ`, `[B, H, D, 2]`."""
         location, scale = self._split(outputs)
         return ops.stack([location, ops.softplus(scale) + SMALLEST_SCALE], axis=-1)
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
-        """Return `μ` times the scale plus the loc, and `σ` times the scale.
-
-        Args:
-            parameters: `[..., D, P]`.
-            loc: The loc that the normaliser subtracted, `[..., D]`.
-            scale: The scale that it divided by.
-        """
+        """Return `μ` times the scale plus the loc, and `σ` times the scale."""
         return ops.stack([parameters[..., 0] * scale + loc, parameters[..., 1] * scale], axis=-1)
 
     def noise(self, numbers: Array) -> Array:
-        """Return standard normal numbers.
-
-        Args:
-            numbers: Uniform numbers, `[..., uniforms]`.
-        """
+        """Return standard normal numbers."""
         return np.asarray(special.ndtri(numbers))
 
     def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
-        """Return `μ + σ z`.
-
-        Args:
-            parameters: `[..., D, P]`, in the data's units.
-            noise: The result of `noise`, `[..., D, k]`.
-        """
+        """Return `μ + σ z`."""
         return parameters[..., 0] + parameters[..., 1] * noise[..., 0]
 
 
 class StudentTHead(DistributionHead):
-    """Degrees of freedom, location, scale `ν, μ, σ` of Student's distribution; `ν > 2` for a finite variance."""
+    """Degrees of freedom, location, scale `ν, μ, σ` of Student's distribution.
+
+    `ν > 2`, for a finite variance.
+    """
 
     name_in_specs = "student_t"
     parameter_count = 3
@@ -364,43 +299,27 @@ class StudentTHead(DistributionHead):
     uniforms = 2
 
     def call(self, outputs: Tensor) -> Tensor:
-        """Return `ν`, `μ` and `σ`, `[B, H, D, 3]`.
-
-        Args:
-            outputs: Decoder outputs, `[B, H, n]`.
-        """
+        """Return `ν`, `μ` and `σ`, `[B, H, D, 3]`."""
         freedom, location, scale = self._split(outputs)
-        return ops.stack(
-            [2.0 + ops.softplus(freedom), location, ops.softplus(scale) + SMALLEST_SCALE], axis=-1
-        )
+        freedom = 2.0 + ops.softplus(freedom)
+        scale = ops.softplus(scale) + SMALLEST_SCALE
+        return ops.stack([freedom, location, scale], axis=-1)
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
-        """Return `ν` as it is, `μ` times the scale plus the loc, and `σ` times the scale.
-
-        Args:
-            parameters: `[..., D, P]`.
-            loc: The loc that the normaliser subtracted, `[..., D]`.
-            scale: The scale that it divided by.
-        """
+        """Return `ν` as it is, `μ` times the scale plus the loc, and `σ` times the scale."""
         freedom = parameters[..., 0]
         location = parameters[..., 1]
         width = parameters[..., 2]
         return ops.stack([freedom, location * scale + loc, width * scale], axis=-1)
 
     def noise(self, numbers: Array) -> Array:
-        """Return the logarithm of one uniform number and the cosine of a uniform angle.
-
-        Args:
-            numbers: Uniform numbers, `[..., uniforms]`.
-        """
+        """Return the logarithm of one uniform number and the cosine of a uniform angle."""
         return np.stack([np.log(numbers[..., 0]), np.cos(2.0 * np.pi * numbers[..., 1])], axis=-1)
 
     def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
-        """Return `μ + σ √(ν (u^(-2/ν) - 1)) cos θ`, exactly Student's. Source: Bailey 1994, Polar generation.
+        """Return `μ + σ √(ν (u^(-2/ν) - 1)) cos θ`, which has exactly Student's distribution.
 
-        Args:
-            parameters: `[..., D, P]`, in the data's units.
-            noise: The result of `noise`, `[..., D, k]`.
+        Source: Bailey 1994, Polar generation.
         """
         freedom = parameters[..., 0]
         location = parameters[..., 1]
@@ -419,42 +338,22 @@ class NegativeBinomialHead(DistributionHead):
     uniforms = COUNT_UNIFORMS
 
     def call(self, outputs: Tensor) -> Tensor:
-        """Return `μ` and `α`, `[B, H, D, 2]`.
-
-        Args:
-            outputs: Decoder outputs, `[B, H, n]`.
-        """
+        """Return `μ` and `α`, `[B, H, D, 2]`."""
         mean, dispersion = self._split(outputs)
-        return ops.stack(
-            [ops.softplus(mean) + SMALLEST_MEAN, ops.softplus(dispersion) + SMALLEST_DISPERSION],
-            axis=-1,
-        )
+        mean = ops.softplus(mean) + SMALLEST_MEAN
+        dispersion = ops.softplus(dispersion) + SMALLEST_DISPERSION
+        return ops.stack([mean, dispersion], axis=-1)
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
-        """Return `μ` times the scale, and `α`; the loc is 0.
-
-        Args:
-            parameters: `[..., D, P]`.
-            loc: The loc that the normaliser subtracted, `[..., D]`.
-            scale: The scale that it divided by.
-        """
+        """Return `μ` times the scale, and `α`; the loc is 0."""
         return ops.stack([parameters[..., 0] * scale, parameters[..., 1]], axis=-1)
 
     def noise(self, numbers: Array) -> Array:
-        """Return the numbers of gamma and Poisson proposals.
-
-        Args:
-            numbers: Uniform numbers, `[..., uniforms]`.
-        """
+        """Return the numbers of gamma and Poisson proposals."""
         return count_noise(numbers)
 
     def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
-        """Return counts.
-
-        Args:
-            parameters: `[..., D, P]`, in the data's units.
-            noise: The result of `noise`, `[..., D, k]`.
-        """
+        """Return counts."""
         return draw_count(parameters[..., 0], parameters[..., 1], noise)
 
 
@@ -464,30 +363,15 @@ class LogNormalHead(NormalHead):
     name_in_specs = "log_normal"
 
     def in_units(self, parameters: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
-        """Return `μ` plus the logarithm of the scale, and `σ`; the loc is 0.
-
-        Args:
-            parameters: `[..., D, P]`.
-            loc: The loc that the normaliser subtracted, `[..., D]`.
-            scale: The scale that it divided by.
-        """
+        """Return `μ` plus the logarithm of the scale, and `σ`; the loc is 0."""
         return ops.stack([parameters[..., 0] + ops.log(scale), parameters[..., 1]], axis=-1)
 
     def point(self, parameters: Tensor) -> Tensor:
-        """Return the median, `exp μ`.
-
-        Args:
-            parameters: `[..., D, P]`.
-        """
+        """Return the median, `exp μ`."""
         return _bounded_exp(parameters[..., 0])
 
     def draw(self, parameters: Tensor, noise: Tensor) -> Tensor:
-        """Return `exp(μ + σ z)`.
-
-        Args:
-            parameters: `[..., D, P]`, in the data's units.
-            noise: The result of `noise`, `[..., D, k]`.
-        """
+        """Return `exp(μ + σ z)`."""
         return _bounded_exp(parameters[..., 0] + parameters[..., 1] * noise[..., 0])
 
 

@@ -24,8 +24,7 @@ gradients of the gates before their activation: `D` for the input (`dW += D x^T`
 scales `h U_g`.
 
 Sources: Cho et al. 2014, arXiv:1406.1078; Hochreiter and Schmidhuber 1997; Werbos 1990,
-    Backpropagation through time,
-section II, for the gradients.
+Backpropagation through time, section II, for the gradients.
 """
 
 from collections.abc import Callable, Sequence
@@ -84,11 +83,11 @@ def _gru_gradient(
 
 
 def _lstm(x: Sequence[Array], u: Sequence[Array], states: Arrays) -> tuple[Arrays, Arrays]:
-    i, f, g, o = (x_k + u_k for x_k, u_k in zip(x, u, strict=True))
-    i = _sigmoid(i)
-    f = _sigmoid(f)
-    g = jnp.tanh(g)
-    o = _sigmoid(o)
+    a_i, a_f, a_g, a_o = (x_k + u_k for x_k, u_k in zip(x, u, strict=True))
+    i = _sigmoid(a_i)
+    f = _sigmoid(a_f)
+    g = jnp.tanh(a_g)
+    o = _sigmoid(a_o)
     cell = f * states[1] + i * g
     t = jnp.tanh(cell)
     return (o * t, cell), (i, f, g, o, t)
@@ -105,7 +104,7 @@ def _lstm_gradient(
     d_f = dc * c * f * (1 - f)
     d_g = dc * i * (1 - g * g)
     d_o = dh * t * o * (1 - o)
-    d = d_i, d_f, d_g, d_o
+    d = (d_i, d_f, d_g, d_o)
     return (jnp.zeros_like(h), dc * f), d, d
 
 
@@ -146,30 +145,33 @@ class _Loop:
     reverse: bool
     rounded: bool
 
-    def packed(self, saved: Any) -> Any:
-        """Return saved values as they are stored: as whole numbers, since XLA computes the type bfloat16 slowly.
+    def packed(self, saved: Array) -> Array:
+        """Return saved values, in any tuples, as they are stored.
 
-        Args:
-            saved: The values, in any tuples.
+        Numbers of 16 bits are stored as whole numbers, since XLA computes the type bfloat16 slowly.
         """
         return jax.tree.map(_to_16_bits, saved) if self.rounded else saved
 
 
 def _to_16_bits(values: Array) -> Array:
-    """Return numbers of single precision as the bits of bfloat16, the nearest; other numbers unchanged."""
+    """Return numbers of single precision as the bits of the nearest bfloat16; others unchanged."""
     if values.dtype != jnp.float32:
         return values
+
     bits = jax.lax.bitcast_convert_type(values, jnp.uint32)
     return ((bits + jnp.uint32(1 << 15)) >> 16).astype(jnp.uint16)
 
 
-def _unpacked(saved: Any) -> Any:
+def _unpacked(saved: Array) -> Array:
     """Return stored values as numbers."""
+    return jax.tree.map(_from_16_bits, saved)
 
-    def number(bits: Array) -> Array:
-        return jax.lax.bitcast_convert_type(bits.astype(jnp.uint32) << 16, jnp.float32)
 
-    return jax.tree.map(lambda each: number(each) if each.dtype == jnp.uint16 else each, saved)
+def _from_16_bits(stored: Array) -> Array:
+    """Undo `_to_16_bits`."""
+    if stored.dtype != jnp.uint16:
+        return stored
+    return jax.lax.bitcast_convert_type(stored.astype(jnp.uint32) << 16, jnp.float32)
 
 
 class _Weights(NamedTuple):
@@ -230,9 +232,9 @@ class _Backward:
         # XLA computes a block of gates as one array, and one block of four gates much more slowly
         # than two of two.
         self.blocks = 2 if self.gates == 4 else 1
-        self.kernel_t = (
-            None if weights.kernel is None else jnp.split(weights.kernel.T, self.blocks, axis=1)
-        )
+        self.kernel_t = None
+        if weights.kernel is not None:
+            self.kernel_t = jnp.split(weights.kernel.T, self.blocks, axis=1)
         self.recurrent_t = jnp.split(weights.recurrent.T, self.blocks, axis=1)
         self.has_second_bias = weights.second_bias is not None
         # Sums over thousands of products need at least single precision.
@@ -247,10 +249,11 @@ class _Backward:
         others: Arrays,
         saved: Arrays,
     ) -> tuple[Arrays, Array | None, _Sums]:
-        """Return the gradients of the states before and of `x`, and the sums, from the gradients of the states after.
+        """Return the gradients of the states before and of `x`, and the sums.
 
-        The first state before is given with a row of ones, so that one product sums the rows of
-        gates as well: XLA adds the numbers of a row one after another.
+        They follow from `d_states`, the gradients of the states after. The first state before comes
+        with a row of ones, so that one product sums the rows of gates as well: XLA adds the numbers
+        of a row one after another.
         """
         before = (with_ones[:-1], *others)
         through = d_states
@@ -260,27 +263,29 @@ class _Backward:
         d = self._in_blocks(d_gates)
         e = d if e_gates is d_gates else self._in_blocks(e_gates)
         if valid is not None:
-            direct = tuple(
-                jnp.where(valid, new, old) for new, old in zip(direct, d_states, strict=True)
-            )
+            pairs = zip(direct, d_states, strict=True)
+            direct = tuple(jnp.where(valid, new, old) for new, old in pairs)
+
         d_x = None if self.kernel_t is None else _products(self.kernel_t, d)
-        sums = (
-            self._with_input(d, e, x, with_ones)
-            if x is not None
-            else self._alone(d_gates, e_gates, e, with_ones)
-        )
+        if x is None:
+            sums = self._sums_without_input(d_gates, e_gates, e, with_ones)
+        else:
+            sums = self._sums_with_input(d, e, x, with_ones)
         return (direct[0] + _products(self.recurrent_t, e), *direct[1:]), d_x, sums
 
-    def _with_input(self, d: list[Array], e: list[Array], x: Array, with_ones: Array) -> _Sums:
-        """Return the sums of a layer with input: by one product where gates have one gradient, else with ones twice."""
+    def _sums_with_input(self, d: list[Array], e: list[Array], x: Array, with_ones: Array) -> _Sums:
+        """Return the sums of a layer with input."""
         if e is d:
+            # Gates have one gradient: one product for both kernels.
             both = self._outer(d, jnp.concatenate([x, with_ones]))
             return _Sums(both[:, : len(x)], both[:, len(x) :], (None,) * self.gates)
         of_input = self._outer(d, _with_ones(x))
         own = tuple(jnp.split(of_input[:, -1:], self.gates))
         return _Sums(of_input[:, :-1], self._outer(e, with_ones), own)
 
-    def _alone(self, d_gates: Arrays, e_gates: Arrays, e: list[Array], with_ones: Array) -> _Sums:
+    def _sums_without_input(
+        self, d_gates: Arrays, e_gates: Arrays, e: list[Array], with_ones: Array
+    ) -> _Sums:
         """Return the sums of a layer without input."""
         own = tuple(
             None if of_input is of_state else of_input.sum(1, keepdims=True, dtype=self.exact)
@@ -321,7 +326,7 @@ def _products(weights: Sequence[Array], blocks: Sequence[Array]) -> Array:
 
 def _as(weights: _Weights, sums: _Weights) -> _Weights:
     """Return gradients in the types of the weights."""
-    return jax.tree.map(lambda w, s: s.astype(w.dtype), weights, sums)  # type: ignore[no-any-return]
+    return _Weights(*jax.tree.map(lambda w, s: s.astype(w.dtype), weights, sums))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -332,12 +337,14 @@ def _single(recurrence: Recurrence, weights: _Weights, x: Array | None, before: 
 
 def _single_forward(
     recurrence: Recurrence, weights: _Weights, x: Array | None, before: Arrays
-) -> Any:
+) -> tuple[Arrays, Array]:
     after, saved = _step(recurrence, weights, x, before)
     return after, (weights, x, before, saved)
 
 
-def _single_backward(recurrence: Recurrence, residuals: Any, d_states: Arrays) -> Any:
+def _single_backward(
+    recurrence: Recurrence, residuals: Array, d_states: Arrays
+) -> tuple[_Weights, Array | None, Arrays]:
     weights, x, before, saved = residuals
     backward = _Backward(recurrence, weights)
     d_before, d_x, sums = backward.step(d_states, x, None, _with_ones(before[0]), before[1:], saved)
@@ -349,16 +356,15 @@ _single.defvjp(_single_forward, _single_backward)
 
 def _forward(
     loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, valid: Array | None, keep: bool
-) -> Any:
+) -> tuple[tuple[Array, Arrays], Array]:
     """Run the loop; with `keep` also return the saved values of each step for the backward loop."""
 
-    def step(before: Arrays, at: Any) -> Any:
+    def step(before: Arrays, at: Array) -> tuple[Arrays, Array]:
         x_t, valid_t = at
         after, saved = _step(loop.recurrence, weights, x_t, before)
         if valid_t is not None:
-            after = tuple(
-                jnp.where(valid_t, new, old) for new, old in zip(after, before, strict=True)
-            )
+            pairs = zip(after, before, strict=True)
+            after = tuple(jnp.where(valid_t, new, old) for new, old in pairs)
         # The first state before a step is the output of the step before, which is stored already.
         return after, (after[0], loop.packed((before[1:], saved)) if keep else None)
 
@@ -371,25 +377,25 @@ def _forward(
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _layer(
     loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, valid: Array | None
-) -> Any:
+) -> tuple[Array, Arrays]:
     return _forward(loop, x, states, weights, valid, keep=False)[0]
 
 
 def _layer_forward(
     loop: _Loop, x: Array | None, states: Arrays, weights: _Weights, valid: Array | None
-) -> Any:
+) -> tuple[tuple[Array, Arrays], Array]:
     results, saved = _forward(loop, x, states, weights, valid, keep=True)
     return results, (x, states[0], weights, valid, results[0], saved)
 
 
-def _layer_backward(loop: _Loop, residuals: Any, gradients: Any) -> Any:
+def _layer_backward(loop: _Loop, residuals: Array, gradients: Array) -> Arrays:
     x, first, weights, valid, outputs, saved = residuals
     d_outputs, d_last = gradients
     backward = _Backward(loop.recurrence, weights)
     length = len(outputs)
     start, earlier = (length - 1, 1) if loop.reverse else (0, -1)
 
-    def gradients_at(d_states: Arrays, at: Any) -> Any:
+    def gradients_at(d_states: Arrays, at: Array) -> tuple[Arrays, Array | None, _Sums]:
         x_t, valid_t, t, stored = at
         # Read where it is needed: a shifted copy of all outputs, with ones, would go through
         # memory.
@@ -397,19 +403,20 @@ def _layer_backward(loop: _Loop, residuals: Any, gradients: Any) -> Any:
             outputs, jnp.clip(t + earlier, 0, length - 1), keepdims=False
         )
         with_ones = _with_ones(jnp.where(t == start, first, output))
-        return backward.step(d_states, x_t, valid_t, with_ones, *_unpacked(stored))
+        others, saved_t = _unpacked(stored)
+        return backward.step(d_states, x_t, valid_t, with_ones, others, saved_t)
 
-    def step(carry: Any, at: Any) -> Any:
-        (d_states, sums) = carry
-        (d_output, *of_step) = at
+    def step(carry: Array, at: Array) -> tuple[Array, Array | None]:
+        d_states, sums = carry
+        d_output, *of_step = at
         d_before, d_x, more = gradients_at((d_states[0] + d_output, *d_states[1:]), of_step)
         return (d_before, jax.tree.map(jnp.add, sums, more)), d_x
 
     steps = (d_outputs, x, valid, jnp.arange(length), saved)
     shapes = jax.eval_shape(gradients_at, d_last, jax.tree.map(lambda each: each[0], steps[1:]))[2]
-    sums = jax.tree.map(lambda each: jnp.zeros(each.shape, each.dtype), shapes)
+    zeros = jax.tree.map(lambda each: jnp.zeros(each.shape, each.dtype), shapes)
     (d_states, sums), d_x = jax.lax.scan(
-        step, (d_last, sums), steps, length=loop.length, reverse=not loop.reverse
+        step, (d_last, zeros), steps, length=loop.length, reverse=not loop.reverse
     )
     return d_x, d_states, _as(weights, backward.weights(sums)), None
 
@@ -427,9 +434,10 @@ class FeaturesMajor:
         >>> from seqcast.network.cells import GRUCell
         >>> cell = GRUCell(2, 1)
         >>> cell.build()
-        >>> loop_backend = FeaturesMajor()
-        >>> outputs, states = loop_backend.run(cell, loop_backend.enter(jnp.ones((5, 3, 1))), (jnp.zeros((2, 5)),))
-        >>> outputs.shape, loop_backend.leave(outputs).shape, states[0].shape
+        >>> loops = FeaturesMajor()
+        >>> x = loops.enter(jnp.ones((5, 3, 1)))
+        >>> outputs, states = loops.run(cell, x, (jnp.zeros((2, 5)),))
+        >>> outputs.shape, loops.leave(outputs).shape, states[0].shape
         ((3, 2, 5), (5, 3, 2), (2, 5))
     """
 
@@ -525,4 +533,5 @@ class FeaturesMajor:
             Outputs, `[T, n, B]`, and the states after the last run step.
         """
         loop = _Loop(RECURRENCES[type(cell)], length if x is None else None, reverse, self.rounded)
-        return _layer(loop, x, states, self.weights(cell), valid)  # type: ignore[no-any-return]
+        outputs, last = _layer(loop, x, states, self.weights(cell), valid)
+        return outputs, last

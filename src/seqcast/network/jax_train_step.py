@@ -1,20 +1,21 @@
-"""One training step as pure functions of JAX: from micro-batches to gradients, and from these to the next state.
+"""One training step as pure functions of JAX: micro-batches to gradients, these to the next state.
 
 ```
 process 0: rows ─ grad_micro_batch ─┐
            rows ─ grad_micro_batch ─┴ combine ─┐
-                                        ├─ sum ─ the batch's contribution, the same bits everywhere ─ apply
+                                               ├─ sum ─ contribution of the batch ─ apply
 process 1: rows ─ grad_micro_batch ─┐          │
            rows ─ grad_micro_batch ─┴ combine ─┘
 ```
 
-`TrainStep` does not depend on where and in which order micro-batches are computed; `seqcast.network.jax_training` runs
-them in threads. Random numbers are drawn for the whole batch and cut, so micro-batches do not depend on each other.
+`TrainStep` does not depend on where and in which order micro-batches are computed;
+`seqcast.network.jax_training` runs them in threads. Random numbers are drawn for the whole batch
+and cut, so micro-batches do not depend on each other.
 
-Several processes may share each batch, joined by `seqcast.runtime.process_group`. `combine` returns the form of one
-micro-batch, so a sum over processes, by JAX's own collectives, stands between `combine` and `apply`; for one process it
-is the identity. It takes one message a step: one vector of gradients, loss and share. Then each process makes the same
-update.
+Several processes may share each batch, joined by `seqcast.runtime.process_group`. `combine` returns
+the form of one micro-batch, so a sum over processes, by JAX's own collectives, stands between
+`combine` and `apply`; for one process it is the identity. It takes one message a step: one vector
+of gradients, loss and share. Every process gets the same bits, and makes the same update.
 """
 
 from __future__ import annotations
@@ -28,22 +29,40 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from seqcast.network.loss_tracker import WeighedModel
 from seqcast.network.losses import HeadLoss
 from seqcast.network.randomness import rows_of_batch
-from seqcast.runtime import Processes, jax_jit, keras
+from seqcast.runtime import Tensor, jax_jit, keras
 
-Batch = tuple[Any, Any, Any]
-Contribution = dict[str, Any]
-Summation = Callable[[Batch, list[Contribution]], tuple[Batch, list[Contribution]]]
+Logs = dict[str, Tensor]
+
+
+class Batch(NamedTuple):
+    """Rows that one step reads, in the order of Keras's `fit`.
+
+    Args:
+        inputs: The inputs by name, or the past alone.
+        targets: The true future, `[B, H, D]`.
+        weights: Weights of the rows, `[B]`; `None` if all count alike.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    weights: Tensor | None
+
+    @property
+    def row_count(self) -> int:
+        """Number of rows, `B`."""
+        return int(jax.tree.leaves(self.targets)[0].shape[0])
 
 
 class StepState(NamedTuple):
     """The variables that a step reads and writes, in the order of Keras's trainer."""
 
-    trainable: list[Any]
-    non_trainable: list[Any]
-    optimizer: list[Any]
-    metrics: list[Any]
+    trainable: list[Tensor]
+    non_trainable: list[Tensor]
+    optimizer: list[Tensor]
+    metrics: list[Tensor]
 
     @property
     def without_optimizer(self) -> StepState:
@@ -51,34 +70,61 @@ class StepState(NamedTuple):
         return self._replace(optimizer=[])
 
 
-def is_divisible(model: Any) -> bool:
-    """Return whether micro-batches give the loss of a batch: it is not scaled, and the step is Keras's own.
+class Contribution(NamedTuple):
+    """The contribution of a micro-batch to a step, or that of a whole batch.
+
+    Args:
+        forecast: The output of the network, `[rows, ...]`; `None` if no metric reads it.
+        gradients: The gradients of the trainable variables; none in a validation.
+        loss: The mean loss of the rows.
+        non_trainable: The other variables after the step, the same from each micro-batch.
+        share: The weight of the loss and the gradients in a mean over micro-batches.
+    """
+
+    forecast: Tensor | None
+    gradients: list[Tensor]
+    loss: Tensor
+    non_trainable: list[Tensor]
+    share: Tensor
+
+    def summands(self) -> Summands:
+        """Return what a mean over processes adds up."""
+        gradients = jax.tree.map(lambda gradient: self.share * gradient, self.gradients)
+        return Summands(gradients, self.share * self.loss, self.share)
+
+
+class Summands(NamedTuple):
+    """The summands of a mean: gradients and loss, each times the share, and the share."""
+
+    gradients: list[Tensor]
+    loss: Tensor
+    share: Tensor
+
+
+Summation = Callable[[Batch, list[Contribution]], tuple[Batch, list[Contribution]]]
+
+
+def is_divisible(model: WeighedModel) -> bool:
+    """Return whether micro-batches give the loss of a batch.
+
+    They do if the loss is a head's, is not scaled, and the step is Keras's own.
 
     Args:
         model: A compiled model.
     """
-    scaled = (
-        isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
-        or model.optimizer.loss_scale_factor
-    )
+    if not isinstance(model.loss, HeadLoss):
+        return False
+    optimizer = model.optimizer
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) or optimizer.loss_scale_factor:
+        return False
     methods = ("train_step", "compute_loss")
-    overridden = any(
-        getattr(type(model), name) is not getattr(keras.Model, name) for name in methods
-    )
-    return isinstance(model.loss, HeadLoss) and not scaled and not overridden
+    return all(getattr(type(model), name) is getattr(keras.Model, name) for name in methods)
 
 
-def batch_rows(batch: Batch) -> int:
-    """Return the number of rows of a batch.
+def micro_batch_rows(rows: int, count: int) -> list[Tensor]:
+    """Return the row numbers of each micro-batch.
 
-    Args:
-        batch: Inputs, targets, weights.
-    """
-    return int(jax.tree.leaves(batch[1])[0].shape[0])
-
-
-def micro_batch_rows(rows: int, count: int) -> list[Any]:
-    """Return the row numbers of each micro-batch; all have one size, and the last may go beyond the batch.
+    All micro-batches have one size, and the last may go beyond the batch.
 
     Args:
         rows: Number of rows of the batch.
@@ -102,35 +148,39 @@ class TrainStep:
             here a batch has the rows of this process.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: WeighedModel) -> None:
         self.model = model
-        self.processes: Processes = model.processes
+        self.processes = model.processes
 
-    def grad_micro_batch(self, state: StepState, batch: Batch, rows: Any) -> Contribution:
+    def grad_micro_batch(self, state: StepState, batch: Batch, rows: Tensor) -> Contribution:
         """Return the contribution of one micro-batch to a step.
 
         Args:
             state: The variables before the step; those of the optimiser are not read.
-            batch: The whole batch: inputs, targets, weights.
+            batch: The whole batch.
             rows: The micro-batch's row numbers. Rows beyond the batch do not count.
-
-        Returns:
-            `gradients`, `loss` and `share` of the micro-batch; `forecast` if there are metrics; and
-            `non_trainable`, the other variables after the step, the same from each micro-batch.
         """
-        count = batch_rows(batch)
-        x, y, weight = jax.tree.map(
+        count = batch.row_count
+        inputs, targets, weights = jax.tree.map(
             lambda values: jnp.take(values, rows, axis=0, mode="clip"), batch
         )
-        weight = jnp.where(rows < count, 1.0 if weight is None else jnp.reshape(weight, (-1,)), 0.0)
+        weights = 1.0 if weights is None else jnp.reshape(weights, (-1,))
+        weights = jnp.where(rows < count, weights, 0.0)
+
         gradient = jax.value_and_grad(self.model.compute_loss_and_updates, has_aux=True)
         before = self.processes.rank * count
         with rows_of_batch(self.processes.count * count, before + jnp.minimum(rows, count - 1)):
-            how = {"sample_weight": weight, "training": True, "optimizer_variables": []}
-            (_, aux), gradients = gradient(
-                state.trainable, state.non_trainable, state.metrics, x, y, **how
+            (_, outputs), gradients = gradient(
+                state.trainable,
+                state.non_trainable,
+                state.metrics,
+                inputs,
+                targets,
+                sample_weight=weights,
+                training=True,
+                optimizer_variables=[],
             )
-        return self._contribution(gradients, aux, y, weight)
+        return self._contribution(gradients, outputs, targets, weights)
 
     def combine(self, contributions: list[Contribution]) -> Contribution:
         """Return the contribution of the whole batch.
@@ -138,34 +188,22 @@ class TrainStep:
         Args:
             contributions: The contributions of its micro-batches, in order.
         """
-        total = sum(contribution["share"] for contribution in contributions)
+        total = sum(each.share for each in contributions)
 
-        def mean(*values: Any) -> Any:
-            return (
-                sum(
-                    contribution["share"] * value
-                    for contribution, value in zip(contributions, values, strict=True)
-                )
-                / total
-            )
+        def mean(*values: Tensor) -> Tensor:
+            pairs = zip(contributions, values, strict=True)
+            return sum(each.share * value for each, value in pairs) / total
 
-        return {
-            "gradients": jax.tree.map(
-                mean, *(contribution["gradients"] for contribution in contributions)
-            ),
-            "loss": mean(*(contribution["loss"] for contribution in contributions)),
-            "share": total,
-            "forecast": jnp.concatenate(
-                [contribution["forecast"] for contribution in contributions]
-            )
-            if self._has_metrics
-            else None,
-            "non_trainable": contributions[0]["non_trainable"],
-        }
+        gradients = jax.tree.map(mean, *(each.gradients for each in contributions))
+        loss = mean(*(each.loss for each in contributions))
+
+        forecasts = [each.forecast for each in contributions if each.forecast is not None]
+        forecast = jnp.concatenate(forecasts) if forecasts else None
+        return Contribution(forecast, gradients, loss, contributions[0].non_trainable, total)
 
     def apply(
         self, state: StepState, batch: Batch, combined: Contribution
-    ) -> tuple[dict[str, Any], StepState]:
+    ) -> tuple[Logs, StepState]:
         """Return the logs of a step and the variables after it.
 
         Args:
@@ -174,43 +212,32 @@ class TrainStep:
             combined: The result of `combine`.
         """
         trainable, optimizer = self.model.optimizer.stateless_apply(
-            state.optimizer, combined["gradients"], state.trainable
+            state.optimizer, combined.gradients, state.trainable
         )
         logs, metrics = self._metrics(state.metrics, batch, combined)
-        return logs, StepState(trainable, combined["non_trainable"], optimizer, metrics)
+        return logs, StepState(trainable, combined.non_trainable, optimizer, metrics)
 
     def validate_micro_batch(self, state: StepState, batch: Batch) -> Contribution:
-        """Return the contribution of a batch to a validation, in the form of `grad_micro_batch`, without gradients.
+        """Return the contribution of a batch to a validation, which has no gradients.
 
         Args:
             state: The variables; those of the optimiser are not read.
-            batch: Inputs, targets, weights.
+            batch: The batch.
         """
-        x, y, weight = batch
-        _, aux = self.model.compute_loss_and_updates(
+        _, outputs = self.model.compute_loss_and_updates(
             state.trainable,
             state.non_trainable,
             state.metrics,
-            x,
-            y,
-            sample_weight=weight,
+            batch.inputs,
+            batch.targets,
+            sample_weight=batch.weights,
             training=False,
         )
-        return self._contribution([], aux, y, weight)
-
-    def _contribution(self, gradients: list[Any], aux: Any, y: Any, weight: Any) -> Contribution:
-        loss, forecast, non_trainable, _ = aux
-        return {
-            "gradients": gradients,
-            "loss": loss,
-            "share": self.model.loss.share(y, weight),
-            "forecast": forecast if self._has_metrics else None,
-            "non_trainable": non_trainable,
-        }
+        return self._contribution([], outputs, batch.targets, batch.weights)
 
     def measure(
         self, state: StepState, batch: Batch, combined: Contribution
-    ) -> tuple[dict[str, Any], StepState]:
+    ) -> tuple[Logs, StepState]:
         """Return the logs of a validation step and the variables after it.
 
         Args:
@@ -219,25 +246,33 @@ class TrainStep:
             combined: The result of `combine`.
         """
         logs, metrics = self._metrics(state.metrics, batch, combined)
-        return logs, state._replace(non_trainable=combined["non_trainable"], metrics=metrics)
+        return logs, state._replace(non_trainable=combined.non_trainable, metrics=metrics)
 
-    @property
-    def _has_metrics(self) -> bool:
-        return len(self.model.metrics) > 1  # the first is the loss
+    def _contribution(
+        self, gradients: list[Tensor], outputs: Tensor, targets: Tensor, weights: Tensor
+    ) -> Contribution:
+        """Return a contribution from what Keras's loss of a batch returns besides its gradients."""
+        loss, forecast, non_trainable, _ = outputs
+        share = self.model.loss.share(targets, weights)
+        if len(self.model.metrics) == 1:  # the loss
+            forecast = None
+        return Contribution(forecast, gradients, loss, non_trainable, share)
 
     def _metrics(
-        self, values: list[Any], batch: Batch, combined: Contribution
-    ) -> tuple[dict[str, Any], list[Any]]:
+        self, values: list[Tensor], batch: Batch, combined: Contribution
+    ) -> tuple[Logs, list[Tensor]]:
+        """Return the logs of a step and the variables of the metrics after it."""
         variables = self.model.metrics_variables
-        rows = batch_rows(batch)
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))) as scope:
             tracker = self.model.loss_tracker
-            tracker.update_state(combined["loss"])
-            tracker.weigh(combined["share"])
+            tracker.update_state(combined.loss)
+            tracker.weigh(combined.share)
             logs = {"loss": tracker.result()}
-            if combined["forecast"] is not None:
-                x, y, weight = batch
-                logs = self.model.measure(x, y, combined["forecast"][:rows], weight)
+
+            if combined.forecast is not None:
+                # Without the rows that fill up the last micro-batch.
+                forecast = combined.forecast[: batch.row_count]
+                logs = self.model.measure(batch.inputs, batch.targets, forecast, batch.weights)
         return logs, [scope.get_current_value(variable) for variable in variables]
 
 
@@ -252,83 +287,86 @@ def over_processes(step: TrainStep) -> Summation:
         returns the batch for the metrics, and one contribution that combines those of all
         processes. One process returns its arguments.
     """
-    if step.processes.count == 1:
-        return lambda batch, contributions: (batch, contributions)
-    return _Sum(step)
+    return _of_one_process if step.processes.count == 1 else _ProcessSum(step)
 
 
-class _Sum:
+def _of_one_process(
+    batch: Batch, contributions: list[Contribution]
+) -> tuple[Batch, list[Contribution]]:
+    return batch, contributions
+
+
+class _ProcessSum:
     """The sum over processes of a training step."""
 
     def __init__(self, step: TrainStep) -> None:
         self.step = step
         self.count = step.processes.count
-        first: dict[int, Any] = {}
+
+        devices: dict[int, jax.Device] = {}
         for device in jax.devices():
-            first.setdefault(device.process_index, device)
-        mesh = jax.sharding.Mesh(
-            np.array([first[rank] for rank in range(self.count)]), ("processes",)
-        )
-        self.device = first[step.processes.rank]
+            devices.setdefault(device.process_index, device)
+        self.device = devices[step.processes.rank]
+
         spec: Any = jax.sharding.PartitionSpec
-        self.by_process = jax.sharding.NamedSharding(mesh, spec("processes"))
+        ranked = np.array([devices[rank] for rank in range(self.count)])
+        mesh = jax.sharding.Mesh(ranked, ("processes",))
         everywhere = jax.sharding.NamedSharding(mesh, spec())
+        self.by_process = jax.sharding.NamedSharding(mesh, spec("processes"))
+
         self.add = jax.jit(lambda vectors: vectors.sum(axis=0), out_shardings=everywhere)
         self.gather = jax.jit(lambda rows: rows, out_shardings=everywhere)
         self.pack = jax_jit(self._pack, one_thread=True)
-        self.unpack: Callable[[Any], Any] | None = None
+        self.unpack: Callable[[Tensor], Summands] | None = None
 
     def __call__(
         self, batch: Batch, contributions: list[Contribution]
     ) -> tuple[Batch, list[Contribution]]:
         """Combine the contributions of all processes; they wait for each other."""
         if self.unpack is None:
-            shapes = jax.eval_shape(
-                lambda contributions: _summands(self.step.combine(contributions)), contributions
-            )
-            _, unravel = ravel_pytree(
-                jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
-            )
-            self.unpack = jax_jit(partial(_unpack, unravel), one_thread=True)
-        vector, combined = self.pack(contributions)
-        gradients, loss, share = self.unpack(self._together(self.add, vector))
-        whole = {**combined, "gradients": gradients, "loss": loss, "share": share}
-        if combined["forecast"] is None:
-            return batch, [whole]
-        # Metrics may be of any kind, so each process measures them on the whole batch.
-        inputs, *measured = batch
-        y, weight, whole["forecast"] = (
-            None if rows is None else self._together(self.gather, rows)
-            for rows in (*measured, combined["forecast"])
-        )
-        return (inputs, y, weight), [whole]
+            self.unpack = self._new_unpack(contributions)
 
-    def _pack(self, contributions: list[Contribution]) -> tuple[Any, Contribution]:
+        vector, forecast, non_trainable = self.pack(contributions)
+        gradients, loss, share = self.unpack(self._together(self.add, vector))
+
+        if forecast is not None:
+            # Metrics may be of any kind, so each process measures them on the whole batch.
+            targets = self._together(self.gather, batch.targets)
+            weights = batch.weights
+            if weights is not None:
+                weights = self._together(self.gather, weights)
+            forecast = self._together(self.gather, forecast)
+            batch = Batch(batch.inputs, targets, weights)
+        return batch, [Contribution(forecast, gradients, loss, non_trainable, share)]
+
+    def _pack(
+        self, contributions: list[Contribution]
+    ) -> tuple[Tensor, Tensor | None, list[Tensor]]:
         """Return the summands as one row, and the values that are not summed."""
         combined = self.step.combine(contributions)
-        vector, _ = ravel_pytree(_summands(combined))
-        return vector[None], {name: combined[name] for name in ("forecast", "non_trainable")}
+        vector, _ = ravel_pytree(combined.summands())
+        return vector[None], combined.forecast, combined.non_trainable
 
-    def _together(self, program: Callable[[Any], Any], rows: Any) -> Any:
+    def _new_unpack(self, contributions: list[Contribution]) -> Callable[[Tensor], Summands]:
+        """Return the program that undoes `_pack` after the sum; its shapes are known by now."""
+
+        def summands(contributions: list[Contribution]) -> Summands:
+            return self.step.combine(contributions).summands()
+
+        shapes = jax.eval_shape(summands, contributions)
+        zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+        _, unravel = ravel_pytree(zeros)
+        return jax_jit(partial(_unpack, unravel), one_thread=True)  # type: ignore[no-any-return]
+
+    def _together(self, program: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
         """Return the result of a program on the rows of all processes."""
         rows = jax.device_put(rows, self.device)
         shape = (self.count * rows.shape[0], *rows.shape[1:])
-        return program(
-            jax.make_array_from_single_device_arrays(shape, self.by_process, [rows])
-        ).addressable_data(0)
+        everyone = jax.make_array_from_single_device_arrays(shape, self.by_process, [rows])
+        return program(everyone).addressable_data(0)
 
 
-def _summands(contribution: Contribution) -> tuple[Any, Any, Any]:
-    """Return the summands of a contribution: gradients and loss, weighted with the share, and the share."""
-    share = contribution["share"]
-    return (
-        jax.tree.map(lambda value: share * value, contribution["gradients"]),
-        share * contribution["loss"],
-        share,
-    )
-
-
-def _unpack(unravel: Callable[[Any], Any], vector: Any) -> tuple[Any, Any, Any]:
-    """Return gradients, loss and share of the whole batch from the sum."""
+def _unpack(unravel: Callable[[Tensor], Summands], vector: Tensor) -> Summands:
+    """Return gradients and loss of the whole batch, and its share, from the sum."""
     gradients, loss, share = unravel(jnp.asarray(vector))
-    return jax.tree.map(lambda value: value / share, gradients), loss / share, share
+    return Summands(jax.tree.map(lambda value: value / share, gradients), loss / share, share)

@@ -1,4 +1,4 @@
-"""Training and validation functions for Keras on JAX: on a CPU compiled for wide vectors, on all cores.
+"""Training and validation functions for Keras on JAX, on a CPU for wide vectors and all cores.
 
 XLA's own threads do not accelerate products as small as those of a recurrent step, and collectives
 between host devices have been seen to deadlock. So a batch is divided into micro-batches of equal
@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -31,21 +31,46 @@ import numpy as np
 from seqcast.errors import SpecError
 from seqcast.network.jax_train_step import (
     Batch,
+    Contribution,
+    Logs,
     StepState,
     TrainStep,
-    batch_rows,
     is_divisible,
     micro_batch_rows,
     over_processes,
 )
-from seqcast.network.loss_tracker import LossTracker
+from seqcast.network.loss_tracker import LossTracker, WeighedModel
 from seqcast.network.losses import EXPLODED, LARGEST_WEIGHT
 from seqcast.network.rates import Rates, rates_of_training
-from seqcast.runtime import Programs, in_threads, jax_jit, keras, platform, threads
+from seqcast.runtime import Programs, Tensor, in_threads, jax_jit, keras, platform, threads
+
+# The variables of Keras's trainer, kind by kind, from a step to the next.
+Variables = Sequence[list[Tensor]]
+# A training or validation step for Keras: from the variables and an iterator over batches to the
+# logs and the variables after the next batch.
+StepFunction = Callable[[Variables, Iterator[Tensor]], tuple[Logs, Variables]]
+
+# Rows times weights of the smallest micro-batch that is worth a thread: the division of a smaller
+# one costs its gain.
+SMALLEST_MICRO_BATCH = 700_000
+
+# Most bytes of scratch memory of a micro-batch: glibc's arenas of threads end at 64 MiB. Memory
+# beyond is mapped again at each step, which takes as long as the arithmetic.
+LARGEST_SCRATCH = 60 << 20
+
+# Fewest rows of a micro-batch that is divided to need less scratch memory: fewer would slow
+# products more.
+FEWEST_ROWS = 64
+
+# Kinds of batches for which each program stays compiled, those that were used last. A process that
+# trains on new rows again and again has a new kind each time.
+MOST_KINDS = 8
 
 
 class Guard(NamedTuple):
     """Whether all steps were sound; after the first bad step, its number and loss.
+
+    All fields are scalars.
 
     Args:
         sound: Whether loss and weights were sound at all steps.
@@ -54,10 +79,10 @@ class Guard(NamedTuple):
         limit: The largest sound loss; infinite before the first step, NaN without a limit.
     """
 
-    sound: Any
-    steps: Any
-    loss: Any
-    limit: Any
+    sound: Tensor
+    steps: Tensor
+    loss: Tensor
+    limit: Tensor
 
     @classmethod
     def new(cls) -> Guard:
@@ -93,12 +118,15 @@ def guarded(before: StepState, after: StepState, guard: Guard) -> tuple[StepStat
     limit = jnp.where(
         jnp.isinf(guard.limit), EXPLODED * jnp.maximum(1.0, jnp.abs(loss)), guard.limit
     )
+
     # One loop over all weights and one choice, in place of one for each variable, compile in two
     # thirds of the time.
     largest = jnp.abs(jnp.concatenate([jnp.ravel(weights) for weights in after.trainable])).max()
     sound = guard.sound & jnp.isfinite(loss) & ~(loss > limit) & (largest < LARGEST_WEIGHT)
+
     state = jax.lax.cond(sound, lambda old, new: new, lambda old, new: old, before, after)  # noqa: ARG005
     state = state._replace(metrics=after.metrics)
+
     guard = Guard(
         sound,
         guard.steps + sound.astype(jnp.int32),
@@ -109,8 +137,8 @@ def guarded(before: StepState, after: StepState, guard: Guard) -> tuple[StepStat
 
 
 def train_step(
-    model: Any, state: StepState, guard: Guard, data: Any, rates: Rates
-) -> tuple[Any, StepState, Guard]:
+    model: WeighedModel, state: StepState, guard: Guard, data: Tensor, rates: Rates
+) -> tuple[Logs, StepState, Guard]:
     """Take a step on a whole batch; return its logs and the next state.
 
     Args:
@@ -130,9 +158,9 @@ def update(
     state: StepState,
     guard: Guard,
     batch: Batch,
-    contributions: list[Any],
+    contributions: list[Contribution],
     rates: Rates,
-) -> tuple[Any, StepState, Guard]:
+) -> tuple[Logs, StepState, Guard]:
     """Take a step from the contributions of its micro-batches; otherwise as `train_step`.
 
     Args:
@@ -146,23 +174,6 @@ def update(
     with rates_of_training(rates):
         logs, after = step.apply(state, batch, step.combine(contributions))
     return logs, *guarded(state, after, guard)
-
-
-StepFunction = Callable[[Any, Any], tuple[Any, Any]]
-
-# Rows times weights of the smallest micro-batch that is worth a thread: the division of a smaller
-# one costs its gain.
-SMALLEST_MICRO_BATCH = 700_000
-
-# Most bytes of scratch memory of a micro-batch: glibc's arenas of threads end at 64 MiB. Memory
-# beyond is mapped again at each step, which takes as long as the arithmetic. Fewer rows than
-# FEWEST_ROWS would slow products more.
-LARGEST_SCRATCH = 60 << 20
-FEWEST_ROWS = 64
-
-# Kinds of batches for which each program stays compiled, those that were used last. A process that
-# trains on new rows again and again has a new kind each time.
-MOST_KINDS = 8
 
 
 class StepPrograms:
@@ -188,9 +199,10 @@ class StepPrograms:
             batch.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: WeighedModel) -> None:
         self.model = model
         self.divisible = is_divisible(model)
+
         # With a chosen number, results must not depend on the number of XLA's threads.
         one_thread = model.micro_batches is not None
         if one_thread and model.micro_batches > 1 and not self.divisible:
@@ -199,7 +211,7 @@ class StepPrograms:
             raise SpecError(
                 "micro_batches", expected=expected, received=repr(model.micro_batches), hint=hint
             )
-        step = TrainStep(model)
+
         # Tracing a network is not for several threads at once.
         self._tracing = threading.RLock()
         self._built = False
@@ -211,19 +223,19 @@ class StepPrograms:
 
             return Programs(make, MOST_KINDS, self._tracing)
 
+        def new_gradients(_kind: Any, *options: Any) -> _MicroBatches:
+            return _MicroBatches(functools.partial(step.grad_micro_batch), *options)
+
+        step = TrainStep(model)
         self.over_processes = over_processes(step)
         # None of these refers to this object: as a cycle, programs would wait for the garbage
         # collector. The names of the functions are those of the programs in JAX's cache.
         self.whole = programs(functools.partial(train_step, model))
+        self.gradients = Programs(new_gradients, MOST_KINDS, self._tracing)
         self.update = programs(functools.partial(update, step))
         self.test = programs(model.test_step)
 
-        def make_micro_batches(_: Any, *options: Any) -> _MicroBatches:
-            return _MicroBatches(functools.partial(step.grad_micro_batch), *options)
-
-        self.gradients = Programs(make_micro_batches, MOST_KINDS, self._tracing)
-
-    def build(self, data: Any) -> None:
+    def build(self, data: Tensor) -> None:
         """Build loss, metrics and optimiser before the first program is traced.
 
         Args:
@@ -236,7 +248,9 @@ class StepPrograms:
 
 
 class _MicroBatches:
-    """The gradients of the micro-batches of batches of one kind, which threads share; compiled at the first call.
+    """The gradients of the micro-batches of batches of one kind, which threads share.
+
+    The program is compiled at the first call.
 
     Args:
         function: The gradient of one micro-batch.
@@ -246,46 +260,49 @@ class _MicroBatches:
     """
 
     def __init__(
-        self, function: Callable[..., Any], divisions: int, cores: int, fixed: bool
+        self, function: Callable[..., Contribution], divisions: int, cores: int, fixed: bool
     ) -> None:
         self._function = function
         self._divisions = divisions
         self._cores = cores
         self._fixed = fixed
-        self._program: Any = None
-        self._rows: list[Any] = []
+        self._program: Callable[..., Contribution] | None = None
+        self._rows: list[Tensor] = []
 
-    def __call__(self, state: StepState, batch: Batch, pool: ThreadPoolExecutor) -> list[Any]:
-        """Return the contribution of each micro-batch, computed in threads of a pool and in this one."""
-        if self._program is None:
-            self._compile(state, batch)
+    def __call__(
+        self, state: StepState, batch: Batch, pool: ThreadPoolExecutor
+    ) -> list[Contribution]:
+        """Return the contribution of each micro-batch, from threads of a pool and this one."""
+        program = self._program
+        if program is None:
+            program = self._compile(state, batch)
         workers = min(self._cores, self._divisions, len(self._rows))
-        return in_threads(lambda rows: self._program(state, batch, rows), self._rows, workers, pool)
+        return in_threads(lambda rows: program(state, batch, rows), self._rows, workers, pool)
 
-    def _compile(self, state: StepState, batch: Batch) -> None:
+    def _compile(self, state: StepState, batch: Batch) -> Callable[..., Contribution]:
         """Compile the program of a micro-batch; halve its rows while it needs much memory."""
         function = jax_jit(self._function, one_thread=True)
         divisions = self._divisions
+
         while True:
-            self._rows = micro_batch_rows(batch_rows(batch), divisions)
-            program = function.lower(state, batch, self._rows[0]).compile()
-            memory = program.memory_analysis()
-            size = len(self._rows[0])
-            enough = (
-                memory is None
-                or memory.temp_size_in_bytes <= LARGEST_SCRATCH
-                or size < 2 * FEWEST_ROWS
-            )
-            if self._fixed or enough:
+            self._rows = micro_batch_rows(batch.row_count, divisions)
+            rows = self._rows[0]
+            program = function.lower(state, batch, rows).compile()
+            if self._fixed or len(rows) < 2 * FEWEST_ROWS or not _needs_much_memory(program):
                 self._program = program
-                return
-            divisions *= (
-                2  # an even division: products over a number of rows that vectors divide are faster
-            )
+                return program  # type: ignore[no-any-return]
+
+            # Halves are even: products over a number of rows that vectors divide are faster.
+            divisions *= 2
+
+
+def _needs_much_memory(program: Any) -> bool:
+    memory = program.memory_analysis()
+    return memory is not None and memory.temp_size_in_bytes > LARGEST_SCRATCH
 
 
 class TrainFunction:
-    """The training function of a compiled model: whole steps, or micro-batches that the cores share.
+    """The training function of a compiled model: whole steps, or micro-batches on all cores.
 
     Args:
         model: A compiled model. `resumed_micro_batches` is the number of micro-batches of the
@@ -299,69 +316,75 @@ class TrainFunction:
         guard: Whether all steps were sound; a callback sets it where an epoch begins.
     """
 
-    def __init__(self, model: Any, programs: StepPrograms) -> None:
+    def __init__(self, model: WeighedModel, programs: StepPrograms) -> None:
         self.model = model
         self.programs = programs
         self.micro_batches = 1
         self.guard = Guard.new()
+        self.rates = jax.tree.map(jnp.asarray, model.rates)
+
         self.on_cpu = platform() == "cpu"
         self.cores = threads() if self.on_cpu else 1
         weights = sum(math.prod(weight.shape) for weight in model.trainable_weights)
         self.fewest_rows = math.ceil(SMALLEST_MICRO_BATCH / max(1, weights))
-        self.rates = jax.tree.map(jnp.asarray, model.rates)
         self.pool = ThreadPoolExecutor(max(1, self.cores - 1), thread_name_prefix="seqcast-step")
 
-    def __call__(self, state: Any, iterator: Any) -> tuple[Any, Any]:
+    def __call__(self, variables: Variables, batches: Iterator[Tensor]) -> tuple[Logs, Variables]:
         """Take a step on the next batch."""
-        data = next(iterator)
+        data = next(batches)
         if self.model.skipped_steps:
             # This step was finished before the training was interrupted.
             self.model.skipped_steps -= 1
-            return {}, state
-        batch = keras.utils.unpack_x_y_sample_weight(data)
+            return {}, variables
+
+        self.programs.build(data)
+        state = StepState(*variables)
+        batch = _unpacked(data)
+        if self.divides(batch):
+            return self._divided_step(state, batch)
+        program = self.programs.whole.find(_kind(batch))
+        logs, state, self.guard = program(state, self.guard, data, self.rates)
+        return logs, state
+
+    def _divided_step(self, state: StepState, batch: Batch) -> tuple[Logs, StepState]:
+        """Take a step by micro-batches."""
         kind = _kind(batch)
-        programs = self.programs
-        state = StepState(*state)
-        programs.build(data)
-        if not self.divides(batch):
-            logs, state, self.guard = programs.whole.find(kind)(state, self.guard, data, self.rates)
-            return logs, state
         fixed = self._fixed_micro_batches
+        processes = self.model.processes.count
         # Each process has an equal share of a fixed number.
-        divisions = (fixed or 0) // self.model.processes.count or self._threads(batch)
-        gradients = programs.gradients.find(kind, divisions, self.cores, fixed is not None)
+        divisions = (fixed or 0) // processes or self._threads(batch)
+        gradients = self.programs.gradients.find(kind, divisions, self.cores, fixed is not None)
 
         # Nothing waits for the results: the next batch is prepared while they are computed.
         contributions = gradients(state.without_optimizer, batch, self.pool)
-        self.micro_batches = max(
-            self.micro_batches, len(contributions) * self.model.processes.count
-        )
-        batch, contributions = programs.over_processes(batch, contributions)
-        program = programs.update.find(kind, len(contributions))
+        self.micro_batches = max(self.micro_batches, len(contributions) * processes)
+        batch, contributions = self.programs.over_processes(batch, contributions)
+        program = self.programs.update.find(kind, len(contributions))
         logs, state, self.guard = program(state, self.guard, batch, contributions, self.rates)
         return logs, state
 
     def divides(self, batch: Batch) -> bool:
-        """Return whether a batch is divided: by a fixed number, or if it is large enough for two threads.
+        """Return whether a batch is divided: by a fixed number, or if two threads are worth it.
 
         Args:
-            batch: Inputs, targets, weights.
+            batch: The batch.
         """
         return self.programs.divisible and (self._fixed_micro_batches or self._threads(batch)) > 1
 
     @property
     def _fixed_micro_batches(self) -> int | None:
         """The number of micro-batches that does not depend on the batch, or `None`."""
-        return self.model.micro_batches or (
-            self.model.resumed_micro_batches if self.on_cpu else None
-        )
+        chosen: int | None = self.model.micro_batches
+        if not chosen and self.on_cpu:
+            chosen = self.model.resumed_micro_batches
+        return chosen
 
     def _threads(self, batch: Batch) -> int:
         """Return the number of micro-batches that are large enough for a thread each."""
-        return int(min(self.cores, batch_rows(batch) // self.fewest_rows))
+        return int(min(self.cores, batch.row_count // self.fewest_rows))
 
 
-def make_test_function(model: Any, programs: StepPrograms) -> StepFunction:
+def make_test_function(model: WeighedModel, programs: StepPrograms) -> StepFunction:
     """Return the validation function of a compiled model.
 
     Args:
@@ -371,25 +394,26 @@ def make_test_function(model: Any, programs: StepPrograms) -> StepFunction:
     if model.processes.count > 1:
         return _shared_test_function(model)
 
-    def validate(state: Any, iterator: Any) -> tuple[Any, Any]:
-        data = next(iterator)
+    def validate(variables: Variables, batches: Iterator[Tensor]) -> tuple[Logs, Variables]:
+        data = next(batches)
         programs.build(data)
-        return programs.test.find(_kind(keras.utils.unpack_x_y_sample_weight(data)))(state, data)  # type: ignore[no-any-return]
+        program = programs.test.find(_kind(_unpacked(data)))
+        return program(variables, data)  # type: ignore[no-any-return]
 
     return validate
 
 
-def _shared_test_function(model: Any) -> StepFunction:
+def _shared_test_function(model: WeighedModel) -> StepFunction:
     """Return the validation function of a model whose batches several processes share."""
     step = TrainStep(model)
     own = jax_jit(step.validate_micro_batch, one_thread=True)
     measure = jax_jit(step.measure, one_thread=True)
     together = over_processes(step)
 
-    def validate(state: Any, iterator: Any) -> tuple[Any, Any]:
-        trainable, non_trainable, metrics = state
-        batch = keras.utils.unpack_x_y_sample_weight(next(iterator))
+    def validate(variables: Variables, batches: Iterator[Tensor]) -> tuple[Logs, Variables]:
+        trainable, non_trainable, metrics = variables
         state = StepState(trainable, non_trainable, [], metrics)
+        batch = _unpacked(next(batches))
         batch, (whole,) = together(batch, [own(state, batch)])
         logs, after = measure(state, batch, whole)
         return logs, (after.trainable, after.non_trainable, after.metrics)
@@ -397,6 +421,11 @@ def _shared_test_function(model: Any) -> StepFunction:
     return validate
 
 
-def _kind(batch: Batch) -> tuple[Any, ...]:
+def _unpacked(data: Tensor) -> Batch:
+    """Return a batch from what Keras reads from an iterator."""
+    return Batch(*keras.utils.unpack_x_y_sample_weight(data))
+
+
+def _kind(batch: Batch) -> tuple[tuple[Any, ...], ...]:
     """Return the shapes and types of a batch, for which programs are compiled."""
     return tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(batch))

@@ -20,21 +20,23 @@ from scipy import special
 
 from seqcast.runtime import Array, Tensor, ops
 
+# By how much arguments of the gamma function are moved, to where Stirling's series is exact.
 SHIFT = 5
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
 
 def stirling_remainder(z: Tensor) -> Tensor:
-    r"""Return the remainder of Stirling's formula for the logarithm of the gamma function, for `z >= 5`.
+    r"""Return the remainder of Stirling's formula for `log Γ(z)`, for `z >= 5`.
 
-    .. math:: \log Γ(z) - [(z - 1/2) \log z - z + 1/2 \log 2π] ≈ 1/(12 z) - 1/(360 z^3) + 1/(1260 z^5)
+    .. math:: \log Γ(z) - [(z - 1/2) \log z - z + 1/2 \log 2π]
+        ≈ 1/(12 z) - 1/(360 z^3) + 1/(1260 z^5)
 
     Args:
         z: The argument.
 
     Example:
-        >>> remainder = math.lgamma(5.0) - (4.5 * math.log(5.0) - 5.0 + 0.5 * math.log(2.0 * math.pi))
-        >>> abs(stirling_remainder(5.0) - remainder) < 1e-8
+        >>> formula = 4.5 * math.log(5.0) - 5.0 + 0.5 * math.log(2.0 * math.pi)
+        >>> abs(stirling_remainder(5.0) - (math.lgamma(5.0) - formula)) < 1e-8
         True
 
     Source: Abramowitz and Stegun 1964, 6.1.41.
@@ -86,7 +88,8 @@ def _half_step(z: Tensor) -> Tensor:
 def negative_binomial(y: Tensor, parameters: Tensor) -> Tensor:
     r"""Return the logarithm of the probability of a count.
 
-    .. math:: \log \frac{Γ(y + n)}{Γ(n) \, Γ(y + 1)} + n \log\frac{n}{n + μ} + y \log\frac{μ}{n + μ}, \quad n = 1/α
+    .. math:: \log \frac{Γ(y + n)}{Γ(n) \, Γ(y + 1)} + n \log\frac{n}{n + μ}
+        + y \log\frac{μ}{n + μ}, \quad n = 1/α
 
     Args:
         y: The count.
@@ -96,6 +99,7 @@ def negative_binomial(y: Tensor, parameters: Tensor) -> Tensor:
     """
     mean, dispersion = _split(parameters)
     n = 1.0 / dispersion
+
     # Let a = n + m, b = y + 1 + m and c = y + n + m with m = SHIFT. Stirling's leading terms of the
     # three gammas are (a - 1/2) log(c/a) + (b - 1/2) log(c/b) - (m + 1/2) log c + m + 1. The
     # factors of n and of y are each combined with one of the two other logarithms: near the mean
@@ -105,6 +109,7 @@ def negative_binomial(y: Tensor, parameters: Tensor) -> Tensor:
     c = y + n + SHIFT
     first = ops.log1p(y / a)
     second = ops.log1p((n - 1.0) / b)
+
     large = n * (first - ops.log1p(mean / n)) + y * (second - ops.log1p(n / mean))
     small = (SHIFT - 0.5) * first - (SHIFT + 0.5) * ops.log(b) + (SHIFT + 1.0 - _HALF_LOG_TWO_PI)
     small = small + stirling_remainder(c) - stirling_remainder(a) - stirling_remainder(b)
@@ -136,11 +141,11 @@ LOG_LIKELIHOODS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 GAMMA_PROPOSALS = 8
 # Proposals of a Poisson variable: each is accepted with a probability of at least 0.75.
 POISSON_PROPOSALS = 14
-# Mean from which Poisson variables are proposed; below it, the probabilities of the first `COUNTS`
-# counts are summed.
+# Mean from which Poisson variables are proposed; below it, the probabilities of counts are summed.
 MANY = 10.0
+# Counts whose probabilities are summed: more are rarer than single precision can say.
 COUNTS = 40
-# Most numbers that are remembered, for the next forecasts with the same sizes.
+# Sets of uniform numbers that are remembered, for the next forecasts with the same sizes.
 LAST_NUMBERS = 2
 # A normal and a uniform number a gamma proposal, one for small shapes, one to invert, two a Poisson
 # proposal.
@@ -193,7 +198,9 @@ def count_noise(numbers: Array) -> Array:
 
 
 def draw_count(mean: Tensor, dispersion: Tensor, noise: Tensor) -> Tensor:
-    """Draw counts with mean `μ` and variance `μ + α μ²`: Poisson variables with a gamma variable as their mean.
+    """Draw counts with mean `μ` and variance `μ + α μ²`.
+
+    They are Poisson variables with a gamma variable as their mean.
 
     Args:
         mean: `μ`, any shape.
@@ -218,7 +225,10 @@ def draw_count(mean: Tensor, dispersion: Tensor, noise: Tensor) -> Tensor:
 
 
 def _draw_gamma(shape: Tensor, noise: Tensor) -> Tensor:
-    """Draw gamma variables of scale 1. Source: Marsaglia and Tsang 2000; for shapes below 1 their section 6."""
+    """Draw gamma variables of scale 1.
+
+    Source: Marsaglia and Tsang 2000; for shapes below 1 their section 6.
+    """
     normal = noise[..., :GAMMA_PROPOSALS]
     uniform = noise[..., GAMMA_PROPOSALS : 2 * GAMMA_PROPOSALS]
     small = shape < 1.0
@@ -238,15 +248,13 @@ def _draw_poisson(rate: Tensor, noise: Tensor) -> Tensor:
 
 
 def _invert_poisson(rate: Tensor, uniform: Tensor) -> Tensor:
-    """Return the quantile of the uniform number: the first count whose probability of at most it reaches the number."""
-    counts = np.arange(COUNTS)
+    """Return the first count whose cumulative probability reaches the uniform number."""
     rate = ops.expand_dims(rate, -1)
-    logarithms = (
-        ops.convert_to_tensor(counts, dtype=rate.dtype) * ops.log(ops.maximum(rate, 1e-30)) - rate
-    )
-    probabilities = ops.exp(
-        logarithms - ops.convert_to_tensor(special.gammaln(counts + 1.0), dtype=rate.dtype)
-    )
+    numbers = np.arange(COUNTS)
+    counts = ops.convert_to_tensor(numbers, dtype=rate.dtype)
+    log_factorials = ops.convert_to_tensor(special.gammaln(numbers + 1.0), dtype=rate.dtype)
+    logarithms = counts * ops.log(ops.maximum(rate, 1e-30)) - rate
+    probabilities = ops.exp(logarithms - log_factorials)
     reached = ops.cumsum(probabilities, axis=-1)
     return ops.sum(ops.cast(reached < ops.expand_dims(uniform, -1), rate.dtype), axis=-1)
 
@@ -268,7 +276,7 @@ def _propose_poisson(rate: Tensor, noise: Tensor) -> Tensor:
 
 
 def _log_poisson(counts: Tensor, rate: Tensor) -> Tensor:
-    """Return `k log λ - λ - log k!`, whose terms are a million times larger than itself when `λ` is."""
+    """Return `k log λ - λ - log k!` without the digits that its large terms would cost."""
     w = counts + (1.0 + SHIFT)
     value = w - rate - counts * ops.log1p((w - rate) / rate)
     value = value - (SHIFT + 0.5) * ops.log(w) - _HALF_LOG_TWO_PI - stirling_remainder(w)

@@ -1,4 +1,4 @@
-"""The mean loss of an epoch: each batch counts with the weight of its targets, as in the loss of all rows at once."""
+"""The mean loss of an epoch, in which each batch counts with the weight of its targets."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ class LossTracker(keras.metrics.Mean):
             shape=(), initializer="zeros", dtype=self.dtype, name="latest"
         )
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: Tensor, sample_weight: Tensor | None = None) -> None:
         """Note the loss of a batch.
 
         Args:
@@ -44,7 +44,7 @@ class LossTracker(keras.metrics.Mean):
         """
         self.latest.assign(ops.cast(values, self.dtype))
 
-    def weigh(self, weight: Any) -> None:
+    def weigh(self, weight: Tensor) -> None:
         """Add the noted loss to the mean.
 
         Args:
@@ -59,7 +59,10 @@ class LossTracker(keras.metrics.Mean):
 
 
 class WeighedModel(keras.Model):
-    """A Keras model whose loss of an epoch is the loss of all its rows, whatever the sizes and weights of batches."""
+    """A Keras model whose loss of an epoch is the loss of all its rows.
+
+    Batches may have any sizes and weights.
+    """
 
     def compile(self, *args: Any, **options: Any) -> None:
         """Compile as Keras does.
@@ -73,7 +76,7 @@ class WeighedModel(keras.Model):
         object.__setattr__(self, "_loss_tracker", LossTracker())
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Keras's hook of a model with a `compile` of its own: compile a model that is read from a file.
+        """Compile a model that is read from a file: Keras's hook for a `compile` of one's own.
 
         Args:
             config: The result of `get_compile_config`.
@@ -86,7 +89,9 @@ class WeighedModel(keras.Model):
         """The mean loss of this epoch."""
         return self._loss_tracker  # type: ignore[no-any-return]
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def compute_metrics(
+        self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Keras's hook after each batch: weigh its loss, and update the metrics.
 
         Args:
@@ -98,7 +103,9 @@ class WeighedModel(keras.Model):
         self.loss_tracker.weigh(self._weight_of_loss(y, y_pred, sample_weight))
         return self.measure(x, y, y_pred, sample_weight)
 
-    def measure(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def measure(
+        self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Update the metrics besides the loss, and return all.
 
         Args:
@@ -107,10 +114,10 @@ class WeighedModel(keras.Model):
             y_pred: The output of the model.
             sample_weight: Weights of the rows, `[B]`.
         """
-        return super().compute_metrics(x, y, y_pred, sample_weight)
+        return super().compute_metrics(x, y, y_pred, sample_weight)  # type: ignore[no-any-return]
 
-    def _weight_of_loss(self, y: Any, y_pred: Any, sample_weight: Any) -> Tensor:
-        """Return what the loss of a batch is a mean over; Keras's own losses are means over rows."""
+    def _weight_of_loss(self, y: Tensor, y_pred: Tensor, sample_weight: Tensor | None) -> Tensor:
+        """Return what the loss of a batch is a mean over: for Keras's own losses, the rows."""
         if isinstance(self.loss, HeadLoss):
             return self.loss.share(y, sample_weight)
         return ops.cast(ops.shape(y_pred)[0], self.loss_tracker.dtype)

@@ -21,8 +21,8 @@ class HeadLoss(keras.losses.Loss):
     r"""The loss of a head: the weighted mean of its values over the observed targets.
 
     .. math:: \frac{\sum_b w_b \, ℓ_b}{\sum_b w_b \, o_b}, \qquad
-        ℓ_b = \sum_h v_h \, ℓ_{bh}, \quad o_b = \sum_h v_h \, o_{bh}, \quad v_h =
-        \frac{h^{-γ}}{\sum_k k^{-γ}}
+        ℓ_b = \sum_h v_h \, ℓ_{bh}, \quad o_b = \sum_h v_h \, o_{bh}, \quad
+        v_h = \frac{h^{-γ}}{\sum_k k^{-γ}}
 
     with the loss `ℓ_bh` of an example's step, to which missing targets add 0, and the fraction
     `o_bh` of its observed targets. The losses of micro-batches, weighted with their `share`, give
@@ -33,8 +33,7 @@ class HeadLoss(keras.losses.Loss):
         horizon_decay: The exponent `γ`; 0 counts all steps alike.
 
     Source: weights of steps as in the signal decay-based loss of CARD, Wang et al. 2024,
-        arXiv:2305.12095, where the
-    exponent is 1/2.
+    arXiv:2305.12095, where the exponent is 1/2.
     """
 
     def __init__(self, *, horizon_decay: float = 0.0) -> None:
@@ -83,26 +82,25 @@ class HeadLoss(keras.losses.Loss):
             y_true: Targets, `[B, H, D]`.
             sample_weight: Weights, `[B]`.
         """
-        observed = self._per_example(
-            1.0 - self._as_floats(ops.isnan(ops.convert_to_tensor(y_true)))
-        )
+        missing = self._as_floats(ops.isnan(ops.convert_to_tensor(y_true)))
+        observed = self._per_example(1.0 - missing)
         return ops.maximum(_weighted_sum(observed, sample_weight), 1e-7)
 
     def _as_floats(self, values: Tensor) -> Tensor:
         return ops.cast(ops.convert_to_tensor(values), self.dtype)
 
     def _per_example(self, values: Tensor) -> Tensor:
-        """Return the mean over all axes but the first, `[B]`, with the weights of steps on the second."""
+        """Return the mean over all axes but the first, `[B]`; steps, the second, have weights."""
         if self.horizon_decay:
             if len(values.shape) < 2:
                 expected = "0 with a loss that returns one value an example"
+                received = repr(self.horizon_decay)
                 hint = "Let the loss return one value an example and step, `[B, H]`."
-                raise SpecError(
-                    "horizon_decay", expected=expected, received=repr(self.horizon_decay), hint=hint
-                )
+                raise SpecError("horizon_decay", expected=expected, received=received, hint=hint)
             decayed = np.arange(1.0, values.shape[1] + 1.0) ** -self.horizon_decay
             weights = ops.convert_to_tensor(decayed / decayed.mean(), dtype=values.dtype)
             values = values * ops.reshape(weights, (-1, *[1] * (len(values.shape) - 2)))
+
         axes = tuple(range(1, len(values.shape)))
         return ops.mean(values, axis=axes) if axes else values
 
@@ -134,18 +132,11 @@ class ObservedLoss(HeadLoss):
         self.inner = keras.losses.get(loss)
 
     def values(self, y_true: Tensor, output: Tensor) -> Tensor:
-        """Return the values of the Keras loss, `[B, H]`.
-
-        Args:
-            y_true: Targets, `[B, H, D]`; NaN is missing.
-            output: The output of the network.
-        """
+        """Return the values of the Keras loss, `[B, H]`."""
         filled = ops.where(ops.isnan(y_true), ops.stop_gradient(output), y_true)
-        return (
-            self.inner.call(filled, output)
-            if hasattr(self.inner, "call")
-            else self.inner(filled, output)
-        )
+        # A function has no `call`; that of a loss returns the values that its own call averages.
+        loss = getattr(self.inner, "call", self.inner)
+        return loss(filled, output)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
@@ -175,19 +166,13 @@ class PinballLoss(HeadLoss):
         self.quantiles = tuple(quantiles)
 
     def values(self, y_true: Tensor, output: Tensor) -> Tensor:
-        """Return the mean over the quantiles, `[B, H, D]`; the output is `[B, H, D, Q]`.
-
-        Args:
-            y_true: Targets, `[B, H, D]`; NaN is missing.
-            output: The output of the network.
-        """
+        """Return the mean over the quantiles, `[B, H, D]`; the output is `[B, H, D, Q]`."""
         probabilities = ops.convert_to_tensor(self.quantiles, dtype=output.dtype)
 
         def pinball(y: Tensor) -> Tensor:
             error = ops.expand_dims(y, -1) - output
-            return ops.mean(
-                ops.maximum(probabilities * error, (probabilities - 1.0) * error), axis=-1
-            )
+            losses = ops.maximum(probabilities * error, (probabilities - 1.0) * error)
+            return ops.mean(losses, axis=-1)
 
         return _where_observed(pinball, y_true)
 
@@ -215,12 +200,7 @@ class NegativeLogLikelihood(HeadLoss):
         self.distribution = distribution
 
     def values(self, y_true: Tensor, output: Tensor) -> Tensor:
-        """Return the negative logarithms, `[B, H, D]`; the output is `[B, H, D, P]`.
-
-        Args:
-            y_true: Targets, `[B, H, D]`; NaN is missing.
-            output: The output of the network.
-        """
+        """Return the negative logarithms, `[B, H, D]`; the output is `[B, H, D, P]`."""
         log_likelihood = LOG_LIKELIHOODS[self.distribution]
         return _where_observed(lambda y: -log_likelihood(y, output), y_true)
 
@@ -230,13 +210,12 @@ class NegativeLogLikelihood(HeadLoss):
 
 
 def _weighted_sum(values: Tensor, sample_weight: Tensor | None) -> Tensor:
-    weight = (
-        ops.ones_like(values) if sample_weight is None else ops.cast(sample_weight, values.dtype)
-    )
-    return ops.sum(ops.reshape(weight, (-1,)) * values)
+    weight = ops.ones_like(values) if sample_weight is None else sample_weight
+    return ops.sum(ops.reshape(ops.cast(weight, values.dtype), (-1,)) * values)
 
 
 def _where_observed(loss: Callable[[Tensor], Tensor], y_true: Tensor) -> Tensor:
-    """Return a loss of targets, 0 if they are missing; there it is computed at 1, a value of every distribution."""
+    """Return a loss of targets, 0 if they are missing."""
+    # Missing targets are replaced by 1, which is a value of every distribution.
     missing = ops.isnan(y_true)
     return ops.where(missing, 0.0, loss(ops.where(missing, 1.0, y_true)))

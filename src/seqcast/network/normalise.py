@@ -1,6 +1,7 @@
-"""Normalisers of windows: each window's own loc and scale, removed before the network and restored after it.
+"""Normalisers of windows: the network works without each window's own loc and scale.
 
-Only target columns change, so a normaliser needs the index of the targets' own past.
+They are removed before the network and restored after it. Only target columns change, so a
+normaliser needs the index of the targets' own past.
 """
 
 from dataclasses import dataclass
@@ -54,10 +55,10 @@ class Normaliser:
     ) -> None:
         self.segment = segment
         self.target_features = list(target_features)
-        self.place = np.equal.outer(self.target_features, np.arange(features)).astype(
-            "float32"
-        )  # [D, F]
-        self.untouched = 1.0 - self.place.sum(axis=0)  # [F]
+        # Which feature is the past of which target, [D, F], and which is that of none, [F].
+        places = np.equal.outer(self.target_features, np.arange(features))
+        self.place = places.astype("float32")
+        self.untouched = 1.0 - self.place.sum(axis=0)
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """Return each window's loc and scale, `[B, D]` each, or `None` for no normalisation.
@@ -90,33 +91,30 @@ class Normaliser:
         return ops.take(past, ops.convert_to_tensor(self.target_features, dtype="int32"), axis=-1)
 
     def _level(self, past: Tensor, observed: Tensor | None) -> Tensor:
-        """Return the mean of the observed values in the last token, or else the last value, `[B, D]`."""
+        """Return the mean of the observed values in the last token or the last value, `[B, D]`."""
         token = self.targets(past)[:, -self.segment :]
-        weight, count = self._observed(
-            token, None if observed is None else observed[:, -self.segment :]
-        )
-        return ops.where(
-            ops.any(weight > 0, axis=1), ops.sum(weight * token, axis=1) / count, token[:, -1]
-        )
+        if observed is not None:
+            observed = observed[:, -self.segment :]
+        weight, count = self._observed(token, observed)
+        mean = ops.sum(weight * token, axis=1) / count
+        return ops.where(ops.any(weight > 0, axis=1), mean, token[:, -1])
 
     def _observed(self, values: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return 1 for each target value that was observed, `[B, T, D]`, and their number, at least 1, `[B, D]`."""
+        """Return 1 for observed targets, `[B, T, D]`, and their number, at least 1, `[B, D]`."""
         weight = ops.ones_like(values) if observed is None else self.targets(observed)
         return weight, ops.maximum(ops.sum(weight, axis=1), 1.0)
 
 
 class LastNormaliser(Normaliser):
-    """Subtract the window's last value: `x' = x - x_T`. Source: NLinear, Zeng et al. 2023, arXiv:2205.13504."""
+    """Subtract the window's last value: `x' = x - x_T`.
+
+    Source: NLinear, Zeng et al. 2023, arXiv:2205.13504.
+    """
 
     window_statistics = WindowStatistics(loc="last")
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """Return the last value (gaps are filled with the value before them) and a scale of 1.
-
-        Args:
-            past: The past, `[B, T, F]`.
-            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` if all were.
-        """
+        """Return the last value (gaps are filled with the value before them) and a scale of 1."""
         last = self.targets(past)[:, -1]
         return last, ops.ones_like(last)
 
@@ -131,12 +129,7 @@ class LevelNormaliser(Normaliser):
     window_statistics = WindowStatistics(loc="level")
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the level of the last token and a scale of 1.
-
-        Args:
-            past: The past, `[B, T, F]`.
-            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` if all were.
-        """
+        """Return the level of the last token and a scale of 1."""
         level = self._level(past, observed)
         return level, ops.ones_like(level)
 
@@ -151,12 +144,7 @@ class InstanceNormaliser(Normaliser):
     epsilon = 1e-3
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return mean and deviation over the values that were observed.
-
-        Args:
-            past: The past, `[B, T, F]`.
-            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` if all were.
-        """
+        """Return mean and deviation over the values that were observed."""
         values = self.targets(past)
         weight, count = self._observed(values, observed)
         mean = ops.sum(weight * values, axis=1) / count
@@ -170,35 +158,24 @@ class RecentNormaliser(InstanceNormaliser):
     window_statistics = WindowStatistics(loc="level", scale="deviation")
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the level of the last token, and the deviation over the values that were observed.
-
-        Args:
-            past: The past, `[B, T, F]`.
-            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` if all were.
-        """
+        """Return the level of the last token, and the deviation over the values that were observed."""
         _, deviation = super().statistics(past, observed)
         return self._level(past, observed), deviation
 
 
 class ScaleNormaliser(Normaliser):
-    """Divide by the mean absolute observed value: `x' = x / mean |x|`, for data that must stay positive.
+    """Divide by the mean absolute observed value: `x' = x / mean |x|`.
 
-    A window of zeros does not change.
+    It is for data that must stay positive. A window of zeros does not change.
 
     Source: Salinas et al. 2020, DeepAR, arXiv:1704.04110, section 3.3, without its 1 in `1 + mean`,
-        so that units do
-    not matter.
+    so that units do not matter.
     """
 
     window_statistics = WindowStatistics(scale="mean_absolute")
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """Return a loc of 0 and the mean absolute value.
-
-        Args:
-            past: The past, `[B, T, F]`.
-            observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` if all were.
-        """
+        """Return a loc of 0 and the mean absolute value."""
         values = self.targets(past)
         weight, count = self._observed(values, observed)
         mean = ops.sum(weight * ops.abs(values), axis=1) / count

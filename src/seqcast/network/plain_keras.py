@@ -1,11 +1,11 @@
-"""Exchange of weights with plain Keras layers: the post's model of `GRU`, `LSTM` or `SimpleRNN` layers.
+"""Exchange of weights with the post's model of plain `GRU`, `LSTM` or `SimpleRNN` layers of Keras.
 
 Its encoder returns its states, its decoder begins with them and reads zeros, and a dense layer
 writes each step.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime import keras, to_numpy
 from seqcast.specs import NetworkSpec, WindowSpec, check_choice
 
+# Keras's layers of each cell.
 LAYERS = {"gru": "GRU", "lstm": "LSTM", "simple_rnn": "SimpleRNN"}
 # Options of Keras's cells, with the only values that the cells here have.
 CELL_OPTIONS: dict[str, dict[str, Any]] = {
@@ -27,6 +28,7 @@ CELL_OPTIONS: dict[str, dict[str, Any]] = {
     "lstm": {"activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": True},
     "simple_rnn": {"activation": "tanh", "use_bias": True},
 }
+# The weights of a cell, which both kinds of cells call alike.
 WEIGHTS = ("kernel", "recurrent_kernel", "bias")
 # Options without effect if the others are at their defaults.
 UNUSED_OPTIONS = {
@@ -38,8 +40,15 @@ UNUSED_OPTIONS = {
     "static_input",
 }
 
+# A recurrent layer of Keras, or several, perhaps nested.
+Layers: TypeAlias = keras.layers.Layer | Sequence[Any]
+# Cells of Keras's recurrent layers, first to last.
+Cells = list[keras.layers.Layer]
 
-def from_keras(encoder: Any, decoder: Any, head: Any, *, horizon: int) -> Seq2Seq:
+
+def from_keras(
+    encoder: Layers, decoder: Layers, head: keras.layers.Layer, *, horizon: int
+) -> Seq2Seq:
     """Return a network with the weights of plain Keras layers.
 
     Args:
@@ -63,46 +72,58 @@ def from_keras(encoder: Any, decoder: Any, head: Any, *, horizon: int) -> Seq2Se
         >>> from_keras(encoder, decoder, head, horizon=5).network.encoder_units
         (4,)
     """
-    ours = _cells("encoder", encoder)
-    theirs = _cells("decoder", decoder)
-    kinds = {_kind("encoder", cell) for cell in ours} | {_kind("decoder", cell) for cell in theirs}
-    widths = [tuple(cell.units for cell in cells) for cells in (ours, theirs)]
-    if len(kinds) > 1 or widths[0] != widths[1]:
-        expected = f"layers of one kind as wide as the encoder's, {widths[0]}"
-        received = f"{' and '.join(sorted(kinds))} layers of widths {widths[1]}"
-        hint = "Each layer of the decoder begins with the state of a layer of the encoder."
-        raise SpecError("decoder", expected=expected, received=received, hint=hint)
-    dense = getattr(head, "layer", head)
-    if (
-        not isinstance(dense, keras.layers.Dense)
-        or _name(dense.activation) != "linear"
-        or not dense.use_bias
-    ):
-        expected = "a Dense layer with a bias and without activation"
-        raise SpecError(
-            "head",
-            expected=expected,
-            received=repr(head),
-            hint="Give the layer that writes the forecast.",
-        )
-    spec = NetworkSpec(cell=kinds.pop(), encoder_units=widths[0], decoder_units=widths[1])
-    window = WindowSpec(horizon=horizon, features=int(ours[0].kernel.shape[0]), targets=dense.units)
+    encoder_cells = _cells("encoder", encoder)
+    decoder_cells = _cells("decoder", decoder)
+    spec = _spec_of(encoder_cells, decoder_cells)
+    dense = _output_layer(head)
+
+    features = int(encoder_cells[0].kernel.shape[0])
+    window = WindowSpec(horizon=horizon, features=features, targets=dense.units)
     network = Seq2Seq(window, spec, seed=0)
-    for where, half, cells in (
-        ("encoder", network.encoder, ours),
-        ("decoder", network.decoder, theirs),
-    ):
-        for cell, plain in zip(half.stack.layers_forward, cells, strict=True):
-            for name in WEIGHTS:
-                if getattr(cell, name) is not None:
-                    _copy(where, getattr(plain, name), getattr(cell, name))
+
+    _copy_cells("encoder", encoder_cells, network.encoder.stack.layers_forward)
+    _copy_cells("decoder", decoder_cells, network.decoder.stack.layers_forward)
     _copy("head", dense.kernel, network.decoder.head.dense.kernel)
     _copy("head", dense.bias, network.decoder.head.dense.bias)
     return network
 
 
-def to_keras(network: Seq2Seq) -> Any:
-    """Return the post's model with the weights of a network, as a `keras.Model` of plain Keras layers.
+def _spec_of(encoder_cells: Cells, decoder_cells: Cells) -> NetworkSpec:
+    """Return the options of a network with cells of the same kind and widths."""
+    kinds = {_kind("encoder", cell) for cell in encoder_cells}
+    kinds |= {_kind("decoder", cell) for cell in decoder_cells}
+    encoder_units = tuple(cell.units for cell in encoder_cells)
+    decoder_units = tuple(cell.units for cell in decoder_cells)
+    if len(kinds) > 1 or encoder_units != decoder_units:
+        expected = f"layers of one kind as wide as the encoder's, {encoder_units}"
+        received = f"{' and '.join(sorted(kinds))} layers of widths {decoder_units}"
+        hint = "Each layer of the decoder begins with the state of a layer of the encoder."
+        raise SpecError("decoder", expected=expected, received=received, hint=hint)
+    return NetworkSpec(cell=kinds.pop(), encoder_units=encoder_units, decoder_units=decoder_units)
+
+
+def _output_layer(head: keras.layers.Layer) -> keras.layers.Dense:
+    """Return the dense layer that writes the forecast; reject others."""
+    dense = getattr(head, "layer", head)
+    is_dense = isinstance(dense, keras.layers.Dense)
+    if not is_dense or _name(dense.activation) != "linear" or not dense.use_bias:
+        expected = "a Dense layer with a bias and without activation"
+        hint = "Give the layer that writes the forecast."
+        raise SpecError("head", expected=expected, received=repr(head), hint=hint)
+    return dense
+
+
+def _copy_cells(where: str, plain_cells: Cells, cells: list[Cell]) -> None:
+    """Copy the weights of Keras's cells, without kernels that a network does not have."""
+    for plain, cell in zip(plain_cells, cells, strict=True):
+        for name in WEIGHTS:
+            weight = getattr(cell, name)
+            if weight is not None:
+                _copy(where, getattr(plain, name), weight)
+
+
+def to_keras(network: Seq2Seq) -> keras.Model:
+    """Return the post's model with the weights of a network, made of plain Keras layers.
 
     Args:
         network: A network with a point head, whose decoder reads zeros; all other options are
@@ -121,6 +142,40 @@ def to_keras(network: Seq2Seq) -> Any:
         >>> model([keras.ops.ones((2, 5, 1)), keras.ops.zeros((2, 3, 1))]).shape == (2, 3, 1)
         True
     """
+    _check_plain(network)
+    new_layer = getattr(keras.layers, LAYERS[network.network.cell])
+    layers = {}  # of Keras, by the network's cells
+
+    past = keras.Input((network.window.context_length, network.window.features), name="past")
+    x = past
+    states = []
+    for depth, cell in enumerate(network.encoder.stack.layers_forward):
+        layer = new_layer(
+            cell.units, return_sequences=True, return_state=True, name=f"encoder_{depth}"
+        )
+        x, *last = layer(x)
+        states.append(last)
+        layers[cell] = layer
+
+    zeros = keras.Input((None, 1), name="zeros")
+    x = zeros
+    for depth, cell in enumerate(network.decoder.stack.layers_forward):
+        layer = new_layer(cell.units, return_sequences=True, name=f"decoder_{depth}")
+        x = layer(x, initial_state=states[depth])
+        layers[cell] = layer
+
+    head = keras.layers.TimeDistributed(keras.layers.Dense(network.window.targets), name="head")
+    model = keras.Model([past, zeros], head(x), name="post")
+
+    for cell, layer in layers.items():
+        _copy_cell(cell, layer.cell)
+    _copy("network", network.decoder.head.dense.kernel, head.layer.kernel)
+    _copy("network", network.decoder.head.dense.bias, head.layer.bias)
+    return model
+
+
+def _check_plain(network: Seq2Seq) -> None:
+    """Reject a network with an option that the post's model lacks."""
     spec = network.network
     check_choice("cell", spec.cell, tuple(LAYERS))
     plain = NetworkSpec(
@@ -136,32 +191,10 @@ def to_keras(network: Seq2Seq) -> Any:
         expected = "the defaults of NetworkSpec, for plain Keras layers"
         hint = "Save such a network with network.save('….keras')."
         raise SpecError(", ".join(others), expected=expected, received="other values", hint=hint)
-    make = getattr(keras.layers, LAYERS[spec.cell])
-    past = keras.Input((network.window.context_length, network.window.features), name="past")
-    zeros = keras.Input((None, 1), name="zeros")
-    x = past
-    pairs = []
-    states = []
-    for depth, cell in enumerate(network.encoder.stack.layers_forward):
-        layer = make(cell.units, return_sequences=True, return_state=True, name=f"encoder_{depth}")
-        x, *last = layer(x)
-        states.append(last)
-        pairs.append((layer, cell))
-    x = zeros
-    for depth, cell in enumerate(network.decoder.stack.layers_forward):
-        layer = make(cell.units, return_sequences=True, name=f"decoder_{depth}")
-        x = layer(x, initial_state=states[depth])
-        pairs.append((layer, cell))
-    head = keras.layers.TimeDistributed(keras.layers.Dense(network.window.targets), name="head")
-    model = keras.Model([past, zeros], head(x), name="post")
-    for layer, cell in pairs:
-        _copy_cell(cell, layer.cell)
-    _copy("network", network.decoder.head.dense.kernel, head.layer.kernel)
-    _copy("network", network.decoder.head.dense.bias, head.layer.bias)
-    return model
 
 
-def _copy_cell(cell: Cell, plain: Any) -> None:
+def _copy_cell(cell: Cell, plain: keras.layers.Layer) -> None:
+    """Copy the weights of a cell into one of Keras; a kernel that it does not have is zero."""
     for name in WEIGHTS:
         weight = getattr(cell, name)
         target = getattr(plain, name)
@@ -171,55 +204,62 @@ def _copy_cell(cell: Cell, plain: Any) -> None:
             _copy("network", weight, target)
 
 
-def _copy(where: str, source: Any, target: Any) -> None:
-    """Copy the values of a weight: a shared buffer would vanish when one of the models donates it to a program."""
-    if tuple(source.shape) != tuple(target.shape):
-        expected = f"layers in their order, first to last, whose weight {source.path} is {tuple(target.shape)}"
-        hint = "Give the layers of the encoder or of the decoder in the order in which they read each other."
-        raise SpecError(where, expected=expected, received=str(tuple(source.shape)), hint=hint)
+def _copy(where: str, source: keras.Variable, target: keras.Variable) -> None:
+    """Copy the values of a weight; reject another shape."""
+    shape = tuple(source.shape)
+    needed = tuple(target.shape)
+    if shape != needed:
+        expected = f"layers in their order, first to last, whose weight {source.path} is {needed}"
+        hint = (
+            "Give the layers of the encoder or of the decoder in the order in which they read "
+            "each other."
+        )
+        raise SpecError(where, expected=expected, received=str(shape), hint=hint)
+
+    # A shared buffer would vanish when one of the models donates it to a program.
     target.assign(np.array(to_numpy(source.value)))
 
 
-def _cells(where: str, layers: Any) -> list[Any]:
+def _cells(where: str, layers: Layers) -> Cells:
     """Return the cells of recurrent layers, first to last."""
-
-    def each(layer: Any) -> Iterator[Any]:
-        if isinstance(layer, Sequence):
-            for item in layer:
-                yield from each(item)
-        elif isinstance(layer, keras.layers.StackedRNNCells):
-            yield from layer.cells
-        elif isinstance(layer, keras.layers.RNN):
-            yield from each(layer.cell)
-        else:
-            yield layer
-
-    cells = list(each(layers))
+    cells = list(_each_cell(layers))
     if not cells:
-        raise SpecError(
-            where, expected="a recurrent layer", received="none", hint="Give its layers."
-        )
+        hint = "Give its layers."
+        raise SpecError(where, expected="a recurrent layer", received="none", hint=hint)
     return cells
 
 
-def _kind(where: str, cell: Any) -> str:
+def _each_cell(layers: Layers) -> Iterator[keras.layers.Layer]:
+    if isinstance(layers, Sequence):
+        for layer in layers:
+            yield from _each_cell(layer)
+    elif isinstance(layers, keras.layers.StackedRNNCells):
+        yield from layers.cells
+    elif isinstance(layers, keras.layers.RNN):
+        yield from _each_cell(layers.cell)
+    else:
+        yield layers
+
+
+def _kind(where: str, cell: keras.layers.Layer) -> str:
     """Return the name of a cell's kind; reject cells with other arithmetic."""
-    kind = {f"{layer}Cell": kind for kind, layer in LAYERS.items()}.get(type(cell).__name__)
+    kinds = {f"{layer}Cell": kind for kind, layer in LAYERS.items()}
+    kind = kinds.get(type(cell).__name__)
     if kind is None or not cell.built:
+        expected = "built GRU, LSTM or SimpleRNN layers"
         hint = "Call the model once before, and give its recurrent layers."
-        raise SpecError(
-            where, expected="built GRU, LSTM or SimpleRNN layers", received=repr(cell), hint=hint
-        )
+        raise SpecError(where, expected=expected, received=repr(cell), hint=hint)
+
     for name, value in CELL_OPTIONS[kind].items():
         option = getattr(cell, name)
-        if (_name(option) if callable(option) else option) != value:
-            received = repr(_name(option) if callable(option) else option)
+        if callable(option):
+            option = _name(option)
+        if option != value:
+            expected = f"cells with {name}={value!r}"
             hint = "The network's cells have no other value."
-            raise SpecError(
-                where, expected=f"cells with {name}={value!r}", received=received, hint=hint
-            )
+            raise SpecError(where, expected=expected, received=repr(option), hint=hint)
     return kind
 
 
-def _name(function: Any) -> str:
+def _name(function: Callable[..., Any]) -> str:
     return str(getattr(function, "__name__", function))

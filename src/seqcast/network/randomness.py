@@ -1,4 +1,4 @@
-"""Randomness of a network: seeds, initial weights, and random numbers for the rows of a batch, such as dropout masks.
+"""Randomness of a network: seeds, initial weights, and random numbers for the rows of a batch.
 
 Keras's own initialisers have the same distributions, but draw other numbers on each backend. On JAX
 they also compile a program for each shape, which takes a second before training. These initialisers
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from seqcast.runtime import Tensor, keras, one_blas_thread
+from seqcast.runtime import Array, Tensor, keras, one_blas_thread
 
 
 def fresh_seed() -> int:
@@ -22,7 +22,7 @@ def fresh_seed() -> int:
 
 
 def child_seeds(seed: int, count: int) -> list[int]:
-    """Derive independent seeds from one, so that no initialiser or mask shares its stream with another.
+    """Derive independent seeds from one: no initialiser or mask shares its stream with another.
 
     Args:
         seed: The seed to derive from.
@@ -46,12 +46,12 @@ class _Seeded(keras.initializers.Initializer):
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         """Return a tensor of a shape."""
         values = self._draw(np.random.default_rng(self.seed), tuple(shape))
         return keras.ops.convert_to_tensor(values, dtype=dtype or keras.config.floatx())
 
-    def _draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    def _draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Draw the values."""
         raise NotImplementedError
 
@@ -72,7 +72,7 @@ class GlorotUniform(_Seeded):
     Source: Glorot and Bengio 2010, equation 16.
     """
 
-    def _draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    def _draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
         limit = math.sqrt(6.0 / sum(shape))
         return generator.uniform(-limit, limit, shape)
 
@@ -89,13 +89,14 @@ class Orthogonal(_Seeded):
     Source: Saxe et al. 2014, arXiv:1312.6120; Mezzadri 2007, arXiv:math-ph/0609050, for the signs.
     """
 
-    def _draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    def _draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
         rows, columns = shape
         normal = generator.normal(size=(max(shape), min(shape)))
         with one_blas_thread():
             q, r = np.linalg.qr(normal)
         q *= np.sign(np.diag(r))
-        return q if rows >= columns else q.T
+        orthogonal: Array = q if rows >= columns else q.T
+        return orthogonal
 
 
 @keras.saving.register_keras_serializable(package="seqcast")
@@ -110,10 +111,11 @@ class StandardNormal(_Seeded):
     Source: the position embeddings of SegRNN, Lin et al. 2023, arXiv:2308.11200.
     """
 
-    def _draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    def _draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return generator.standard_normal(shape)
 
 
+# Number of rows of the whole batch, and the row numbers of the micro-batch that is computed.
 _ROWS: ContextVar[tuple[int, Tensor] | None] = ContextVar("rows", default=None)
 
 
@@ -135,7 +137,7 @@ def rows_of_batch(batch: int, rows: Tensor) -> Iterator[None]:
         _ROWS.reset(token)
 
 
-def draw_rows(draw: Callable[[Any], Tensor], batch: Any, *, axis: int = 0) -> Tensor:
+def draw_rows(draw: Callable[[Tensor], Tensor], batch: Tensor, *, axis: int = 0) -> Tensor:
     """Return random numbers for the rows of a batch, or of the micro-batch in `rows_of_batch`.
 
     Args:
@@ -157,7 +159,13 @@ def draw_rows(draw: Callable[[Any], Tensor], batch: Any, *, axis: int = 0) -> Te
     return keras.ops.take(draw(whole), rows, axis=axis)
 
 
-def dropout_mask(batch: Any, shape: tuple[int, ...], rate: float, seed: Any, dtype: Any) -> Tensor:
+def dropout_mask(
+    batch: Tensor,
+    shape: tuple[int, ...],
+    rate: float,
+    seed: keras.random.SeedGenerator,
+    dtype: str,
+) -> Tensor:
     """Draw a dropout mask, `[B, *shape]`: zeros, and `1 / (1 - rate)` for the values that stay.
 
     Args:
@@ -172,7 +180,9 @@ def dropout_mask(batch: Any, shape: tuple[int, ...], rate: float, seed: Any, dty
         >>> sorted({float(value) for value in keras.ops.reshape(mask, (-1,))})
         [0.0, 2.0]
     """
-    ones = keras.ops.ones
-    return draw_rows(
-        lambda rows: keras.random.dropout(ones((rows, *shape), dtype=dtype), rate, seed=seed), batch
-    )
+
+    def draw(rows: Tensor) -> Tensor:
+        ones = keras.ops.ones((rows, *shape), dtype=dtype)
+        return keras.random.dropout(ones, rate, seed=seed)
+
+    return draw_rows(draw, batch)

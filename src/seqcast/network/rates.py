@@ -10,7 +10,8 @@ import numpy as np
 
 from seqcast.runtime import Tensor, keras, ops
 
-Rates = tuple[Any, ...]
+# The numbers of a schedule, `WarmCosine.rates`; nothing for another schedule.
+Rates = tuple[Tensor, ...]
 
 _RATES: ContextVar[Rates] = ContextVar("rates", default=())
 
@@ -59,11 +60,10 @@ class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, rate: float, rising: int, falling: int) -> None:
         self.options = {"rate": rate, "rising": rising, "falling": falling}
-        self.rates = tuple(
-            np.asarray(value, keras.config.floatx()) for value in self.options.values()
-        )
+        floatx = keras.config.floatx()
+        self.rates = tuple(np.asarray(value, floatx) for value in self.options.values())
 
-    def __call__(self, step: Any) -> Tensor:
+    def __call__(self, step: Tensor) -> Tensor:
         """Return the rate of a step."""
         rate, rising, falling = map(ops.convert_to_tensor, _RATES.get() or self.rates)
         step = ops.cast(step, keras.config.floatx())

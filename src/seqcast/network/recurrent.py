@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from seqcast.network.cells import CELLS, Cell
+from seqcast.network.cells import CELLS, Cell, Regularizers, Tensors
 from seqcast.network.randomness import child_seeds, dropout_mask
 from seqcast.runtime import Tensor, keras, ops, platform
 
-LayerStates = list[tuple[Tensor, ...]]
+# The states of each layer, first to last.
+LayerStates = list[Tensors]
+# Loops over time: `Scanned`, or `jax_loops.FeaturesMajor`, which has the same methods.
+LoopBackend = Any
+# A dropout mask of each layer's input, `[B, n]`; `None` for a layer without.
+Masks = Sequence[Tensor | None]
 
 
 def scan(
-    f: Callable[[Any, Any], tuple[Any, Any]],
-    init: Any,
-    xs: Any,
+    f: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    init: Tensor,
+    xs: Tensor,
     *,
     length: int | None = None,
     reverse: bool = False,
-) -> tuple[Any, Any]:
+) -> tuple[Tensor, Tensor]:
     """Call `f(carry, x) → (carry, y)` for each step, as `keras.ops.scan` does, on every backend.
 
     On TensorFlow `keras.ops.scan` (3.15) needs every `y` to have the structure of the carry. There
@@ -36,26 +41,30 @@ def scan(
         The carry after the last run step, and all `y`, stacked.
 
     Example:
-        >>> last, sums = scan(lambda s, x: (s + x, s + x), keras.ops.zeros(()), keras.ops.arange(1.0, 4.0))
+        >>> def add(total, x):
+        ...     return total + x, total + x
+        >>> last, sums = scan(add, keras.ops.zeros(()), keras.ops.arange(1.0, 4.0))
         >>> float(last), [float(s) for s in sums]
         (6.0, [1.0, 3.0, 6.0])
     """
     if keras.backend.backend() != "tensorflow":
-        return ops.scan(f, init, xs=xs, length=length, reverse=reverse)  # type: ignore[no-any-return]
+        last, ys = ops.scan(f, init, xs=xs, length=length, reverse=reverse)
+        return last, ys
+
     import tensorflow
 
     tree = keras.tree
-    at, end = (-1, 0) if reverse else (0, -1)
-    first = None if xs is None else tree.map_structure(lambda x: x[at], xs)
-    _, y = f(init, first)  # only for the structure of y
+    first, final = (-1, 0) if reverse else (0, -1)
+    x = None if xs is None else tree.map_structure(lambda values: values[first], xs)
+    _, y = f(init, x)  # only for the structure of y
     start = (init, tree.map_structure(tensorflow.zeros_like, y))
 
-    def step(before: Any, x: Any) -> Any:
+    def step(before: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         return f(before[0], None if xs is None else x)
 
     steps = tensorflow.range(length) if xs is None else xs
     carries, ys = tensorflow.scan(step, steps, initializer=start, reverse=reverse)
-    return tree.map_structure(lambda carry: carry[end], carries), ys
+    return tree.map_structure(lambda carry: carry[final], carries), ys
 
 
 class RecurrentStack(keras.layers.Layer):
@@ -89,7 +98,7 @@ class RecurrentStack(keras.layers.Layer):
         cell: str = "gru",
         bidirectional: bool = False,
         dropout: float = 0.0,
-        regularizer: Mapping[str, Any] | None = None,
+        regularizer: Regularizers | None = None,
         seed: int = 0,
         **options: Any,
     ) -> None:
@@ -100,20 +109,26 @@ class RecurrentStack(keras.layers.Layer):
         directions = 2 if bidirectional else 1
         *seeds, mask_seed = child_seeds(seed, directions * len(self.units) + 1)
         self.mask_seed = keras.random.SeedGenerator(mask_seed) if dropout else None
+
         self.layers_forward: list[Cell] = []
         self.layers_backward: list[Cell] = []
         width = features
         for depth, n in enumerate(self.units):
-            make: dict[str, Any] = {"units": n, "features": width, "regularizer": regularizer}
-            self.layers_forward.append(
-                CELLS[cell](**make, seed=seeds[depth], name=f"{cell}_{depth}")
+            forward = CELLS[cell](
+                n, width, regularizer=regularizer, seed=seeds[depth], name=f"{cell}_{depth}"
             )
+            self.layers_forward.append(forward)
             if bidirectional:
                 backward = CELLS[cell](
-                    **make, seed=seeds[len(self.units) + depth], name=f"{cell}_{depth}_backward"
+                    n,
+                    width,
+                    regularizer=regularizer,
+                    seed=seeds[len(self.units) + depth],
+                    name=f"{cell}_{depth}_backward",
                 )
                 self.layers_backward.append(backward)
             width = n * directions
+
         self.output_width = width
         self.loop_backend = _fastest_loops(CELLS[cell], training=False)
         self.training_backend = _fastest_loops(CELLS[cell], training=True)
@@ -135,7 +150,7 @@ class RecurrentStack(keras.layers.Layer):
         factor = 2 if self.bidirectional else 1
         return [(cell.units * factor,) * cell.state_count for cell in self.layers_forward]
 
-    def initial_state(self, batch: Any) -> LayerStates:
+    def initial_state(self, batch: Tensor) -> LayerStates:
         """Return states of zeros.
 
         Args:
@@ -146,7 +161,7 @@ class RecurrentStack(keras.layers.Layer):
             for widths in self.state_widths
         ]
 
-    def dropout_masks(self, batch: Any, training: bool | None) -> list[Tensor | None]:
+    def dropout_masks(self, batch: Tensor, training: bool | None) -> Masks:
         """Draw the dropout mask of each layer's input, `[B, n]`; `None` without dropout.
 
         Masks are drawn outside of any loop: a random generator cannot advance inside a compiled
@@ -158,6 +173,7 @@ class RecurrentStack(keras.layers.Layer):
         """
         if not training or self.mask_seed is None:
             return [None] * len(self.units)
+
         masks: list[Tensor | None] = [None]
         for widths in self.state_widths[:-1]:
             masks.append(
@@ -166,7 +182,7 @@ class RecurrentStack(keras.layers.Layer):
         return masks
 
     def step(
-        self, x: Tensor | None, states: LayerStates, masks: Sequence[Tensor | None] | None = None
+        self, x: Tensor | None, states: LayerStates, masks: Masks | None = None
     ) -> tuple[Tensor, LayerStates]:
         """Advance all layers by one step.
 
@@ -186,7 +202,7 @@ class RecurrentStack(keras.layers.Layer):
         self,
         inputs: Sequence[Tensor],
         states: LayerStates,
-        masks: Sequence[Tensor | None] | None = None,
+        masks: Masks | None = None,
     ) -> Tensor:
         """Advance all layers by one step from the same states, once for each of several inputs.
 
@@ -203,19 +219,16 @@ class RecurrentStack(keras.layers.Layer):
         Returns:
             The last layer's outputs, `[B, m, n]`.
         """
-        outputs: Tensor | None = None
-        for cell, mask, before in zip(
-            self.layers_forward, masks or [None] * len(states), states, strict=True
-        ):
-            if mask is not None and outputs is not None:
-                outputs = outputs * ops.expand_dims(mask, 1)
-            gates = cell.project(*inputs) if outputs is None else cell.project(outputs)
-            outputs = cell.step(
-                gates, [ops.expand_dims(state, 1) for state in before], cell.recurrent()
-            )[0]
-        return outputs
+        masks = masks or [None] * len(states)
+        read = inputs
+        for cell, mask, before in zip(self.layers_forward, masks, states, strict=True):
+            if mask is not None:
+                read = [values * ops.expand_dims(mask, 1) for values in read]
+            shared = [ops.expand_dims(state, 1) for state in before]
+            read = cell.step(cell.project(*read), shared, cell.recurrent())[:1]
+        return read[0]
 
-    def stepper(self, masks: Sequence[Tensor | None] | None = None) -> Stepper:
+    def stepper(self, masks: Masks | None = None) -> Stepper:
         """Return a stepper that advances all layers inside a loop.
 
         Args:
@@ -231,7 +244,7 @@ class RecurrentStack(keras.layers.Layer):
         valid: Tensor | None = None,
         length: int | None = None,
         training: bool | None = None,
-        loop_backend: Any = None,
+        loop_backend: LoopBackend | None = None,
     ) -> tuple[Tensor, LayerStates]:
         """Run all layers over time; equal to a call of `step` for each time step.
 
@@ -250,36 +263,35 @@ class RecurrentStack(keras.layers.Layer):
         states = self.initial_state(ops.shape(x)[0]) if initial_state is None else initial_state
         masks = self.dropout_masks(ops.shape(states[0][0])[0], training)
         loops = loop_backend or (self.training_backend if training else self.loop_backend)
-        x = None if x is None else loops.enter(x)
-        # As a sequence of one feature, the mask gets the axis over which it broadcasts.
-        valid = None if valid is None else loops.enter(ops.expand_dims(valid, -1))
+        if x is not None:
+            x = loops.enter(x)
+        if valid is not None:
+            # As a sequence of one feature, the mask gets the axis over which it broadcasts.
+            valid = loops.enter(ops.expand_dims(valid, -1))
+
         after: LayerStates = []
         for depth, (cell, mask) in enumerate(zip(self.layers_forward, masks, strict=True)):
             if mask is not None and x is not None:
                 x = x * loops.turn(mask)
             before = tuple(loops.turn(state) for state in states[depth])
-            if not self.bidirectional:
-                x, last = loops.run(cell, x, before, valid=valid, length=length)
-            else:
+            if self.bidirectional:
                 x, last = _both_ways(loops, (cell, self.layers_backward[depth]), x, before, valid)
+            else:
+                x, last = loops.run(cell, x, before, valid=valid, length=length)
             after.append(tuple(loops.turn(state) for state in last))
         return loops.leave(x), after
 
 
 def _both_ways(
-    loops: Any,
-    cells: tuple[Cell, Cell],
-    x: Tensor,
-    states: tuple[Tensor, ...],
-    valid: Tensor | None,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+    loops: LoopBackend, cells: tuple[Cell, Cell], x: Tensor, states: Tensors, valid: Tensor | None
+) -> tuple[Tensor, Tensors]:
     """Run a layer forwards and backwards, and join outputs and states."""
     ahead, back = zip(*(loops.split(state) for state in states), strict=True)
     forward, last = loops.run(cells[0], x, ahead, valid=valid)
     backward, first = loops.run(cells[1], x, back, valid=valid, reverse=True)
-    return loops.join((forward, backward)), tuple(
-        loops.join(pair) for pair in zip(last, first, strict=True)
-    )
+
+    outputs = loops.join((forward, backward))
+    return outputs, tuple(loops.join(pair) for pair in zip(last, first, strict=True))
 
 
 class Stepper:
@@ -292,7 +304,7 @@ class Stepper:
     """
 
     def __init__(
-        self, loop_backend: Any, cells: Sequence[Cell], masks: Sequence[Tensor | None] | None
+        self, loop_backend: LoopBackend, cells: Sequence[Cell], masks: Masks | None
     ) -> None:
         self.loop_backend = loop_backend
         self.cells = cells
@@ -333,7 +345,9 @@ class Stepper:
 
 
 class Scanned:
-    """The loop backend of every Keras backend: sequences `[T, B, n]`, states `[B, n]`, gradients left to the backend.
+    """The loop backend of every Keras backend: sequences `[T, B, n]`, states `[B, n]`.
+
+    Gradients are left to the backend.
 
     `jax_loops.FeaturesMajor` has the same methods and is faster on JAX on a CPU, for cells with a
     gradient by hand. Here one product before the loop computes the inputs of all steps, which suits
@@ -380,7 +394,7 @@ class Scanned:
         """
         return ops.concatenate(pair, axis=-1)
 
-    def weights(self, cell: Cell) -> Any:
+    def weights(self, cell: Cell) -> Tensors:
         """Return the weights of a cell as `step` takes them.
 
         Args:
@@ -388,9 +402,7 @@ class Scanned:
         """
         return cell.recurrent()
 
-    def step(
-        self, cell: Cell, weights: Any, x: Tensor | None, states: tuple[Tensor, ...]
-    ) -> tuple[Tensor, ...]:
+    def step(self, cell: Cell, weights: Tensors, x: Tensor | None, states: Tensors) -> Tensors:
         """Advance one layer by one step, and return its states after it.
 
         Args:
@@ -405,12 +417,12 @@ class Scanned:
         self,
         cell: Cell,
         x: Tensor | None,
-        states: tuple[Tensor, ...],
+        states: Tensors,
         *,
         valid: Tensor | None = None,
         length: int | None = None,
         reverse: bool = False,
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+    ) -> tuple[Tensor, Tensors]:
         """Run one layer.
 
         Args:
@@ -426,21 +438,19 @@ class Scanned:
         """
         recurrent = self.weights(cell)
         constant = cell.project() if x is None else None
-        scanned: dict[str, Any] = {}
+        scanned: dict[str, Tensor] = {}
         if x is not None:
             scanned["gates"] = cell.project(x)
         if valid is not None:
             scanned["valid"] = valid
 
-        def advance(before: tuple[Tensor, ...], at: Any) -> tuple[tuple[Tensor, ...], Any]:
-            gates = cell.gate_values(
-                constant if constant is not None else at["gates"], before, recurrent
-            )
+        def advance(before: Tensors, at: dict[str, Tensor]) -> tuple[Tensors, Tensor]:
+            projected = at["gates"] if constant is None else constant
+            gates = cell.gate_values(projected, before, recurrent)
             after = cell.mixed(gates, before)
             if valid is not None:
-                after = tuple(
-                    ops.where(at["valid"], new, old) for new, old in zip(after, before, strict=True)
-                )
+                pairs = zip(after, before, strict=True)
+                after = tuple(ops.where(at["valid"], new, old) for new, old in pairs)
             return after, self.record(after, gates)
 
         steps = length if x is None else None
@@ -449,7 +459,7 @@ class Scanned:
         )
         return recorded, tuple(last)
 
-    def record(self, states: tuple[Tensor, ...], gates: tuple[Tensor, ...]) -> Any:
+    def record(self, states: Tensors, gates: Tensors) -> Tensor:
         """Return the output of a step, which `run` records.
 
         Args:
@@ -459,8 +469,8 @@ class Scanned:
         return states[0]
 
 
-def _fastest_loops(cell: type[Cell], *, training: bool) -> Any:
-    """Return the fastest loops of this backend for a cell on this device, where gradients are those of a training."""
+def _fastest_loops(cell: type[Cell], *, training: bool) -> LoopBackend:
+    """Return the fastest loops for a cell on this device, for a training or not."""
     if keras.backend.backend() == "jax" and platform() == "cpu":
         from seqcast.network.jax_loops import RECURRENCES, FeaturesMajor
 

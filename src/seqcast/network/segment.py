@@ -12,14 +12,17 @@ forecast of a step is used: a shorter horizon is always the beginning of a longe
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from seqcast.runtime import Tensor, ops
 
 
-def token_count(steps: Any, segment: int) -> Any:
+States = TypeVar("States")
+
+
+def token_count(steps: Tensor, segment: int) -> Tensor:
     """Return the number of tokens of some steps; the first or the last token may be incomplete.
 
     Args:
@@ -101,9 +104,9 @@ def whole_on_right(x: Tensor, segment: int) -> Tensor:
 
 
 def write_in_blocks(
-    decode: Callable[[Any, int, int], tuple[Tensor, Tensor | None]],
-    append: Callable[[Any, Tensor], Any],
-    states: Any,
+    decode: Callable[[States, int, int], tuple[Tensor, Tensor | None]],
+    append: Callable[[States, Tensor], States],
+    states: States,
     *,
     horizon: int,
     trained: int,
@@ -125,8 +128,11 @@ def write_in_blocks(
         that entered the memory after the block; or `None`.
 
     Example:
-        >>> count = lambda last, start, steps: (last + ops.reshape(ops.arange(1, steps + 1), (1, -1)), None)
-        >>> forecast, _ = write_in_blocks(count, lambda last, new: new[:, -1:], 7, horizon=5, trained=3, segment=2)
+        >>> def count(last, start, steps):
+        ...     return last + ops.reshape(ops.arange(1, steps + 1), (1, -1)), None
+        >>> def last_of(last, forecast):
+        ...     return forecast[:, -1:]
+        >>> forecast, _ = write_in_blocks(count, last_of, 7, horizon=5, trained=3, segment=2)
         >>> [int(value) for value in forecast[0]]
         [8, 9, 10, 11, 12]
     """
@@ -171,6 +177,7 @@ def _joined(attention: list[Tensor | None]) -> Tensor | None:
     blocks = [weights for weights in attention if weights is not None]
     if not blocks:
         return None
+
     longest = blocks[-1].shape[2]
     library = _library(blocks[0])
     padded = [
@@ -181,5 +188,6 @@ def _joined(attention: list[Tensor | None]) -> Tensor | None:
 
 
 def _library(x: Tensor) -> Any:
-    """Return NumPy for its arrays, for which JAX would compile a program for each length; otherwise `keras.ops`."""
+    """Return NumPy for its arrays, otherwise `keras.ops`."""
+    # For arrays of NumPy, JAX would compile a program for each length.
     return np if isinstance(x, np.ndarray) else ops

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from os import PathLike
 from typing import Any
 
 from seqcast.errors import SpecError
 from seqcast.network.decode_inputs import check_endless, check_future
-from seqcast.network.decoder import Decoder
-from seqcast.network.encoder import Encoder, States
+from seqcast.network.decoder import Decoder, Written
+from seqcast.network.encoder import Encoder, StateArrays, States
 from seqcast.network.loss_tracker import WeighedModel
 from seqcast.network.randomness import child_seeds, fresh_seed
+from seqcast.network.rates import Rates
 from seqcast.network.segment import write_in_blocks
 from seqcast.runtime import Processes, Tensor, keras, ops
 from seqcast.specs import NetworkSpec, WindowSpec
+
+# Arrays by name, or the past alone.
+Inputs = dict[str, Tensor] | Tensor
 
 
 @keras.saving.register_keras_serializable(package="seqcast")
@@ -44,8 +49,7 @@ class Seq2Seq(WeighedModel):
         True
 
     Source: Luke Tonin's Keras encoder-decoder; Cho et al. 2014, arXiv:1406.1078; Sutskever et al.
-        2014,
-    arXiv:1409.3215.
+    2014, arXiv:1409.3215.
     """
 
     def __init__(
@@ -69,13 +73,15 @@ class Seq2Seq(WeighedModel):
         # `None` makes new ones.
         self.step_programs: Any = None
         # The numbers of the learning rate, which these programs take.
-        self.rates: tuple[Any, ...] = ()
+        self.rates: Rates = ()
+
         self.window = window if isinstance(window, WindowSpec) else WindowSpec.from_dict(window)
         self.network = (
             network if isinstance(network, NetworkSpec) else NetworkSpec.from_dict(network or {})
         )
         self.seed = fresh_seed() if seed is None else seed
         self.network.check_window(self.window)
+
         encoder_seed, decoder_seed = child_seeds(self.seed, 2)
         self.encoder = Encoder(self.window, self.network, seed=encoder_seed, name="encoder")
         self.decoder = Decoder(
@@ -116,7 +122,7 @@ class Seq2Seq(WeighedModel):
         self.decoder.trainable = "decoder" not in submodules
         self.decoder.head.trainable = "head" not in submodules
 
-    def call(self, inputs: Any, training: bool | None = None) -> Tensor:
+    def call(self, inputs: Inputs, training: bool | None = None) -> Tensor:
         """Forecast the horizon of the known future, or the trained horizon.
 
         Args:
@@ -128,16 +134,19 @@ class Seq2Seq(WeighedModel):
         """
         inputs = _by_name(inputs)
         future = inputs.get("future")
+        steps = None if future is None else future.shape[1]
         forecast, _ = self.decoder.unroll(
             self.encoder(inputs, training=training),
-            horizon=(None if future is None else future.shape[1]) or self.window.horizon,
+            horizon=steps or self.window.horizon,
             future=future,
             target=inputs.get("target"),
             training=training,
         )
         return forecast
 
-    def measure(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def measure(
+        self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Update the metrics of the point forecast, also of a distribution, without missing targets.
 
         Each target has the weight of its window, or 0 if it is missing; `compile` takes metrics
@@ -152,17 +161,18 @@ class Seq2Seq(WeighedModel):
         point = self.decoder.head.point(y_pred)
         y = ops.reshape(ops.cast(y, point.dtype), ops.shape(point))
         missing = ops.isnan(y)
-        weight = (
-            1.0
-            if sample_weight is None
-            else ops.reshape(ops.cast(sample_weight, point.dtype), (-1, 1, 1))
-        )
+
+        weight: Tensor = 1.0
+        if sample_weight is not None:
+            weight = ops.reshape(ops.cast(sample_weight, point.dtype), (-1, 1, 1))
         weight = ops.where(missing, 0.0, weight * ops.ones_like(point))
+
         y = ops.where(missing, point, y)
         return super().measure(x, ops.expand_dims(y, -1), ops.expand_dims(point, -1), weight)
 
     def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        """Keras's hook before a fit, which traces the network; without metrics nothing needs the shapes of a batch."""
+        """Keras's hook before a fit, which traces the network."""
+        # Without metrics nothing needs the shapes of a batch.
         if self._compile_metrics is None and self.optimizer is not None and self.compiles_for_jax:
             if not self.optimizer.built:
                 self.optimizer.build(self.trainable_variables)
@@ -177,11 +187,14 @@ class Seq2Seq(WeighedModel):
         """
         if not self.compiles_for_jax:
             if self.micro_batches is not None and self.micro_batches > 1:
-                expected = f"None or 1 on {keras.backend.backend()!r}, or in steps that are not compiled one by one"
-                hint = "Only single steps that are compiled for JAX have micro-batches: KERAS_BACKEND=jax."
-                raise SpecError(
-                    "micro_batches", expected=expected, received=repr(self.micro_batches), hint=hint
+                backend = repr(keras.backend.backend())
+                expected = f"None or 1 on {backend}, or in steps that are not compiled one by one"
+                received = repr(self.micro_batches)
+                hint = (
+                    "Only single steps that are compiled for JAX have micro-batches: "
+                    "KERAS_BACKEND=jax."
                 )
+                raise SpecError("micro_batches", expected=expected, received=received, hint=hint)
             super().make_train_function(force)
         elif self.train_function is None or force:
             from seqcast.network.jax_training import StepPrograms, TrainFunction
@@ -217,10 +230,8 @@ class Seq2Seq(WeighedModel):
             keras.backend.backend() == "jax" and plain and keras.distribution.distribution() is None
         )
 
-    def unroll(
-        self, states: dict[str, Any], *, horizon: int, future: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Write a forecast of any horizon: token after token, or block by block if the decoder reads positions.
+    def unroll(self, states: StateArrays, *, horizon: int, future: Tensor | None = None) -> Written:
+        """Write a forecast of any horizon, block by block where the decoder reads positions.
 
         Args:
             states: The arrays of `States`.
@@ -234,20 +245,23 @@ class Seq2Seq(WeighedModel):
         if not self.writes_in_blocks(horizon, future):
             return self.decoder.unroll(states, horizon=horizon, future=future, training=False)
 
-        def decode(states: Any, start: int, steps: int) -> tuple[Tensor, Tensor | None]:
+        def decode(states: StateArrays, start: int, steps: int) -> Written:
             known = None if future is None else future[:, start : start + steps]
             return self.decoder.unroll(states, horizon=steps, future=known, training=False)
 
+        def append(states: StateArrays, forecast: Tensor) -> StateArrays:
+            return self.append(states, self.decoder.head.point(forecast))
+
         return write_in_blocks(
             decode,
-            lambda states, forecast: self.append(states, self.decoder.head.point(forecast)),
+            append,
             states,
             horizon=horizon,
             trained=self.window.horizon,
             segment=self.network.segment,
         )
 
-    def writes_in_blocks(self, horizon: int, future: Any = None) -> bool:
+    def writes_in_blocks(self, horizon: int, future: Tensor | None = None) -> bool:
         """Return whether a horizon is written block by block; reject a horizon that cannot be written.
 
         Args:
@@ -262,13 +276,15 @@ class Seq2Seq(WeighedModel):
             return False
         if self.network.bidirectional:
             expected = f"at most the trained one, {self.window.horizon}, of a bidirectional encoder"
-            reads = f"With decoder_input={self.network.decoder_input!r} the encoder reads the forecast to go on"
-            hint = f"{reads}, but a backward layer starts at the last step. Train a longer horizon."
+            hint = (
+                f"With decoder_input={self.network.decoder_input!r} the encoder reads the forecast "
+                "to go on, but a backward layer starts at the last step. Train a longer horizon."
+            )
             raise SpecError("horizon", expected=expected, received=repr(horizon), hint=hint)
         check_future(future, horizon, self.window.future)
         return True
 
-    def append(self, states: dict[str, Any], forecast: Tensor) -> dict[str, Any]:
+    def append(self, states: StateArrays, forecast: Tensor) -> StateArrays:
         """Read a forecast of whole segments as if it had been observed.
 
         Args:
@@ -280,7 +296,7 @@ class Seq2Seq(WeighedModel):
         """
         return self.encoder.update(states, self.encoder.as_past(states, forecast))
 
-    def encode(self, inputs: Any) -> States:
+    def encode(self, inputs: Inputs) -> States:
         """Read the past into states.
 
         Args:
@@ -291,8 +307,10 @@ class Seq2Seq(WeighedModel):
         """
         return States.from_dict(self.encoder(self._converted(inputs), training=False))
 
-    def update(self, states: States, inputs: Any) -> States:
-        """Read new steps after states: the same as encoding all steps at once with the old normaliser statistics.
+    def update(self, states: States, inputs: Inputs) -> States:
+        """Read new steps after states.
+
+        The result is that of encoding all steps at once, with the old statistics of the normaliser.
 
         Args:
             states: The result of `encode`.
@@ -307,18 +325,23 @@ class Seq2Seq(WeighedModel):
         """
         return States.from_dict(self.encoder.update(self._tensors(states), self._converted(inputs)))
 
-    def _converted(self, inputs: Any) -> dict[str, Any]:
+    def _converted(self, inputs: Inputs) -> dict[str, Tensor]:
         return {
             name: ops.convert_to_tensor(value, dtype=self.compute_dtype)
             for name, value in _by_name(inputs).items()
         }
 
-    def _tensors(self, states: States) -> dict[str, Any]:
+    def _tensors(self, states: States) -> StateArrays:
         return keras.tree.map_structure(ops.convert_to_tensor, states.arrays())  # type: ignore[no-any-return]
 
     def decode(
-        self, states: States, horizon: int, future: Any = None, *, return_attention: bool = False
-    ) -> Tensor | tuple[Tensor, Tensor | None]:
+        self,
+        states: States,
+        horizon: int,
+        future: Tensor | None = None,
+        *,
+        return_attention: bool = False,
+    ) -> Tensor | Written:
         """Write a forecast of any horizon from states.
 
         Args:
@@ -337,8 +360,8 @@ class Seq2Seq(WeighedModel):
         return (forecast, weights) if return_attention else forecast
 
     @property
-    def encoder_model(self) -> Any:
-        """The post's first prediction model: from the past to the decoder's initial states, as a `keras.Model`.
+    def encoder_model(self) -> keras.Model:
+        """The post's first prediction model: from the past to the decoder's initial states.
 
         It shares the trained weights. Its output is the dict that `decoder_model` takes.
 
@@ -352,18 +375,19 @@ class Seq2Seq(WeighedModel):
             raise SpecError(
                 "encoder_model", expected=expected, received="context_length=None", hint=hint
             )
-        inputs = {"past": keras.Input((window.context_length, window.features), name="past")}
+
+        shape = (window.context_length, window.features)
+        inputs = {"past": keras.Input(shape, name="past")}
         if window.observed:
-            inputs["observed"] = keras.Input(
-                (window.context_length, window.features), name="observed"
-            )
+            inputs["observed"] = keras.Input(shape, name="observed")
         if window.static:
             inputs["static"] = keras.Input((window.static,), name="static")
-        return keras.Model(inputs, _Start(self.decoder)(self.encoder(inputs)), name="encoder_model")
+        states = _Start(self.decoder)(self.encoder(inputs))
+        return keras.Model(inputs, states, name="encoder_model")
 
     @property
-    def decoder_model(self) -> Any:
-        """The post's second prediction model: one token from states to a forecast and the next states.
+    def decoder_model(self) -> keras.Model:
+        """The post's second prediction model: from states to the forecast of a token and new states.
 
         It shares the trained weights. It takes a dict of `states` and, if the network reads
         known-future inputs, `future` `[B, F']`, and returns a dict of `forecast` `[B, D]` and
@@ -382,20 +406,22 @@ class Seq2Seq(WeighedModel):
             # Keras guesses free lengths, and may compute the same number of tokens from two
             # guesses.
             states[name] = keras.Input((None, *written[name].shape[2:]), dtype=written[name].dtype)
-        inputs: dict[str, Any] = {"states": states}
+
+        inputs: dict[str, Tensor] = {"states": states}
         if self.window.future:
             steps = (self.network.segment,) if self.network.segment > 1 else ()
             inputs["future"] = keras.Input((*steps, self.window.future), name="future")
+
         forecast, after = self.decoder(states, inputs.get("future"))
         return keras.Model(inputs, {"forecast": forecast, "states": after}, name="decoder_model")
 
 
-def _by_name(inputs: Any) -> dict[str, Any]:
+def _by_name(inputs: Inputs) -> dict[str, Tensor]:
     """Return inputs as a dict; an array alone is the past."""
     return inputs if isinstance(inputs, dict) else {"past": inputs}
 
 
-def load_network(path: Any) -> Seq2Seq:
+def load_network(path: str | PathLike[str]) -> Seq2Seq:
     """Load a network that was saved with `network.save("….keras")`.
 
     Plain `keras.saving.load_model` does the same after `import seqcast.network`, which registers
@@ -429,14 +455,14 @@ class _Start(keras.layers.Layer):
     def from_config(cls, config: dict[str, Any]) -> _Start:
         return cls(keras.saving.deserialize_keras_object(config.pop("decoder")), **config)
 
-    def call(self, states: dict[str, Any]) -> dict[str, Any]:
+    def call(self, states: StateArrays) -> StateArrays:
         return self.decoder.start(states)
 
 
 def weight_shapes(window: WindowSpec, network: NetworkSpec) -> list[tuple[int, ...]]:
-    """Return the shape of each weight of a network, in the order of its `weights`, without memory for them.
+    """Return the shape of each weight of a network, in the order of its `weights`.
 
-    In a stateless scope Keras makes variables without values. It would initialise them later in the
+    The weights take no memory: in a stateless scope Keras makes variables without values. It would initialise them later in the
     same thread, so the network is built in another one.
 
     Args:

@@ -1,4 +1,4 @@
-"""The trace of a network: states and gates of every layer at each token, while it reads and while it writes.
+"""The trace of a network: states and gates of every layer, token by token, reading or writing.
 
 `RecurrentStack.sequence` is fast and returns only the outputs of the last layer. Here the same
 layers run again over the same tokens, in a loop that records all states and gates.
@@ -6,17 +6,19 @@ layers run again over the same tokens, in a loop that records all states and gat
 
 from typing import Any
 
-from seqcast.network.cells import Cell
+from seqcast.network.cells import Cell, Tensors
 from seqcast.network.decode_inputs import joined
 from seqcast.network.decoder import decode_stepwise
+from seqcast.network.encoder import StateArrays
 from seqcast.network.recurrent import LayerStates, RecurrentStack, Scanned
 from seqcast.network.seq2seq import Seq2Seq
 from seqcast.runtime import Tensor, keras, ops
 
-Traced = list[dict[str, Any]]
+# For each layer its `states` after each token and the values of its `gates` by name.
+Traced = list[dict[str, Tensor]]
 
 
-def trace_encoder(model: Seq2Seq, inputs: dict[str, Tensor]) -> dict[str, Any]:
+def trace_encoder(model: Seq2Seq, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the states and gates of the encoder while it reads.
 
     Args:
@@ -24,17 +26,18 @@ def trace_encoder(model: Seq2Seq, inputs: dict[str, Tensor]) -> dict[str, Any]:
         inputs: As for the encoder.
 
     Returns:
-        `layers`: for each layer the `states` after each token, `[B, tokens, n]` each, and the
-            values of its `gates`;
-        and `valid`, `[B, tokens]`, if not all tokens count.
+        `layers`, for each layer the `states` after each token, `[B, tokens, n]` each, and the
+        values of its `gates`; and `valid`, `[B, tokens]`, if not all tokens count.
     """
     tokens, valid = model.encoder.tokens(inputs)
-    traced: dict[str, Any] = {"layers": trace_stack(model.encoder.stack, tokens, valid=valid)}
-    return traced if valid is None else {**traced, "valid": valid}
+    traced: dict[str, Tensor] = {"layers": trace_stack(model.encoder.stack, tokens, valid=valid)}
+    if valid is not None:
+        traced["valid"] = valid
+    return traced
 
 
 def trace_decoder(
-    model: Seq2Seq, states: dict[str, Any], *, horizon: int, future: Tensor | None = None
+    model: Seq2Seq, states: StateArrays, *, horizon: int, future: Tensor | None = None
 ) -> Traced:
     """Return `states` and `gates` of each layer of the decoder while it writes, as for the encoder.
 
@@ -50,7 +53,8 @@ def trace_decoder(
     decode_inputs = decoder.decode_inputs(states, horizon, future)
     layers = decode_inputs.carry["layers"]
     count = decode_inputs.tokens
-    known: Any = decode_inputs.known
+    known: Tensor = decode_inputs.known
+
     if model.network.decoding == "parallel":
         # Each token is a single step from the same states: a sequence of one step.
         rows = [tuple(ops.repeat(state, count, axis=0) for state in layer) for layer in layers]
@@ -59,6 +63,7 @@ def trace_decoder(
         return keras.tree.map_structure(  # type: ignore[no-any-return]
             lambda values: ops.reshape(values, (-1, count, values.shape[2])), traced
         )
+
     own = None
     if model.network.feeds_back:
         forecast, _ = decode_stepwise(decoder, decode_inputs)
@@ -109,15 +114,17 @@ def trace_stack(
 
 
 class _Recorder(Scanned):
-    """Loops over time that record the states and gates of each layer, in the order in which layers run."""
+    """Loops over time that record the states and gates of each layer, in the order of the runs."""
 
     def __init__(self) -> None:
         self.layers: Traced = []
 
-    def record(self, states: tuple[Tensor, ...], gates: tuple[Tensor, ...]) -> Any:
+    def record(self, states: Tensors, gates: Tensors) -> Tensor:
         return states, gates
 
-    def run(self, cell: Cell, x: Tensor | None, states: tuple[Tensor, ...], **options: Any) -> Any:
+    def run(
+        self, cell: Cell, x: Tensor | None, states: Tensors, **options: Any
+    ) -> tuple[Tensor, Tensors]:
         recorded, last = super().run(cell, x, states, **options)
         states_after, gates = keras.tree.map_structure(self.leave, recorded)
         self.layers.append(

@@ -18,7 +18,6 @@ import numpy as np
 
 from seqcast.runtime import Tensor, ops
 
-
 States = TypeVar("States")
 
 

@@ -462,8 +462,8 @@ class _Start(keras.layers.Layer):
 def weight_shapes(window: WindowSpec, network: NetworkSpec) -> list[tuple[int, ...]]:
     """Return the shape of each weight of a network, in the order of its `weights`.
 
-    The weights take no memory: in a stateless scope Keras makes variables without values. It would initialise them later in the
-    same thread, so the network is built in another one.
+    The weights take no memory: in a stateless scope Keras makes variables without values. It would
+    initialise them later in the same thread, so the network is built in another one.
 
     Args:
         window: Sizes of a window.

@@ -100,13 +100,14 @@ class FileOptions:
             opened = tables.OpenTable.of(path, dialect, self.max_size, keys, left_out)
             return opened.guessed(given, self.layout, options.covariates, steps)
 
-        table = (
-            read(self.dialect)
-            if faults is None
-            else tables.read_leniently(faults, read, self.dialect)
-        )
-        is_sure = not any(isinstance(fault, AmbiguityError) for fault in faults or ())
-        _note_understood(table, "" if is_sure else ", in one of two ways")
+        manner = ""
+        if faults is None:
+            table = read(self.dialect)
+        else:
+            table = tables.read_leniently(faults, read, self.dialect)
+            if any(isinstance(fault, AmbiguityError) for fault in faults):
+                manner = ", in one of two ways"
+        _note_understood(table, manner)
         return table
 
     def read(self, path: Path, columns: Columns, **options: Any) -> tables.ReadTable:

@@ -50,7 +50,7 @@ WHOLE = {
     "how-to/custom-parts": {
         "epochs=5": "epochs=1",
         "2_000": "64",
-        "TrainingSpec(loss": "TrainingSpec(epochs=1, loss",
+        "    loss=too_little_hurts": "    epochs=1, loss=too_little_hurts",
     },
     "how-to/gaps": CHOSEN,
     "how-to/gpu": {},

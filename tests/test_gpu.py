@@ -117,7 +117,7 @@ def test_the_same_weights_forecast_the_same(see_gpu, seen, name):
     def answers():
         network = CompiledNetwork(Seq2Seq(WINDOW, NETWORKS[name], seed=2))
         given = [
-            keras.tree.flatten(network(what, {"past": past}, **static))
+            keras.tree.flatten(getattr(network, what)({"past": past}, **static))
             for what, static in QUESTIONS.items()
         ]
         return network.model.encoder.stack.loop_backend, given
@@ -179,7 +179,7 @@ def test_all_programs_can_be_lowered_for_cuda(see_gpu, monkeypatch, name):
 
     see_gpu()
     monkeypatch.setattr(jax, "jit", recorded)
-    CompiledNetwork(Seq2Seq(WINDOW, NETWORKS[name], seed=2))("predict", {"past": PAST}, horizon=5)
+    CompiledNetwork(Seq2Seq(WINDOW, NETWORKS[name], seed=2)).predict({"past": PAST}, horizon=5)
     trained(name)
     assert set(lowered) == {("run", ("cuda",)), ("train_step", ("cuda",))}
 

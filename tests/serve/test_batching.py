@@ -141,7 +141,7 @@ def compilation(monkeypatch):
     """Return two events: a network's program beyond the served horizon is being compiled, and may be finished."""
     begun = threading.Event()
     may_end = threading.Event()
-    predict = compiled.FUNCTIONS["predict"]
+    predict = compiled.predict
 
     def slow(model, inputs, *, horizon):
         if horizon > model.window.horizon:
@@ -150,7 +150,7 @@ def compilation(monkeypatch):
         return predict(model, inputs, horizon=horizon)
 
     compiled.programs_of.cache_clear()
-    monkeypatch.setitem(compiled.FUNCTIONS, "predict", slow)
+    monkeypatch.setattr(compiled, "predict", slow)
     yield begun, may_end
     may_end.set()
     compiled.programs_of.cache_clear()

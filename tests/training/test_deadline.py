@@ -47,11 +47,15 @@ def test_a_limit_is_a_time(limit, seconds):
 
 def test_what_follows_a_training_has_its_time():
     assert Deadline(0.0, 100.0).stop == 98.0
-    assert Deadline(0.0, 100.0, after=30.0).stop == 70.0
-    assert Deadline(0.0, 100.0, after=90.0).stop == 50.0, "a training has half of the time at least"
-    assert Deadline(0.0, 100.0, after=1e-6).stop == 98.0, "what has been measured is not all"
+    assert Deadline(0.0, 100.0, seconds_after=30.0).stop == 70.0
+    assert Deadline(0.0, 100.0, seconds_after=90.0).stop == 50.0, (
+        "a training has half of the time at least"
+    )
+    assert Deadline(0.0, 100.0, seconds_after=1e-6).stop == 98.0, (
+        "what has been measured is not all"
+    )
     limit = Deadline.of(100)
-    first = replace(limit, after=40.0).of_next(2)
+    first = replace(limit, seconds_after=40.0).of_next(2)
     assert first.left() == pytest.approx(30.0, abs=0.1)
     assert first.stop == first.ends
 

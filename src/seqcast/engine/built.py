@@ -212,7 +212,7 @@ class BuiltNetwork:
         if "states" in inputs:
             return inputs["states"]  # type: ignore[no-any-return]
         past = {name: values for name, values in inputs.items() if name != "future"}
-        return self.compiled("encode", past)  # type: ignore[no-any-return]
+        return self.compiled.encode(past)
 
     def point(self, inputs: Inputs, horizon: int) -> Array:
         """Return the forecast of a point head, or the median of a distribution, `[N, H, D]`.
@@ -259,13 +259,13 @@ class BuiltNetwork:
         if self._is_long(inputs, horizon):
             return np.asarray(self._block_by_block(inputs, horizon)[1])
         longer, steps = self._lengthened(inputs, horizon)
-        return self.compiled("block", longer, horizon=steps)["weights"][:, :horizon]  # type: ignore[no-any-return]
+        return self.compiled.block(longer, horizon=steps)["weights"][:, :horizon]
 
     def _parameters(self, inputs: Inputs, horizon: int) -> Array:
         if self._is_long(inputs, horizon):
             return self._block_by_block(inputs, horizon)[0]
         longer, steps = self._lengthened(inputs, horizon)
-        return self.compiled("predict", longer, horizon=steps)[:, :horizon]  # type: ignore[no-any-return]
+        return self.compiled.predict(longer, horizon=steps)[:, :horizon]
 
     def _lengthened(self, inputs: Inputs, horizon: int) -> tuple[Inputs, int]:
         """Return the inputs of a forecast in one block, and the number of steps that its program writes.
@@ -298,8 +298,8 @@ class BuiltNetwork:
 
         def decode(states: Any, start: int, steps: int) -> tuple[Any, Any]:
             block = {name: each[:, start : start + length] for name, each in along.items()}
-            written = self.compiled(
-                "block", {"states": _with_free_memory(states), **block}, horizon=length
+            written = self.compiled.block(
+                {"states": _with_free_memory(states), **block}, horizon=length
             )
             weights = written.get("weights")
             if weights is not None:
@@ -313,7 +313,7 @@ class BuiltNetwork:
             # The encoder goes on without its memory, whose growth would take a program for each
             # number of blocks.
             own = {name: each for name, each in states.items() if name not in MEMORY}
-            after = self.compiled("append", {"states": own, "values": values})
+            after = self.compiled.append(own, values)
             memory = {
                 name: np.concatenate([states[name], after[name]], axis=1)
                 for name in MEMORY
@@ -331,15 +331,10 @@ class BuiltNetwork:
         segment = self.model.network.segment
         longer, steps = self._lengthened(inputs, horizon)
         noise = self._noise(networks.token_count(steps, segment) * segment, paths)
-        drawn = self.compiled(
-            "paths",
-            longer,
-            largest=MOST_PATHS // paths,
-            ready=lambda block: {**block, "noise": noise},
-            horizon=steps,
-            paths=paths,
+        drawn = self.compiled.paths(
+            longer, noise, horizon=steps, paths=paths, largest=MOST_PATHS // paths
         )
-        return drawn[:, :, :horizon]  # type: ignore[no-any-return]
+        return drawn[:, :, :horizon]
 
     def _paths_in_blocks(self, inputs: Inputs, horizon: int, paths: int) -> Array:
         """Draw paths, each from its own states, a few rows at a time."""

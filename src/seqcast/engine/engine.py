@@ -415,7 +415,7 @@ class Engine:
             raise DataError(
                 "past", expected=expected, received=f"{len(inputs['past'])} rows", hint=hint
             )
-        after = built.compiled("update", {"states": before, "new": prepared})
+        after = built.compiled.update(before, prepared)
         return States.from_dict({**after, "mark": built.mark})
 
     def decode(self, states: States, horizon: int, future: Array | None = None) -> Array:
@@ -476,8 +476,8 @@ class Engine:
             hint = "A longer forecast is written block by block, each from its own states: trace one block."
             raise SpecError("horizon", expected=expected, received=repr(horizon), hint=hint)
         past = {name: values for name, values in prepared.items() if name != "future"}
-        read = built.compiled("trace_encoder", past)
-        written = built.compiled("trace_decoder", prepared, horizon=horizon)
+        read = built.compiled.trace_encoder(past)
+        written = built.compiled.trace_decoder(prepared, horizon=horizon)
         traced = {"encoder": read["layers"], "decoder": written}
         return {**traced, "valid": read["valid"]} if "valid" in read else traced
 
@@ -499,7 +499,7 @@ class Engine:
         targets = built.window.targets
         steps, features = prepared["past"].shape[1:]
         largest = max(1, MOST_NUMBERS // (horizon * targets * steps * features))
-        derivatives = built.compiled("sensitivity", prepared, largest=largest, horizon=horizon)
+        derivatives = built.compiled.sensitivity(prepared, horizon=horizon, largest=largest)
         return {
             name: values.reshape(len(values), horizon, targets, *values.shape[2:])
             for name, values in derivatives.items()

@@ -54,7 +54,7 @@ def fit_plan(plan: FitPlan, run: TrainingRun) -> FittedForecaster:
     """
     run.check_callbacks(plan)
     if run.deadline is not None and plan.by_place:
-        run = replace(run, deadline=replace(run.deadline, after=_seconds_after(plan)))
+        run = replace(run, deadline=replace(run.deadline, seconds_after=_seconds_after(plan)))
     return Rounds(run.prepared(plan), run).fitted()
 
 

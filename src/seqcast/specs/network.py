@@ -3,7 +3,7 @@
 import itertools
 import numbers
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from seqcast.errors import SpecError
@@ -166,7 +166,8 @@ class NetworkSpec(Spec):
     attention: str = "none"
     attention_heads: int = 1
     dropout: float = 0.0
-    regularizer: Mapping[str, Any] | None = None
+    # A mapping has no hash.
+    regularizer: Mapping[str, Any] | None = field(default=None, hash=False)
     head: str = "point"
     quantiles: tuple[float, ...] | None = None
 

@@ -21,9 +21,12 @@ from seqcast.specs import TrainingSpec
 CHANGES = 200
 
 # Share of the limit for the steps after the training, such as the comparison with the seasonal
-# naive forecast, and most seconds for them, where their time is not known; share where it is.
+# naive forecast, where their time is not known, and the least where it is.
 RESERVED_SHARE = 0.05
+# Most seconds of that share.
 MOST_RESERVED = 2.0
+# Largest share of the limit for these steps where their time is known, so that half of the limit is
+# left to the training.
 MOST_KNOWN_SHARE = 0.5
 # Share of the limit for the first validation, whose duration is not known.
 RESERVED_VALIDATION = 0.1
@@ -34,13 +37,17 @@ class Deadline:
     """Beginning and end of a task, by the monotonic clock, which all processes of a machine share.
 
     Nobody can set that clock, so that a correction of the time of day neither ends a training nor
-    prolongs it. Clocks of two machines have nothing in common: a pickled deadline counts on the
-    clock of whoever reads it.
+    prolongs it. The monotonic clocks of two machines have nothing in common, and the time of day is
+    the only one that they share: a pickled deadline travels with the difference of both clocks, and
+    the process that reads it counts on its own monotonic clock.
 
     Args:
         began: The beginning, seconds of `time.monotonic`.
         ends: The end, seconds of `time.monotonic`.
-        after: Seconds of the steps that follow a training; `None` where they are not known.
+        seconds_after: Measured seconds of the steps that follow a training; `None` where they are
+            not known, so that a share of the limit is reserved for them.
+        is_part: Whether this is the deadline of one of several trainings, whose common deadline has
+            reserved the time of the steps that follow; then nothing more is reserved.
 
     Example:
         >>> deadline = Deadline.of("2 min")
@@ -50,7 +57,8 @@ class Deadline:
 
     began: float
     ends: float
-    after: float | None = None
+    seconds_after: float | None = None
+    is_part: bool = False
 
     @classmethod
     def of(cls, time_limit: Any) -> Self:
@@ -66,20 +74,14 @@ class Deadline:
         return cls(now, now + _seconds(time_limit))
 
     def __reduce__(self) -> tuple[Callable[..., Deadline], tuple[Any, ...]]:
-        return _unpickled, (
-            type(self),
-            time.time() - time.monotonic(),
-            self.began,
-            self.ends,
-            self.after,
-        )
+        return _unpickled, (type(self), vars(self).copy(), time.time() - time.monotonic())
 
     def left(self) -> float:
         """Return the remaining seconds."""
         return self.ends - time.monotonic()
 
     def of_next(self, trainings: int) -> Self:
-        """Return the deadline of the next of several trainings that share the remaining time equally.
+        """Return the deadline of the next of several trainings, which share the time equally.
 
         Args:
             trainings: Number of remaining trainings, this one included.
@@ -89,27 +91,34 @@ class Deadline:
             20
         """
         now = time.monotonic()
-        ends, after = (self.ends, None) if self.after is None else (self.stop, 0.0)
-        return replace(self, began=now, ends=now + (ends - now) / trainings, after=after)
+        is_reserved = self.is_part or self.seconds_after is not None
+        ends = self.stop if is_reserved else self.ends
+        return replace(self, began=now, ends=now + (ends - now) / trainings, is_part=is_reserved)
 
     @property
     def stop(self) -> float:
         """The end of the training itself, before the steps that follow it."""
+        if self.is_part:
+            return self.ends
+
         seconds = self.ends - self.began
         reserved = min(RESERVED_SHARE * seconds, MOST_RESERVED)
-        if (
-            self.after is not None
-        ):  # 0 in one of several trainings, whose common deadline reserves it
-            reserved = self.after and min(max(self.after, reserved), MOST_KNOWN_SHARE * seconds)
+        if self.seconds_after is not None:
+            reserved = min(max(self.seconds_after, reserved), MOST_KNOWN_SHARE * seconds)
         return self.ends - reserved
 
 
-def _unpickled(
-    kind: type[Deadline], offset: float, began: float, ends: float, after: float | None
-) -> Deadline:
-    """Return a deadline on the clock of this machine; `offset` is the time of day less the clock of the other one."""
+def _unpickled(kind: type[Deadline], fields: dict[str, Any], offset: float) -> Deadline:
+    """Return a deadline on the clock of this machine.
+
+    Args:
+        kind: The class.
+        fields: The fields by name, on the clock of the machine that pickled them.
+        offset: The time of day less the monotonic clock, on that machine.
+    """
     shift = offset - (time.time() - time.monotonic())
-    return kind(began + shift, ends + shift, after)
+    read = kind(**fields)
+    return replace(read, began=read.began + shift, ends=read.ends + shift)
 
 
 def check_time_limit(time_limit: Any, checkpoint: Any) -> Deadline | None:
@@ -126,7 +135,10 @@ def check_time_limit(time_limit: Any, checkpoint: Any) -> Deadline | None:
     if time_limit is None:
         return None
     if checkpoint is not None:
-        hint = "A training by the clock cannot be resumed with the same result; leave out one of the two."
+        hint = (
+            "A training by the clock cannot be resumed with the same result; "
+            "leave out one of the two."
+        )
         raise SpecError(
             "time_limit", expected="None with checkpoint", received=repr(time_limit), hint=hint
         )
@@ -140,13 +152,13 @@ def _seconds(time_limit: Any) -> float:
 
         text = time_limit.strip()
         with contextlib.suppress(ValueError):
-            seconds = (
-                float(text)
-                if text.replace(".", "", 1).isdigit()
-                else pd.Timedelta(text).total_seconds()
-            )
+            if text.replace(".", "", 1).isdigit():
+                seconds = float(text)
+            else:
+                seconds = pd.Timedelta(text).total_seconds()
     elif isinstance(time_limit, numbers.Real) and not isinstance(time_limit, bool | np.bool_):
         seconds = float(time_limit)
+
     if not (math.isfinite(seconds) and seconds > 0):
         expected = "seconds, or a text such as '10 min'"
         raise SpecError(
@@ -156,14 +168,18 @@ def _seconds(time_limit: Any) -> float:
 
 
 def scheduled_rate(spec: TrainingSpec) -> tuple[float | None, float]:
-    """Return the largest learning rate and the warm-up of a training by the clock; `None` for another schedule.
+    """Return the largest learning rate and the warm-up of a training by the clock.
+
+    The rate is `None` for another schedule, which the clock leaves alone.
 
     Args:
         spec: The training.
 
     Example:
-        >>> scheduled_rate(TrainingSpec()), scheduled_rate(TrainingSpec(learning_rate_schedule="constant"))
-        ((0.01, 0.05), (None, 0.05))
+        >>> scheduled_rate(TrainingSpec())
+        (0.01, 0.05)
+        >>> scheduled_rate(TrainingSpec(learning_rate_schedule="constant"))
+        (None, 0.05)
     """
     ours = spec.learning_rate_schedule == "cosine" and isinstance(spec.optimizer, str)
     return spec.learning_rate if ours else None, spec.warmup
@@ -215,6 +231,7 @@ class Timekeeper(keras.callbacks.Callback):
         if now >= end:
             self.model.stop_training = True
             return
+
         passed = (now - self.began) / max(end - self.began, 1e-9)
         if self.rate is not None and passed - self.changed >= 1 / CHANGES:
             self.changed = passed
@@ -241,9 +258,9 @@ class Timekeeper(keras.callbacks.Callback):
         """
         if passed < self.warmup:
             return passed / self.warmup
-        return (
-            1 + math.cos(math.pi * min(1.0, (passed - self.warmup) / max(1 - self.warmup, 1e-9)))
-        ) / 2
+
+        falling = min(1.0, (passed - self.warmup) / max(1 - self.warmup, 1e-9))
+        return (1 + math.cos(math.pi * falling)) / 2
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Note the beginning of a validation.

@@ -321,8 +321,9 @@ def _states(model: Seq2Seq, inputs: Inputs) -> Any:
 def written_steps(horizon: int, trained: int) -> int:
     """Return the number of steps that a program writes for a horizon.
 
-    The first of them are the forecast. The number is the trained horizon, halved or doubled several times: less than twice the horizon from
-    `LEAST_STEPS` on. So a network has at most eight programs for all horizons up to 1,000.
+    The first of them are the forecast. The number is the trained horizon, halved or doubled several
+    times: less than twice the horizon from `LEAST_STEPS` on. So a network has at most eight programs
+    for all horizons up to 1,000.
 
     Args:
         horizon: Number of steps of the forecast.

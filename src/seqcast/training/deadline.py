@@ -152,10 +152,8 @@ def _seconds(time_limit: Any) -> float:
 
         text = time_limit.strip()
         with contextlib.suppress(ValueError):
-            if text.replace(".", "", 1).isdigit():
-                seconds = float(text)
-            else:
-                seconds = pd.Timedelta(text).total_seconds()
+            is_number = text.replace(".", "", 1).isdigit()
+            seconds = float(text) if is_number else pd.Timedelta(text).total_seconds()
     elif isinstance(time_limit, numbers.Real) and not isinstance(time_limit, bool | np.bool_):
         seconds = float(time_limit)
 

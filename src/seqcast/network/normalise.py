@@ -96,8 +96,9 @@ class Normaliser:
         if observed is not None:
             observed = observed[:, -self.segment :]
         weight, count = self._observed(token, observed)
+        has_values = ops.any(weight > 0, axis=1)
         mean = ops.sum(weight * token, axis=1) / count
-        return ops.where(ops.any(weight > 0, axis=1), mean, token[:, -1])
+        return ops.where(has_values, mean, token[:, -1])
 
     def _observed(self, values: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return 1 for observed targets, `[B, T, D]`, and their number, at least 1, `[B, D]`."""
@@ -158,7 +159,7 @@ class RecentNormaliser(InstanceNormaliser):
     window_statistics = WindowStatistics(loc="level", scale="deviation")
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the level of the last token, and the deviation over the values that were observed."""
+        """Return the level of the last token, and the deviation of the observed values."""
         _, deviation = super().statistics(past, observed)
         return self._level(past, observed), deviation
 

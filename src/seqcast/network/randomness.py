@@ -101,7 +101,7 @@ class Orthogonal(_Seeded):
 
 @keras.saving.register_keras_serializable(package="seqcast")
 class StandardNormal(_Seeded):
-    """Normal with mean 0 and deviation 1: for learned vectors that a network reads like scaled inputs.
+    """Normal with mean 0 and deviation 1, for learned vectors that are read like scaled inputs.
 
     Example:
         >>> vectors = keras.ops.convert_to_numpy(StandardNormal(seed=0)((500, 4)))

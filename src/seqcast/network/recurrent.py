@@ -224,8 +224,9 @@ class RecurrentStack(keras.layers.Layer):
         for cell, mask, before in zip(self.layers_forward, masks, states, strict=True):
             if mask is not None:
                 read = [values * ops.expand_dims(mask, 1) for values in read]
+            projected = cell.project(*read)
             shared = [ops.expand_dims(state, 1) for state in before]
-            read = cell.step(cell.project(*read), shared, cell.recurrent())[:1]
+            read = cell.step(projected, shared, cell.recurrent())[:1]
         return read[0]
 
     def stepper(self, masks: Masks | None = None) -> Stepper:
@@ -295,7 +296,7 @@ def _both_ways(
 
 
 class Stepper:
-    """Advances the layers of a stack by single steps; values that all steps share are prepared once.
+    """Advances the layers of a stack by single steps; values that steps share are prepared once.
 
     Args:
         loop_backend: The stack's loops over time.

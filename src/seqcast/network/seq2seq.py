@@ -147,7 +147,7 @@ class Seq2Seq(WeighedModel):
     def measure(
         self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Update the metrics of the point forecast, also of a distribution, without missing targets.
+        """Update the metrics of the point forecast, also of a distribution.
 
         Each target has the weight of its window, or 0 if it is missing; `compile` takes metrics
         that read weights as `weighted_metrics`.
@@ -221,7 +221,7 @@ class Seq2Seq(WeighedModel):
 
     @property
     def compiles_for_jax(self) -> bool:
-        """Whether steps are compiled one by one on a single JAX device; otherwise Keras compiles them.
+        """Whether steps are compiled one by one on a single JAX device; otherwise Keras does it.
 
         Such a step does not change the weights if its loss or weights are not finite or exploded.
         """
@@ -262,7 +262,7 @@ class Seq2Seq(WeighedModel):
         )
 
     def writes_in_blocks(self, horizon: int, future: Tensor | None = None) -> bool:
-        """Return whether a horizon is written block by block; reject a horizon that cannot be written.
+        """Return whether a horizon is written block by block; reject one that cannot be written.
 
         Args:
             horizon: Number of steps.
@@ -387,7 +387,7 @@ class Seq2Seq(WeighedModel):
 
     @property
     def decoder_model(self) -> keras.Model:
-        """The post's second prediction model: from states to the forecast of a token and new states.
+        """The post's second prediction model: from states to the forecast of one token.
 
         It shares the trained weights. It takes a dict of `states` and, if the network reads
         known-future inputs, `future` `[B, F']`, and returns a dict of `forecast` `[B, D]` and

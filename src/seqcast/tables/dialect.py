@@ -533,6 +533,7 @@ def dashes_in(text: str, sep: str) -> list[str]:
     cells = {
         dash: [f"{sep}{written}{end}" for written in (dash, f'"{dash}"') for end in ends]
         for dash in DASHES
+        if dash in text
     }
     return [dash for dash, written in cells.items() if any(cell in text for cell in written)]
 

@@ -129,8 +129,7 @@ def fits_at(
     """
     choice: Choice | None = None
     candidates: tuple[Candidate, ...] = ()
-    is_alone = options.zero_shot is not None and options.zero_shot.is_alone
-    if before is not None and is_alone:
+    if before is not None and options.is_zero_shot:
         # Fine-tuned or not, as the forecaster is.
         choice = before.choice
         candidates = tuple(each.for_refit(options) for each in before.candidates)

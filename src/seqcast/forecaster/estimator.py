@@ -435,8 +435,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         members = len(engines) if self.effort == "best" and engines else None
         options = self._resolved(self._seed(folder=run.folder), members).continuing(engines)
 
-        trains = warm_start or run.folder is not None or run.deadline is not None
-        return options.trained() if trains else options
+        return options.trained() if warm_start or run.asks_for_training else options
 
     def _resolved_again(self, fitted: FittedForecaster) -> FitOptions:
         """Return the options resolved for a later training of as many networks."""
@@ -737,8 +736,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         """Return the options resolved for the fits of a backtest."""
         seed = self._seed(self._learnt, run.folder)
         options = self._resolved(seed if written is None else written.seed(seed))
-        trains = run.folder is not None or run.deadline is not None
-        return options.trained() if trains else options
+        return options.trained() if run.asks_for_training else options
 
     def _backtest(self, frame: AnyFrame, **how: Any) -> Backtest:
         return Backtest.of(frame, int(self.horizon), complete=self.missing == "raise", **how)

@@ -322,11 +322,15 @@ class FitOptions:
         return self.forecasting.horizon
 
     @property
+    def is_zero_shot(self) -> bool:
+        """Whether the user named a zero-shot model, so that no other candidate is tried."""
+        return self.zero_shot is not None and self.zero_shot.is_alone
+
+    @property
     def trains(self) -> bool:
         """Whether networks are trained on the data."""
-        is_alone = self.zero_shot is not None and self.zero_shot.is_alone
         is_quick = self.is_compared and self.effort == "quick"
-        return not is_alone and not is_quick
+        return not self.is_zero_shot and not is_quick
 
     def decided(self, rows: int) -> Self:
         """Return the options with an effort that suits the data: `quick` for few rows.

@@ -3,7 +3,8 @@
 Each step takes the result of the one before it: `FitRows`, then `PlannedRows`, then `FitPlan`.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -186,16 +187,14 @@ def make_plan(
     """
     options = options.decided(int(np.maximum(frame.source.lengths - options.horizon, 0).sum()))
     chosen = tuple(candidates) or usual_candidates(options)
-    plan = _plan_without_bad_series if options.reading.skips else _plan
-    return plan(frame, options, chosen, starts, choice)
+    plan = functools.partial(_plan, options=options, candidates=chosen, choice=choice)
+    return (
+        _without_bad_series(plan, frame, starts) if options.reading.skips else plan(frame, starts)
+    )
 
 
-def _plan_without_bad_series(
-    frame: AnyFrame,
-    options: FitOptions,
-    candidates: tuple[Candidate, ...],
-    starts: Array | None,
-    choice: Choice | None,
+def _without_bad_series(
+    plan: Callable[[AnyFrame, Array | None], FitPlan], frame: AnyFrame, starts: Array | None
 ) -> FitPlan:
     """Return the plan of a fit to the series without an error.
 
@@ -204,7 +203,7 @@ def _plan_without_bad_series(
     """
     while True:
         try:
-            return _plan(frame, options, candidates, starts, choice)
+            return plan(frame, starts)
         except DataError as error:
             if not error.by_series or len(error.by_series) == len(frame.source):
                 raise
@@ -214,9 +213,10 @@ def _plan_without_bad_series(
 
 def _plan(
     frame: AnyFrame,
+    starts: Array | None,
+    *,
     options: FitOptions,
     candidates: tuple[Candidate, ...],
-    starts: Array | None,
     choice: Choice | None,
 ) -> FitPlan:
     """Return the plan of a fit to all series of a frame."""
@@ -289,12 +289,10 @@ def with_jobs(
     lengths = rows.lengths
     context = rows.context_length
     jobs = tuple(tuple(candidate.jobs(rows)) for candidate in candidates)
-    if (
-        compare
-        and choice is None
-        and not len(validation_origins(lengths, rows.starts, options.horizon))
-    ):
-        jobs = ((),) * len(candidates)  # nothing could tell whether a training is worth it
+    is_new = compare and choice is None
+    if is_new and not len(validation_origins(lengths, rows.starts, options.horizon)):
+        # Nothing could tell whether a training is worth it.
+        jobs = ((),) * len(candidates)
 
     held_out = rows.starts
     if not any(jobs):
@@ -337,9 +335,8 @@ def training_stops(rows: FitRows, starts: Array | None) -> Array:
     if starts is None:
         fraction = rows.options.validation_fraction
         horizon = rows.options.horizon
-        context = (
-            rows.context_length or 1
-        )  # where nothing is trained, all rows but the first may be validated on
+        # Where nothing is trained, all rows but the first may be validated on.
+        context = rows.context_length or 1
         starts = validation_starts(
             rows.lengths, context_length=context, horizon=horizon, fraction=fraction
         )

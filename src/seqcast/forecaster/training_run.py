@@ -167,6 +167,11 @@ class TrainingRun:
         return replace(self, folder=folder)
 
     @property
+    def asks_for_training(self) -> bool:
+        """Whether a time limit or checkpoints were given, which make sense for trainings alone."""
+        return self.folder is not None or self.deadline is not None
+
+    @property
     def storage(self) -> str | os.PathLike[str] | None:
         """A folder that all workers see; `None` where all are on this machine."""
         return None if self.on is None else self.on.storage

@@ -313,10 +313,10 @@ class ZeroShot(Candidate):
             options: The resolved options of the forecaster.
         """
         own = options.zero_shot
-        if own is None or not (own.is_alone or options.is_compared):
+        if own is None or not (options.is_zero_shot or options.is_compared):
             return None
         model = pretrained.MODELS[own.model].shipped()
-        return cls(model, finetunes=not own.is_alone and options.effort != "quick")
+        return cls(model, finetunes=not options.is_zero_shot and options.effort != "quick")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -385,7 +385,6 @@ class ZeroShot(Candidate):
             return []
 
         own = rows.options.zero_shot
-        is_alone = own is not None and own.is_alone
         how = pretrained.FinetuneOptions(
             season_length=rows.season_length,
             horizon=rows.options.horizon,
@@ -396,7 +395,7 @@ class ZeroShot(Candidate):
             covariates=rows.series.builder.has_covariates,
             most_rows=rows.options.rows_read,
             # A fine-tuning that the user calls for is not the shorter one of a fit.
-            shares_data=not (self.is_required or is_alone),
+            shares_data=not (self.is_required or rows.options.is_zero_shot),
         )
 
         job = self.model.finetuning(rows.reader, rows.starts, how)

@@ -9,7 +9,9 @@ import pytest
 from seqcast import Forecaster
 from seqcast.engine import DivergedJobsError
 from seqcast.errors import SeqcastWarning, TrainingError
-from seqcast.forecaster import FallbackWarning, fitting, options
+from seqcast.forecaster import FallbackWarning
+from seqcast.forecaster.fitting import LEAST_GAIN
+from seqcast.forecaster.options import MOST_MEMBERS, NETWORKS_A_ROUND
 from seqcast.forecaster.selection import Selection
 from seqcast.forecaster.training_run import TrainingRun
 
@@ -46,34 +48,20 @@ def printed(text):
     return [int(count) for count, _ in found], [float(loss) for _, loss in found]
 
 
-@pytest.fixture
-def one_by_one(monkeypatch):
-    """Networks are added one by one, to at most two."""
-    monkeypatch.setattr(options, "NETWORKS_A_ROUND", 1)
-    monkeypatch.setattr(options, "MOST_MEMBERS", 2)
-
-
-@pytest.mark.usefixtures("one_by_one")
-def test_what_follows_a_fit_has_as_many_networks(monkeypatch):
-    monkeypatch.setattr(fitting, "LEAST_GAIN", -9.0)
-    forecaster = best(verbose=0).fit(waves())
-    count = len(forecaster.engines_)
-    assert count in (1, 2)
-    assert len(forecaster.refit(waves()).engines_) == count
-
-
-@pytest.mark.parametrize(("gain", "most", "expected"), [(-9.0, 5, [2, 4, 5]), (0.9, 9, [2, 4])])
-def test_networks_are_added_up_to_the_most_or_until_some_are_no_gain(
-    capsys, monkeypatch, gain, most, expected
-):
-    monkeypatch.setattr(fitting, "LEAST_GAIN", gain)
-    monkeypatch.setattr(options, "NETWORKS_A_ROUND", 1)
-    monkeypatch.setattr(options, "MOST_MEMBERS", most)
-    forecaster = best(members=2).fit(waves())
+def test_networks_are_added_until_some_are_no_gain_and_later_trainings_have_as_many(capsys):
+    forecaster = best(members=5).fit(waves())
     counts, losses = printed(capsys.readouterr().err)
-    assert counts == expected
+    assert counts == [5, 10, MOST_MEMBERS][: len(counts)]
+    assert len(counts) > 1
+
+    gains = 1 - np.divide(losses[1:], losses[:-1])
+    assert (gains[:-1] >= LEAST_GAIN - 1e-3).all()
+    assert counts[-1] == MOST_MEMBERS or gains[-1] <= LEAST_GAIN + 1e-3
+
+    count = counts[int(np.argmin(losses))]
     assert forecaster.choice_.losses["blend"] == pytest.approx(min(losses), rel=1e-3)
-    assert len(forecaster.engines_) == counts[int(np.argmin(losses))]
+    assert len(forecaster.engines_) == count
+    assert len(forecaster.refit(waves()).engines_) == count
 
 
 def in_the_second_round(monkeypatch, owner, name, error):
@@ -90,7 +78,6 @@ def in_the_second_round(monkeypatch, owner, name, error):
     monkeypatch.setattr(owner, name, failing)
 
 
-@pytest.mark.usefixtures("one_by_one")
 def test_a_later_network_that_diverges_is_left_out(monkeypatch):
     error = TrainingError("loss", expected="a number", received="nan", hint="Train slower.")
     in_the_second_round(monkeypatch, TrainingRun, "run_jobs", DivergedJobsError(error, {}))
@@ -98,18 +85,17 @@ def test_a_later_network_that_diverges_is_left_out(monkeypatch):
         SeqcastWarning, match="the last networks were left out, since one of them diverged"
     ):
         forecaster = best(verbose=0).fit(waves())
-    assert len(forecaster.engines_) == 1
+    assert len(forecaster.engines_) == NETWORKS_A_ROUND
     assert np.isfinite(forecaster.predict()["seqcast"]).all()
 
 
-@pytest.mark.usefixtures("one_by_one")
 @pytest.mark.parametrize(("owner", "name"), [(TrainingRun, "run_jobs"), (Selection, "fitted")])
 def test_an_interruption_keeps_what_was_chosen_before(monkeypatch, owner, name):
     in_the_second_round(monkeypatch, owner, name, KeyboardInterrupt())
     forecaster = best(verbose=0)
     with pytest.raises(KeyboardInterrupt):
         forecaster.fit(waves())
-    assert len(forecaster.engines_) == 1
+    assert len(forecaster.engines_) == NETWORKS_A_ROUND
     assert forecaster.choice_.losses
 
 
@@ -134,10 +120,10 @@ def test_a_limited_time_is_shared_by_the_first_three(capsys):
     assert len(forecaster.histories_) >= sum(used)
 
 
-@pytest.mark.usefixtures("one_by_one")
 def test_a_backtest_adds_networks_at_each_of_its_trainings(capsys):
     table = best().backtest(waves(), n_windows=2, refit=True)
-    assert printed(capsys.readouterr().err)[0] == [1, 2, 1, 2]
+    counts, _ = printed(capsys.readouterr().err)
+    assert counts.count(NETWORKS_A_ROUND) == counts.count(2 * NETWORKS_A_ROUND) == 2
     assert len(table) == 2 * 2 * H
 
 

@@ -27,17 +27,17 @@ REPLACED_LEVEL = 99.0
 MOST_REPLACED = 1 / 3
 NEWEST_ROWS = 12
 
-# How often rows are judged to find those that forecasts replace.
-JUDGED = 2
+# How often forecasts are made anew to find the rows that they replace.
+PASSES = 2
 
 
-def judge_rows(fitted: FittedForecaster, df: Any, level: Sequence[float] | float) -> Any:
+def find_anomalies(fitted: FittedForecaster, df: Any, level: Sequence[float] | float) -> Any:
     """Score each row once, by forecasts from earlier rows that begin one horizon after another.
 
     Args:
         fitted: The fitted forecaster.
         df: The rows; `None` takes those of the fit.
-        level: Level of the intervals that rows are judged by, in per cent.
+        level: Level of the intervals outside which a row is an anomaly, in per cent.
 
     Returns:
         A frame of the kind that came in, with a row for each value; see `Forecaster.anomalies`.
@@ -93,9 +93,10 @@ def _undisturbed(
 ) -> Array:
     """Return forecasts from rows in which forecasts replace anomalies.
 
-    Rows are judged by forecasts from all rows as they are, so that what comes again, such as the
-    nights of Saturdays, is learnt from the rows before; nor is that replaced. Rows that are unusual
-    are judged again without the others, since an anomaly makes its own echo unusual, too.
+    The first pass forecasts from all rows as they are. Patterns that recur, such as the nights of
+    Saturdays, are not replaced, because forecasts learn them from earlier rows. The second pass
+    scores the unusual rows by forecasts without the other unusual rows, because an anomaly makes
+    rows a season later look unusual, too.
 
     Args:
         fitted: The fitted forecaster.
@@ -112,7 +113,7 @@ def _undisturbed(
     values = frame.targets[rows]
     as_they_are = columns = _columns(fitted, reader, origins)
     before: Array | bool = True
-    for _ in range(JUDGED):
+    for _ in range(PASSES):
         unusual = before & _unusual(columns, groups, frame, origins, fitted.season_length)
         if np.array_equal(unusual, before):
             break
@@ -137,7 +138,7 @@ def _unusual(
 ) -> Array:
     """Return which values forecasts replace, `[B, H, D]`.
 
-    They lie beyond `REPLACED_LEVEL`, do not come again, and belong to no series that has changed.
+    They lie beyond `REPLACED_LEVEL`, do not recur, and belong to no series that has changed.
     """
     rows = origins.rows(frame)
     middle = columns[..., 0]
@@ -148,7 +149,7 @@ def _unusual(
 
     marked = np.zeros(frame.targets.shape, dtype=np.int64)
     marked[rows] = unusual * np.where(values > middle, 1, -1)
-    unusual &= ~_come_again(marked, frame, season_length)[rows]
+    unusual &= ~_recurring(marked, frame, season_length)[rows]
     marked[rows] = unusual
 
     # Rows of the same series before those of a short horizon.
@@ -162,12 +163,10 @@ def _unusual(
     )
 
 
-def _come_again(marked: Array, frame: LongFrame, season_length: int) -> Array:
+def _recurring(marked: Array, frame: LongFrame, season_length: int) -> Array:
     """Return which rows are unusual in the same way a season before or after.
 
-    The season is the longest one that is known twice.
-
-    Where there is no season, nothing comes again.
+    The season is the longest one that is known twice. Without a season no row recurs.
     """
     lengths = frame.source.lengths
     season = Season.of(season_length)

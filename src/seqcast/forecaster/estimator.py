@@ -14,7 +14,7 @@ from seqcast.engine import Engine, LearningEstimator, Learnt, ModelInputs
 from seqcast.errors import DataError, SpecError, TrainingError
 from seqcast.forecaster import explain
 from seqcast.forecaster.adapt import plan_finetuning, plan_refit, untrained
-from seqcast.forecaster.anomalies import judge_rows
+from seqcast.forecaster.anomalies import find_anomalies
 from seqcast.forecaster.archive import read_forecaster, write_forecaster
 from seqcast.forecaster.arguments import ForecasterArguments
 from seqcast.forecaster.backtest import Backtest, fits_at, refit_every
@@ -805,8 +805,8 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
             ['step', 'y', 'seqcast', 'seqcast-lo-99', 'seqcast-hi-99', 'score', 'anomaly',
              'trained_on']
         """
-        judged: Frame = judge_rows(self.fitted_, df, level)
-        return judged
+        scored: Frame = find_anomalies(self.fitted_, df, level)
+        return scored
 
     def model_inputs(
         self,

@@ -147,14 +147,16 @@ def _check_no_gaps(frame: LongFrame) -> None:
     """Reject gaps for networks without an input that marks them."""
     missing = np.isnan(frame.source.values).any(axis=1)
     if missing.any():
-        expected = (
-            "no missing values or steps: the fit saw none, "
-            "so the network has no input that marks them"
-        )
         column = frame.schema.columns.targets[0]
-        hint = "Fill it in, or fit again on rows that have some."
         raise frame.error(
-            column, int(np.argmax(missing)), expected=expected, received="a missing one", hint=hint
+            column,
+            int(np.argmax(missing)),
+            expected=(
+                "no missing values or steps: the fit saw none, "
+                "so the network has no input that marks them"
+            ),
+            received="a missing one",
+            hint="Fill it in, or fit again on rows that have some.",
         )
 
 
@@ -164,14 +166,11 @@ def _check_newest(frame: LongFrame, series: SeriesState) -> None:
     early = (places >= 0) & np.asarray(series.frame.last_stamps[places] > frame.last_stamps)
     if early.any():
         place = int(np.flatnonzero(early)[0])
-        received = f"rows up to {frame.last_stamps[place]}"
-        hint = "Give its newest rows too."
         last = series.frame.last_stamps[places[place]]
-        expected = f"rows up to its last known one, {last}, or later ones"
         raise DataError(
             option="df",
             series=frame.source.ids[place],
-            expected=expected,
-            received=received,
-            hint=hint,
+            expected=f"rows up to its last known one, {last}, or later ones",
+            received=f"rows up to {frame.last_stamps[place]}",
+            hint="Give its newest rows too.",
         )

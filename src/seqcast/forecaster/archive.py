@@ -348,10 +348,11 @@ def _check_steps(fitted: FittedForecaster) -> None:
     most = max(MOST_STEPS, MOST_GROWTH * len(source.values))
     if steps * len(source) > most:
         size = f"{len(source):,} series with {len(source.values):,} rows"
-        expected = f"at most {most // len(source):,} steps, for {size}"
-        hint = "Fit a shorter one; predict(horizon=...) forecasts more steps."
         raise SpecError(
-            "horizon, context_length", expected=expected, received=f"{steps:,}", hint=hint
+            "horizon, context_length",
+            expected=f"at most {most // len(source):,} steps, for {size}",
+            received=f"{steps:,}",
+            hint="Fit a shorter one; predict(horizon=...) forecasts more steps.",
         )
 
 

@@ -138,8 +138,12 @@ def context_lengths(context_length: Any, members: int) -> tuple[int | None, ...]
         check_int("context_length", length)
 
     if not lengths or len(lengths) > int(members):
-        expected = Phrase("one length, or at most one a member (", Option("members", members), ")")
-        hint = Phrase("Give ", Option("members", max(1, len(lengths))), " or more.")
-        received = repr(context_length)
-        raise SpecError("context_length", expected=expected, received=received, hint=hint)
+        raise SpecError(
+            "context_length",
+            expected=Phrase(
+                "one length, or at most one a member (", Option("members", members), ")"
+            ),
+            received=repr(context_length),
+            hint=Phrase("Give ", Option("members", max(1, len(lengths))), " or more."),
+        )
     return tuple(map(int, lengths))

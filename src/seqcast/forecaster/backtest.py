@@ -164,10 +164,9 @@ def refit_every(refit: bool | int | str) -> int | None:
         return None
     if isinstance(refit, bool | np.bool_) or (isinstance(refit, int | np.integer) and refit >= 1):
         return int(refit)
-    hint = "True trains at every cutoff, n at every n-th, 'never' takes the fitted networks."
     raise SpecError(
         "refit",
         expected="False, True or a whole number >= 1, or 'never'",
         received=repr(refit),
-        hint=hint,
+        hint="True trains at every cutoff, n at every n-th, 'never' takes the fitted networks.",
     )

@@ -285,14 +285,12 @@ class ColdStart:
                 loans[place] = loan
                 targets[rows] = loan.own
             elif not observed[place]:
-                expected = "a value, or other series with rows up to its first one"
-                hint = "Give a value, or a later first row."
                 raise DataError(
                     option="df",
                     series=source.ids[place],
-                    expected=expected,
+                    expected="a value, or other series with rows up to its first one",
                     received="none",
-                    hint=hint,
+                    hint="Give a value, or a later first row.",
                 )
 
         if not loans:

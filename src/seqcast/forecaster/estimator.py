@@ -557,8 +557,12 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         samples = None if samples is None else check_int("samples", samples)
         for name, given in (("level", level), ("total", total)):
             if samples is not None and given is not None:
-                hint = "Ask for one of the two."
-                raise SpecError(name, expected="None with samples", received=repr(given), hint=hint)
+                raise SpecError(
+                    name,
+                    expected="None with samples",
+                    received=repr(given),
+                    hint="Ask for one of the two.",
+                )
 
         sums = Total(total, total_over)
         request = fitted.request(level)

@@ -180,7 +180,6 @@ def covariate_importance(
 
     owners = [each for each in _networks(fitted, "covariate_importance") if each[0].trainings]
     if not owners:
-        expected = "a network that was trained on this data alone"
         network = Option("preset", "segment")
         more = Phrase(
             "Fit with ",
@@ -188,7 +187,10 @@ def covariate_importance(
             " to have its network in any case; Forecaster.explain shows effects.",
         )
         raise SpecError(
-            "covariate_importance", expected=expected, received="the pretrained network", hint=more
+            "covariate_importance",
+            expected="a network that was trained on this data alone",
+            received="the pretrained network",
+            hint=more,
         )
     frame = fitted.series.checked(fitted.rows_of_fit(df))
     # With this step about twice the windows that are judged come after the training rows.
@@ -197,9 +199,12 @@ def covariate_importance(
     origins = Origins.every(frame, fitted.forecasting.horizon, fitted.rows_before, step)
     untrained = np.flatnonzero(is_new[origins.rows(frame)[:, 0]])
     if len(untrained) < 2:
-        expected = "two windows or more that were not trained on"
-        hint = "Give newer rows, or fit with a larger validation_fraction."
-        raise DataError(option="df", expected=expected, received=str(len(untrained)), hint=hint)
+        raise DataError(
+            option="df",
+            expected="two windows or more that were not trained on",
+            received=str(len(untrained)),
+            hint="Give newer rows, or fit with a larger validation_fraction.",
+        )
     origins = origins.take(
         untrained[np.unique(np.linspace(0, len(untrained) - 1, MOST_WINDOWS).astype(int))]
     )

@@ -235,10 +235,11 @@ class FittedForecaster:
         if df is not None:
             return self.read(df)
         if self.frame is None:
-            expected = "the rows of fit"
-            received = "a forecaster that was loaded, or fitted to files"
             raise NotFittedError(
-                "df", expected=expected, received=received, hint="Files hold no rows; give them."
+                "df",
+                expected="the rows of fit",
+                received="a forecaster that was loaded, or fitted to files",
+                hint="Files hold no rows; give them.",
             )
         return self.frame
 
@@ -463,12 +464,14 @@ class FittedForecaster:
             SpecError: Only a point is forecast.
         """
         if not self.can_draw:
-            expected = "a forecaster with intervals, from which paths are drawn"
-            received = "one that forecasts a point"
-            hint = Phrase(
-                "Fit with a level, with ", Option("calibrate", True), ", or with another head."
+            raise SpecError(
+                argument,
+                expected="a forecaster with intervals, from which paths are drawn",
+                received="one that forecasts a point",
+                hint=Phrase(
+                    "Fit with a level, with ", Option("calibrate", True), ", or with another head."
+                ),
             )
-            raise SpecError(argument, expected=expected, received=received, hint=hint)
         blend = replace(self.blend_of(steps), copula=self.copula)
         return blend.paths(steps.reader, steps.origins, frame.cutoffs, samples)
 
@@ -505,9 +508,12 @@ class FittedForecaster:
 
         series = self.series
         if self.forecasting.point == "mean" and series.scaler.unit is not None:
-            expected = "point='median' with a scale of logarithms"
-            hint = "Set point, or fit with another scale."
-            raise SpecError("export", expected=expected, received="point='mean'", hint=hint)
+            raise SpecError(
+                "export",
+                expected="point='median' with a scale of logarithms",
+                received="point='mean'",
+                hint="Set point, or fit with another scale.",
+            )
         names, calendar = self._exported_features()
         model = SeriesModel(
             [each.export() for each in self.candidates],

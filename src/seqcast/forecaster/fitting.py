@@ -139,11 +139,11 @@ class Rounds:
         """Train networks in processes or workers of their own."""
         jobs = self.plan.by_place
         callbacks = [self.run.callbacks_of(jobs[place], alone=False) for place in places]
+
         finished: Mapping[int, Outcome] = {}
         try:
-            finished = dict(
-                enumerate(self.run.run_jobs([jobs[place] for place in places], callbacks))
-            )
+            outcomes = self.run.run_jobs([jobs[place] for place in places], callbacks)
+            finished = dict(enumerate(outcomes))
         except InterruptedJobs as interruption:
             finished = interruption.trained
             raise
@@ -160,10 +160,11 @@ class Rounds:
         for number, place in enumerate(places):
             job = jobs[place]
             engine = job.engine()
+            callbacks = run.callbacks_of(job, alone=len(jobs) == 1)
             deadline = run.deadline
             if deadline is not None:
                 deadline = deadline.of_next(len(places) - number)
-            callbacks = run.callbacks_of(job, alone=len(jobs) == 1)
+
             try:
                 if run.on is not None:
                     history = run.on.train(job, engine, verbose=run.verbose)

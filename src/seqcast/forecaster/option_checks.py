@@ -119,8 +119,12 @@ def _check_preset(arguments: ForecasterArguments) -> None:
     for name, value in usual.items():
         if given[name] != value:
             named = Option("preset", preset) if is_zero_shot(preset) else "an EnsembleSpec"
-            expected = Phrase(f"{value!r} with ", named, f", {reason}")
-            raise SpecError(name, expected=expected, received=repr(given[name]), hint=hint)
+            raise SpecError(
+                name,
+                expected=Phrase(f"{value!r} with ", named, f", {reason}"),
+                received=repr(given[name]),
+                hint=hint,
+            )
 
 
 def _check_effort(arguments: ForecasterArguments) -> None:
@@ -204,8 +208,12 @@ def _check_compared(preset: specs.EnsembleSpec, level: Sequence[float]) -> None:
         return
     expected = "() with an EnsembleSpec of networks that forecast a point "
     expected += "and are compared with other candidates"
-    hint = "Choose head='quantile' with the quantiles of these levels, or alone=True."
-    raise SpecError("level", expected=expected, received=repr(tuple(level)), hint=hint)
+    raise SpecError(
+        "level",
+        expected=expected,
+        received=repr(tuple(level)),
+        hint="Choose head='quantile' with the quantiles of these levels, or alone=True.",
+    )
 
 
 def check_head(preset: Any, scale: Any) -> None:

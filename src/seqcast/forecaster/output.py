@@ -73,17 +73,20 @@ class OutputFolder:
             same = {*begun, *job} - {"piece_rows", "seed"}
             differing = ", ".join(sorted(name for name in same if begun.get(name) != job.get(name)))
             if differing:
-                expected = "an empty folder, or one that the same job has begun"
-                received = f"one of a job with another {differing}"
-                hint = "Name another folder, or remove this one."
-                raise SaveError(str(folder), expected=expected, received=received, hint=hint)
+                raise SaveError(
+                    str(folder),
+                    expected="an empty folder, or one that the same job has begun",
+                    received=f"one of a job with another {differing}",
+                    hint="Name another folder, or remove this one.",
+                )
             return cls(folder, begun)
 
         if any(folder.iterdir()):
-            expected = "an empty folder"
-            received = "one that holds files"
             raise SaveError(
-                str(folder), expected=expected, received=received, hint="Name another folder."
+                str(folder),
+                expected="an empty folder",
+                received="one that holds files",
+                hint="Name another folder.",
             )
 
         opened = cls(folder, job)
@@ -209,9 +212,12 @@ def predicted(
     if source is None and output is None and on is None:
         return forecast(fitted.rows_to_forecast(df))
     if arguments["total_over"] == "series":
-        hint = "Forecast sums of each series, and read them all to add up their points."
-        expected = "'steps' where series are forecast piece by piece"
-        raise SpecError("total_over", expected=expected, received="'series'", hint=hint)
+        raise SpecError(
+            "total_over",
+            expected="'steps' where series are forecast piece by piece",
+            received="'series'",
+            hint="Forecast sums of each series, and read them all to add up their points.",
+        )
 
     table = None if source is None else source.source
     groups = None if on is None else file_groups(table, fitted.series.schema.columns.unique_id)

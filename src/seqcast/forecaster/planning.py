@@ -319,7 +319,16 @@ def with_jobs(
         comparison = validation_origins(
             lengths, np.minimum(lengths, sum(season.lengths) + 1), season.length
         )
-    return FitPlan(rows, candidates, jobs, choice, short, calibration, comparison, held_out)
+    return FitPlan(
+        rows,
+        candidates,
+        jobs,
+        choice=choice,
+        short_series=short,
+        calibration=calibration,
+        comparison=comparison,
+        held_out=held_out,
+    )
 
 
 def training_stops(rows: FitRows, starts: Array | None) -> Array:

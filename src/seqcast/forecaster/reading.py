@@ -113,10 +113,9 @@ def in_memory(frame: frames.AnyFrame, option: str) -> frames.LongFrame:
     """
     if isinstance(frame, frames.ShardedFrame):
         legal = "None or a number" if option == "validation" else "None"
-        expected = f"{legal} where df is read piece by piece"
         raise SpecError(
             option,
-            expected=expected,
+            expected=f"{legal} where df is read piece by piece",
             received="a frame",
             hint="Leave it out, or give df as a frame.",
         )
@@ -176,10 +175,11 @@ class Memory:
         """
         limit = parse_size("memory_limit", "1 GiB" if memory_limit is None else memory_limit)
         if limit < 16 << 20:
-            received = repr(memory_limit)
-            hint = "Choose a larger one."
             raise SpecError(
-                "memory_limit", expected="at least 16 MiB", received=received, hint=hint
+                "memory_limit",
+                expected="at least 16 MiB",
+                received=repr(memory_limit),
+                hint="Choose a larger one.",
             )
         return cls(limit)
 
@@ -261,11 +261,12 @@ class SourceRows:
             return None, cls(options, frames.open_source(df), Memory.of(memory_limit), before)
 
         if memory_limit is not None:
-            expected = "None where df is read at once"
             files = "Parquet files, which seqcast partition makes of text"
-            hint = f"Give {files}, a pyarrow.dataset, a LazyFrame or a DuckDB relation."
             raise SpecError(
-                "memory_limit", expected=expected, received=repr(memory_limit), hint=hint
+                "memory_limit",
+                expected="None where df is read at once",
+                received=repr(memory_limit),
+                hint=f"Give {files}, a pyarrow.dataset, a LazyFrame or a DuckDB relation.",
             )
         return df, None
 
@@ -400,8 +401,12 @@ def check_future_given(
     required_columns = ", ".join(map(repr, (columns.ds, *names)))
     expected = f"a frame of the steps ahead, with {required_columns}, "
     expected += f"and {columns.unique_id!r} of several series"
-    hint = "Give what is known of each step of the horizon, or the stamps to forecast."
-    raise DataError("future", expected=expected, received="None", hint=hint)
+    raise DataError(
+        "future",
+        expected=expected,
+        received="None",
+        hint="Give what is known of each step of the horizon, or the stamps to forecast.",
+    )
 
 
 def warn_of_unknown(future: Array, names: Sequence[str], ids: Sequence[Any]) -> None:

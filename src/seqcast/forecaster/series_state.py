@@ -245,10 +245,14 @@ class SeriesState:
         if place >= 0 and self.frequency is not None:
             following = self.frequency.after(self.frame.last_stamps[place : place + 1], 1)[0]
             expected += f", or rows that follow its last known one from {following} on"
-        received = f"{origins.stops[short[0]]} rows from {frame.first_stamps[series]} on"
         more = "Give more of its past, drop it, or fit with a smaller context_length or "
-        hint = Phrase(more, Option("missing", "fill"), ".")
-        raise DataError(option="df", series=name, expected=expected, received=received, hint=hint)
+        raise DataError(
+            option="df",
+            series=name,
+            expected=expected,
+            received=f"{origins.stops[short[0]]} rows from {frame.first_stamps[series]} on",
+            hint=Phrase(more, Option("missing", "fill"), "."),
+        )
 
     def check_follows(self, new: LongFrame) -> None:
         """Reject rows that do not follow the remembered ones of their series.
@@ -265,13 +269,16 @@ class SeriesState:
         if not self.fill and self.frequency is not None:
             misplaced = np.asarray(self.frequency.after(last, 1) != new.first_stamps)
         misplaced &= places >= 0
+
         if misplaced.any():
             series = int(np.flatnonzero(misplaced)[0])
-            expected = f"rows that follow {last[series]}, the last one that is known"
-            hint = "Give new rows only."
-            place = (self.schema.columns.ds, int(new.source.starts[series]))
-            received = str(new.first_stamps[series])
-            raise new.error(*place, expected=expected, received=received, hint=hint)
+            raise new.error(
+                self.schema.columns.ds,
+                int(new.source.starts[series]),
+                expected=f"rows that follow {last[series]}, the last one that is known",
+                received=str(new.first_stamps[series]),
+                hint="Give new rows only.",
+            )
 
     def checked(self, new: LongFrame, *, empty: bool = False) -> LongFrame:
         """Return a frame with its categories numbered as at fit.
@@ -291,9 +298,12 @@ class SeriesState:
             (columns.ds, "", kinds),
         ):
             if ours != theirs:
-                expected = f"{prefix}{ours}, as at fit"
-                hint = "Convert the column."
-                raise DataError(column=column, expected=expected, received=theirs, hint=hint)
+                raise DataError(
+                    column=column,
+                    expected=f"{prefix}{ours}, as at fit",
+                    received=theirs,
+                    hint="Convert the column.",
+                )
 
         if self.scale == "log1p":
             new.check_positive(self.scale)
@@ -323,12 +333,12 @@ class SeriesState:
     def _check_new_series(self, new: LongFrame, unknown: Array, empty: bool) -> None:
         """Reject `unknown` series, a mask, without static covariates or, unless `empty`, values."""
         if not new.static_given:
-            expected = f"the columns {', '.join(map(repr, self.builder.static.names))}"
-            received = (
-                f"none for series {new.source.ids[int(unknown.argmax())]!r}, which fit did not see"
-            )
+            name = new.source.ids[int(unknown.argmax())]
             raise DataError(
-                "df", expected=expected, received=received, hint="Add the static covariates."
+                "df",
+                expected=f"the columns {', '.join(map(repr, self.builder.static.names))}",
+                received=f"none for series {name!r}, which fit did not see",
+                hint="Add the static covariates.",
             )
         if not empty:
             new.of_series(unknown).check_observed()

@@ -87,9 +87,12 @@ def forecast(
 
     steps = Steps(start, forecaster.freq)
     if dialect is not None and not isinstance(data, str | os.PathLike):
-        expected = "None for data that is no file"
-        hint = "Leave it out."
-        raise SpecError("dialect", expected=expected, received=repr(dialect), hint=hint)
+        raise SpecError(
+            "dialect",
+            expected="None for data that is no file",
+            received=repr(dialect),
+            hint="Leave it out.",
+        )
 
     if _is_values(data):
         frame = _of_values(data, forecaster.columns or Columns(), steps)
@@ -163,10 +166,11 @@ def _of_values(data: Any, columns: Columns, steps: Steps) -> Any:
             "data", expected="numbers", received=str(error), hint="Give NaN for missing values."
         ) from None
     if values.ndim not in (1, 2) or not values.size:
-        expected = "one series, [T], or several, [N, T]"
-        hint = "Give several targets as columns of a frame."
         raise DataError(
-            "data", expected=expected, received=f"an array of shape {values.shape}", hint=hint
+            "data",
+            expected="one series, [T], or several, [N, T]",
+            received=f"an array of shape {values.shape}",
+            hint="Give several targets as columns of a frame.",
         )
     rows = np.atleast_2d(values)
     times = steps.stamps(np.tile(np.arange(rows.shape[1]), len(rows)))
@@ -237,6 +241,9 @@ def _check_read(layout: str | None, steps: Steps) -> None:
     """Reject options of reading for a table that has been read."""
     for name, value in (("layout", layout), ("start", steps.start)):
         if value is not None:
-            expected = "None for a table that has been read"
-            hint = "Give it to read_table: layout, steps."
-            raise SpecError(name, expected=expected, received=repr(value), hint=hint)
+            raise SpecError(
+                name,
+                expected="None for a table that has been read",
+                received=repr(value),
+                hint="Give it to read_table: layout, steps.",
+            )

@@ -46,9 +46,11 @@ class Total:
         if not isinstance(self.of, str | None):
             check_int("total", self.of)
         if self.of is None and self.over != "steps":
-            hint = Phrase("Give ", Option("total", 1), " for the sum over series at each step.")
             raise SpecError(
-                "total_over", expected="'steps' without total", received=repr(self.over), hint=hint
+                "total_over",
+                expected="'steps' without total",
+                received=repr(self.over),
+                hint=Phrase("Give ", Option("total", 1), " for the sum over series at each step."),
             )
 
     def numbers(self, steps: StepsAhead) -> Array:
@@ -67,9 +69,11 @@ class Total:
             return np.broadcast_to(np.arange(horizon) // length, (count, horizon))
 
         if not hasattr(steps.stamps, "to_period") or not steps.exist.all():
-            expected = "'all' or a number of steps, where stamps are whole numbers or irregular"
             raise SpecError(
-                "total", expected=expected, received=repr(self.of), hint="Sum up a number of steps."
+                "total",
+                expected="'all' or a number of steps, where stamps are whole numbers or irregular",
+                received=repr(self.of),
+                hint="Sum up a number of steps.",
             )
 
         try:
@@ -114,13 +118,11 @@ class Outlook:
         counts = self.counts
         last = np.asarray(self.ahead[0].stamps)[self.last]
         if self.total.over == "series" and ((counts != counts[0]).any() or (last != last[0]).any()):
-            expected = "series that end at the same time, for a sum over them"
-            hint = "Give rows up to one time with df, or leave series out."
             raise SpecError(
                 "total_over",
-                expected=expected,
+                expected="series that end at the same time, for a sum over them",
                 received="series with steps of other times",
-                hint=hint,
+                hint="Give rows up to one time with df, or leave series out.",
             )
 
     @functools.cached_property
@@ -270,12 +272,11 @@ def compare_scenarios(
         or not futures
         or not all(isinstance(name, str) for name in futures)
     ):
-        hint = "Give futures={'as planned': future, 'no promotion': other}."
         raise SpecError(
             "futures",
             expected="a frame of future steps by name",
             received=repr(futures)[:80],
-            hint=hint,
+            hint="Give futures={'as planned': future, 'no promotion': other}.",
         )
 
     ahead = {name: fitted.steps_ahead(frame, future, **ahead) for name, future in futures.items()}
@@ -283,12 +284,11 @@ def compare_scenarios(
 
     for name, steps in ahead.items():
         if not steps.stamps.equals(first.stamps):
-            hint = "Give all scenarios the same stamps."
             raise SpecError(
                 "futures",
                 expected="futures of the same steps",
                 received=f"others in {name!r}",
-                hint=hint,
+                hint="Give all scenarios the same stamps.",
             )
 
     outlook = Outlook(fitted, frame, list(ahead.values()), request, total)

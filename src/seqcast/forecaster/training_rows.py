@@ -203,10 +203,11 @@ def validation_rows(frame: AnyFrame, validation: int | np.integer[Any], horizon:
     lengths = frame.source.lengths
     starts = np.where(lengths - rows > horizon, lengths - rows, lengths)
     if (starts == lengths).all():
-        expected = f"a series with more than {rows} + {horizon} rows, for validation and horizon"
-        received = f"at most {lengths.max()}"
         raise DataError(
-            "validation", expected=expected, received=received, hint="Validate on fewer rows."
+            "validation",
+            expected=f"a series with more than {rows} + {horizon} rows, for validation and horizon",
+            received=f"at most {lengths.max()}",
+            hint="Validate on fewer rows.",
         )
     return starts
 
@@ -246,16 +247,18 @@ def calibration_origins(
     needed = windows_needed(max(level))
     observed = (~np.isnan(origins.truth(reader))).sum(axis=0).min() if len(origins) else 0
     if observed < needed:
-        expected = f"at least {needed} validation windows for level {max(level):g}"
-        hint = Phrase(
-            "Give longer series or a lower ",
-            Option("level"),
-            ", or leave out ",
-            Option("calibrate"),
-            ".",
+        raise DataError(
+            "calibrate",
+            expected=f"at least {needed} validation windows for level {max(level):g}",
+            received=f"{observed} with a known value at each step",
+            hint=Phrase(
+                "Give longer series or a lower ",
+                Option("level"),
+                ", or leave out ",
+                Option("calibrate"),
+                ".",
+            ),
         )
-        received = f"{observed} with a known value at each step"
-        raise DataError("calibrate", expected=expected, received=received, hint=hint)
     return origins
 
 
@@ -302,9 +305,12 @@ def without_masked(reading: ReadOptions, frame: AnyFrame, mask: Any) -> AnyFrame
     if mask is None:
         return frame
     if not reading.fill:
-        expected = "None with missing='raise', as values that are left out are missing"
-        hint = Phrase("Take ", Option("missing", "fill"), ".")
-        raise SpecError("mask", expected=expected, received="a frame", hint=hint)
+        raise SpecError(
+            "mask",
+            expected="None with missing='raise', as values that are left out are missing",
+            received="a frame",
+            hint=Phrase("Take ", Option("missing", "fill"), "."),
+        )
     rows_of_fit = in_memory(frame, "mask")
     return masked(rows_of_fit, frame_of(mask, rows_of_fit.source.ids))
 
@@ -336,12 +342,13 @@ def _appended(frame: LongFrame, later: LongFrame, *, fill: bool) -> LongFrame:
 
     unknown = np.flatnonzero(series.places(later.source.ids) < 0)
     if len(unknown):
-        expected = "series of df"
-        received = "one that is not"
-        hint = "Leave it out, or add its earlier rows to df."
         name = later.source.ids[unknown[0]]
         raise DataError(
-            option="validation", series=name, expected=expected, received=received, hint=hint
+            option="validation",
+            series=name,
+            expected="series of df",
+            received="one that is not",
+            hint="Leave it out, or add its earlier rows to df.",
         )
 
     later = series.checked(later)
@@ -353,10 +360,11 @@ def _appended(frame: LongFrame, later: LongFrame, *, fill: bool) -> LongFrame:
         place = int(np.searchsorted(series.places(later.source.ids), lost[0]))
         name = frame.source.ids[lost[0]]
         last = frame.last_stamps[lost[0]]
-        received = str(later.first_stamps[place])
-        expected = f"rows that begin within {FARTHEST} steps of {last}, the last one of df"
-        hint = "Give rows that follow, or the number of rows to validate on."
         raise DataError(
-            option="validation", series=name, expected=expected, received=received, hint=hint
+            option="validation",
+            series=name,
+            expected=f"rows that begin within {FARTHEST} steps of {last}, the last one of df",
+            received=str(later.first_stamps[place]),
+            hint="Give rows that follow, or the number of rows to validate on.",
         )
     return replace(joined, schema=frame.schema)

@@ -85,20 +85,28 @@ def check_cluster(
         return None
 
     if not isinstance(on, Cluster):
-        hint = "Make one: seqcast.distributed.RayCluster(workers=4)."
         raise SpecError(
-            "on", expected="a RayCluster, or None for this machine", received=repr(on), hint=hint
+            "on",
+            expected="a RayCluster, or None for this machine",
+            received=repr(on),
+            hint="Make one: seqcast.distributed.RayCluster(workers=4).",
         )
 
     if time_limit is not None:
-        expected = "None with on: workers would not agree when it is over"
-        hint = "Say with epochs how long to train."
-        raise SpecError("time_limit", expected=expected, received=repr(time_limit), hint=hint)
+        raise SpecError(
+            "time_limit",
+            expected="None with on: workers would not agree when it is over",
+            received=repr(time_limit),
+            hint="Say with epochs how long to train.",
+        )
 
     if callbacks:
-        hint = "Leave them out and read histories_ afterwards, or train on this machine."
-        expected = "none with on: other processes train"
-        raise SpecError("callbacks", expected=expected, received=repr(callbacks), hint=hint)
+        raise SpecError(
+            "callbacks",
+            expected="none with on: other processes train",
+            received=repr(callbacks),
+            hint="Leave them out and read histories_ afterwards, or train on this machine.",
+        )
     return on
 
 

@@ -103,10 +103,11 @@ class FittedCandidate(ABC):
         Raises:
             SpecError: It reads them in another way.
         """
-        expected = "forecasts to which each covariate adds an effect"
-        hint = Phrase("See covariate_importance, or take ", Option("preset", "pretrained"), ".")
         raise SpecError(
-            "explain", expected=expected, received=f"a share of {self.name!r}, a network", hint=hint
+            "explain",
+            expected="forecasts to which each covariate adds an effect",
+            received=f"a share of {self.name!r}, a network",
+            hint=Phrase("See covariate_importance, or take ", Option("preset", "pretrained"), "."),
         )
 
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
@@ -227,13 +228,11 @@ class FittedCandidate(ABC):
         Raises:
             SpecError: There are no operators for it.
         """
-        received = f"a share of {self.name!r}, which has no operators in ONNX"
-        hint = "Fit with a preset that trains a network, such as preset='classic', and export that."
         raise SpecError(
             "export",
             expected="networks that were trained on the data alone",
-            received=received,
-            hint=hint,
+            received=f"a share of {self.name!r}, which has no operators in ONNX",
+            hint="Fit and export a preset that trains a network, such as preset='classic'.",
         )
 
 
@@ -359,8 +358,13 @@ def reject_without_network(method: str) -> NoReturn:
     Raises:
         SpecError: Always.
     """
-    received = "one that repeats the last season, because no network was better"
-    hint = Phrase(
-        "Fit with a preset by name, such as ", Option("preset", "classic"), ", to have its network."
+    raise SpecError(
+        method,
+        expected="a forecaster with a network",
+        received="one that repeats the last season, because no network was better",
+        hint=Phrase(
+            "Fit with a preset by name, such as ",
+            Option("preset", "classic"),
+            ", to have its network.",
+        ),
     )
-    raise SpecError(method, expected="a forecaster with a network", received=received, hint=hint)

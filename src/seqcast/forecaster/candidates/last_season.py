@@ -247,17 +247,21 @@ def naive_calibrations(
         for batch in reader.targets.batches()
     ]
     differences = np.concatenate(by_batch)
-    growth = np.sqrt(np.arange(horizon) // season_length + 1.0)[:, None]
     counts = (~np.isnan(differences)).sum(axis=0)
     if not counts.all():
-        expected = (
-            f"a value and another one {season_length} steps before it, "
-            "to measure errors of forecasts"
+        raise DataError(
+            "df",
+            expected=(
+                f"a value and another one {season_length} steps before it, "
+                "to measure errors of forecasts"
+            ),
+            received="none",
+            hint=Phrase(
+                "Give longer series, or ", Option("level", ()), " for a forecast without intervals."
+            ),
         )
-        hint = Phrase(
-            "Give longer series, or ", Option("level", ()), " for a forecast without intervals."
-        )
-        raise DataError("df", expected=expected, received="none", hint=hint)
+
+    growth = np.sqrt(np.arange(horizon) // season_length + 1.0)[:, None]
     # Target after target.
     widths = np.nanquantile(differences, np.array(level) / 100.0, axis=0).T
     by_target = zip(widths, counts, strict=True)

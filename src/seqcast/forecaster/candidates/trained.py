@@ -310,10 +310,9 @@ class Trained(Candidate):
         contexts = self._contexts(rows)
 
         if initial and len(initial) != len(seeds):
-            expected = f"as many members as before, {len(initial)}"
             raise SpecError(
                 "warm_start",
-                expected=expected,
+                expected=f"as many members as before, {len(initial)}",
                 received=str(len(seeds)),
                 hint="Fit without warm_start.",
             )
@@ -352,12 +351,12 @@ class Trained(Candidate):
 
         windows = job.checked_windows(rows.frame)
         sizes = Sizes(
-            windows,
-            length,
-            options.horizon,
-            rows.season_length,
-            place,
-            len(rows.frame.covariates.future),
+            windows=windows,
+            context_length=length,
+            horizon=options.horizon,
+            season_length=rows.season_length,
+            member=place,
+            future=len(rows.frame.covariates.future),
         )
 
         network, training = self.options.specs(sizes)

@@ -121,13 +121,11 @@ class FittedZeroShot(FittedCandidate):
             reader: The window reader of the series.
             origins: Where forecasts begin.
         """
-        expected = "a network with attention"
-        hint = "Train a network with attention: preset=NetworkSpec(attention='dot')."
         raise SpecError(
             "attention",
-            expected=expected,
+            expected="a network with attention",
             received="the pretrained network, which has none",
-            hint=hint,
+            hint="Train a network with attention: preset=NetworkSpec(attention='dot').",
         )
 
     def model_inputs(
@@ -153,9 +151,12 @@ class FittedZeroShot(FittedCandidate):
         """
         targets = reader.targets.width
         if targets > 1:
-            expected = "one target, of which the pretrained network reads one at a time"
-            hint = "Fit a forecaster with one of them."
-            raise SpecError("model_inputs", expected=expected, received=str(targets), hint=hint)
+            raise SpecError(
+                "model_inputs",
+                expected="one target, of which the pretrained network reads one at a time",
+                received=str(targets),
+                hint="Fit a forecaster with one of them.",
+            )
         effects = self._effects(reader, origins)
         if truth is not None:
             truth = origins.scalers(reader).inverse(truth - effects[:, -origins.horizon :])[:, :, 0]

@@ -191,8 +191,8 @@ def test_modules_import_neither_optional_packages_at_once_nor_names_of_the_root(
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "runtime/backend.py"])
 def test_keras_and_jax_are_imported_in_one_place(module):
-    """But for modules that are JAX's own: they compile, keep programs, join processes, or say so in their name."""
-    own = {f"runtime/{name}.py" for name in ("jit", "process_group", "program_cache")}
+    """But for modules that are JAX's own: they compile, derive, join processes, or say so in their name."""
+    own = {f"runtime/{name}.py" for name in ("derivatives", "jit", "process_group")}
     jax = {"jax"} if Path(module).stem.startswith("jax_") or module in own else set()
     assert imported((ROOT / module).read_text("utf-8")) & {"keras", "jax"} <= jax
 

@@ -20,7 +20,8 @@ from seqcast.engine.compiled import BUCKETS
 from seqcast.errors import DataError, NotFittedError, SpecError
 from seqcast.network import Parametric, Sampled
 from seqcast.runtime import to_numpy
-from seqcast.runtime.jit import Programs, compile_call
+from seqcast.runtime.jit import compile_call
+from seqcast.runtime.programs import Programs
 from tests.network.networks import NETWORKS, batch, untrained
 from tests.rejections import rejected
 

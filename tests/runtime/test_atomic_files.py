@@ -11,7 +11,7 @@ import pytest
 from seqcast.errors import SaveError
 from seqcast.runtime import atomic_files
 from seqcast.runtime.atomic_files import (
-    folder_beside,
+    atomic_folder,
     remove_unfinished,
     write_atomically,
     written_together,
@@ -33,7 +33,7 @@ def writes_file(place, end):
 
 def writes_folder(place, end):
     """Write a folder, and call a function of it before it takes its place."""
-    with folder_beside(place) as folder:
+    with atomic_folder(place) as folder:
         (folder / "newer").touch()
         assert folder.parent == place.parent
         end(folder)
@@ -100,7 +100,7 @@ def test_several_appear_together_or_not_at_all(tmp_path):
 
     def write_both():
         write_atomically(first, lambda file: file.write(b"newer"))
-        with folder_beside(second) as folder:
+        with atomic_folder(second) as folder:
             (folder / "newer").touch()
         assert first.read_bytes() == b"older"
         assert not second.exists()
@@ -235,10 +235,10 @@ def test_a_folder_that_cannot_be_renamed_or_is_removed_leaves_the_one_that_was_t
 KILLED = """
     import os
     from pathlib import Path
-    from seqcast.runtime.atomic_files import folder_beside, write_atomically
+    from seqcast.runtime.atomic_files import atomic_folder, write_atomically
 
     if {folder}:
-        with folder_beside(Path("place")) as part:
+        with atomic_folder(Path("place")) as part:
             (part / "half").touch()
             os._exit(0)
     write_atomically("place", lambda stream: os._exit(0))
@@ -252,7 +252,7 @@ def test_what_a_killed_process_leaves_is_removed_by_the_next(
     run_python, tmp_path, monkeypatch, folder
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(atomic_files, "_JUST_NOW", -1.0)
+    monkeypatch.setattr(atomic_files, "_SECONDS_TO_LOCK", -1.0)
     run_python(textwrap.dedent(KILLED).format(folder=folder))
     assert [name.endswith(".part") for name in os.listdir(tmp_path)] == [True]
     others = [".download.part", f".{'0' * 24}.part", "table.part", "place"]
@@ -264,7 +264,7 @@ def test_what_a_killed_process_leaves_is_removed_by_the_next(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
 def test_a_pipe_in_the_folder_is_not_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(atomic_files, "_JUST_NOW", -1.0)
+    monkeypatch.setattr(atomic_files, "_SECONDS_TO_LOCK", -1.0)
     os.mkfifo(tmp_path / f".{atomic_files._MACHINE}0.part")
     writing = threading.Thread(
         target=write_atomically,
@@ -278,8 +278,8 @@ def test_a_pipe_in_the_folder_is_not_waited_for(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
 def test_what_is_being_written_is_not_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(atomic_files, "_JUST_NOW", -1.0)
-    with folder_beside(tmp_path / "folder") as place:
+    monkeypatch.setattr(atomic_files, "_SECONDS_TO_LOCK", -1.0)
+    with atomic_folder(tmp_path / "folder") as place:
         (place / "half").touch()
 
         def write(stream):

@@ -2,6 +2,8 @@
 
 import contextlib
 import enum
+import functools
+import gc
 import os
 import signal
 import subprocess
@@ -162,27 +164,61 @@ def test_signals_that_somebody_handles_or_ignores_stay_theirs():
             signal.signal(number, handler)
 
 
+class HasDestructor:
+    """Calls a function as it goes."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __del__(self):
+        self.function()
+
+
+def in_callback_of_the_garbage_collector(function):
+    def call(phase, _):
+        if phase == "start":
+            function()
+
+    gc.callbacks.append(call)
+    try:
+        gc.collect()
+    finally:
+        gc.callbacks.remove(call)
+
+
+def directly(function):
+    function()
+
+
+# The file of the function in which the signal comes, and what calls it.
+LOSING_EXCEPTIONS = {
+    "import system": ("<frozen importlib._bootstrap>", directly),
+    "enumeration": (enum.__file__, directly),
+    "garbage collector": (__file__, in_callback_of_the_garbage_collector),
+    "destructor": (__file__, HasDestructor),
+}
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
-@pytest.mark.parametrize("file", ["<frozen importlib._bootstrap>", enum.__file__])
-def test_where_an_exception_would_be_dropped_the_first_one_comes_a_moment_later(file):
-    # A function of that file, in which the signal comes.
-    names = {"kill": os.kill, "pid": os.getpid(), "number": signal.SIGINT}
-    exec(
-        compile("def work():\n    kill(pid, number)\n    return sum([*range(1000)])", file, "exec"),
-        names,
-    )
-    found = []
+@pytest.mark.parametrize(("file", "call"), LOSING_EXCEPTIONS.values(), ids=LOSING_EXCEPTIONS)
+def test_where_an_exception_would_be_lost_the_first_one_comes_a_moment_later(file, call):
+    finished = []
+    interrupt = functools.partial(os.kill, os.getpid(), signal.SIGINT)
+    names = {"interrupt": interrupt, "finished": finished}
+    work = "def work():\n    interrupt()\n    finished.append(sum([*range(1000)]))"
+    exec(compile(work, file, "exec"), names)
 
     def work_and_wait():
-        found.append(names["work"]())
+        call(names["work"])
         end = time.monotonic() + 30
         while time.monotonic() < end:
             pass
 
-    with hear_interrupts(), pytest.raises(KeyboardInterrupt):
-        work_and_wait()
-    assert found == [499_500]
-    assert was_interrupted()
+    with hear_interrupts():
+        with pytest.raises(KeyboardInterrupt):
+            work_and_wait()
+        assert was_interrupted()
+    assert finished == [499_500]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")

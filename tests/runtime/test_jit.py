@@ -14,16 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcast.runtime.backend import to_numpy
-from seqcast.runtime.jit import (
+from seqcast.runtime.jit import compile_call
+from seqcast.runtime.programs import (
     MOST_PROGRAMS,
     CompilationNeededError,
     Program,
     Programs,
-    compile_call,
     compiling_nothing,
-    free_gaps,
-    keep_scratch_memory,
 )
+from seqcast.runtime.scratch_memory import free_gaps, keep_scratch_memory
 from seqcast.runtime.threads import in_threads
 from tests.conftest import memory_in_use
 

@@ -9,7 +9,7 @@ import pytest
 
 from seqcast.errors import FileFormatError
 from seqcast.forecaster.estimator import Forecaster
-from seqcast.runtime.jit import Programs
+from seqcast.runtime.programs import Programs
 from seqcast.serve import ServerSettings, create_app
 from seqcast.serve import models as models_module
 from seqcast.serve.models import ModelShelf, ServedModel, warm_up

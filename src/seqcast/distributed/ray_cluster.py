@@ -8,7 +8,7 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from seqcast import runtime
 from seqcast.distributed.shared_training import train_together
@@ -17,6 +17,8 @@ from seqcast.errors import ClusterError, SeqcastError, SpecError, WorkerDiedErro
 from seqcast.forecaster import OutputFolder
 from seqcast.specs import TrainingSpec, check_int
 from seqcast.training import History
+
+Result = TypeVar("Result")
 
 LOCAL = "local"
 # Least number of micro-batches of a batch, with which one, two and four workers give the same
@@ -284,11 +286,11 @@ class RayExecutor:
 
     def map(
         self,
-        function: Callable[..., Any],
+        function: Callable[..., Result],
         jobs: runtime.Jobs,
         *,
-        finished: runtime.Finished | None = None,
-    ) -> list[Any]:
+        finished: runtime.Finished[Result] | None = None,
+    ) -> list[Result]:
         """Call `function(*job)` for each job; see `Executor.map`.
 
         Args:
@@ -310,7 +312,7 @@ class RayExecutor:
         task = ray.remote(max_retries=self.retries, **options)(runtime.run_job)
         types = ray.put(runtime.NumberTypes.current())
         called = ray.put(function)
-        results: dict[int, Any] = {}
+        results: dict[int, Result] = {}
         running: dict[Any, int] = {}
         try:
             while waiting or running:

@@ -356,7 +356,7 @@ class _ProcessSum:
         shapes = jax.eval_shape(summands, contributions)
         zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
         _, unravel = ravel_pytree(zeros)
-        return jax_jit(partial(_unpack, unravel), one_thread=True)  # type: ignore[no-any-return]
+        return jax_jit(partial(_unpack, unravel), one_thread=True)
 
     def _together(self, program: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
         """Return the result of a program on the rows of all processes."""

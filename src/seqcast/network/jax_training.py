@@ -290,7 +290,7 @@ class _MicroBatches:
             program = function.lower(state, batch, rows).compile()
             if self._fixed or len(rows) < 2 * FEWEST_ROWS or not _needs_much_memory(program):
                 self._program = program
-                return program  # type: ignore[no-any-return]
+                return program
 
             # Halves are even: products over a number of rows that vectors divide are faster.
             divisions *= 2

@@ -1,8 +1,9 @@
 """The machine: Keras and its backend, compiled programs, memory, threads, worker processes, files.
 
-It knows nothing of forecasting. In reading order: `backend`, `jit`, `program_cache`, `threads`,
-`process_group`, `executors`, `interrupts`, `log`, `long_tasks`, `environment`, `file_checks`,
-`atomic_files`, `payload`, `model_files`, `number_text`.
+It knows nothing of forecasting. In reading order: `backend`, `program_cache`, `programs`, `jit`,
+`derivatives`, `scratch_memory`, `threads`, `process_group`, `executors`, `bounded_process`,
+`interrupts`, `log`, `long_tasks`, `environment`, `file_checks`, `atomic_files`, `payload`,
+`model_files`, `number_text`.
 
 Stability: internal.
 """

@@ -1,4 +1,4 @@
-from .atomic_files import folder_beside as folder_beside
+from .atomic_files import atomic_folder as atomic_folder
 from .atomic_files import make_folder as make_folder
 from .atomic_files import temporary_folder as temporary_folder
 from .atomic_files import write_atomically as write_atomically
@@ -13,6 +13,7 @@ from .backend import to_numpy as to_numpy
 from .backend import weights_of as weights_of
 from .bounded_process import BoundedProcess as BoundedProcess
 from .bounded_process import ProcessLimits as ProcessLimits
+from .derivatives import derivatives as derivatives
 from .environment import current_environment as current_environment
 from .environment import install_command as install_command
 from .environment import require as require
@@ -42,15 +43,9 @@ from .interrupts import interrupt_main_thread as interrupt_main_thread
 from .interrupts import raises_interrupts as raises_interrupts
 from .interrupts import was_interrupted as was_interrupted
 from .interrupts import writing_results as writing_results
-from .jit import CompilationNeededError as CompilationNeededError
-from .jit import Programs as Programs
 from .jit import compile_call as compile_call
-from .jit import compiling_nothing as compiling_nothing
-from .jit import derivatives as derivatives
-from .jit import free_gaps as free_gaps
 from .jit import jax_jit as jax_jit
 from .jit import jax_stateless as jax_stateless
-from .jit import keep_scratch_memory as keep_scratch_memory
 from .log import filtering_warnings as filtering_warnings
 from .log import say as say
 from .log import warn_user as warn_user
@@ -80,6 +75,11 @@ from .payload import to_payload as to_payload
 from .process_group import Processes as Processes
 from .process_group import join as join
 from .process_group import leave as leave
+from .programs import CompilationNeededError as CompilationNeededError
+from .programs import Programs as Programs
+from .programs import compiling_nothing as compiling_nothing
+from .scratch_memory import free_gaps as free_gaps
+from .scratch_memory import keep_scratch_memory as keep_scratch_memory
 from .threads import begin as begin
 from .threads import check_threads as check_threads
 from .threads import cores as cores

@@ -11,27 +11,48 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from seqcast.errors import SaveError, SeqcastError
 
-# Files and folders that are being written, under temporary names.
-_unfinished: set[Path] = set()
-# Folders without remains of killed processes. On some shared disks a lock is seen on one machine
-# only, so file names contain the machine's name.
-_tidied: set[Path] = set()
+# Part of the names of unfinished files. On some shared disks a lock is seen on one machine only, so
+# a machine removes the remains of its own processes alone.
 _MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
-_JUST_NOW = 1.0  # seconds
+# Seconds in which a process locks the file that it has created.
+_SECONDS_TO_LOCK = 1.0
 # Seconds between attempts to rename on Windows, which rejects while another process has the file
 # open.
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 
-# Files that are renamed together: the contexts of those that are unfinished, and the name and place
-# of whole ones.
-_together: ContextVar[tuple[contextlib.ExitStack, list[tuple[Path, Path]]] | None] = ContextVar(
-    "together", default=None
-)
+# Files and folders that this process is writing, under temporary names.
+_unfinished: set[Path] = set()
+# Folders from which this process has removed the remains of killed ones.
+_tidied: set[Path] = set()
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Files and folders that are renamed together.
+
+    Args:
+        cleanup: Removes those that have not been renamed.
+        complete: Temporary name and place of those that are complete.
+    """
+
+    cleanup: contextlib.ExitStack
+    complete: list[tuple[Path, Path]] = field(default_factory=list)
+
+    def rename(self) -> None:
+        """Rename all that are complete, also where one of them cannot be renamed."""
+        with contextlib.ExitStack() as renames:
+            for temporary, place in self.complete:
+                renames.callback(_take_place, temporary, place)
+
+
+# The group of what the current block writes, if any.
+_current_group: ContextVar[_Group | None] = ContextVar("group of files", default=None)
 
 
 def make_folder(folder: Path) -> None:
@@ -46,10 +67,11 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        received = "a file" if folder.exists() else str(error.strerror)
-        expected = "a folder to write to"
         raise SaveError(
-            str(folder), expected=expected, received=received, hint="Choose another."
+            str(folder),
+            expected="a folder to write to",
+            received="a file" if folder.exists() else str(error.strerror),
+            hint="Choose another.",
         ) from error
 
 
@@ -73,38 +95,8 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[IO[bytes]], 
         os.fsync(file.fileno())
 
 
-@contextlib.contextmanager
-def temporary_folder(parent: str | os.PathLike[str] | None = None) -> Iterator[Path]:
-    """Make a folder for the files of a task, which is removed at the end of the block, or of the process by a signal.
-
-    Args:
-        parent: The folder above it; `None` is the system's for temporary files.
-
-    Yields:
-        The folder.
-
-    Raises:
-        SaveError: It cannot be made.
-    """
-    try:
-        folder = Path(tempfile.mkdtemp(prefix="seqcast-", dir=parent))
-    except OSError as error:
-        expected = "a folder for temporary files, with room"
-        hint = "Name another one by the environment variable TMPDIR."
-        where = str(parent or "temporary files")
-        raise SaveError(
-            where, expected=expected, received=error.strerror or str(error), hint=hint
-        ) from error
-    _unfinished.add(folder)
-    try:
-        yield folder
-    finally:
-        _remove(folder)
-        _unfinished.discard(folder)
-
-
-def folder_beside(folder: Path) -> contextlib.AbstractContextManager[Path]:
-    """Return the context of a new folder, which is renamed to its place in the end: no reader meets half of it.
+def atomic_folder(folder: Path) -> contextlib.AbstractContextManager[Path]:
+    """Return the context of a new folder, which takes its place at the end as a whole.
 
     Args:
         folder: The place. An existing folder is replaced when all is written.
@@ -119,14 +111,42 @@ def folder_beside(folder: Path) -> contextlib.AbstractContextManager[Path]:
 
 
 @contextlib.contextmanager
+def temporary_folder(parent: str | os.PathLike[str] | None = None) -> Iterator[Path]:
+    """Make a folder for the files of a task.
+
+    It is removed at the end of the block, or when a signal ends the process.
+
+    Args:
+        parent: The folder above it; `None` is the system's for temporary files.
+
+    Yields:
+        The folder.
+
+    Raises:
+        SaveError: It cannot be made.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="seqcast-", dir=parent))
+    except OSError as error:
+        raise SaveError(
+            str(parent or "temporary files"),
+            expected="a folder for temporary files, with room",
+            received=error.strerror or str(error),
+            hint="Name another one by the environment variable TMPDIR.",
+        ) from error
+    with _removed_at_end(folder):
+        yield folder
+
+
+@contextlib.contextmanager
 def written_together(
     renaming: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
 ) -> Iterator[None]:
     """Rename the files and folders that the block writes at its end.
 
     Until then none is at its place. Ctrl-C in the block leaves none, and an error those that are
-    whole, of which it has a note. What other threads write, or a block within this one, does not
-    wait.
+    complete, of which it has a note. The files of other threads, and of a block within this one, do
+    not wait.
 
     Args:
         renaming: Makes the context in which they are renamed.
@@ -134,43 +154,43 @@ def written_together(
     Raises:
         SaveError: One of them cannot be renamed. The others are.
     """
-    with contextlib.ExitStack() as unfinished:
-        whole: list[tuple[Path, Path]] = []
-        token = _together.set((unfinished, whole))
-        error = None
+    with contextlib.ExitStack() as cleanup:
+        group = _Group(cleanup)
+        token = _current_group.set(group)
         try:
             yield
-        except Exception as raised:  # Ctrl-C is none
-            error = raised
+        except Exception as error:  # Ctrl-C is none
+            if group.complete:
+                places = ", ".join(str(place) for _, place in group.complete)
+                error.add_note(f"Already written: {places}")
+            with renaming():
+                group.rename()
+            raise
         finally:
-            _together.reset(token)
-        with renaming(), contextlib.ExitStack() as renames:
-            for each in whole:
-                renames.callback(_take_place, *each)
-            if error is not None:
-                if whole:
-                    error.add_note(
-                        f"Already written: {', '.join(str(place) for _, place in whole)}"
-                    )
-                raise error
+            _current_group.reset(token)
+
+        with renaming():
+            group.rename()
 
 
 @contextlib.contextmanager
 def _renamed_at_end(place: Path, create: Callable[[Path], object]) -> Iterator[Path]:
-    """Yield a new file or folder under a temporary name, and rename it, or leave that to `written_together`."""
+    """Yield a new file or folder, which takes its place at the end, alone or with its group."""
+    group = _current_group.get()
     with _as_save_errors(place), contextlib.ExitStack() as own:
-        unfinished, whole = _together.get() or (own, None)
-        temporary = unfinished.enter_context(_unfinished_at(place, create))
+        cleanup = own if group is None else group.cleanup
+        temporary = cleanup.enter_context(_under_temporary_name(place, create))
         yield temporary
-        if whole is None:
+
+        if group is None:
             _take_place(temporary, place)
         else:
-            whole.append((temporary, place))
+            group.complete.append((temporary, place))
 
 
 @contextlib.contextmanager
-def _unfinished_at(place: Path, create: Callable[[Path], object]) -> Iterator[Path]:
-    """Create a file or folder under a temporary name, which the block renames; remains of it are removed.
+def _under_temporary_name(place: Path, create: Callable[[Path], object]) -> Iterator[Path]:
+    """Create a file or folder, which the block renames; otherwise it is removed.
 
     A lock on it ends with the process. So the next process of this machine recognises the remains
     of killed ones.
@@ -178,61 +198,70 @@ def _unfinished_at(place: Path, create: Callable[[Path], object]) -> Iterator[Pa
     if place.parent not in _tidied:
         _tidied.add(place.parent)
         _remove_abandoned(place.parent)
+
     # Its length does not depend on the target's, whose name may be as long as the system allows.
     temporary = place.parent / f".{_MACHINE}{secrets.token_hex(8)}.part"
-    _unfinished.add(temporary)
-    try:
+    with _removed_at_end(temporary):
         create(temporary)
         with _locked(temporary):
             yield temporary
+
+
+@contextlib.contextmanager
+def _removed_at_end(path: Path) -> Iterator[None]:
+    """Remove a file or folder that still has this name at the end of a block, or of the process."""
+    _unfinished.add(path)
+    try:
+        yield
     finally:
-        _remove(temporary)
-        _unfinished.discard(temporary)
+        _remove(path)
+        _unfinished.discard(path)
 
 
 @contextlib.contextmanager
 def _as_save_errors(place: Path) -> Iterator[None]:
     try:
         yield
+    except SeqcastError:
+        raise
     except OSError as error:
-        if isinstance(error, SeqcastError):
-            raise
-        received = error.strerror or str(error)
-        hint = "An older one is unchanged."
         raise SaveError(
-            str(place), expected="a folder to write to, with room", received=received, hint=hint
+            str(place),
+            expected="a folder to write to, with room",
+            received=error.strerror or str(error),
+            hint="An older one is unchanged.",
         ) from error
 
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[int | None]:
-    """Lock a file or folder, and yield its descriptor; `None` where another process has the lock, and on Windows."""
-    descriptor = None
-    is_locked = False
-    with contextlib.suppress(ImportError, OSError):
-        import fcntl
+    """Lock a file or folder and yield its descriptor.
 
-        # A pipe would wait for its other end, and a link lead elsewhere.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_locked = True
-    try:
-        yield descriptor if is_locked else None
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
+    It is `None` where another process has the lock, and on Windows.
+    """
+    with contextlib.ExitStack() as stack:
+        locked = None
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            # A pipe would wait for its other end, and a link lead elsewhere.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locked = descriptor
+        yield locked
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove unfinished files of this machine from a folder, except those that a process has locked."""
+    """Remove unfinished files of this machine, except those that a process has locked."""
     with contextlib.suppress(OSError):
         for path in folder.glob(f".{_MACHINE}*.part"):
             with _locked(path) as descriptor:
-                # One that has just begun has no lock yet.
-                if (
-                    descriptor is not None
-                    and time.time() - os.fstat(descriptor).st_ctime >= _JUST_NOW
-                ):
+                if descriptor is None:
+                    continue
+                # One that has just been created has no lock yet.
+                age = time.time() - os.fstat(descriptor).st_ctime
+                if age >= _SECONDS_TO_LOCK:
                     _remove(path)
 
 
@@ -254,11 +283,15 @@ def _remove(path: Path) -> None:
 
 
 def _take_place(temporary: Path, place: Path) -> None:
-    """Rename a file or folder to its place; no system replaces a folder with files in it, so that moves aside."""
+    """Rename a file or folder to its place.
+
+    No system replaces a folder with files in it, so an older one moves aside first.
+    """
     with _as_save_errors(place):
         if not (temporary.is_dir() and place.is_dir()):
             _replace(temporary, place)
             return
+
         # Not the name of an unfinished folder: until the other one is in its place, this is the
         # only copy.
         aside = place.parent / f".{secrets.token_hex(8)}.before"
@@ -273,9 +306,8 @@ def _take_place(temporary: Path, place: Path) -> None:
 
 
 def _replace(source: Path, target: Path) -> None:
-    """Rename a file or folder; on Windows wait a moment for readers, such as a virus scanner, that have one open."""
-    pauses = _PAUSES if sys.platform == "win32" else ()
-    for seconds in pauses:
+    """Rename a file or folder; on Windows wait for readers, such as a virus scanner."""
+    for seconds in _PAUSES if sys.platform == "win32" else ():
         try:
             os.replace(source, target)
         except PermissionError:

@@ -8,11 +8,15 @@ by itself.)
 Every other module says `from seqcast.runtime.backend import keras`.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Protocol, Self, cast
+
+from seqcast.runtime.payload import Array
 
 if "keras" not in sys.modules and not os.environ.get("KERAS_BACKEND"):
     os.environ["KERAS_BACKEND"] = "jax"
@@ -22,9 +26,32 @@ import keras as keras
 ops = keras.ops
 # A tensor of any backend.
 Tensor = Any
+# A tree of `keras.tree`: an array, or dicts, lists and tuples of trees.
+Tree = Any
 
 # Names that JAX has for GPUs.
 _GPUS = ("cuda", "rocm")
+
+
+class JaxConfig(Protocol):
+    """The settings of JAX that seqcast reads, which JAX's own class makes as it runs."""
+
+    jax_compilation_cache_dir: str | None
+    jax_compilation_cache_max_size: int
+    jax_default_device: object
+    jax_enable_compilation_cache: bool
+    jax_enable_x64: bool
+    jax_logging_level: str
+
+    def update(self, name: str, value: object) -> None:
+        """Set one of them."""
+
+
+def jax_config() -> JaxConfig:
+    """Return the settings of JAX."""
+    import jax
+
+    return cast(JaxConfig, jax.config)
 
 
 def platform() -> str:
@@ -41,8 +68,7 @@ def platform() -> str:
     if backend == "jax":
         import jax
 
-        config: Any = jax.config
-        chosen = config.jax_default_device or jax.default_backend()
+        chosen = jax_config().jax_default_device or jax.default_backend()
         kind = str(getattr(chosen, "platform", chosen))  # of a device, or the name of a kind
         return "gpu" if kind in _GPUS else kind
     if backend == "torch":
@@ -56,7 +82,7 @@ def platform() -> str:
     return "cpu"
 
 
-def to_numpy(tree: Any) -> Any:
+def to_numpy(tree: Tree) -> Tree:
     """Return a nested structure with every tensor turned into a NumPy array.
 
     Args:
@@ -69,8 +95,10 @@ def to_numpy(tree: Any) -> Any:
     return keras.tree.map_structure(keras.ops.convert_to_numpy, tree)
 
 
-def fetch_weights(model: Any) -> None:
-    """Bring the weights of a training into its model; with JAX compiled steps hold them while `fit` runs.
+def fetch_weights(model: keras.Model) -> None:
+    """Bring the weights of a training into its model.
+
+    With JAX, compiled steps hold them while `fit` runs.
 
     Args:
         model: The model.
@@ -79,7 +107,7 @@ def fetch_weights(model: Any) -> None:
         model.jax_state_sync()
 
 
-def weights_of(model: Any) -> list[Any]:
+def weights_of(model: keras.Layer) -> list[Array]:
     """Return a copy of all weights as NumPy arrays, in the order of `set_weights`.
 
     Args:
@@ -89,7 +117,7 @@ def weights_of(model: Any) -> list[Any]:
     return copies(model.weights)
 
 
-def copies(variables: Iterable[Any]) -> list[Any]:
+def copies(variables: Iterable[keras.Variable]) -> list[Array]:
     """Return copies of Keras variables as NumPy arrays.
 
     Args:
@@ -113,7 +141,7 @@ class NumberTypes:
     """
 
     floatx: str
-    dtype_policy: Any
+    dtype_policy: keras.DTypePolicy
     jax_x64: bool | None
 
     @classmethod
@@ -121,18 +149,12 @@ class NumberTypes:
         """Return the number types of this process."""
         jax_x64 = None
         if keras.backend.backend() == "jax":
-            import jax
-
-            config: Any = jax.config
-            jax_x64 = bool(config.jax_enable_x64)
+            jax_x64 = bool(jax_config().jax_enable_x64)
         return cls(keras.config.floatx(), keras.config.dtype_policy(), jax_x64)
 
     def apply(self) -> None:
         """Set them in this process."""
         if self.jax_x64 is not None:
-            import jax
-
-            config: Any = jax.config
-            config.update("jax_enable_x64", self.jax_x64)
+            jax_config().update("jax_enable_x64", self.jax_x64)
         keras.config.set_floatx(self.floatx)
         keras.config.set_dtype_policy(self.dtype_policy)

@@ -1,9 +1,11 @@
-"""A process for work on strangers' data, which may turn out slow or large: it has limits of time and memory.
+"""A process with limits of time and memory, for work on data of strangers.
 
-Python cannot stop a thread. A function that computes in pure Python also holds the interpreter's
-lock most of the time, so every other thread waits for it. A process of its own delays nobody, and
-is killed when its time is over.
+Such work may turn out slow or large. Python cannot stop a thread. A function that computes in pure
+Python also holds the interpreter's lock most of the time, so every other thread waits for it. A
+process of its own delays nobody, and is killed when its time is over.
 """
+
+from __future__ import annotations
 
 import contextlib
 import os
@@ -11,10 +13,15 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 from seqcast.errors import WorkerDiedError
 from seqcast.runtime.worker_starts import ctrl_c_blocked, end_with_parent, ignore_warnings_of_loky
+
+if TYPE_CHECKING:
+    from joblib.externals.loky import ProcessPoolExecutor
+
+Result = TypeVar("Result")
 
 # Seconds until an idle process ends, which gives its memory back.
 IDLE_SECONDS = 300.0
@@ -66,10 +73,10 @@ class BoundedProcess:
         self._turn = threading.Lock()
         # Held for a moment where the executor changes, since `close` waits for no turn.
         self._changing = threading.Lock()
-        self._executor: Any = None
+        self._executor: ProcessPoolExecutor | None = None
         self._is_closed = False
 
-    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def run(self, function: Callable[..., Result], *arguments: object) -> Result:
         """Call a function and return its result; wait for earlier calls first.
 
         Args:
@@ -96,11 +103,11 @@ class BoundedProcess:
                 raise WorkerDiedError.with_advice() from error
 
     def close(self) -> None:
-        """End the process at once, for good; a call that is running fails with a `WorkerDiedError`."""
+        """End the process at once, for good; a running call fails with a `WorkerDiedError`."""
         self._is_closed = True
         self._kill(self._executor)
 
-    def _started(self) -> Any:
+    def _started(self) -> ProcessPoolExecutor:
         from joblib.externals.loky import ProcessPoolExecutor
 
         with self._changing:
@@ -117,30 +124,34 @@ class BoundedProcess:
             return self._executor
 
     def _call(
-        self, executor: Any, seconds: float, function: Callable[..., Any], *arguments: Any
-    ) -> Any:
+        self,
+        executor: ProcessPoolExecutor,
+        seconds: float,
+        function: Callable[..., Result],
+        *arguments: object,
+    ) -> Result:
         ignore_warnings_of_loky()
         with ctrl_c_blocked():  # loky starts the process here
-            future: Future[Any] = executor.submit(function, *arguments)
+            future: Future[Result] = executor.submit(function, *arguments)
         try:
             return future.result(seconds)
         finally:
-            if (
-                not future.done()
-            ):  # the time is over, or Ctrl-C: nobody waits for the result any more
+            # The time is over, or Ctrl-C was pressed: nobody waits for the result any more.
+            if not future.done():
                 self._kill(executor)
 
-    def _kill(self, executor: Any) -> None:
+    def _kill(self, executor: ProcessPoolExecutor | None) -> None:
         """End the process of an executor at once; the next call starts another one."""
         with self._changing:
-            if executor is None or executor is not self._executor:
-                return  # somebody else has ended it
+            if executor is not self._executor:
+                return  # another thread has ended it
             self._executor = None
-        executor.shutdown(wait=True, kill_workers=True)
+        if executor is not None:
+            executor.shutdown(wait=True, kill_workers=True)
 
 
 def _begin(parent: int, memory: int) -> None:
-    """Prepare the process: it ends with its parent, leaves the cores to more urgent work, and has a limit of memory."""
+    """Let the process end with its parent, give way to more urgent work, and limit its memory."""
     end_with_parent(parent)
     with contextlib.suppress(AttributeError, OSError):  # Windows
         os.nice(NICENESS)
@@ -154,6 +165,7 @@ def _limit_memory(extra: int) -> None:
 
     with open("/proc/self/status", encoding="ascii", errors="replace") as file:
         sizes = dict(line.split(":", 1) for line in file)
+
     most = 1024 * int(sizes["VmData"].split()[0]) + extra
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     if hard != resource.RLIM_INFINITY:

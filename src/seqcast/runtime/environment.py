@@ -1,4 +1,6 @@
-"""The environment of seqcast: versions, backend, devices, threads, the cache of programs, optional packages."""
+"""The environment of seqcast: versions, backend, devices, threads, programs, optional packages."""
+
+from __future__ import annotations
 
 import importlib
 import os
@@ -8,13 +10,17 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from seqcast.errors import MissingPackageError
 
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
 # Variables that change how seqcast, its backend and its threads work.
 _MATTERS = re.compile(
-    r"SEQCAST_(THREADS|KEEP_MEMORY|CACHE_DIR)|KERAS_BACKEND|JAX_\w+|XLA_FLAGS|OMP_NUM_THREADS|CUDA_VISIBLE_DEVICES|NO_COLOR"
+    r"SEQCAST_(THREADS|KEEP_MEMORY|CACHE_DIR)|KERAS_BACKEND|JAX_\w+|XLA_FLAGS|OMP_NUM_THREADS"
+    r"|CUDA_VISIBLE_DEVICES|NO_COLOR"
 )
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([\w-]+)['"]""")
 
@@ -54,70 +60,82 @@ def install_command(extra: str) -> str:
     return f"pip install '.[{extra}]'"
 
 
-def current_environment() -> dict[str, Any]:
-    """Return the environment of seqcast, as JSON types.
+class Environment(TypedDict):
+    """The environment of seqcast, as JSON types.
 
-    Returns:
-        `system`: operating system and processor.
-        `python`: version of Python.
-        `packages`: installed version of each package that seqcast needs, by name; `None` is
-            missing.
-        `extras`: the same for each extra.
-        `backend`: Keras's backend; empty where it cannot be imported.
-        `devices`: devices that it sees.
-        `cores`, `threads`: cores of this process, threads of a fit.
-        `cache`: folder of compiled programs; `None` where there is no cache.
-        `programs`, `program_bytes`: number of programs in it, and their size.
-        `variables`: environment variables that are set and change how seqcast runs.
-        `problems`: obstacles to running seqcast, each with its remedy.
+    Attributes:
+        system: Operating system and processor.
+        python: Version of Python.
+        packages: Installed version of each package that seqcast needs, by name; `None` is missing.
+        extras: The same for each extra.
+        backend: Keras's backend; empty where it cannot be imported.
+        devices: Devices that it sees.
+        cores: Cores of this process.
+        threads: Threads of a fit.
+        cache: Folder of compiled programs; `None` where there is no cache.
+        programs: Number of programs in it.
+        program_bytes: Their size.
+        variables: Environment variables that are set and change how seqcast runs.
+        problems: Obstacles to running seqcast, each with its remedy.
     """
+
+    system: str
+    python: str
+    packages: dict[str, str | None]
+    extras: dict[str, dict[str, str | None]]
+    backend: str
+    devices: list[str]
+    cores: int
+    threads: int
+    cache: str | None
+    programs: int
+    program_bytes: int
+    variables: dict[str, str]
+    problems: list[str]
+
+
+def current_environment() -> Environment:
+    """Return the environment of seqcast."""
     # Before the import of the backend, which sets one of them.
     variables = {
         name: value for name, value in sorted(os.environ.items()) if _MATTERS.fullmatch(name)
     }
     from seqcast.runtime.threads import cores, threads
 
-    packages: dict[str, dict[str, str | None]] = {"": {}}
-    problems = []
-    for extra, name, version, requirement, fits in _requirements():
-        packages.setdefault(extra, {})[name] = version
-        if extra == "" and version is None:
-            problems.append(f"{name} is not installed. Install it: pip install {name}")
-        elif extra == "" and not fits:
-            remedy = f"seqcast needs {requirement}. Install it: pip install '{requirement}'"
-            problems.append(f"{name} is too old or too new: {remedy}")
     backend, devices, folder = _backend()
+    needed: list[Requirement] = []
+    extras: dict[str, dict[str, str | None]] = {}
+    for extra, requirement in _requirements():
+        if extra == "":
+            needed.append(requirement)
+        elif extra != "dev":  # for work on seqcast itself
+            extras.setdefault(extra, {})[requirement.name] = _installed(requirement)
+
+    problems = [problem for each in needed if (problem := _problem_with(each))]
     if not backend:
         problems.append(
             "the backend of Keras cannot be imported. Set KERAS_BACKEND=jax, or install it."
         )
-    # Another process may just have removed one.
-    programs = (
-        []
-        if folder is None
-        else [program for program in folder.glob("*-cache") if program.exists()]
-    )
+    sizes = [] if folder is None else _program_sizes(folder)
     return {
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "python": platform.python_version(),
-        "packages": packages.pop(""),
-        "extras": {
-            extra: each for extra, each in packages.items() if extra != "dev"
-        },  # for work on seqcast itself
+        "packages": {each.name: _installed(each) for each in needed},
+        "extras": extras,
         "backend": backend,
         "devices": devices,
         "cores": cores(),
         "threads": threads(),
         "cache": None if folder is None else str(folder),
-        "programs": len(programs),
-        "program_bytes": sum(program.stat().st_size for program in programs),
+        "programs": len(sizes),
+        "program_bytes": sum(sizes),
         "variables": variables,
         "problems": problems,
     }
 
 
-def _requirements() -> Iterator[tuple[str, str, str | None, str, bool]]:
-    """Yield extra or "", package, installed version, and requirement of all that seqcast needs, and whether it fits."""
+def _requirements() -> Iterator[tuple[str, Requirement]]:
+    """Yield the requirements of seqcast that hold here, each with its extra or an empty text."""
     from packaging.requirements import Requirement
 
     try:
@@ -126,20 +144,29 @@ def _requirements() -> Iterator[tuple[str, str, str | None, str, bool]]:
         lines = ()
     for line in lines:
         requirement = Requirement(line)
-        name = requirement.name
-        versions = requirement.specifier
-        marker = requirement.marker
-        match = _EXTRA.search(str(marker or ""))
+        match = _EXTRA.search(str(requirement.marker or ""))
         extra = match[1] if match else ""
-        if marker is None or marker.evaluate({"extra": extra}):
-            installed = _installed(name)
-            fits = installed is None or versions.contains(installed, prereleases=True)
-            yield extra, name, installed, f"{name}{versions}", fits
+        if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+            yield extra, requirement
 
 
-def _installed(name: str) -> str | None:
+def _problem_with(requirement: Requirement) -> str | None:
+    """Return what is wrong with a package that seqcast needs, with the remedy."""
+    installed = _installed(requirement)
+    name = requirement.name
+    if installed is None:
+        return f"{name} is not installed. Install it: pip install {name}"
+    if requirement.specifier.contains(installed, prereleases=True):
+        return None
+    needed = f"{name}{requirement.specifier}"
+    return (
+        f"{name} is too old or too new: seqcast needs {needed}. Install it: pip install '{needed}'"
+    )
+
+
+def _installed(requirement: Requirement) -> str | None:
     try:
-        return metadata.version(name)
+        return metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
         return None
 
@@ -158,3 +185,8 @@ def _backend() -> tuple[str, list[str], Path | None]:
     except AttributeError:  # Keras's backend for torch lists none
         devices = []
     return name, devices, cache_compilations() if name == "jax" else None
+
+
+def _program_sizes(folder: Path) -> list[int]:
+    # Another process may just have removed one.
+    return [program.stat().st_size for program in folder.glob("*-cache") if program.exists()]

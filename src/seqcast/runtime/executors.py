@@ -5,6 +5,8 @@ with that method will do, for example `seqcast.distributed.RayExecutor`, which s
 other machines.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
@@ -14,7 +16,7 @@ from concurrent.futures import BrokenExecutor, as_completed
 from contextlib import suppress
 from multiprocessing import current_process
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from seqcast.errors import WorkerDiedError
 from seqcast.runtime.backend import NumberTypes, keras, platform
@@ -22,9 +24,11 @@ from seqcast.runtime.program_cache import cache_variables
 from seqcast.runtime.threads import threads
 from seqcast.runtime.worker_starts import ctrl_c_blocked, end_with_parent, ignore_warnings_of_loky
 
-IDLE_SECONDS = (
-    60.0  # until an idle worker ends: starting one and importing Keras there takes seconds
-)
+if TYPE_CHECKING:
+    from joblib.externals.loky import ProcessPoolExecutor
+
+# Seconds until an idle worker ends: starting one and importing Keras there takes seconds.
+IDLE_SECONDS = 60.0
 # Whether JAX takes most of a GPU's memory when it starts, which leaves none for a second process.
 ALL_MEMORY = "XLA_PYTHON_CLIENT_PREALLOCATE"
 # Prefixes of variables that a worker reads when it starts: a pool that started under other values
@@ -34,9 +38,11 @@ _READ_AT_START = ("JAX_", "KERAS_", "SEQCAST_", "XLA_")
 # last one.
 _MORE_VARIABLES_OF_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "SEQCAST_THREADS")
 
-# The arguments of each call, and what is called with the place of a job and its result.
-Jobs = Iterable[Sequence[Any]]
-Finished = Callable[[int, Any], None]
+Result = TypeVar("Result")
+# The arguments of each call.
+Jobs = Iterable[Sequence[object]]
+# Called with the place of a job and its result.
+Finished = Callable[[int, Result], None]
 
 
 class Executor(Protocol):
@@ -53,8 +59,12 @@ class Executor(Protocol):
     """
 
     def map(
-        self, function: Callable[..., Any], jobs: Jobs, *, finished: Finished | None = None
-    ) -> list[Any]:
+        self,
+        function: Callable[..., Result],
+        jobs: Jobs,
+        *,
+        finished: Finished[Result] | None = None,
+    ) -> list[Result]:
         """Call `function(*job)` for each job.
 
         Args:
@@ -77,15 +87,13 @@ class SerialExecutor:
     """
 
     def map(
-        self, function: Callable[..., Any], jobs: Jobs, *, finished: Finished | None = None
-    ) -> list[Any]:
-        """Call `function(*job)` for each job; see `Executor.map`.
-
-        Args:
-            function: The function.
-            jobs: The arguments of each call.
-            finished: Called as `finished(place, result)` whenever a job ends.
-        """
+        self,
+        function: Callable[..., Result],
+        jobs: Jobs,
+        *,
+        finished: Finished[Result] | None = None,
+    ) -> list[Result]:
+        """Call `function(*job)` for each job; see `Executor.map`."""
         results = []
         for place, job in enumerate(jobs):
             results.append(function(*job))
@@ -118,15 +126,13 @@ class LokyExecutor:
         self.workers = threads() if workers is None else workers
 
     def map(
-        self, function: Callable[..., Any], jobs: Jobs, *, finished: Finished | None = None
-    ) -> list[Any]:
-        """Call `function(*job)` for each job; see `Executor.map`.
-
-        Args:
-            function: The function.
-            jobs: The arguments of each call.
-            finished: Called as `finished(place, result)` whenever a job ends.
-        """
+        self,
+        function: Callable[..., Result],
+        jobs: Jobs,
+        *,
+        finished: Finished[Result] | None = None,
+    ) -> list[Result]:
+        """Call `function(*job)` for each job; see `Executor.map`."""
         jobs = list(jobs)
         if not jobs:
             return []
@@ -146,11 +152,15 @@ def choose_executor(jobs: int, workers: int | None = None) -> Executor:
         workers: Most processes on a CPU; `None` is one a core, `threads()`.
 
     Example:
-        >>> type(choose_executor(jobs=1, workers=4)).__name__, type(choose_executor(jobs=8, workers=4)).__name__
-        ('SerialExecutor', 'LokyExecutor')
+        >>> type(choose_executor(jobs=1, workers=4)).__name__
+        'SerialExecutor'
+        >>> type(choose_executor(jobs=8, workers=4)).__name__
+        'LokyExecutor'
     """
     count = min(worker_count(workers), jobs)
-    return LokyExecutor(count) if count > 1 and not current_process().daemon else SerialExecutor()
+    if count < 2 or current_process().daemon:
+        return SerialExecutor()
+    return LokyExecutor(count)
 
 
 def worker_count(workers: int | None = None) -> int:
@@ -180,7 +190,9 @@ def kill_workers() -> None:
     _pool.kill()
 
 
-def run_job(number_types: NumberTypes, function: Callable[..., Any], job: Sequence[Any]) -> Any:
+def run_job(
+    number_types: NumberTypes, function: Callable[..., Result], job: Sequence[object]
+) -> Result:
     """Call a function in a worker.
 
     Args:
@@ -197,12 +209,17 @@ class _WorkerPool:
 
     def __init__(self) -> None:
         self.turn = threading.Lock()  # the workers serve one call at a time
-        self._executor: Any = None
-        self._started_for: Any = None
+        self._executor: ProcessPoolExecutor | None = None
+        # What the workers have read when they started.
+        self._started_for: tuple[object, ...] = ()
 
     def map(
-        self, count: int, function: Callable[..., Any], jobs: Jobs, finished: Finished | None
-    ) -> list[Any]:
+        self,
+        count: int,
+        function: Callable[..., Result],
+        jobs: Jobs,
+        finished: Finished[Result] | None,
+    ) -> list[Result]:
         """Run jobs in workers; see `Executor.map`."""
         number_types = NumberTypes.current()
         ignore_warnings_of_loky()
@@ -210,27 +227,28 @@ class _WorkerPool:
             executor = self._start(count)
             with ctrl_c_blocked():
                 futures = [executor.submit(run_job, number_types, function, job) for job in jobs]
+
             places = {future: place for place, future in enumerate(futures)}
             for future in as_completed(futures):
                 result = future.result()
                 if finished is not None:
                     finished(places[future], result)
             return [future.result() for future in futures]
+
         except BaseException as error:
             self.stop()
             if isinstance(error, BrokenExecutor):
                 raise WorkerDiedError.with_advice() from error
             raise
 
-    def _start(self, count: int) -> Any:
+    def _start(self, count: int) -> ProcessPoolExecutor:
         """Return a pool of `count` workers: the one that was used before, or a new one."""
-        inherited = inherited_environment()
+        from joblib.externals.loky import ProcessPoolExecutor
+
         environment = worker_environment()
-        needed = (count, os.getcwd(), list(sys.path), inherited, environment)
+        needed = (count, os.getcwd(), list(sys.path), inherited_environment(), environment)
         if self._executor is None or self._started_for != needed:
             self.stop()
-            from joblib.externals.loky import ProcessPoolExecutor
-
             self._started_for = needed
             self._executor = ProcessPoolExecutor(
                 count,
@@ -271,9 +289,10 @@ _inherited: list[_WorkerPool] = []
 
 
 def _forget_after_fork() -> None:
-    """Give a forked child a pool of its own; the workers, and a lock that may be locked, are its parent's.
+    """Give a forked child a pool of its own.
 
-    The parent's pool is not dropped: loky would take that as the end of the workers.
+    The workers, and a lock that may be locked, are its parent's. The parent's pool is not dropped:
+    loky would take that as the end of the workers.
     """
     global _pool
     _inherited.append(_pool)
@@ -298,14 +317,16 @@ def worker_environment(cores: int = 1) -> dict[str, str]:
     from joblib.parallel import ParallelBackendBase
 
     names = (*ParallelBackendBase.MAX_NUM_THREADS_VARS, *_MORE_VARIABLES_OF_THREADS)
-    changes = dict.fromkeys(names, str(cores)) | {"KERAS_BACKEND": keras.backend.backend()}
-    if keras.backend.backend() == "jax":
-        if platform() == "cpu":
-            flags = os.environ.get("XLA_FLAGS", "")
-            changes["XLA_FLAGS"] = (
-                f"{flags} --xla_cpu_multi_thread_eigen=false".strip() if cores == 1 else flags
-            )
-        elif ALL_MEMORY not in os.environ:
-            changes[ALL_MEMORY] = "false"
-        changes |= cache_variables()
-    return changes
+    changes = dict.fromkeys(names, str(cores))
+    changes["KERAS_BACKEND"] = keras.backend.backend()
+    if keras.backend.backend() != "jax":
+        return changes
+
+    if platform() == "cpu":
+        flags = os.environ.get("XLA_FLAGS", "")
+        if cores == 1:
+            flags = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+        changes["XLA_FLAGS"] = flags
+    elif ALL_MEMORY not in os.environ:
+        changes[ALL_MEMORY] = "false"
+    return changes | cache_variables()

@@ -1,4 +1,4 @@
-"""Checks of files before they are read or written: kinds, suffixes, and limits to their unpacked size."""
+"""Checks of files before they are read or written: kinds, suffixes, limits of size."""
 
 import numbers
 import re
@@ -30,7 +30,9 @@ _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | _NUMBERED
 
 
 def check_source(path: Path, *, expected: str = "a file") -> None:
-    """Reject a path that is no plain file, before it is opened: a pipe would wait for a writer, a device never end.
+    """Reject a path that is no plain file, before it is opened.
+
+    A pipe would wait for a writer, and a device never end.
 
     Args:
         path: The file that will be read; a link to a file is one.
@@ -66,10 +68,14 @@ def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
     """
     if suffixes:
         suffix_of(path, suffixes)
-    if sys.platform == "win32" and portable_name(path.name) != path.name:
-        expected = "a name that Windows allows"
-        hint = f"Name it {portable_name(path.name)}, for example."
-        raise SaveError(str(path), expected=expected, received=repr(path.name), hint=hint)
+    if _is_forbidden(path.name):
+        raise SaveError(
+            str(path),
+            expected="a name that Windows allows",
+            received=repr(path.name),
+            hint=f"Name it {portable_name(path.name)}, for example.",
+        )
+
     if path.is_dir():
         received: str | None = "a folder"
     elif path.exists() and not path.is_file():
@@ -86,7 +92,7 @@ def check_target(path: Path, suffixes: Sequence[str] = ()) -> None:
 
 
 def portable_name(name: str) -> str:
-    """Return the name of a file with what Windows forbids replaced, so that every system can have the file.
+    """Return the name of a file with what Windows forbids replaced, so that every system takes it.
 
     A colon would begin another stream of a file, and `CON` or `NUL.csv` is a device.
 
@@ -100,6 +106,11 @@ def portable_name(name: str) -> str:
     allowed = _FORBIDDEN.sub("_", name).rstrip(". ")
     stem = allowed.partition(".")[0].rstrip()
     return f"_{allowed}" if stem.upper() in _DEVICES else allowed
+
+
+def _is_forbidden(name: str) -> bool:
+    """Return whether this system forbids the name of a file."""
+    return sys.platform == "win32" and portable_name(name) != name
 
 
 def _no_place(folder: Path) -> str | None:
@@ -180,31 +191,42 @@ def check_new_folder(folder: Path, *, force: bool = False, suffix: str) -> None:
     Raises:
         SaveError: The folder above it is missing or read-only, or the path exists.
     """
-    received = None
-    expected = "a new folder"
-    hint = "Choose another."
-    entries: list[Path] = []
-    if sys.platform == "win32" and portable_name(folder.name) != folder.name:
-        received = "a name that Windows forbids"
-        hint = f"Name it {portable_name(folder.name)}, for example."
-    elif folder.is_dir():
-        entries = list(folder.iterdir())
-        foreign = [
-            entry for entry in entries if entry.suffix.lower() != suffix or not entry.is_file()
-        ]
-        if foreign and force:
-            expected = f"a folder to replace that holds nothing but {suffix} files"
-            received = f"one with {foreign[0].name!r}"
-            hint = "Choose another, or empty it yourself."
-        elif entries and not force:
-            expected = "a new folder, or an empty one"
-            received = "one that holds files"
-            hint = Phrase("Choose another; ", Option("force", True), " replaces it.")
-    elif folder.exists():
-        received = "a file"
-    received = received or _no_place(folder.parent)
+    if _is_forbidden(folder.name):
+        raise SaveError(
+            str(folder),
+            expected="a new folder",
+            received="a name that Windows forbids",
+            hint=f"Name it {portable_name(folder.name)}, for example.",
+        )
+    if folder.is_dir():
+        _check_replaced(folder, force=force, suffix=suffix)
+
+    is_file = folder.exists() and not folder.is_dir()
+    received = "a file" if is_file else _no_place(folder.parent)
     if received:
-        raise SaveError(str(folder), expected=expected, received=received, hint=hint)
+        raise SaveError(
+            str(folder), expected="a new folder", received=received, hint="Choose another."
+        )
+
+
+def _check_replaced(folder: Path, *, force: bool, suffix: str) -> None:
+    """Reject an existing folder that must not be replaced."""
+    entries = list(folder.iterdir())
+    if entries and not force:
+        raise SaveError(
+            str(folder),
+            expected="a new folder, or an empty one",
+            received="one that holds files",
+            hint=Phrase("Choose another; ", Option("force", True), " replaces it."),
+        )
+    for entry in entries:
+        if entry.suffix.lower() != suffix or not entry.is_file():
+            raise SaveError(
+                str(folder),
+                expected=f"a folder to replace that holds nothing but {suffix} files",
+                received=f"one with {entry.name!r}",
+                hint="Choose another, or empty it yourself.",
+            )
 
 
 # A larger number has a square that a double cannot hold, so that no error, deviation or interval
@@ -221,7 +243,9 @@ _COLUMN_COST = 200_000
 
 @dataclass(frozen=True)
 class FileLimits:
-    """Limits to the unpacked size and the columns of a file, checked on what it claims and while it unpacks.
+    """Limits to the unpacked size and the columns of a file.
+
+    They are checked on what the file claims and while it unpacks.
 
     Args:
         size: Most bytes that it unpacks to. The frame of a table may take a few times as much.
@@ -242,7 +266,7 @@ class FileLimits:
     small: int = 64 << 20
 
     @classmethod
-    def of(cls, max_size: Any) -> Self:
+    def of(cls, max_size: object) -> Self:
         """Return the limits that a user allows.
 
         Args:
@@ -260,11 +284,9 @@ class FileLimits:
         Args:
             packed: The file's own size, in bytes.
         """
-        return (
-            self.size
-            if self.ratio is None
-            else min(self.size, max(self.small, self.ratio * packed))
-        )
+        if self.ratio is None:
+            return self.size
+        return min(self.size, max(self.small, self.ratio * packed))
 
     def words(self, packed: int) -> str:
         """Return the limit of a file in words, for the message of an error.
@@ -278,11 +300,8 @@ class FileLimits:
         """
         most = self.most(packed)
         text = f"{most / 1e9:.3g} GB" if most >= 2e9 else f"{most / 1e6:.4g} MB"
-        return (
-            f"{text}, {self.ratio} times its size"
-            if self.ratio and most == self.ratio * packed
-            else text
-        )
+        is_by_ratio = self.ratio is not None and most == self.ratio * packed
+        return f"{text}, {self.ratio} times its size" if is_by_ratio else text
 
     @property
     def columns(self) -> int:
@@ -290,7 +309,7 @@ class FileLimits:
         return max(100, self.size // _COLUMN_COST)
 
 
-def parse_size(option: str, size: Any) -> int:
+def parse_size(option: str, size: object) -> int:
     """Return the bytes of a size that is a number or a text.
 
     Args:
@@ -301,8 +320,8 @@ def parse_size(option: str, size: Any) -> int:
         SpecError: It is no size.
 
     Example:
-        >>> parse_size("max_size", "8 GB"), parse_size("max_size", "1.5GiB"), parse_size("max_size", 10)
-        (8000000000, 1610612736, 10)
+        >>> parse_size("max_size", "8 GB"), parse_size("max_size", "1.5GiB")
+        (8000000000, 1610612736)
     """
     count: Any = 0
     if isinstance(size, numbers.Real) and not isinstance(size, bool):

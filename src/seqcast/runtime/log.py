@@ -1,4 +1,4 @@
-"""Lines of progress and results through Python's logging, so that a service can route them; and warnings."""
+"""Lines of progress and results through Python's logging, and warnings."""
 
 import contextlib
 import logging
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from seqcast.errors import SaveError, SeqcastWarning
 
@@ -27,9 +27,8 @@ class _Printing(logging.Handler):
             with writing_out():
                 print(self.format(record), flush=True)
         else:
-            with contextlib.suppress(
-                OSError
-            ):  # a full disk under the log of a training ends no training
+            # A full disk under the log of a training ends no training.
+            with contextlib.suppress(OSError):
                 print(self.format(record), file=sys.stderr, flush=True)
 
 
@@ -38,7 +37,7 @@ _PRINTING = _Printing()
 
 @contextlib.contextmanager
 def writing_out() -> Iterator[None]:
-    """Write results to standard output in a block, which raises our own error where there is no room for them.
+    """Write results to standard output in a block, and raise our own error where there is no room.
 
     Raises:
         SaveError: Standard output takes nothing more, for example on a full disk.
@@ -51,14 +50,14 @@ def writing_out() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        with contextlib.suppress(
-            OSError
-        ):  # Python would write the rest when it ends, and fail again
+        # Python would write the rest when it ends, and fail again.
+        with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        expected = "room for the result"
-        hint = "Free some, or write to another place, as with -o FILE."
         raise SaveError(
-            "standard output", expected=expected, received=str(error.strerror), hint=hint
+            "standard output",
+            expected="room for the result",
+            received=str(error.strerror),
+            hint="Free some, or write to another place, as with -o FILE.",
         ) from error
 
 
@@ -88,7 +87,7 @@ def say(line: str, *, is_result: bool = False) -> None:
 
 @dataclass(frozen=True)
 class _InContext:
-    """The text of an entry in `warnings.filters`, which matches only where the entry's block is running.
+    """The text of an entry in `warnings.filters`, which matches only while its block is running.
 
     Python reads it by its method `match` alone; scikit-learn hands its `pattern` on to other
     threads.
@@ -99,7 +98,7 @@ class _InContext:
     containing: str
 
     def match(self, text: str) -> bool:
-        """Tell whether the innermost running block about this category and text is that of the entry."""
+        """Tell whether the innermost running block about this category and text is the entry's."""
         about = (
             each
             for each in reversed(_running.get())
@@ -142,12 +141,13 @@ def filtering_warnings(
         ...     warnings.warn("nobody sees this")
     """
     entry = _InContext(action, category, containing)
-    added: Any = (action, entry, category, None, 0)
+    added: object = (action, entry, category, None, 0)
     if added not in warnings.filters:
         warnings.filters.insert(0, added)  # type: ignore[attr-defined]
         # Python forgets which warnings it has shown when the filters change, which it does not see
         # here.
         warnings.simplefilter("ignore", _Unused)
+
     token = _running.set((*_running.get(), entry))
     try:
         yield
@@ -168,6 +168,6 @@ def warn_user(message: str, category: type[SeqcastWarning] = SeqcastWarning) -> 
     depth = 1
     frame = sys._getframe()
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        depth = depth + 1
+        depth += 1
         frame = frame.f_back
     warnings.warn(message, category, stacklevel=depth)

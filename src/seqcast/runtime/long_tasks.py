@@ -1,8 +1,8 @@
-"""Tasks that take long: a bar in a terminal with the time that is left, and events for a listener such as a page.
+"""Tasks that take long: a bar in a terminal with the time that is left, and events for a listener.
 
-Only the outermost of nested tasks shows. It shows after two seconds, on standard error, and nowhere but in a terminal:
-logs and pipes get nothing. Whether a thread shows its tasks is set by `showing`, at the doors that know what the user
-wants: the commands, and methods of objects with `verbose`.
+Only the outermost of nested tasks shows. It shows after two seconds, on standard error, and nowhere
+but in a terminal: logs and pipes get nothing. Whether a thread shows its tasks is set by `showing`,
+where the wish of the user is known: by the commands, and by methods of objects with `verbose`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Method = TypeVar("Method", bound=Callable[..., Any])
+
+# Receives each event: a `TaskEvent`, or an event of a training.
+Listener = Callable[[Any], None]
 
 # Shorter tasks show nothing.
 SECONDS_BEFORE_BAR = 2.0
@@ -53,18 +56,24 @@ class TaskEvent:
 
 
 class _Here(threading.local):
-    """Of this thread: whether it shows its tasks, whether one is under way, and who listens."""
+    """The state of this thread.
+
+    Attributes:
+        shown: Whether it shows its tasks.
+        inside: Whether a task is under way.
+        on_event: Receives the events of its tasks.
+    """
 
     shown = False
     inside = False
-    on_event: Callable[[Any], None] | None = None
+    on_event: Listener | None = None
 
 
 _HERE = _Here()
 
 
 @contextlib.contextmanager
-def _set(name: str, value: Any) -> Iterator[None]:
+def _set(name: str, value: object) -> Iterator[None]:
     before = getattr(_HERE, name)
     setattr(_HERE, name, value)
     try:
@@ -82,8 +91,10 @@ def showing(shown: bool) -> contextlib.AbstractContextManager[None]:
     return _set("shown", shown)
 
 
-def listen(on_event: Callable[[Any], None]) -> contextlib.AbstractContextManager[None]:
-    """Send events of the tasks and trainings in this thread within a block; worker processes send none.
+def listen(on_event: Listener) -> contextlib.AbstractContextManager[None]:
+    """Send events of the tasks and trainings in this thread within a block.
+
+    Worker processes send none.
 
     Args:
         on_event: Receives each event, in the thread that works.
@@ -97,12 +108,12 @@ def listen(on_event: Callable[[Any], None]) -> contextlib.AbstractContextManager
     return _set("on_event", on_event)
 
 
-def listener() -> Callable[[Any], None] | None:
+def listener() -> Listener | None:
     """Return what receives events of this thread; `None` without a listener."""
     return _HERE.on_event
 
 
-def is_verbose(verbose: Any) -> bool:
+def is_verbose(verbose: object) -> bool:
     """Return whether the option `verbose` shows progress.
 
     Args:
@@ -116,17 +127,21 @@ def is_verbose(verbose: Any) -> bool:
         (True, False)
         >>> is_verbose("loud")
         Traceback (most recent call last):
-        seqcast.errors.SpecError: verbose: expected a whole number, received 'loud'. Give 0 for silence, or 1.
+        seqcast.errors.SpecError: verbose: expected a whole number, received 'loud'. Give 0 for ...
     """
-    if not isinstance(verbose, numbers.Integral):
-        import numpy as np  # the command line imports this module, and would wait for NumPy
+    if isinstance(verbose, numbers.Integral):
+        return int(verbose) > 0
 
-        if not isinstance(verbose, np.bool_):
-            hint = "Give 0 for silence, or 1."
-            raise SpecError(
-                "verbose", expected="a whole number", received=f"{verbose!r:.80}", hint=hint
-            )
-    return int(verbose) > 0
+    import numpy as np  # the command line imports this module, and would wait for NumPy
+
+    if isinstance(verbose, np.bool_):
+        return bool(verbose)
+    raise SpecError(
+        "verbose",
+        expected="a whole number",
+        received=f"{verbose!r:.80}",
+        hint="Give 0 for silence, or 1.",
+    )
 
 
 def shows_tasks(method: Method) -> Method:
@@ -145,7 +160,10 @@ def shows_tasks(method: Method) -> Method:
 
 
 def bar_is_shown() -> bool:
-    """Return whether a bar may be drawn now: tasks are shown, none is under way, and standard error is a terminal."""
+    """Return whether a bar may be drawn now.
+
+    Tasks are shown, none is under way, and standard error is a terminal.
+    """
     return _HERE.shown and not _HERE.inside and sys.stderr is not None and sys.stderr.isatty()
 
 
@@ -160,6 +178,7 @@ def task(title: str, total: int) -> Iterator[Callable[[], None]]:
     if _HERE.inside or total < 2:
         yield lambda: None
         return
+
     done = itertools.count(1)
     began = time.perf_counter()
     on_event = _HERE.on_event
@@ -193,7 +212,9 @@ def tracked(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
 
 
 def new_bar(console: Console, *, fixed: bool = False) -> Progress:
-    """Return a bar of steps with the time that is left, one line in any terminal, which is removed at the end.
+    """Return a bar of steps with the time that is left, which is removed at the end.
+
+    It takes one line in any terminal.
 
     Args:
         console: The terminal.
@@ -208,9 +229,8 @@ def new_bar(console: Console, *, fixed: bool = False) -> Progress:
     )
     from rich.table import Column
 
-    line = Column(
-        no_wrap=True, overflow="crop"
-    )  # cut, not wrapped, where the terminal is too narrow
+    # Cut, not wrapped, where the terminal is too narrow.
+    line = Column(no_wrap=True, overflow="crop")
     return Progress(
         TextColumn("{task.description}", markup=False, table_column=line),
         BarColumn(),

@@ -1,14 +1,14 @@
-"""Files of fitted models and checkpoints: arrays in safetensors, with one JSON header; nothing is ever executed.
+"""Files of fitted models and checkpoints: arrays in safetensors, with one JSON header.
 
-The metadata of a file has one entry, `seqcast`, which is JSON:
+Nothing in a file is ever executed. Its metadata has one entry, `seqcast`, which is JSON:
 
 ```
-content    the format's version, the kind of model, seqcast's version, the type of each array, the header
+content    the format's version, the kind of model, seqcast's version, types of arrays, the header
 sha256     digest of the content and of all arrays
 ```
 
-safetensors compares sizes and offsets with the file before it reads an array. Arrays are not compressed, so a file
-takes as much memory as it is long, and four times as much for text.
+safetensors compares sizes and offsets with the file before it reads an array. Arrays are not
+compressed, so a file takes as much memory as it is long, and four times as much for text.
 """
 
 import hashlib
@@ -33,11 +33,23 @@ from seqcast.runtime.payload import Array, Payload
 
 FORMAT_VERSION = 4
 
-_LENGTH_BYTES = 8  # at the beginning of the file: the length of its header
-_HEADER_BYTES = (
-    32 << 20
-)  # longest header; JSON takes some twenty times as much memory once it is read
+# Bytes at the beginning of a file that are the length of its header.
+_LENGTH_BYTES = 8
+# The longest header; JSON takes some twenty times as much memory once it is read.
+_HEADER_BYTES = 32 << 20
+# Types of times and durations.
 _TIMES = re.compile(r"<[mM]8\[\w+\]")
+
+
+# Errors of code that builds an object from fields which do not fit together.
+_UNFIT_FIELDS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 def digest(arrays: Iterable[Array | None]) -> str:
@@ -47,8 +59,10 @@ def digest(arrays: Iterable[Array | None]) -> str:
         arrays: The arrays; `None` stands for one that is missing.
 
     Example:
-        >>> digest([np.zeros(2), None]) == digest([np.zeros(2), None]), digest([np.zeros(2)]) == digest([np.zeros(3)])
-        (True, False)
+        >>> digest([np.zeros(2), None]) == digest([np.zeros(2), None])
+        True
+        >>> digest([np.zeros(2)]) == digest([np.zeros(3)])
+        False
     """
     whole = hashlib.sha256()
     for array in arrays:
@@ -62,7 +76,10 @@ def digest(arrays: Iterable[Array | None]) -> str:
 
 
 def write_archive(
-    path: str | os.PathLike[str], kind: str, header: Mapping[str, Any], arrays: Mapping[str, Array]
+    path: str | os.PathLike[str],
+    kind: str,
+    header: Mapping[str, object],
+    arrays: Mapping[str, Array],
 ) -> None:
     """Write a model's file.
 
@@ -83,21 +100,27 @@ def write_archive(
         "arrays": {name: _type(values) for name, values in arrays.items()},
         "header": header,
     }
-    data = save(
-        stored,
-        {MODEL_ENTRY: json.dumps({"sha256": _digest_of(content, stored), "content": content})},
-    )
+    entry = {"sha256": _digest_of(content, stored), "content": content}
+    data = save(stored, {MODEL_ENTRY: json.dumps(entry)})
+
     length = int.from_bytes(data[:_LENGTH_BYTES], "little")
     if length > _HEADER_BYTES:
-        expected = f"a header of at most {_HEADER_BYTES >> 20} MiB, without the arrays"
-        hint = "Fewer categories, or members with fewer epochs, need less."
-        raise SaveError(str(path), expected=expected, received=f"{length >> 20} MiB", hint=hint)
+        raise SaveError(
+            str(path),
+            expected=f"a header of at most {_HEADER_BYTES >> 20} MiB, without the arrays",
+            received=f"{length >> 20} MiB",
+            hint="Fewer categories, or members with fewer epochs, need less.",
+        )
     write_atomically(path, lambda file: file.write(data))
 
 
 @contextmanager
 def open_archive(
-    path: str | os.PathLike[str], kind: str, *, max_size: Any = None, gaps: Collection[str] = ()
+    path: str | os.PathLike[str],
+    kind: str,
+    *,
+    max_size: object = None,
+    gaps: Collection[str] = (),
 ) -> Iterator[Payload]:
     """Read a model's file for a `with` block, which builds the model.
 
@@ -125,23 +148,16 @@ def open_archive(
     except (FileFormatError, MemoryError):
         raise
     except Exception as error:  # a damaged or hostile file raises errors of many types
-        raise _unusable(
-            target, f"a file that is damaged or not one ({type(error).__name__}: {error})"
-        ) from error
+        received = f"a file that is damaged or not one ({type(error).__name__}: {error})"
+        raise _unusable(target, received) from error
+
     try:
         yield payload
     except SeqcastError:
         raise
-    except (
-        AttributeError,
-        LookupError,
-        ArithmeticError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
-        text = f"a file whose fields do not fit together ({type(error).__name__}: {error})"
-        raise _unusable(target, text) from error
+    except _UNFIT_FIELDS as error:
+        received = f"a file whose fields do not fit together ({type(error).__name__}: {error})"
+        raise _unusable(target, received) from error
 
 
 def _unusable(path: Path, received: str) -> FileFormatError:
@@ -157,14 +173,13 @@ def _check_size(path: Path, most: int) -> None:
     """Reject a file that would take too much memory, or whose header would."""
     size = path.stat().st_size
     if size > most:
-        hint = Phrase(
-            "If you trust the file, allow more: ",
-            Option("max_size", "8GB"),
-            ", or as much as it takes.",
+        allow = Option("max_size", "8GB")
+        raise FileFormatError(
+            str(path),
+            expected=f"at most {FileLimits(most).words(most)}",
+            received=f"{size:,} bytes",
+            hint=Phrase("If you trust the file, allow more: ", allow, ", or as much as it takes."),
         )
-        expected = f"at most {FileLimits(most).words(most)}"
-        received = f"{size:,} bytes"
-        raise FileFormatError(str(path), expected=expected, received=received, hint=hint)
     with path.open("rb") as file:
         length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
     if _HEADER_BYTES < length < size:
@@ -180,32 +195,34 @@ def _read(path: Path, kind: str, gaps: Collection[str]) -> Payload:
         content = entry["content"]
         _check_content(content, path, kind)
         stored = file.get_tensors()
+
     types = content["arrays"]
     if set(types) != set(stored) or entry["sha256"] != _digest_of(content, stored):
         raise _unusable(path, "a file that is damaged: it holds other numbers than were written")
-    return content["header"], {
-        name: _restored(name, stored[name], types[name], gaps) for name in types
-    }
+    arrays = {name: _restored(name, stored[name], types[name], gaps) for name in types}
+    return content["header"], arrays
 
 
-def _check_content(content: Any, path: Path, kind: str) -> None:
+def _check_content(content: Mapping[str, Any], path: Path, kind: str) -> None:
     """Reject the content of another format or another kind of model."""
     version = int(content["format_version"])
     if version != FORMAT_VERSION:
-        newer = version > FORMAT_VERSION
-        received = f"format {version}, written by seqcast {content.get('seqcast_version')}"
-        hint = (
-            "Upgrade seqcast: pip install --upgrade seqcast"
-            if newer
-            else "Fit and save the model again."
-        )
+        hint = "Fit and save the model again."
+        if version > FORMAT_VERSION:
+            hint = "Upgrade seqcast: pip install --upgrade seqcast"
         raise FileFormatError(
-            str(path), expected=f"format {FORMAT_VERSION}", received=received, hint=hint
+            str(path),
+            expected=f"format {FORMAT_VERSION}",
+            received=f"format {version}, written by seqcast {content.get('seqcast_version')}",
+            hint=hint,
         )
+
     if content["kind"] != kind:
-        received = f"a {content['kind']}"
         raise FileFormatError(
-            str(path), expected=f"a {kind}", received=received, hint=f"Use {content['kind']}.load."
+            str(path),
+            expected=f"a {kind}",
+            received=f"a {content['kind']}",
+            hint=f"Use {content['kind']}.load.",
         )
     if not isinstance(content["header"], dict):
         raise _unusable(path, "a file without a header")
@@ -239,11 +256,14 @@ def _restored(name: str, values: Array, kind: str, gaps: Collection[str]) -> Arr
         values = values.view(kind)
     if values.dtype.kind not in "biufmM" or _type(values) != kind:
         raise ValueError(f"{name} is an array of type {values.dtype}, where {kind} is expected")
-    if (
-        values.dtype.kind in "fmM"
-        and not (_usable(values) | (name in gaps) & np.isnan(values)).all()
-    ):
-        raise ValueError(f"{name} holds numbers that are not finite, or beyond {LARGEST_NUMBER:g}")
+    if values.dtype.kind in "fmM":
+        usable = _usable(values)
+        if name in gaps:
+            usable |= np.isnan(values)
+        if not usable.all():
+            raise ValueError(
+                f"{name} holds numbers that are not finite, or beyond {LARGEST_NUMBER:g}"
+            )
     return values
 
 

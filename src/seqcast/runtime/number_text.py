@@ -1,10 +1,11 @@
-"""Numbers as people read them, without powers of ten; shares in per cent that add up; numbers as JSON has them."""
+"""Numbers as people read them, shares in per cent that add up, and numbers as JSON has them."""
 
 import math
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 Name = TypeVar("Name")
+Value = TypeVar("Value")
 
 # Significant digits after the decimal point; whole numbers have all of theirs.
 DIGITS = 4
@@ -33,7 +34,9 @@ def number_text(value: float) -> str:
 
 
 def percentages(shares: Mapping[Name, float]) -> dict[Name, str]:
-    """Return shares in whole per cent that add up as the shares do: the largest remainders are rounded up.
+    """Return shares in whole per cent that add up as the shares do.
+
+    Those with the largest remainders are rounded up.
 
     Args:
         shares: The shares, by name.
@@ -49,7 +52,7 @@ def percentages(shares: Mapping[Name, float]) -> dict[Name, str]:
     return {name: f"{share}%" for name, share in whole.items()}
 
 
-def json_number(value: Any) -> Any:
+def json_number(value: Value) -> Value | None:
     """Return a value as JSON has it: `None` in place of a number that is not finite.
 
     Args:

@@ -1,4 +1,4 @@
-"""Values as payloads of files: dataclasses as JSON types and arrays by their fields, read back by their annotations.
+"""Values as payloads of files: JSON types and arrays by the fields of dataclasses.
 
 Files come from anywhere. So their content is compared with the declared types before an object is
 built from it.
@@ -9,9 +9,10 @@ import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +20,16 @@ import numpy.typing as npt
 from seqcast.errors import DataError
 
 Array = npt.NDArray[Any]
-Payload = tuple[Any, dict[str, Array]]
+# A value of the types that JSON has.
+Json = Any
+Payload = tuple[Json, dict[str, Array]]
+# A type as annotations have it: a class, or an expression such as `tuple[float, ...] | None`.
+TypeHint = Any
+# Classes by their keys, for each of their base classes.
 Tables = Mapping[type, Mapping[str, type]]
 
 
-def to_payload(value: Any) -> Payload:
+def to_payload(value: object) -> Payload:
     """Return JSON types, and arrays by name, that hold a value.
 
     Args:
@@ -36,12 +42,14 @@ def to_payload(value: Any) -> Payload:
         ({'level': [80, 95], 'widths': None}, {'widths': array([1., 1.])})
     """
     header, arrays = _own_payload(value)
-    if isinstance(getattr(type(value), "key", None), str):
-        header = {"key": value.key, "payload": header}
+    key = getattr(type(value), "key", None)
+    if isinstance(key, str):
+        header = {"key": key, "payload": header}
     return header, arrays
 
 
 def _own_payload(value: Any) -> Payload:
+    """Return the payload of a value without the key of its class."""
     if isinstance(value, np.ndarray):
         return None, {"": value}
     if hasattr(value, "to_payload"):
@@ -57,6 +65,7 @@ def _own_payload(value: Any) -> Payload:
         items = {str(place): item for place, item in enumerate(value)}
     else:
         return value.item() if isinstance(value, np.generic) else value, {}
+
     payloads = {name: to_payload(item) for name, item in items.items()}
     described = {name: header for name, (header, _) in payloads.items()}
     arrays = {
@@ -68,13 +77,15 @@ def _own_payload(value: Any) -> Payload:
 
 
 def from_payload(
-    kind: Any,
-    header: Any,
-    arrays: Mapping[str, Any],
+    kind: TypeHint,
+    header: Json,
+    arrays: Mapping[str, Array],
     where: str = "header",
     tables: Tables = MappingProxyType({}),
 ) -> Any:
-    """Build a value from the result of `to_payload`, and reject other fields and types than are declared.
+    """Build a value from the result of `to_payload`.
+
+    Other fields and types than are declared are rejected.
 
     Args:
         kind: Its type: a dataclass or `TypedDict` whose fields declare theirs, a class with
@@ -92,51 +103,98 @@ def from_payload(
         >>> from_payload(tuple[float, ...] | None, [80, 95], {})
         (80, 95)
     """
-    origin = typing.get_origin(kind)
+    return _build(kind, _Part(header, arrays, where, tables))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a payload; the arguments are those of `from_payload`."""
+
+    header: Json
+    arrays: Mapping[str, Array]
+    where: str
+    tables: Tables
+
+    @cached_property
+    def _arrays_by_owner(self) -> dict[str, dict[str, Array]]:
+        owners: dict[str, dict[str, Array]] = {}
+        for name, values in self.arrays.items():
+            owner, _, key = name.partition("/")
+            owners.setdefault(owner, {})[key] = values
+        return owners
+
+    def item(self, place: int) -> Self:
+        """Return the part of an item of a list or tuple."""
+        arrays = self._arrays_by_owner.get(str(place), {})
+        return replace(
+            self, header=self.header[place], arrays=arrays, where=f"{self.where}[{place}]"
+        )
+
+    def field(self, name: str) -> Self:
+        """Return the part of a field, or of a value of a mapping."""
+        arrays = self._arrays_by_owner.get(name, {})
+        return replace(self, header=self.header[name], arrays=arrays, where=f"{self.where}.{name}")
+
+
+def _build(kind: TypeHint, part: _Part) -> object:
+    """Build a value of a type."""
+    if kind in part.tables:
+        keyed = check_fields(part.header, {"key": str, "payload": Any}, part.where)
+        if keyed["key"] not in part.tables[kind]:
+            raise ValueError(f"{part.where}: {keyed['key']!r}, which is unknown")
+        kind = part.tables[kind][keyed["key"]]
+        part = replace(part, header=keyed["payload"])
+
+    if hasattr(kind, "from_payload"):
+        return kind.from_payload(part.header, part.arrays)
+    if hasattr(kind, "from_dict"):
+        return kind.from_dict(part.header)
+    if typing.get_origin(kind) is not None:
+        return _build_generic(kind, part)
+    if is_dataclass(kind) or typing.is_typeddict(kind):
+        return _build_fields(kind, part)
+    return _checked(part.header, kind, part.where)
+
+
+def _build_generic(kind: TypeHint, part: _Part) -> object:
+    """Build a value of a type with type arguments."""
+    origin: TypeHint = typing.get_origin(kind)
     inner = typing.get_args(kind)
     if origin is np.ndarray:
-        return arrays[""]
-    if kind in tables:
-        keyed = check_fields(header, {"key": str, "payload": Any}, where)
-        if keyed["key"] not in tables[kind]:
-            raise ValueError(f"{where}: {keyed['key']!r}, which is unknown")
-        kind = tables[kind][keyed["key"]]
-        header = keyed["payload"]
-    if hasattr(kind, "from_payload"):
-        return kind.from_payload(header, arrays)
-    if hasattr(kind, "from_dict"):
-        return kind.from_dict(header)
+        return part.arrays[""]
     if origin in (types.UnionType, typing.Union):
-        return _from_any(inner, header, arrays, where, tables)
-    if origin is None and not is_dataclass(kind) and not typing.is_typeddict(kind):
-        return _checked(header, kind, where)
-    own = _by_owner(arrays)
-
-    def build(name: str, kind: Any, header: Any, place: str) -> Any:
-        return from_payload(kind, header, own.get(name, {}), place, tables)
-
-    if origin is None:
-        hints = typing.get_type_hints(kind)
-        names = [item.name for item in fields(kind)] if is_dataclass(kind) else list(hints)
-        described = check_fields(header, dict.fromkeys(names, Any), where)
-        payloads = {
-            name: build(name, hints[name], each, f"{where}.{name}")
-            for name, each in described.items()
-        }
-        try:
-            return kind(**payloads)
-        except DataError as error:  # arrays of a file are no data of the user's
-            raise ValueError(str(error)) from error
+        return _build_any(inner, part)
     if origin in (tuple, list):
-        listed = enumerate(_checked(header, list, where))
-        return origin(
-            build(str(place), inner[0], each, f"{where}[{place}]") for place, each in listed
-        )
-    named = _checked(header, dict, where).items()
-    return {name: build(name, inner[1], each, f"{where}.{name}") for name, each in named}
+        count = len(_checked(part.header, list, part.where))
+        return origin(_build(inner[0], part.item(place)) for place in range(count))
+    names = _checked(part.header, dict, part.where)
+    return {name: _build(inner[1], part.field(name)) for name in names}
 
 
-def check_json(value: Any, hint: Any, where: str) -> Any:
+def _build_any(kinds: Sequence[TypeHint], part: _Part) -> object:
+    """Build a value that is of one of several types; an error is that of the last one."""
+    if part.header is None and not part.arrays and types.NoneType in kinds:
+        return None
+    *others, last = (kind for kind in kinds if kind is not types.NoneType)
+    for kind in others:
+        with contextlib.suppress(ValueError):
+            return _build(kind, part)
+    return _build(last, part)
+
+
+def _build_fields(kind: TypeHint, part: _Part) -> object:
+    """Build a dataclass or `TypedDict`."""
+    hints = typing.get_type_hints(kind)
+    names = [item.name for item in fields(kind)] if is_dataclass(kind) else list(hints)
+    check_fields(part.header, dict.fromkeys(names, Any), part.where)
+    values = {name: _build(hints[name], part.field(name)) for name in names}
+    try:
+        return kind(**values)
+    except DataError as error:  # arrays of a file are no data of the user's
+        raise ValueError(str(error)) from error
+
+
+def check_json(value: Json, hint: TypeHint, where: str) -> Json:
     """Return a value that was read from JSON, and reject another type than is declared.
 
     Args:
@@ -157,8 +215,10 @@ def check_json(value: Any, hint: Any, where: str) -> Any:
     return from_payload(hint, value, {}, where)
 
 
-def check_fields(values: Any, hints: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return an object that was read from JSON, and reject other fields than are declared, or of another type.
+def check_fields(values: Json, hints: Mapping[str, TypeHint], where: str) -> dict[str, Json]:
+    """Return an object that was read from JSON.
+
+    Other fields than are declared, or of another type, are rejected.
 
     Args:
         values: The object.
@@ -168,48 +228,25 @@ def check_fields(values: Any, hints: Mapping[str, Any], where: str) -> dict[str,
     Raises:
         ValueError: A field is missing, unknown or of another type.
     """
-    if not isinstance(values, dict) or set(values) != set(hints):
-        names = (
-            sorted(set(values) ^ set(hints))
-            if isinstance(values, dict)
-            else [type(values).__name__]
-        )
-        raise ValueError(
-            f"{where} has other fields than expected ({', '.join(map(str, names[:5]))})"
-        )
+    different = [type(values).__name__]
+    if isinstance(values, dict):
+        different = sorted(set(values) ^ set(hints))
+    if different:
+        names = ", ".join(map(str, different[:5]))
+        raise ValueError(f"{where} has other fields than expected ({names})")
     return {name: check_json(values[name], hint, f"{where}.{name}") for name, hint in hints.items()}
 
 
-def _checked(value: Any, kind: Any, where: str) -> Any:
+def _checked(value: Json, kind: TypeHint, where: str) -> Json:
     """Return a value of a type of JSON."""
-    kinds = (int, float) if kind is float else kind
-    if kind is not Any and (
-        not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool)
-    ):
+    if kind is Any:
+        return value
+    is_of_kind = isinstance(value, int | float if kind is float else kind)
+    if isinstance(value, bool):
+        is_of_kind = kind is bool
+    if not is_of_kind:
         raise ValueError(f"{where} is {type(value).__name__!r}, where {kind.__name__} is expected")
     # Python's JSON reads NaN and Infinity, and as such numbers that are too large for a float.
     if kind is float and not math.isfinite(value):
         raise ValueError(f"{where} is {value}, where a finite number is expected")
     return value
-
-
-def _from_any(
-    kinds: Sequence[Any], header: Any, arrays: Mapping[str, Any], where: str, tables: Tables
-) -> Any:
-    """Build a value that is of one of several types; an error is that of the last one."""
-    if header is None and not arrays and types.NoneType in kinds:
-        return None
-    *others, last = (kind for kind in kinds if kind is not types.NoneType)
-    for kind in others:
-        with contextlib.suppress(ValueError):
-            return from_payload(kind, header, arrays, where, tables)
-    return from_payload(last, header, arrays, where, tables)
-
-
-def _by_owner(arrays: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
-    """Return the arrays of each field or place."""
-    owners: dict[str, dict[str, Array]] = {}
-    for name, values in arrays.items():
-        owner, _, key = name.partition("/")
-        owners.setdefault(owner, {})[key] = values
-    return owners

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-# Seconds without a sign of life after which a process counts as dead, and seconds to wait until all
-# have begun.
+# Seconds without a sign of life after which a process counts as dead.
 HEARTBEAT_SECONDS = 30
+# Seconds to wait until all processes have begun.
 START_SECONDS = 120
 
 

@@ -12,14 +12,19 @@ import stat
 import threading
 import time
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 
+from seqcast.runtime.backend import JaxConfig, jax_config
 from seqcast.runtime.log import warn_user
 
+# The environment variable that names the folder.
 VARIABLE = "SEQCAST_CACHE_DIR"
+# JAX's variable for its folder of programs.
+_JAX_VARIABLE = "JAX_COMPILATION_CACHE_DIR"
+# Seconds within which a process writes both files of a program.
 SECONDS_BETWEEN_HALVES = 5.0
 # On some processors jaxlib before it prints two errors for each program that it reads, and then
 # runs the program: it takes preferences of its compiler for features that the machine lacks
@@ -28,7 +33,7 @@ QUIET_JAXLIB = (0, 10, 2)
 # Settings of JAX: its default and our value. A size makes JAX remove the least recently used
 # programs, and lock the folder while it reads and writes, by the package filelock. It does not
 # count the files that XLA would add there for GPUs, so these are switched off.
-SETTINGS: dict[str, tuple[Any, Any]] = {
+SETTINGS: dict[str, tuple[object, object]] = {
     "jax_compilation_cache_max_size": (-1, 512 << 20),
     "jax_persistent_cache_min_compile_time_secs": (1.0, 0.2),
     "jax_persistent_cache_enable_xla_caches": ("xla_gpu_per_fusion_autotune_cache_dir", "none"),
@@ -57,7 +62,7 @@ def cache_compilations() -> Path | None:
 
 
 def cache_variables() -> dict[str, str]:
-    """Return environment variables with which another process keeps compiled programs as this one does.
+    """Return environment variables with which another process has the same cache of programs.
 
     Its environment alone is not enough: this process may have set JAX in Python, and a relative
     folder depends on the working directory.
@@ -66,29 +71,29 @@ def cache_variables() -> dict[str, str]:
         Variables of seqcast and JAX, by name.
     """
     programs = cache_compilations()
-    import jax
-
-    config: Any = jax.config
+    config = jax_config()
     names = ("jax_enable_compilation_cache", *SETTINGS)
     variables = {name.upper(): str(getattr(config, name)) for name in names}
+
     folder = config.jax_compilation_cache_dir
     if folder is None:
-        return {**variables, VARIABLE: "off"}
-    if programs is not None and folder == str(programs):
-        return {**variables, VARIABLE: str(programs.parent)}
-    return {**variables, "JAX_COMPILATION_CACHE_DIR": folder}
+        variables[VARIABLE] = "off"
+    elif programs is not None and folder == str(programs):
+        variables[VARIABLE] = str(programs.parent)
+    else:
+        variables[_JAX_VARIABLE] = folder
+    return variables
 
 
 @functools.cache
 def _choose_folder() -> Path | None:
-    import jax
-
-    config: Any = jax.config
-    if not _is_ours_to_set(config):
+    config = jax_config()
+    if _is_set_by_user(config):
         return None
     programs = _writable_programs()
     if programs is None:
         return None
+
     _remove_halves(programs)
     _silence_reading(config)
     for name, (default, value) in SETTINGS.items():
@@ -96,6 +101,7 @@ def _choose_folder() -> Path | None:
             config.update(name, value)
     # Last: a compilation of another thread would meanwhile open the folder without a bound.
     config.update("jax_compilation_cache_dir", str(programs))
+
     # Nobody needs to know of a full disk, or of a folder that goes away: JAX compiles the program
     # and goes on.
     warnings.filterwarnings(
@@ -104,55 +110,75 @@ def _choose_folder() -> Path | None:
     return programs
 
 
-def _is_ours_to_set(config: Any) -> bool:
-    """Return whether the user has neither given JAX a folder nor switched its cache off."""
-    return (
-        config.jax_enable_compilation_cache
-        and config.jax_compilation_cache_dir is None
-        and "JAX_COMPILATION_CACHE_DIR" not in os.environ
-        and config.jax_compilation_cache_max_size != 0
-    )
+def _is_set_by_user(config: JaxConfig) -> bool:
+    """Return whether the user has given JAX a folder or switched its cache off."""
+    has_folder = config.jax_compilation_cache_dir is not None or _JAX_VARIABLE in os.environ
+    is_off = not config.jax_enable_compilation_cache or config.jax_compilation_cache_max_size == 0
+    return has_folder or is_off
 
 
 def _writable_programs() -> Path | None:
-    """Return the folder of the programs, made if need be; `None` if there is to be none, or it cannot be written."""
+    """Return the folder of the programs, which is made where it is missing.
+
+    It is `None` where the user wants none, or where it cannot be written to or trusted.
+    """
     named = os.environ.get(VARIABLE)
     if named is not None and named.strip().lower() in ("", "off"):
         return None
     try:
-        folder = Path(platformdirs.user_cache_dir("seqcast") if named is None else named)
-        if named is None and not folder.is_absolute():
-            return None  # a user without a home
-        folder = folder.absolute()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if named is None and hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
-            return None  # sudo may keep its caller's home: root should not run that user's programs
+        folder = _users_folder() if named is None else _made(Path(named).absolute())
+        if folder is None:
+            return None
         programs = folder / "programs"
-        for each in (folder, programs):
-            # Windows shows every folder as if anybody could write to it.
-            if os.name == "posix" and each.exists() and each.stat().st_mode & stat.S_IWOTH:
-                warn_user(
-                    f"{each} can be written by anybody, who could leave a program to be run: it is not used as a cache"
-                )
-                return None
+        if _can_be_written_by_anybody((folder, programs)):
+            return None
         programs.mkdir(mode=0o700, exist_ok=True)
         return programs if os.access(programs, os.W_OK | os.X_OK) else None
     except (OSError, RuntimeError):  # platformdirs raises the latter where a user has no home
         return None
 
 
-def _silence_reading(config: Any) -> None:
-    """Stop XLA's log of an old jaxlib, unless the user has chosen what it shows; errors of programs are still raised.
+def _users_folder() -> Path | None:
+    """Return the folder of this user's cache, if there is one of their own."""
+    folder = Path(platformdirs.user_cache_dir("seqcast"))
+    if not folder.is_absolute():
+        return None  # a user without a home
+    _made(folder)
+    # sudo may keep its caller's home: root should not run that user's programs.
+    is_foreign = hasattr(os, "getuid") and folder.stat().st_uid != os.getuid()
+    return None if is_foreign else folder
 
-    JAX's own loggers stay as they are: the second update restores them, and leaves XLA's log as the
-    first has set it.
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _can_be_written_by_anybody(folders: Iterable[Path]) -> bool:
+    """Warn of the first folder that anybody can write to, and return whether there is one."""
+    if os.name != "posix":  # Windows shows every folder as if anybody could write to it
+        return False
+    for folder in folders:
+        if folder.exists() and folder.stat().st_mode & stat.S_IWOTH:
+            warn_user(
+                f"{folder} can be written by anybody, who could leave a program to be run: "
+                "it is not used as a cache"
+            )
+            return True
+    return False
+
+
+def _silence_reading(config: JaxConfig) -> None:
+    """Stop XLA's log of an old jaxlib, unless the user has chosen what it shows.
+
+    Errors of programs are still raised. JAX's own loggers stay as they are: the second update
+    restores them, and leaves XLA's log as the first has set it.
     """
     import jaxlib.version
 
     level = config.jax_logging_level
-    is_default = (
-        level == "NOTSET" and os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1"
-    )  # JAX sets it to 1 itself
+    # JAX sets the variable to 1 itself.
+    is_default = level == "NOTSET" and os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1"
     if is_default and jaxlib.version.__version_info__ < QUIET_JAXLIB:
         config.update("jax_logging_level", "CRITICAL")
         config.update("jax_logging_level", level)

@@ -1,4 +1,4 @@
-"""The cores of this process, calls in threads that share them, and linear algebra on one of them."""
+"""The cores of this process, calls in threads that share them, and linear algebra on one."""
 
 import contextlib
 import functools
@@ -7,20 +7,27 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any
+from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
 from seqcast.errors import SpecError
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
 
 def cores() -> int:
     """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def threads() -> int:
-    """Return the number of cores for a fit: `SEQCAST_THREADS`, or `OMP_NUM_THREADS`, or all that the process has.
+    """Return the number of cores for a fit.
+
+    It is that of `SEQCAST_THREADS`, or else `OMP_NUM_THREADS`, or else all that the process has.
 
     Raises:
         SpecError: `SEQCAST_THREADS` is no whole number.
@@ -30,10 +37,13 @@ def threads() -> int:
         try:
             return max(1, int(setting))
         except ValueError:
-            where = "the environment variable SEQCAST_THREADS"
-            hint = "Set it to a number, or unset it to use all cores."
-            expected = "a whole number of threads, such as 4"
-            raise SpecError(where, expected=expected, received=repr(setting), hint=hint) from None
+            raise SpecError(
+                "the environment variable SEQCAST_THREADS",
+                expected="a whole number of threads, such as 4",
+                received=repr(setting),
+                hint="Set it to a number, or unset it to use all cores.",
+            ) from None
+
     # joblib sets it in its workers, so that GridSearchCV(n_jobs=2) on two cores does not run two
     # threads in each worker. OpenMP also takes a list, the outermost level first.
     level = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
@@ -41,7 +51,9 @@ def threads() -> int:
 
 
 def check_threads(count: int) -> None:
-    """Check that a library can start its threads, because Arrow waits for ever for those that it cannot start.
+    """Check that a library can start its threads.
+
+    Arrow waits for ever for threads that it cannot start.
 
     Args:
         count: Number of threads.
@@ -65,12 +77,12 @@ def check_threads(count: int) -> None:
 
 
 def in_threads(
-    function: Callable[[Any], Any],
-    items: Sequence[Any],
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
     count: int | None = None,
     pool: ThreadPoolExecutor | None = None,
-) -> list[Any]:
-    """Call a function of each item in several threads, the caller's own and others of the pool; return all results.
+) -> list[Result]:
+    """Call a function of each item in several threads, the caller's own and those of a pool.
 
     JAX runs programs that are started from different threads in parallel, those from one thread one
     after another. Any number of threads may call this at once, and the function may call it again:
@@ -96,7 +108,7 @@ def in_threads(
     """
     count = max(1, min(len(items), threads())) if count is None else count
 
-    def run(thread: int) -> list[Any]:
+    def run(thread: int) -> list[Result]:
         return [function(item) for item in items[thread::count]]
 
     futures = [
@@ -113,7 +125,7 @@ def in_threads(
     return [results[place % count][place // count] for place in range(len(items))]
 
 
-def begin(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+def begin(function: Callable[..., Result], *arguments: object) -> Callable[[], Result]:
     """Begin a call in a thread of the pool.
 
     Args:
@@ -141,8 +153,7 @@ def _new_pool() -> ThreadPoolExecutor:
 _pool = _new_pool()
 
 
-# Who has it sets the limit and restores what was before. One thread alone does both, as
-# threadpoolctl asks for.
+# Held by the thread that sets the limit and restores what was before. One thread has to do both.
 _blas_lock = threading.Lock()
 
 
@@ -179,7 +190,7 @@ def _controller() -> ThreadpoolController:
 
 
 def _forget_after_fork() -> None:
-    """Give a forked child a pool and locks of its own: the threads, and who has the locks, stay in its parent."""
+    """Give a forked child a pool and locks of its own: those of its parent stay taken."""
     global _pool, _blas_lock
     _pool = _new_pool()
     _blas_lock = threading.Lock()

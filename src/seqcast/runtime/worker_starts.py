@@ -1,4 +1,4 @@
-"""The starts of loky's worker processes: Ctrl-C does not reach them, and they end with their parent.
+"""The starts of loky's workers: Ctrl-C does not reach them, and they end with their parent.
 
 A worker imports this module before anything else, so it imports neither Keras nor JAX.
 """
@@ -18,7 +18,9 @@ PARENT_SECONDS = 1.0
 
 
 def end_with_parent(parent: int) -> None:
-    """End this worker and its own soon after its parent, also if that was killed: they would wait for ever.
+    """End this worker and its own soon after its parent, also if that was killed.
+
+    They would wait for ever.
 
     Args:
         parent: The parent's process id.
@@ -36,9 +38,10 @@ def end_with_parent(parent: int) -> None:
 
 
 def ignore_warnings_of_loky() -> None:
-    """Ignore loky's warnings of workers that it replaces, or cannot kill with their children: it recovers by itself.
+    """Ignore loky's warnings of workers that it replaces, or cannot kill with their children.
 
-    They come from a thread of loky's, so the filter stays: no block of ours ends with them.
+    loky recovers by itself. They come from a thread of loky's, so the filter stays: no block of
+    ours ends with them.
     """
     texts = "A worker stopped while some jobs|Failed to kill subprocesses"
     warnings.filterwarnings("ignore", texts, UserWarning, r"joblib\.externals\.loky")
@@ -46,9 +49,10 @@ def ignore_warnings_of_loky() -> None:
 
 @contextmanager
 def ctrl_c_blocked() -> Iterator[None]:
-    """Block Ctrl-C in processes and threads that start here, since a terminal sends it to all processes at once.
+    """Block Ctrl-C in processes and threads that start here.
 
-    This process receives it when the block ends, and stops its workers.
+    A terminal sends it to all processes at once. This process receives it when the block ends, and
+    stops its workers.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield

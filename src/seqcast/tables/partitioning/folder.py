@@ -11,7 +11,7 @@ from typing import Any
 
 from seqcast.data.frames import file_error
 from seqcast.errors import Option, Phrase, SaveError, SpecError, counted
-from seqcast.runtime import check_new_folder, folder_beside, parse_size, require, threads
+from seqcast.runtime import atomic_folder, check_new_folder, parse_size, require, threads
 from seqcast.specs import Columns, check_int
 from seqcast.tables.partitioning.duckdb_queries import (
     Source,
@@ -109,7 +109,7 @@ def partition(
     check_new_folder(folder, force=force, suffix=".parquet")
     table = find_source(source, columns)
 
-    with folder_beside(folder) as place, _connected(place / ".spill", limit, table) as connection:
+    with atomic_folder(folder) as place, _connected(place / ".spill", limit, table) as connection:
         rows, typed = read_columns(connection, table, columns)
         listed = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in typed.items())
         connection.execute(f"CREATE TEMP VIEW typed AS SELECT {listed} FROM {table.sql()}")

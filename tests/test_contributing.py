@@ -10,6 +10,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 from scipy import stats
@@ -125,7 +126,7 @@ def test_a_cell_and_a_normaliser_train_every_weight_and_forecasts_are_equivarian
     follow("A cell")
     follow("A normaliser")
     spec = NetworkSpec(
-        cell="minimal_gated", normalise="median", **TINY, decoder_input="autoregressive"
+        cell="minimal_gated", normalise="distance", **TINY, decoder_input="autoregressive"
     )
     network = Seq2Seq(
         WindowSpec(horizon=3, features=1, targets=1, target_features=(0,)), spec, seed=1
@@ -145,7 +146,7 @@ def test_a_cell_and_a_normaliser_train_every_weight_and_forecasts_are_equivarian
         numpy(network(tensor(50.0 * past - 300.0))), 50.0 * expected - 300.0, atol=0.5
     )
     np.testing.assert_allclose(numpy(network(tensor(past + 8.0))), expected + 8.0, atol=1e-4)
-    options = {"normalise": "median", "epochs": 1, "verbose": 0, "random_state": 0}
+    options = {"normalise": "distance", "epochs": 1, "verbose": 0, "random_state": 0}
     regressor = Seq2SeqRegressor(cell="minimal_gated", **TINY, **options).fit(past, past[:, :3])
     np.testing.assert_allclose(
         regressor.decode(regressor.encode(past), 5), regressor.predict(past, 5), atol=1e-5
@@ -198,7 +199,7 @@ def test_a_heads_loss_and_distribution_are_scipys(follow):
 def test_a_normalisers_statistics_are_numpys_over_what_was_observed(follow):
     follow("A normaliser")
     rng = np.random.default_rng(0)
-    normaliser = NORMALISERS["median"](3, (2, 0))
+    normaliser = NORMALISERS["distance"](3, (2, 0))
     past = rng.normal(size=(6, 7, 3)) * 5 + 7
     seen = rng.random(past.shape) < 0.7
     seen[1] = False
@@ -207,14 +208,25 @@ def test_a_normalisers_statistics_are_numpys_over_what_was_observed(follow):
     )
     targets = np.where(seen, past, np.nan)[:, :, [2, 0]]
     rows = [0, 2, 3, 4, 5]
-    medians = np.nanmedian(targets[rows], axis=1)
-    np.testing.assert_allclose(loc[rows], medians, rtol=1e-5)
-    distances = np.nanmean(np.abs(targets[rows] - medians[:, None]), axis=1)
+    means = np.nanmean(targets[rows], axis=1)
+    np.testing.assert_allclose(loc[rows], means, rtol=1e-5)
+    distances = np.nanmean(np.abs(targets[rows] - means[:, None]), axis=1)
     np.testing.assert_allclose(scale[rows], distances + normaliser.epsilon, rtol=1e-4)
     assert np.isfinite(loc[1]).all()
     assert (scale[1] > 0).all()
     whole = numpy(normaliser.statistics(tensor(past), None)[0])
-    np.testing.assert_allclose(whole, np.median(past[:, :, [2, 0]], axis=1), rtol=1e-5)
+    np.testing.assert_allclose(whole, np.mean(past[:, :, [2, 0]], axis=1), rtol=1e-5)
+
+
+def test_a_normaliser_is_written_to_a_file(follow, tmp_path):
+    follow("A normaliser")
+    past = np.random.default_rng(0).normal(size=(16, 6, 1)) * 5 + 7
+    options = {"normalise": "distance", "epochs": 1, "verbose": 0, "random_state": 0}
+    regressor = Seq2SeqRegressor(**TINY, **options).fit(past, past[:, :3])
+    regressor.export(tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    forecast = session.run(["point"], {"past": past})[0]
+    np.testing.assert_allclose(forecast, regressor.predict(past), rtol=1e-4, atol=1e-4)
 
 
 # ---------------------------------------------------------------- a metric

@@ -1,83 +1,33 @@
 """The encoder as operators: normalisation of windows, segments of steps, and states."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from types import ModuleType
+from typing import ClassVar
 
 import numpy as np
 
 from seqcast.export import operators as op
-from seqcast.network import LEAST_MEAN, LEAST_VARIANCE, Encoder, InstanceNormaliser, Normaliser
+from seqcast.network import Encoder, Normaliser, Statistics, TargetWindows
+from seqcast.runtime import Tensor
 
 
-@dataclass(frozen=True)
-class Statistics:
-    """Loc and scale of a normaliser.
+class WindowOperators(TargetWindows):
+    """The targets of windows, whose statistics are recorded as operators."""
 
-    Args:
-        loc: Subtracted, `[B, 1, D]`; `None` is 0.
-        scale: Divisor, `[B, 1, D]`; `None` is 1.
-    """
+    xp: ClassVar[ModuleType] = op.ndx
 
-    loc: op.Array | None = None
-    scale: op.Array | None = None
-
-
-@dataclass(frozen=True)
-class TargetWindows:
-    """The targets of windows, and each statistic that a `WindowStatistics` can name.
-
-    Args:
-        values: Their values, `[B, T, D]`.
-        weight: 1 where a value was observed, `[B, T, D]`; `None` where all were.
-        segment: Steps of a token.
-    """
-
-    values: op.Array
-    weight: op.Array | None
-    segment: int
-
-    def statistic(self, name: str | None) -> op.Array | None:
-        """Return a statistic by its name, `[B, 1, D]`; `None` for no name."""
-        return None if name is None else getattr(self, name)
-
-    @cached_property
-    def mean(self) -> op.Array:
-        """The mean of the observed values."""
-        return _mean(self.values, self.weight)
-
-    @cached_property
-    def last(self) -> op.Array:
-        """The last value."""
-        return self.values[:, -1:, ...]
-
-    @cached_property
-    def level(self) -> op.Array:
-        """The mean of the observed values in the last token, or else the last value."""
-        token = self.values[:, -self.segment :, ...]
-        if self.weight is None:
-            return _mean(token, None)
-        weight = self.weight[:, -self.segment :, ...]
-        count = op.ndx.sum(weight, axis=1, keepdims=True)
-        return op.ndx.where(count > 0, _mean(token, weight), token[:, -1:, ...])
-
-    @cached_property
-    def deviation(self) -> op.Array:
-        """The deviation from the mean."""
-        variance = _mean(op.ndx.square(self.values - self.mean), self.weight)
-        return op.ndx.sqrt(variance + LEAST_VARIANCE) + InstanceNormaliser.epsilon
-
-    @cached_property
-    def mean_absolute(self) -> op.Array:
-        """The mean absolute value; 1 in a window of zeros."""
-        mean = _mean(op.ndx.abs(self.values), self.weight)
-        return op.ndx.where(mean > LEAST_MEAN, mean, 1.0)
+    def mean_of(self, values: Tensor) -> Tensor:
+        """Return the mean by one operator, where all steps were observed."""
+        if self.observed is None:
+            return op.reduced(op.op.reduce_mean, values, keepdims=False)
+        return super().mean_of(values)
 
 
 class Normalisation:
     """A normaliser as operators: it scales the target columns of a window, and forecasts back.
 
     Args:
-        normaliser: The normaliser, with a description of its statistics.
+        normaliser: The normaliser.
     """
 
     def __init__(self, normaliser: Normaliser) -> None:
@@ -102,13 +52,9 @@ class Normalisation:
             past: The past, `[B, T, F]`.
             observed: 1 where a value was observed, `[B, T, F]`; `None` where all were.
         """
-        described = self.normaliser.window_statistics
-        if described is None:
-            raise TypeError(f"{type(self.normaliser).__name__} does not describe its statistics")
-
-        weight = None if observed is None else self.targets(observed)
-        windows = TargetWindows(self.targets(past), weight, self.normaliser.segment)
-        return Statistics(windows.statistic(described.loc), windows.statistic(described.scale))
+        seen = None if observed is None else self.targets(observed)
+        windows = WindowOperators(self.targets(past), seen, self.normaliser.segment)
+        return self.normaliser.window_statistics(windows)
 
     def apply(self, past: op.Array, statistics: Statistics) -> op.Array:
         """Normalise the target columns.
@@ -118,11 +64,11 @@ class Normalisation:
             statistics: Loc and scale.
         """
         if statistics.loc is not None:
-            past = past - self.placed(statistics.loc)
+            past = past - self.placed(statistics.loc)[:, None, ...]
 
         if statistics.scale is None:
             return past
-        divisor = self.placed(statistics.scale)
+        divisor = self.placed(statistics.scale)[:, None, ...]
         if self.features > len(self.normaliser.target_features):
             divisor = divisor + op.ndx.asarray(self.normaliser.untouched)
         return past / divisor
@@ -135,8 +81,10 @@ class Normalisation:
             statistics: Loc and scale.
         """
         if statistics.scale is not None:
-            forecast = forecast * statistics.scale[..., None]
-        return forecast if statistics.loc is None else forecast + statistics.loc[..., None]
+            forecast = forecast * statistics.scale[:, None, :, None]
+        if statistics.loc is not None:
+            forecast = forecast + statistics.loc[:, None, :, None]
+        return forecast
 
     def placed(self, targets: op.Array) -> op.Array:
         """Return values of the targets in their columns, and zeros in the others, `[..., F]`.
@@ -147,14 +95,6 @@ class Normalisation:
         if np.array_equal(self.normaliser.place, np.eye(self.features)):
             return targets
         return op.apply(op.op.matmul, targets, op.ndx.asarray(self.normaliser.place))
-
-
-def _mean(values: op.Array, weight: op.Array | None) -> op.Array:
-    """Return the mean of the observed values along the steps, `[B, 1, D]`."""
-    if weight is None:
-        return op.reduced(op.op.reduce_mean, values)
-    count = op.ndx.sum(weight, axis=1, keepdims=True)
-    return op.ndx.sum(weight * values, axis=1, keepdims=True) / op.ndx.maximum(count, 1.0)
 
 
 def token_count(steps: int | op.Array, segment: int) -> int | op.Array:

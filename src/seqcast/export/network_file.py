@@ -1,5 +1,6 @@
 """One network as operators: from scaled windows to the columns of a forecast."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from seqcast.errors import SpecError
@@ -10,11 +11,9 @@ from seqcast.network import NORMALISERS, Seq2Seq, later_blocks
 from seqcast.specs import NetworkSpec, WindowSpec
 
 # Components with operators; a user's own component is rejected by name.
-WRITTEN = {
+WRITTEN: Mapping[str, Collection[str]] = {
     "cell": ("gru", "lstm", "simple_rnn"),
-    "normalise": tuple(
-        name for name, normaliser in NORMALISERS.items() if normaliser.window_statistics
-    ),
+    "normalise": NORMALISERS,
     "attention": ("none", "additive", "dot", "multi_head"),
     "head": HEADS,
 }

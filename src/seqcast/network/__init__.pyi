@@ -37,11 +37,10 @@ from .losses import HeadLoss as HeadLoss
 from .losses import NegativeLogLikelihood as NegativeLogLikelihood
 from .losses import ObservedLoss as ObservedLoss
 from .losses import PinballLoss as PinballLoss
-from .normalise import LEAST_MEAN as LEAST_MEAN
-from .normalise import LEAST_VARIANCE as LEAST_VARIANCE
 from .normalise import NORMALISERS as NORMALISERS
-from .normalise import InstanceNormaliser as InstanceNormaliser
 from .normalise import Normaliser as Normaliser
+from .normalise import Statistics as Statistics
+from .normalise import TargetWindows as TargetWindows
 from .plain_keras import from_keras as from_keras
 from .plain_keras import to_keras as to_keras
 from .randomness import child_seeds as child_seeds

@@ -4,8 +4,9 @@ They are removed before the network and restored after it. Only target columns c
 normaliser needs the index of the targets' own past.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from types import ModuleType
+from typing import ClassVar, NamedTuple, final
 
 import numpy as np
 
@@ -17,17 +18,76 @@ LEAST_MEAN = 1e-30
 LEAST_VARIANCE = 1e-12
 
 
-@dataclass(frozen=True)
-class WindowStatistics:
-    """The statistics of a window that a normaliser takes, by which other runtimes compute it.
+class Statistics(NamedTuple):
+    """What a normaliser removes from windows.
 
     Args:
-        loc: `last` (value), `level` (of the last token) or `mean`; `None` is 0.
-        scale: `deviation` or `mean_absolute`; `None` is 1.
+        loc: Subtracted from each target, `[B, D]`; `None` is 0.
+        scale: Divisor of each target, `[B, D]`; `None` is 1.
     """
 
-    loc: str | None = None
-    scale: str | None = None
+    loc: Tensor | None = None
+    scale: Tensor | None = None
+
+
+class TargetWindows:
+    """The targets' own past in windows, and its statistics along the steps, `[B, D]` each.
+
+    Normalisers compute with the functions of `xp` alone, which have the same names and arguments in
+    Keras and in the array API standard. So a subclass for another library, such as one that records
+    operators, only names that library.
+
+    Args:
+        values: The values, `[B, T, D]`.
+        observed: 1 where a value was observed, else 0, `[B, T, D]`; `None` if all were.
+        segment: Steps of a token.
+
+    Attributes:
+        xp: The functions of the arrays' library.
+    """
+
+    xp: ClassVar[ModuleType] = ops
+
+    def __init__(self, values: Tensor, observed: Tensor | None, segment: int) -> None:
+        self.values = values
+        self.observed = observed
+        self.segment = segment
+
+    def mean_of(self, values: Tensor) -> Tensor:
+        """Return the mean over the observed steps; 0 where there are none.
+
+        Args:
+            values: A number for each value, `[B, T, D]`.
+        """
+        weight = self.xp.ones_like(values) if self.observed is None else self.observed
+        count = self.xp.maximum(self.xp.sum(weight, axis=1), 1.0)
+        return self.xp.sum(weight * values, axis=1) / count
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """The mean of the observed values."""
+        return self.mean_of(self.values)
+
+    @property
+    def last(self) -> Tensor:
+        """The last value; gaps are filled with the value before them."""
+        return self.values[:, -1, ...]
+
+    @property
+    def level(self) -> Tensor:
+        """The mean of the observed values in the last token, or else the last value."""
+        token = self.values[:, -self.segment :, ...]
+        if self.observed is None:
+            return type(self)(token, None, self.segment).mean
+        observed = self.observed[:, -self.segment :, ...]
+        mean = type(self)(token, observed, self.segment).mean
+        return self.xp.where(self.xp.any(observed > 0, axis=1), mean, self.last)
+
+    @property
+    def deviation(self) -> Tensor:
+        """The standard deviation of the observed values."""
+        centred = self.values - self.xp.expand_dims(self.mean, axis=1)
+        return self.xp.sqrt(self.mean_of(self.xp.square(centred)) + LEAST_VARIANCE)
 
 
 class Normaliser:
@@ -37,18 +97,7 @@ class Normaliser:
         features: Number of input features, `F`.
         target_features: Index of each target's own past among them.
         segment: Steps of a token.
-
-    Attributes:
-        window_statistics: Its statistics; `None` for a subclass with statistics of its own.
     """
-
-    window_statistics: WindowStatistics | None = WindowStatistics()
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        # What a subclass does not describe is not what its base described.
-        if "window_statistics" not in vars(cls):
-            cls.window_statistics = None
 
     def __init__(
         self, features: int, target_features: tuple[int, ...], *, segment: int = 1
@@ -60,6 +109,15 @@ class Normaliser:
         self.place = places.astype("float32")
         self.untouched = 1.0 - self.place.sum(axis=0)
 
+    def window_statistics(self, windows: TargetWindows) -> Statistics:
+        """Return each window's loc and scale.
+
+        Args:
+            windows: The windows, of any library.
+        """
+        return Statistics()
+
+    @final
     def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """Return each window's loc and scale, `[B, D]` each, or `None` for no normalisation.
 
@@ -67,7 +125,15 @@ class Normaliser:
             past: The past, `[B, T, F]`.
             observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` if all were.
         """
-        return None
+        seen = None if observed is None else self.targets(observed)
+        windows = TargetWindows(self.targets(past), seen, self.segment)
+        loc, scale = self.window_statistics(windows)
+        if loc is None and scale is None:
+            return None
+        return (
+            ops.zeros_like(scale) if loc is None else loc,
+            ops.ones_like(loc) if scale is None else scale,
+        )
 
     def apply(self, past: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Normalise the target columns of the past, `[B, T, F]`.
@@ -90,21 +156,6 @@ class Normaliser:
         """
         return ops.take(past, ops.convert_to_tensor(self.target_features, dtype="int32"), axis=-1)
 
-    def _level(self, past: Tensor, observed: Tensor | None) -> Tensor:
-        """Return the mean of the observed values in the last token or the last value, `[B, D]`."""
-        token = self.targets(past)[:, -self.segment :]
-        if observed is not None:
-            observed = observed[:, -self.segment :]
-        weight, count = self._observed(token, observed)
-        has_values = ops.any(weight > 0, axis=1)
-        mean = ops.sum(weight * token, axis=1) / count
-        return ops.where(has_values, mean, token[:, -1])
-
-    def _observed(self, values: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return 1 for observed targets, `[B, T, D]`, and their number, at least 1, `[B, D]`."""
-        weight = ops.ones_like(values) if observed is None else self.targets(observed)
-        return weight, ops.maximum(ops.sum(weight, axis=1), 1.0)
-
 
 class LastNormaliser(Normaliser):
     """Subtract the window's last value: `x' = x - x_T`.
@@ -112,12 +163,9 @@ class LastNormaliser(Normaliser):
     Source: NLinear, Zeng et al. 2023, arXiv:2205.13504.
     """
 
-    window_statistics = WindowStatistics(loc="last")
-
-    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """Return the last value (gaps are filled with the value before them) and a scale of 1."""
-        last = self.targets(past)[:, -1]
-        return last, ops.ones_like(last)
+    def window_statistics(self, windows: TargetWindows) -> Statistics:
+        """Return the last value as loc."""
+        return Statistics(loc=windows.last)
 
 
 class LevelNormaliser(Normaliser):
@@ -127,12 +175,9 @@ class LevelNormaliser(Normaliser):
     last value.
     """
 
-    window_statistics = WindowStatistics(loc="level")
-
-    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the level of the last token and a scale of 1."""
-        level = self._level(past, observed)
-        return level, ops.ones_like(level)
+    def window_statistics(self, windows: TargetWindows) -> Statistics:
+        """Return the level of the last token as loc."""
+        return Statistics(loc=windows.level)
 
 
 class InstanceNormaliser(Normaliser):
@@ -141,27 +186,19 @@ class InstanceNormaliser(Normaliser):
     Source: reversible instance normalisation, Kim et al. 2022, without its learned affine map.
     """
 
-    window_statistics = WindowStatistics(loc="mean", scale="deviation")
     epsilon = 1e-3
 
-    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return mean and deviation over the values that were observed."""
-        values = self.targets(past)
-        weight, count = self._observed(values, observed)
-        mean = ops.sum(weight * values, axis=1) / count
-        squares = ops.sum(weight * ops.square(values - ops.expand_dims(mean, 1)), axis=1)
-        return mean, ops.sqrt(squares / count + LEAST_VARIANCE) + self.epsilon
+    def window_statistics(self, windows: TargetWindows) -> Statistics:
+        """Return the mean and the deviation."""
+        return Statistics(windows.mean, windows.deviation + self.epsilon)
 
 
 class RecentNormaliser(InstanceNormaliser):
     """Subtract the mean of the window's last token, divide by the window's deviation."""
 
-    window_statistics = WindowStatistics(loc="level", scale="deviation")
-
-    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the level of the last token, and the deviation of the observed values."""
-        _, deviation = super().statistics(past, observed)
-        return self._level(past, observed), deviation
+    def window_statistics(self, windows: TargetWindows) -> Statistics:
+        """Return the level of the last token and the deviation."""
+        return Statistics(windows.level, windows.deviation + self.epsilon)
 
 
 class ScaleNormaliser(Normaliser):
@@ -173,14 +210,10 @@ class ScaleNormaliser(Normaliser):
     so that units do not matter.
     """
 
-    window_statistics = WindowStatistics(scale="mean_absolute")
-
-    def statistics(self, past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """Return a loc of 0 and the mean absolute value."""
-        values = self.targets(past)
-        weight, count = self._observed(values, observed)
-        mean = ops.sum(weight * ops.abs(values), axis=1) / count
-        return ops.zeros_like(mean), ops.where(mean > LEAST_MEAN, mean, 1.0)
+    def window_statistics(self, windows: TargetWindows) -> Statistics:
+        """Return the mean absolute value as scale."""
+        mean = windows.mean_of(windows.xp.abs(windows.values))
+        return Statistics(scale=windows.xp.where(mean > LEAST_MEAN, mean, 1.0))
 
 
 NORMALISERS: dict[str, type[Normaliser]] = {

@@ -78,7 +78,7 @@ def test_a_forecaster_that_chose(quick):
 def test_a_forecaster_that_was_trained(tiny):
     _, sections = contents(model_card(tiny))
     assert "Choice" not in sections
-    assert "It was not judged by a backtest." in sections["Scores"]
+    assert "It was not evaluated by a backtest." in sections["Scores"]
     model = dict(rows(sections["Model"])[1:])
     assert (model["epochs"], model["forecast"]) == ("2", "a network trained on this data")
     assert "does not say how sure it is" in sections["Limits"]
@@ -117,7 +117,7 @@ def test_a_regressor(regressor):
     assert rows(sections["Scores"])[1][:2] == ["seqcast", f"{error:,.4g}"]
     assert rows(sections["Scores"])[2][0] == "last value"
     assert 'Seq2SeqRegressor.load("sines.seqcast")' in sections["How to use it"]
-    assert "not judged" in contents(model_card(regressor))[1]["Scores"]
+    assert "not evaluated" in contents(model_card(regressor))[1]["Scores"]
 
 
 def test_the_lines_that_load_it_run(tiny, tmp_path, monkeypatch):

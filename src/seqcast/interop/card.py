@@ -1,22 +1,23 @@
-"""Model cards: Markdown about the data, the networks, the scores and the limits of a fitted estimator.
+"""Model cards: Markdown about data, networks, scores and limits of a fitted estimator.
 
 The first lines are metadata as model hubs read them. The form is that of Mitchell et al. 2019,
 Model cards for model reporting, arXiv:1810.03993.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from numpy.typing import ArrayLike
 
 from seqcast.baselines import LastValue
 from seqcast.data import describe
-from seqcast.data.frames import stamp_text
+from seqcast.data.frames import UserFrame, stamp_text
 from seqcast.errors import SpecError
 from seqcast.evaluation import leaderboard, spoken_metric
-from seqcast.forecaster import Forecaster, facts, network_facts, words
+from seqcast.forecaster import FittedForecaster, Forecaster, facts, network_facts, words
 from seqcast.intervals import level_text
 from seqcast.regressor import Seq2SeqRegressor
 from seqcast.runtime import percentages
@@ -28,14 +29,54 @@ FEW_WINDOWS = 100
 # Markdown takes these for letters.
 _ENTITIES = str.maketrans({letter: f"&#{ord(letter)};" for letter in "&<>[]|`\\"})
 NO_INTERVALS = "It forecasts a point and does not say how sure it is."
+# Of every card.
+PAST_SCORES = (
+    "Scores and intervals are those of the past. They hold as long as the series go on as they did."
+)
+
+
+@dataclass(frozen=True)
+class _FitFacts:
+    """What a card says about a fit.
+
+    Args:
+        summary: What is forecast, in a sentence.
+        data: Facts about the data, by name.
+        model: Facts about the model, by name.
+        limits: Limits that follow from the fit.
+        losses: The hold-out loss of each candidate, as text.
+        windows: Number of hold-out windows.
+    """
+
+    summary: str
+    data: Mapping[str, object]
+    model: Mapping[str, object]
+    limits: Sequence[str]
+    losses: Sequence[tuple[str, str]] = ()
+    windows: int = 0
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """A table of scores.
+
+    Args:
+        text: What they were measured on.
+        header: Heads of the columns.
+        rows: The name and the scores of each model.
+    """
+
+    text: str
+    header: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
 
 
 def model_card(
     estimator: Forecaster | Seq2SeqRegressor,
     *,
-    data: Any = None,
-    backtest: Any = None,
-    test: tuple[Any, Any] | None = None,
+    data: UserFrame | None = None,
+    backtest: UserFrame | None = None,
+    test: tuple[ArrayLike, ArrayLike] | None = None,
     title: str = "",
     purpose: str = "",
     limits: Sequence[str] = (),
@@ -71,135 +112,151 @@ def model_card(
     Example:
         >>> from seqcast.data.datasets import load
         >>> forecaster = Forecaster(12, effort="quick", verbose=0).fit(load("elnino"))
-        >>> card = model_card(forecaster, data=load("elnino"), title="Sea temperature", license="mit")
-        >>> [line for line in card.splitlines() if line.startswith("#")]
-        ['# Sea temperature', '## Data', '## Model', '## Choice', '## Scores', '## Limits', '## How to use it']
+        >>> card = model_card(forecaster, data=load("elnino"), title="Sea temperature")
+        >>> [line for line in card.splitlines() if line.startswith("## ")][:4]
+        ['## Data', '## Model', '## Choice', '## Scores']
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    frames = isinstance(estimator, Forecaster)
-    if not frames and not isinstance(estimator, Seq2SeqRegressor):
-        expected = "a fitted Forecaster or Seq2SeqRegressor"
-        received = repr(estimator)
+    if isinstance(estimator, Forecaster):
+        _check_belonging(estimator, test=test)
+        _check_in_memory(data=data, backtest=backtest)
+        about = _about_forecaster(estimator, data)
+        scores = _backtest_scores(estimator, data, backtest, metrics)
+    elif isinstance(estimator, Seq2SeqRegressor):
+        _check_belonging(estimator, data=data, backtest=backtest, metrics=metrics)
+        about = _about_regressor(estimator)
+        scores = _window_scores(estimator, test)
+    else:
         raise SpecError(
             "estimator",
-            expected=expected,
-            received=received,
+            expected="a fitted Forecaster or Seq2SeqRegressor",
+            received=repr(estimator),
             hint="Other estimators have cards of skops.",
         )
-    foreign = {"test": test} if frames else {"data": data, "backtest": backtest, "metrics": metrics}
+
+    cards = Environment(
+        loader=PackageLoader("seqcast.interop", ""),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    cards.filters["line"] = _line
+    kind = type(estimator).__name__
+    return cards.get_template("card.md.j2").render(
+        frames=isinstance(estimator, Forecaster),
+        kind=kind,
+        file=file,
+        title=title or f"{kind} of seqcast",
+        purpose=purpose,
+        license=license,
+        about=about,
+        scores=scores,
+        limits=[*limits, PAST_SCORES, *about.limits],
+    )
+
+
+def _check_belonging(estimator: Forecaster | Seq2SeqRegressor, **foreign: object) -> None:
+    """Reject arguments that belong to the other estimator."""
     for name, value in foreign.items():
         if value is not None:
             expected = f"None for a {type(estimator).__name__}"
             hint = "A Forecaster takes data and backtest, a Seq2SeqRegressor test."
             raise SpecError(name, expected=expected, received=type(value).__name__, hint=hint)
-    for name, value in {"data": data, "backtest": backtest}.items():
-        opened = nw.from_native(value, eager_only=True, allow_series=True, pass_through=True)
-        if value is not None and not isinstance(opened, nw.DataFrame | nw.Series):
+
+
+def _check_in_memory(**frames: UserFrame | None) -> None:
+    """Reject what is no frame in memory, such as paths of files."""
+    for name, frame in frames.items():
+        opened = nw.from_native(frame, eager_only=True, allow_series=True, pass_through=True)
+        if frame is not None and not isinstance(opened, nw.DataFrame | nw.Series):
             hint = "Leave it out, or read the files into a frame."
-            raise SpecError(name, expected="a frame in memory", received=repr(value), hint=hint)
-    if isinstance(estimator, Forecaster):
-        about = _about_forecaster(estimator, data)
-        scores = _backtest_scores(estimator, data, backtest, metrics)
-    else:
-        about = _about_regressor(estimator)
-        scores = _window_scores(estimator, test)
-    how: Any = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    cards = Environment(loader=PackageLoader("seqcast.interop", ""), **how)
-    cards.filters["line"] = _line
-    return cards.get_template("card.md.j2").render(
-        frames=frames,
-        kind=type(estimator).__name__,
-        file=file,
-        title=title or f"{type(estimator).__name__} of seqcast",
-        purpose=purpose,
-        license=license,
-        about=about,
-        scores=scores,
-        limits=[
-            *limits,
-            "Scores and intervals are those of the past. They hold as long as the series go on as they did.",
-            *about["limits"],
-        ],
-    )
+            raise SpecError(name, expected="a frame in memory", received=repr(frame), hint=hint)
 
 
-def _about_forecaster(forecaster: Forecaster, data: Any) -> dict[str, Any]:
-    """Return the facts of a card by name, losses of candidates with their windows, and limits of the fit."""
+def _about_forecaster(forecaster: Forecaster, data: UserFrame | None) -> _FitFacts:
     fitted = forecaster.fitted_
-    texts = words()
     choice = forecaster.choice_
+    texts = words()
+
+    shares = percentages(choice.shares)
+    named = [texts[name] for name in shares]
+    if len(shares) > 1:
+        named = [f"{texts[name]} ({share})" for name, share in shares.items()]
+    forecast = " and ".join(named)
+
     by_heading = facts(fitted, forecaster)
-    shares = percentages(choice.shares).items()
-    forecast = " and ".join(
-        texts[name] + (f" ({share})" if len(shares) > 1 else "") for name, share in shares
-    )
     training = by_heading["Training"] if len(forecaster.history_) else {}
     series = f"{len(fitted.series.ids):,} time series, or of others like them"
-    return {
-        "summary": f"It forecasts {forecaster.horizon} steps of {series}, by {forecast}.",
-        "data": _rows_of_fit(forecaster, data),
-        "model": {
+    return _FitFacts(
+        summary=f"It forecasts {forecaster.horizon} steps of {series}, by {forecast}.",
+        data=_rows_of_fit(forecaster, data),
+        model={
             **by_heading["Network"],
             "forecast": forecast,
             **training,
             **by_heading["Settings"],
         },
-        "limits": list(_limits(forecaster)),
-        "losses": [
+        limits=list(_limits(forecaster)),
+        losses=[
             (texts[name], _number(loss)) for name, loss in choice.losses.items() if name in texts
         ],
-        "windows": choice.windows,
-    }
+        windows=choice.windows,
+    )
 
 
-def _about_regressor(regressor: Seq2SeqRegressor) -> dict[str, Any]:
-    """Return the same of a regressor, which has no candidates."""
+def _about_regressor(regressor: Seq2SeqRegressor) -> _FitFacts:
     engine = regressor.engine_
     history = regressor.history_
     window = regressor.preparation_.window
+    horizon = f"{window.horizon} steps"
+
     limits = [
-        f"It was made to forecast {window.horizon} steps. Longer forecasts are possible, and were not evaluated."
+        f"It was made to forecast {horizon}. Longer forecasts are possible, and were not evaluated."
     ]
     if engine.network.head == "point":
         limits.append(NO_INTERVALS)
     if window.future:
         limits.append("Future covariates have to be known, or forecast, for the whole horizon.")
-    return {
-        "summary": f"It forecasts {window.horizon} steps from windows of the past, by a recurrent encoder-decoder.",
-        "data": {
+
+    past = "of any length"
+    if window.context_length is not None:
+        past = f"{window.context_length} steps"
+    last_values = {
+        name.replace("_", " "): _number(values[-1])
+        for name, values in history.epochs.items()
+        if values
+    }
+    return _FitFacts(
+        summary=(
+            f"It forecasts {horizon} from windows of the past, by a recurrent encoder-decoder."
+        ),
+        data={
             "features": window.features,
             "targets": window.targets,
             "static covariates": window.static,
             "future covariates": window.future,
-            "past of a window": "of any length"
-            if window.context_length is None
-            else f"{window.context_length} steps",
-            "future of a window": f"{window.horizon} steps",
+            "past of a window": past,
+            "future of a window": horizon,
             "scaling": regressor.scale,
         },
-        "model": {
+        model={
             **network_facts(engine),
             "epochs": len(history),
             "best epoch": history.best_epoch or "none chosen: no validation windows",
-            **{
-                name.replace("_", " "): _number(values[-1])
-                for name, values in history.epochs.items()
-                if values
-            },
+            **last_values,
             "seconds of training": f"{history.seconds:.1f}",
             "random_state": regressor.seed_,
         },
-        "limits": limits,
-        "losses": (),
-    }
+        limits=limits,
+    )
 
 
-def _rows_of_fit(forecaster: Forecaster, data: Any) -> dict[str, Any]:
-    """Return facts about the rows of a fit, from the forecaster and, where they are given, from the rows."""
+def _rows_of_fit(forecaster: Forecaster, data: UserFrame | None) -> dict[str, object]:
+    """Return facts about the rows of a fit; most need the rows."""
     fitted = forecaster.fitted_
     frame = forecaster.series_state_.frame
-    known: dict[str, Any] = {
+    known: dict[str, object] = {
         "series": f"{len(fitted.series.ids):,}",
         "targets": ", ".join(frame.schema.columns.targets),
         "last stamp": stamp_text(max(frame.last_stamps)),
@@ -210,15 +267,17 @@ def _rows_of_fit(forecaster: Forecaster, data: Any) -> dict[str, Any]:
     }
     if data is None:
         return known
+
     description = describe(
         data, forecaster.columns, freq=forecaster.freq, season_length=fitted.season_length
     )
     whole = description.to_dict()
-    lengths = sorted(each.rows for each in description.series)
+    lengths = [each.rows for each in description.series]
+    extremes = dict.fromkeys([min(lengths), max(lengths)])
     return {
         **known,
         "rows": f"{whole['rows']:,}",
-        "rows a series": " to ".join(map(str, dict.fromkeys([lengths[0], lengths[-1]]))),
+        "rows a series": " to ".join(map(str, extremes)),
         "first stamp": description.span[0],
         "steps without a row": whole["missing_steps"],
         "rows without a value": whole["missing_values"],
@@ -227,11 +286,14 @@ def _rows_of_fit(forecaster: Forecaster, data: Any) -> dict[str, Any]:
 
 
 def _backtest_scores(
-    forecaster: Forecaster, data: Any, backtest: Any, metrics: Sequence[str] | None
-) -> dict[str, Any]:
-    """Return scores, with a text about the forecasts behind them; without any, a text that says so."""
+    forecaster: Forecaster,
+    data: UserFrame | None,
+    backtest: UserFrame | None,
+    metrics: Sequence[str] | None,
+) -> _Scores:
     if backtest is None:
-        return {"text": "It was not judged by a backtest.", "rows": ()}
+        return _Scores("It was not evaluated by a backtest.")
+
     table = leaderboard(
         backtest,
         metrics,
@@ -241,78 +303,82 @@ def _backtest_scores(
     )
     columns = nw.from_native(table).to_dict(as_series=False)
     names, points, series = (columns.pop(name) for name in ("model", "points", "series"))
-    rows = [
-        (name, *(_number(values[row]) for values in columns.values()))
-        for row, name in enumerate(names)
-    ]
     text = (
         f"Means over {points[0]:,} forecasts of {series[0]:,} series, each from a cutoff before it."
     )
-    return {"text": text, "header": ("model", *map(spoken_metric, columns)), "rows": rows}
+    rows = [
+        (name, *map(_number, scores))
+        for name, *scores in zip(names, *columns.values(), strict=True)
+    ]
+    return _Scores(text, ("model", *map(spoken_metric, columns)), rows)
 
 
-def _window_scores(regressor: Seq2SeqRegressor, test: tuple[Any, Any] | None) -> dict[str, Any]:
+def _window_scores(
+    regressor: Seq2SeqRegressor, test: tuple[ArrayLike, ArrayLike] | None
+) -> _Scores:
     if test is None:
-        return {"text": "It was not judged on windows that it had not seen.", "rows": ()}
-    past = test[0]
-    truth = np.asarray(test[1], dtype=float)
-    forecasts = {"seqcast": np.asarray(regressor.predict(past)).reshape(truth.shape)}
+        return _Scores("It was not evaluated on windows that it had not seen.")
+
+    past, future = test
+    truth = np.asarray(future, dtype=float)
+    forecasts = {"seqcast": regressor.predict(past)}
     targets = regressor.preparation_.window.target_features
     if targets is not None and np.ndim(past) == 3:
-        naive = LastValue(target_features=targets).fit(past, truth).predict(past)
-        forecasts["last value"] = np.asarray(naive).reshape(truth.shape)
+        naive = LastValue(target_features=targets).fit(past, truth)
+        forecasts["last value"] = naive.predict(past)
+
     rows = []
     for name, forecast in forecasts.items():
-        errors = forecast - truth
-        rows.append(
-            (
-                name,
-                _number(np.nanmean(np.abs(errors))),
-                _number(math.sqrt(np.nanmean(np.square(errors)))),
-            )
-        )
-    return {
-        "text": f"Means over {len(truth):,} windows.",
-        "header": ("model", "MAE", "RMSE"),
-        "rows": rows,
-    }
+        errors = np.asarray(forecast).reshape(truth.shape) - truth
+        mean_absolute = float(np.nanmean(np.abs(errors)))
+        root_mean_square = math.sqrt(np.nanmean(np.square(errors)))
+        rows.append((name, _number(mean_absolute), _number(root_mean_square)))
+    return _Scores(f"Means over {len(truth):,} windows.", ("model", "MAE", "RMSE"), rows)
 
 
 def _limits(forecaster: Forecaster) -> Iterator[str]:
     """Yield the limits that follow from the fit of a forecaster."""
     fitted = forecaster.fitted_
     yield (
-        f"It was made to forecast {forecaster.horizon} steps from the last {fitted.series.context_length}. Longer ones "
-        "are possible, and were not evaluated."
+        f"It was made to forecast {forecaster.horizon} steps from the last "
+        f"{fitted.series.context_length}. Longer ones are possible, and were not evaluated."
     )
     for candidate in fitted.candidates[::-1]:
         yield from candidate.limits(alone=len(fitted.candidates) == 1)
     if 0 < fitted.choice.windows < FEW_WINDOWS:
         yield f"The candidates were compared on {fitted.choice.windows} windows only."
-    named = " and ".join(f"{level_text(level)} %" for level in fitted.request().level)
-    if not named:
-        yield NO_INTERVALS
-    elif fitted.calibrations:
-        yield f"Intervals are calibrated on {int(fitted.calibrations[0].windows.min())} validation windows."
-    else:
-        yield f"Intervals of {named} are not calibrated: a backtest measures their coverage."
+    yield _interval_limit(fitted)
     if "real" not in fitted.series.support:
         yield "Forecasts are never negative, as no value of the fit was."
     if forecaster.future_covariates:
         named = ", ".join(forecaster.future_covariates)
-        yield f"Covariates that are read for the future ({named}) have to be known, or forecast, for the whole horizon."
+        yield (
+            f"Covariates that are read for the future ({named}) have to be known, or forecast, "
+            "for the whole horizon."
+        )
     if fitted.short_series:
         yield f"{len(fitted.short_series)} series were shorter than a whole window."
     if fitted.skipped:
         yield f"{len(fitted.skipped)} series were left out, in which something was wrong."
 
 
+def _interval_limit(fitted: FittedForecaster) -> str:
+    """Return how far intervals can be trusted."""
+    levels = fitted.request().level
+    if not levels:
+        return NO_INTERVALS
+    if fitted.calibrations:
+        windows = int(fitted.calibrations[0].windows.min())
+        return f"Intervals are calibrated on {windows} validation windows."
+    named = " and ".join(f"{level_text(level)} %" for level in levels)
+    return f"Intervals of {named} are not calibrated: a backtest measures their coverage."
+
+
 def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:,.4g}"
 
 
-def _line(value: Any) -> str:
-    """Return a value as a line of Markdown that is no HTML, no link and no code, and ends no cell of a table."""
-    return "".join(letter if letter.isprintable() else " " for letter in str(value)).translate(
-        _ENTITIES
-    )
+def _line(value: object) -> str:
+    """Return a value as plain Markdown text, which ends no cell of a table."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in str(value))
+    return printable.translate(_ENTITIES)

@@ -4,6 +4,8 @@ It needs `pip install '.[mlflow]'`. A model has the flavour `seqcast`, and `pyth
 MLflow serves. Its file is that of `save`: JSON and plain arrays, no pickle.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import math
@@ -11,30 +13,40 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from seqcast._version import __version__
+from seqcast.data.frames import UserFrame
 from seqcast.errors import Option, Phrase, SpecError
 from seqcast.forecaster import Forecaster
 from seqcast.regressor import Seq2SeqRegressor
-from seqcast.runtime import filtering_warnings, keras, require, warn_user
+from seqcast.runtime import Array, filtering_warnings, keras, require, warn_user
 from seqcast.tables import split_ahead
-from seqcast.training import Observer, Record
+from seqcast.training import History, Observer, Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
 
 __all__ = ["MlflowLog", "load_model", "log_fit", "log_model", "save_model"]
 
 Estimator = TypeVar("Estimator", Forecaster, Seq2SeqRegressor)
+AnyEstimator = Forecaster | Seq2SeqRegressor
 
 # MLflow sends usage data unless this is set before its import, which the first log or load does.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 FLAVOUR = "seqcast"
 # The model's file is named after its kind.
-FILES: dict[str, Any] = {"forecaster.seqcast": Forecaster, "regressor.seqcast": Seq2SeqRegressor}
+FILES: dict[str, type[Forecaster] | type[Seq2SeqRegressor]] = {
+    "forecaster.seqcast": Forecaster,
+    "regressor.seqcast": Seq2SeqRegressor,
+}
 # MLflow rejects longer ones.
 _LONGEST_PARAM = 6000
 
@@ -44,8 +56,8 @@ class MlflowLog(Observer):
 
     Metrics of epochs have the names `loss`, `val_loss`, `learning_rate`, with the epoch from 1 as
     step; those of steps begin with `step/`. Of several networks each has its name before it:
-    `network-1/loss`. Worker processes log to the same run. A warning names the first rejection of the
-    server, and training goes on.
+    `network-1/loss`. Worker processes log to the same run. Where the server rejects metrics,
+    training goes on, and one warning says so.
 
     Args:
         run_id: The run; `None` takes the active one.
@@ -71,22 +83,23 @@ class MlflowLog(Observer):
         self._failed = False
 
     def record(self, record: Record) -> None:
-        """Log the numbers.
-
-        Args:
-            record: The numbers of an epoch or step.
-        """
+        """Log the numbers of an epoch or step."""
         mlflow = require("mlflow", extra="mlflow")
         entities = require("mlflow.entities", extra="mlflow")
-        prefix = (f"{self.network}/" if self.network else "") + (
-            "step/" if record.event == "step" else ""
-        )
-        step = record.step if record.event == "step" else record.epoch
-        now = int(1000 * time.time())
+
+        prefix = f"{self.network}/" if self.network else ""
+        step = record.epoch
+        if record.event == "step":
+            prefix += "step/"
+            step = record.step
+
+        milliseconds = int(1000 * time.time())
         values = {**record.values, "learning_rate": record.learning_rate, "seconds": record.seconds}
         metrics = [
-            entities.Metric(prefix + name, value, now, step) for name, value in values.items()
+            entities.Metric(prefix + name, value, milliseconds, step)
+            for name, value in values.items()
         ]
+
         try:
             mlflow.MlflowClient(tracking_uri=self.tracking_uri).log_batch(
                 self.run_id, metrics=metrics
@@ -99,7 +112,7 @@ class MlflowLog(Observer):
 
 def log_fit(
     estimator: Estimator,
-    *data: Any,
+    *data: UserFrame | ArrayLike,
     every_n_steps: int | None = None,
     figures: bool = True,
     model: bool = True,
@@ -132,7 +145,7 @@ def log_fit(
         TrainingError: Training diverged.
         KeyboardInterrupt: The user interrupted; the run has the records so far.
     """
-    if not isinstance(estimator, Forecaster | Seq2SeqRegressor):
+    if not isinstance(estimator, AnyEstimator):
         hint = Phrase(
             "Other ones take ", Option("callbacks", "[MlflowLog()]"), " where they have callbacks."
         )
@@ -143,84 +156,85 @@ def log_fit(
             hint=hint,
         )
     mlflow = require("mlflow", extra="mlflow")
-    with contextlib.nullcontext() if mlflow.active_run() else mlflow.start_run():
+    run = contextlib.nullcontext() if mlflow.active_run() else mlflow.start_run()
+    with run:
         mlflow.set_tag("seqcast.estimator", type(estimator).__name__)
         mlflow.log_params(_params(estimator.get_params(deep=False)))
+
         log = MlflowLog(every_n_steps=every_n_steps)
-        estimator.fit(*data, **{**fit, "callbacks": [*(fit.get("callbacks") or ()), log]})
+        fit["callbacks"] = [*(fit.get("callbacks") or ()), log]
+        estimator.fit(*data, **fit)
+
         mlflow.log_params(_params(_chosen(estimator), "fit."))
         mlflow.log_metrics(_outcome(estimator))
-        for place, figure in _figures(estimator) if figures else ():
-            mlflow.log_figure(figure, f"figures/{place}.png")
+        if figures:
+            for place, figure in _figures(estimator):
+                mlflow.log_figure(figure, f"figures/{place}.png")
         if model:
             log_model(estimator, name)
     return estimator
 
 
-def _params(options: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def _params(options: Mapping[str, object], prefix: str = "") -> dict[str, str]:
     """Return options as texts; specs, which have fields, as JSON."""
     texts = {}
     for name, value in options.items():
         text = json.dumps(value.to_dict(), default=str) if hasattr(value, "to_dict") else str(value)
-        texts[prefix + name] = (
-            text if len(text) <= _LONGEST_PARAM else text[: _LONGEST_PARAM - 1] + "…"
-        )
+        if len(text) > _LONGEST_PARAM:
+            text = text[: _LONGEST_PARAM - 1] + "…"
+        texts[prefix + name] = text
     return texts
 
 
-def _chosen(estimator: Any) -> dict[str, Any]:
+def _chosen(estimator: AnyEstimator) -> dict[str, object]:
     """Return the choices of a fit."""
     names = ("seed", "choice", "freq", "season_length", "context_length")
-    chosen = {
-        name: getattr(estimator, f"{name}_") for name in names if hasattr(estimator, f"{name}_")
-    }
+    learned = {name: getattr(estimator, f"{name}_", None) for name in names}
     engines = estimator.engines_ if isinstance(estimator, Forecaster) else [estimator.engine_]
     return {
-        **chosen,
+        **{name: value for name, value in learned.items() if value is not None},
         "networks": len(engines),
         "weights": sum(engine.weight_count for engine in engines),
     }
 
 
-def _outcome(estimator: Any) -> dict[str, float]:
+def _outcome(estimator: AnyEstimator) -> dict[str, float]:
     """Return the epochs, the seconds and the best loss of a training."""
     history = estimator.history_
     outcome = {"epochs": float(len(history)), "training_seconds": history.seconds}
     if history.best_epoch is not None:
-        outcome |= {
-            "best_epoch": float(history.best_epoch),
-            "best_val_loss": min(history["val_loss"]),
-        }
+        outcome["best_epoch"] = float(history.best_epoch)
+        outcome["best_val_loss"] = min(history["val_loss"])
     return {name: value for name, value in outcome.items() if math.isfinite(value)}
 
 
-def _figures(estimator: Any) -> Iterator[tuple[str, Any]]:
+def _figures(estimator: AnyEstimator) -> Iterator[tuple[str, Figure]]:
     """Yield the figures of a fit by their names."""
     from seqcast.plots import forecast_fans, learning_curve
 
-    is_forecaster = isinstance(estimator, Forecaster)
-    histories = estimator.histories_ if is_forecaster else [estimator.history_]
+    histories: Sequence[History] = [estimator.history_]
+    if isinstance(estimator, Forecaster):
+        histories = estimator.histories_
     for number, history in enumerate(histories, 1):
         if len(history):
             place = "learning_curve" if len(histories) == 1 else f"learning_curve-{number}"
-            yield (
-                place,
-                learning_curve(history.epochs, best_epoch=history.best_epoch, ylabel="loss"),
-            )
-    if is_forecaster and not estimator.future_covariates and not estimator.irregular:
+            curve = learning_curve(history.epochs, best_epoch=history.best_epoch, ylabel="loss")
+            yield place, curve
+
+    if not isinstance(estimator, Forecaster):
+        return
+    if not estimator.future_covariates and not estimator.irregular:
         frame = estimator.series_state_.frame
-        yield (
-            "forecast",
-            forecast_fans(frame.table(), estimator.predict(), columns=frame.schema.columns),
-        )
+        fans = forecast_fans(frame.table(), estimator.predict(), columns=frame.schema.columns)
+        yield "forecast", fans
 
 
 def save_model(
-    model: Forecaster | Seq2SeqRegressor,
+    model: AnyEstimator,
     path: str | os.PathLike[str],
     *,
     mlflow_model: Any = None,
-    signature: Any = None,
+    signature: object = None,
     **options: Any,
 ) -> None:
     """Save a fitted estimator as a model of MLflow in a folder.
@@ -253,6 +267,7 @@ def save_model(
     """
     pyfunc = require("mlflow.pyfunc", extra="mlflow")
     models = require("mlflow.models", extra="mlflow")
+
     name = next((name for name, kind in FILES.items() if isinstance(model, kind)), None)
     if name is None:
         hint = "Other estimators go with mlflow.sklearn."
@@ -262,9 +277,11 @@ def save_model(
             received=repr(model),
             hint=hint,
         )
-    mlflow_model = models.Model() if mlflow_model is None else mlflow_model
+
+    mlflow_model = mlflow_model or models.Model()
     mlflow_model.add_flavor(FLAVOUR, data=f"data/{name}", seqcast_version=__version__)
     options.setdefault("pip_requirements", _requirements())
+
     # MLflow warns of a missing input example, which the signature does not need.
     quietly = filtering_warnings("ignore", UserWarning, "input example")
     with tempfile.TemporaryDirectory() as folder, quietly:
@@ -280,7 +297,7 @@ def save_model(
         )
 
 
-def log_model(model: Forecaster | Seq2SeqRegressor, name: str = "model", **options: Any) -> Any:
+def log_model(model: AnyEstimator, name: str = "model", **options: Any) -> Any:
     """Log a fitted estimator as a model of the active run, or of a new one.
 
     Args:
@@ -301,7 +318,7 @@ def log_model(model: Forecaster | Seq2SeqRegressor, name: str = "model", **optio
     return models.Model.log(None, sys.modules[__name__], name=name, model=model, **options)
 
 
-def load_model(model_uri: str, *, max_size: Any = None) -> Forecaster | Seq2SeqRegressor:
+def load_model(model_uri: str, *, max_size: int | str | None = None) -> AnyEstimator:
     """Load an estimator that was saved or logged; it predicts the identical numbers.
 
     Args:
@@ -317,6 +334,7 @@ def load_model(model_uri: str, *, max_size: Any = None) -> Forecaster | Seq2SeqR
     """
     artifacts = require("mlflow.artifacts", extra="mlflow")
     models = require("mlflow.models", extra="mlflow")
+
     folder = Path(artifacts.download_artifacts(artifact_uri=os.fspath(model_uri)))
     flavours = models.Model.load(str(folder)).flavors
     if FLAVOUR not in flavours:
@@ -328,9 +346,9 @@ def load_model(model_uri: str, *, max_size: Any = None) -> Forecaster | Seq2SeqR
             received=received,
             hint="mlflow.pyfunc.load_model loads any.",
         )
+
     file = folder / flavours[FLAVOUR]["data"]
-    model: Forecaster | Seq2SeqRegressor = FILES[file.name].load(file, max_size=max_size)
-    return model
+    return FILES[file.name].load(file, max_size=max_size)
 
 
 class ServedForecaster:
@@ -343,7 +361,9 @@ class ServedForecaster:
     def __init__(self, model: Forecaster) -> None:
         self.model = model
 
-    def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> Any:
+    def predict(
+        self, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None
+    ) -> pd.DataFrame:
         """Return the forecast that follows the last rows.
 
         Args:
@@ -355,29 +375,33 @@ class ServedForecaster:
         Returns:
             The frame of `Forecaster.predict`.
         """
-        given = dict(params or {})
-        level = [] if given.get("level") is None else np.atleast_1d(given["level"]).tolist()
-        rows, future = self._divided(model_input)
-        forecast = self.model.predict(
-            given.get("horizon"), df=rows, future=future, level=level or None
+        given = params or {}
+        level = given.get("level")
+        if level is not None:
+            level = np.atleast_1d(level).tolist() or None
+        rows, future = self._split(model_input)
+        forecast: Any = self.model.predict(given.get("horizon"), rows, future, level)
+        in_pandas: pd.DataFrame = (
+            forecast.to_pandas() if hasattr(forecast, "to_pandas") else forecast
         )
-        return forecast.to_pandas() if hasattr(forecast, "to_pandas") else forecast
+        return in_pandas
 
-    def _divided(self, frame: Any) -> tuple[Any, Any]:
+    def _split(self, frame: pd.DataFrame) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
         """Return the rows to forecast from and those of the future; `None` for none of them."""
         import pandas as pd
 
-        if len(frame) == 0:
+        if not len(frame):
             return None, None
-        columns = self.model.series_state_.schema.columns
-        zone = self.model.series_state_.schema.zone
-        if columns.ds in frame and pd.api.types.is_string_dtype(
-            frame[columns.ds]
-        ):  # as JSON has them
-            stamps = pd.to_datetime(frame[columns.ds], utc=zone is not None)
-            frame = frame.assign(
-                **{columns.ds: stamps if zone is None else stamps.dt.tz_convert(zone)}
-            )
+
+        schema = self.model.series_state_.schema
+        columns = schema.columns
+        # JSON has no stamps, only text.
+        if columns.ds in frame and pd.api.types.is_string_dtype(frame[columns.ds]):
+            stamps = pd.to_datetime(frame[columns.ds], utc=schema.zone is not None)
+            if schema.zone is not None:
+                stamps = stamps.dt.tz_convert(schema.zone)
+            frame = frame.assign(**{columns.ds: stamps})
+
         targets = list(columns.targets)
         if not self.model.future_covariates or not {columns.ds, *targets} <= set(frame):
             return frame, None
@@ -395,7 +419,11 @@ class ServedRegressor:
     def __init__(self, model: Seq2SeqRegressor) -> None:
         self.model = model
 
-    def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> Any:
+    def predict(
+        self,
+        model_input: ArrayLike | Mapping[str, ArrayLike],
+        params: Mapping[str, Any] | None = None,
+    ) -> Array:
         """Return the forecasts.
 
         Args:
@@ -428,7 +456,7 @@ def _requirements() -> list[str]:
     ]
 
 
-def _signature(model: Forecaster | Seq2SeqRegressor) -> Any:
+def _signature(model: AnyEstimator) -> Any:
     """Return the parameters of a forecast.
 
     Columns and types are left to the model: MLflow would reject whole numbers where it has seen

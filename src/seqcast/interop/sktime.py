@@ -1,4 +1,4 @@
-"""`Forecaster` with sktime's interface: `fit(y, X, fh)`, `predict(fh, X)` and others on series, panels, hierarchies.
+"""`Forecaster` with sktime's interface, on series, panels and hierarchies.
 
 One network forecasts all series of a panel or hierarchy, as in `Forecaster`; several columns of `y`
 are several targets of it. To import this module takes sktime (`pip install '.[sktime]'`).
@@ -7,23 +7,29 @@ are several targets of it. To import this module takes sktime (`pip install '.[s
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 
 from seqcast.data.frames import Frequency
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster import Forecaster, interval_levels
-from seqcast.interop.sktime_frames import ALIAS, HorizonSteps, Translation, last_stamps
+from seqcast.interop.sktime_frames import (
+    ALIAS,
+    HorizonSteps,
+    Translation,
+    last_stamps,
+)
 from seqcast.intervals import LEAST_LEVEL, ForecastRequest
 from seqcast.network import Quantiles
 from seqcast.runtime import Array, require
 from seqcast.specs import Columns, NetworkSpec, TrainingSpec
 
 if TYPE_CHECKING:
-    from sktime.forecasting.base import BaseForecaster
+    from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 else:
     require("sktime", extra="sktime")
     BaseForecaster = require("sktime.forecasting.base", extra="sktime").BaseForecaster
@@ -39,7 +45,7 @@ OWN_OPTIONS = ("horizon", "freq", "static_covariates", "past_covariates")
 
 
 class SeqcastForecaster(BaseForecaster):
-    """A recurrent encoder-decoder for sktime: one network for all series of a panel, any horizon, intervals.
+    """A recurrent encoder-decoder for sktime: one network for all series of a panel.
 
     The columns of `X` are known for the future, unless they are named as past or static covariates.
     `predict` needs the future ones at each step of `fh`; at earlier steps without a row in `X`, the
@@ -96,7 +102,7 @@ class SeqcastForecaster(BaseForecaster):
         ['2011-01', '2011-02', '2011-03']
     """
 
-    _tags: ClassVar[dict[str, Any]] = {
+    _tags: ClassVar[dict[str, object]] = {
         "authors": "The seqcast developers",
         "maintainers": "The seqcast developers",
         "python_dependencies": ["seqcast"],
@@ -117,7 +123,7 @@ class SeqcastForecaster(BaseForecaster):
         "requires-fh-in-fit": False,
     }
     # The forecaster remembers its rows itself.
-    _config: ClassVar[dict[str, Any]] = {"remember_data": False}
+    _config: ClassVar[dict[str, object]] = {"remember_data": False}
 
     def __init__(
         self,
@@ -128,7 +134,7 @@ class SeqcastForecaster(BaseForecaster):
         preset: str | NetworkSpec = "auto",
         effort: str = "auto",
         training: TrainingSpec | Mapping[str, Any] | None = None,
-        freq: Any = None,
+        freq: str | int | None = None,
         season_length: int | None = None,
         static_covariates: Sequence[str] = (),
         past_covariates: Sequence[str] = (),
@@ -144,11 +150,10 @@ class SeqcastForecaster(BaseForecaster):
         random_state: int | None = None,
         verbose: int = 0,
     ) -> None:
-        options = {
-            name: value for name, value in locals().items() if name not in ("self", "__class__")
-        }
-        for name, value in options.items():
-            setattr(self, name, value)
+        options = locals().items()
+        self.__dict__.update(
+            {name: value for name, value in options if name not in ("self", "__class__")}
+        )
         # The base reads them, but does not set them when data are not remembered.
         self._y = None
         self._X = None
@@ -160,17 +165,20 @@ class SeqcastForecaster(BaseForecaster):
         able = self.level is not None and np.size(self.level) > 0
         if isinstance(spec, NetworkSpec) and spec.head != "quantile":
             able = spec.head != "point" or self.calibrate
-        if not able:
-            self.set_tags(**{"capability:pred_int": False})
-        if self.missing == "raise":
-            self.set_tags(
-                **{"capability:missing_values": False, "capability:non_contiguous_X": False}
-            )
 
-    def _fit(self, y: Any, X: Any, fh: Any) -> Self:
+        lacking = [] if able else ["capability:pred_int"]
+        if self.missing == "raise":
+            lacking += ["capability:missing_values", "capability:non_contiguous_X"]
+        self.set_tags(**dict.fromkeys(lacking, False))
+
+    def _fit(self, y: pd.DataFrame, X: pd.DataFrame | None, fh: ForecastingHorizon) -> Self:
         self._frames = Translation.of(y, X, self.static_covariates, self.past_covariates)
         rows = self._frames.rows(y, X)
         roles = self._frames.covariates
+        options = self.get_params(deep=False)
+        for name in OWN_OPTIONS:
+            del options[name]
+
         self.forecaster_ = Forecaster(
             self._horizon(fh, rows),
             columns=Columns(y=self._frames.targets),
@@ -179,17 +187,13 @@ class SeqcastForecaster(BaseForecaster):
             past_covariates=roles.past,
             future_covariates=roles.future,
             alias=ALIAS,
-            **{
-                name: value
-                for name, value in self.get_params(deep=False).items()
-                if name not in OWN_OPTIONS
-            },
+            **options,
         ).fit(rows)
         self._frames.move_ends(rows)
-        self._earlier = None
+        self._earlier: pd.DataFrame | None = None
         return self
 
-    def _horizon(self, fh: Any, rows: Any) -> int:
+    def _horizon(self, fh: ForecastingHorizon, rows: pd.DataFrame) -> int:
         """Return the number of steps to train on."""
         horizon: int | None = self.horizon
         if horizon is not None:
@@ -199,10 +203,13 @@ class SeqcastForecaster(BaseForecaster):
         steps = fh if _is_counted(fh) else fh.to_absolute(self.cutoff).to_relative(self.cutoff)
         return int(steps.to_numpy().max())
 
-    def _update(self, y: Any, X: Any = None, update_params: bool = True) -> Self:
+    def _update(
+        self, y: pd.DataFrame, X: pd.DataFrame | None = None, update_params: bool = True
+    ) -> Self:
         rows = self._frames.rows(y, X)
         ends = rows["unique_id"].map(self._frames.ends)
-        later = rows[ends.isna() | (rows["ds"] > ends)]  # also those of new series
+        # New series have no end yet.
+        later = rows[ends.isna() | (rows["ds"] > ends)]
         if len(later):
             self._append(later, update_params)
             self._frames.move_ends(later)
@@ -210,38 +217,44 @@ class SeqcastForecaster(BaseForecaster):
         self._earlier = rows if behind else None
         return self
 
-    def _append(self, rows: Any, train: bool) -> None:
+    def _append(self, rows: pd.DataFrame, train: bool) -> None:
         """Append rows, and train on them if there are enough."""
         if train:
             try:
                 self.forecaster_.finetune(rows)
                 return
             except DataError:
-                pass  # too few rows to train on; `update` raises any other error again
+                # There are too few rows to train on; `update` raises any other error again.
+                pass
         self.forecaster_.update(rows)
 
     def _update_predict_single(
-        self, y: Any, fh: Any, X: Any = None, update_params: bool = True
-    ) -> Any:
+        self,
+        y: pd.DataFrame,
+        fh: ForecastingHorizon,
+        X: pd.DataFrame | None = None,
+        update_params: bool = True,
+    ) -> pd.DataFrame:
         self._update(y, X, update_params)
         return self._predict(fh, X)
 
-    def _predict(self, fh: Any, X: Any) -> Any:
+    def _predict(self, fh: ForecastingHorizon, X: pd.DataFrame | None) -> pd.DataFrame:
         ids, steps, table = self._forecast(self.forecaster_, fh, X)
-        return self._frames.indexed(
-            self._picked(steps, table, ALIAS), self._get_columns(), steps, ids
-        )
+        values = self._picked(steps, table, ALIAS)
+        return self._frames.indexed(values, self._get_columns(), steps, ids)
 
-    def _predict_quantiles(self, fh: Any, X: Any, alpha: list[float]) -> Any:
+    def _predict_quantiles(
+        self, fh: ForecastingHorizon, X: pd.DataFrame | None, alpha: list[float]
+    ) -> pd.DataFrame:
         request = ForecastRequest(level=self._levels(alpha))
         forecaster = copy.copy(self.forecaster_).set_params(point="median")
         ids, steps, table = self._forecast(forecaster, fh, X, request.level)
+
         column_of = dict(zip((0.5, *request.probabilities), request.columns(ALIAS), strict=True))
         trained = tuple(sorted(column_of))
-        values = np.stack(
-            [self._picked(steps, table, column_of[each]) for each in trained], axis=-1
-        )
-        quantiles = Quantiles(trained).quantile(values, alpha)
+        values = [self._picked(steps, table, column_of[each]) for each in trained]
+        quantiles = Quantiles(trained).quantile(np.stack(values, axis=-1), alpha)
+
         columns = self._get_columns("predict_quantiles", alpha=alpha)
         return self._frames.indexed(quantiles.reshape(len(quantiles), -1), columns, steps, ids)
 
@@ -254,33 +267,36 @@ class SeqcastForecaster(BaseForecaster):
         return tuple(sorted(level for level in levels if level > LEAST_LEVEL))
 
     def _forecast(
-        self, forecaster: Forecaster, fh: Any, X: Any, level: Sequence[float] | None = None
-    ) -> tuple[list[Any], HorizonSteps, Any]:
-        """Return the ids, the steps that `fh` names, and a forecast of all steps up to the last of them."""
-        import pandas as pd
-
-        ends = self._frames.ends if self._earlier is None else last_stamps(self._earlier)
+        self,
+        forecaster: Forecaster,
+        fh: ForecastingHorizon,
+        X: pd.DataFrame | None,
+        level: Sequence[float] | None = None,
+    ) -> tuple[list[Hashable], HorizonSteps, pd.DataFrame]:
+        """Return the ids, the steps that `fh` names, and a forecast up to the last of them."""
         if forecaster.freq_ is None:
             raise SpecError(
                 "freq", expected="a step", received="irregular stamps", hint="Give the series' own."
             )
+
+        ends = self._frames.ends if self._earlier is None else last_stamps(self._earlier)
         ids = sorted(ends)
         frequency = Frequency(forecaster.freq_)
         last = pd.Index([ends[name] for name in ids])
         if _is_counted(fh):
             steps = HorizonSteps.counted(frequency, last, fh.to_numpy())
         else:
-            steps = HorizonSteps.at(
-                frequency, last, self._frames.stamps(fh.to_absolute_index(self.cutoff))
-            )
+            stamps = self._frames.stamps(fh.to_absolute_index(self.cutoff))
+            steps = HorizonSteps.at(frequency, last, stamps)
+
         future = self._frames.future(X, steps, ids)
         return ids, steps, forecaster.predict(steps.horizon, self._earlier, future, level)
 
-    def _picked(self, steps: HorizonSteps, table: Any, column: str) -> Array:
+    def _picked(self, steps: HorizonSteps, table: pd.DataFrame, column: str) -> Array:
         return steps.pick(table[column], len(self._frames.targets))
 
     @classmethod
-    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
+    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, object]]:
         """Return options with which sktime's checks take seconds.
 
         Args:
@@ -296,8 +312,12 @@ class SeqcastForecaster(BaseForecaster):
             normalise="last",
             head="normal",
         )
-        training = {"epochs": 1, "steps_per_epoch": 1, "validation_fraction": 0.0}
-        shared = {"context_length": 4, "training": training, "calendar": "none", "random_state": 0}
+        shared: dict[str, object] = {
+            "context_length": 4,
+            "training": {"epochs": 1, "steps_per_epoch": 1, "validation_fraction": 0.0},
+            "calendar": "none",
+            "random_state": 0,
+        }
         quantiles = replace(normal, head="quantile")
         return [
             {**shared, "preset": normal},
@@ -305,6 +325,6 @@ class SeqcastForecaster(BaseForecaster):
         ]
 
 
-def _is_counted(fh: Any) -> bool:
+def _is_counted(fh: ForecastingHorizon) -> bool:
     """Return whether a forecasting horizon is numbers of steps, not stamps or spans of time."""
     return bool(fh.is_relative) and fh.to_pandas().dtype.kind in "iu"

@@ -6,12 +6,15 @@ translated, and translated back.
 """
 
 import numbers
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+from pandas.api.extensions import ExtensionArray
 
 from seqcast.data.frames import Frequency, Stamps, infer
 from seqcast.errors import DataError, SpecError
@@ -26,8 +29,11 @@ ONLY = "series"
 # Periods from which the step between their starts can be read.
 ENOUGH = 24
 
+# The last stamp of each series by its id: time stamps, or whole numbers.
+Ends: TypeAlias = dict[Any, Any]
 
-def series_name(key: Any) -> str | int:
+
+def series_name(key: Hashable) -> str | int:
     """Return the id of a series in a long frame.
 
     Args:
@@ -42,8 +48,12 @@ def series_name(key: Any) -> str | int:
     return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
-def column_names(columns: Iterable[Any], letter: str, reserved: Collection[str]) -> tuple[str, ...]:
-    """Return the names of columns in a long frame: their own, or where these are impossible, a letter and a number.
+def column_names(
+    columns: Iterable[Hashable], letter: str, reserved: AbstractSet[str]
+) -> tuple[str, ...]:
+    """Return the names of columns in a long frame.
+
+    These are their own, or where these are impossible, a letter and a number.
 
     Args:
         columns: The columns' own names.
@@ -54,24 +64,22 @@ def column_names(columns: Iterable[Any], letter: str, reserved: Collection[str])
         >>> column_names(["sales", "ds", 0], "y", {"ds"})
         ('sales', 'y1', 'y2')
     """
-    originals = list(columns)
-    numbered = [f"{letter}{place}" for place in range(len(originals))]
-    fits = [isinstance(name, str) and bool(name) and name not in reserved for name in originals]
     names = tuple(
-        name if fit else other for name, fit, other in zip(originals, fits, numbered, strict=True)
+        name if isinstance(name, str) and name and name not in reserved else f"{letter}{place}"
+        for place, name in enumerate(columns)
     )
-    if len(set(names)) == len(names) and not set(names) & set(reserved):
+    if len({*names, *reserved}) == len(names) + len(reserved):
         return names
-    return tuple(f"{letter}_{place}" for place in range(len(originals)))
+    return tuple(f"{letter}_{place}" for place in range(len(names)))
 
 
-def last_stamps(rows: Any) -> dict[Any, Any]:
+def last_stamps(rows: pd.DataFrame) -> Ends:
     """Return the last stamp of each series of a long frame, by its id.
 
     Args:
         rows: The long frame.
     """
-    return dict(rows.groupby("unique_id")["ds"].max().to_dict())
+    return rows.groupby("unique_id")["ds"].max().to_dict()
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ class HorizonSteps:
     named: Array
 
     @classmethod
-    def counted(cls, frequency: Frequency, ends: Stamps, steps: Any) -> Self:
+    def counted(cls, frequency: Frequency, ends: Stamps, steps: Sequence[int] | Array) -> Self:
         """Return steps counted from each series' own end.
 
         Args:
@@ -121,19 +129,19 @@ class HorizonSteps:
             DataError: A stamp is no step of a series.
         """
         horizon = 1
-        while bool((frequency.after(ends, horizon) < stamps.max()).any()):
+        while (frequency.after(ends, horizon) < stamps.max()).any():
             horizon += 1
+
         following = frequency.following(ends, horizon)
         named = np.asarray(following.isin(stamps)).reshape(len(ends), horizon)
         lacking = np.flatnonzero(named.sum(axis=1) < len(stamps))
         if len(lacking):
             series = int(lacking[0])
             own = following[series * horizon : (series + 1) * horizon]
+            foreign = stamps[~stamps.isin(own)][0]
             expected = f"steps of {frequency.name} after {ends[series]}, the end of a series"
             hint = "Ask for other stamps, or for steps, such as fh=[1, 2]."
-            raise DataError(
-                "fh", expected=expected, received=str(stamps[~stamps.isin(own)][0]), hint=hint
-            )
+            raise DataError("fh", expected=expected, received=str(foreign), hint=hint)
         return cls(following, named)
 
     @property
@@ -146,7 +154,7 @@ class HorizonSteps:
         """The stamps that the horizon names, series after series."""
         return self.stamps[self.named.ravel()]
 
-    def pick(self, values: Any, targets: int) -> Array:
+    def pick(self, values: ArrayLike, targets: int) -> Array:
         """Return the values at the steps that the horizon names.
 
         Args:
@@ -162,7 +170,9 @@ class HorizonSteps:
 
 @dataclass
 class Translation:
-    """The translation of frames with an index into long frames, as the frames of the first fit define it.
+    """The translation of frames with an index into long frames.
+
+    The frames of the first fit define it.
 
     Args:
         levels: Names of the levels of the index of `y`.
@@ -188,16 +198,22 @@ class Translation:
         PeriodIndex(['2024-01', '2024-02'], dtype='period[M]')
     """
 
-    levels: tuple[Any, ...]
+    levels: tuple[Hashable, ...]
     period: str | None
     targets: tuple[str, ...]
-    names: dict[Any, str]
+    names: Mapping[Hashable, str]
     covariates: Covariates
-    keys: dict[Any, Any] = field(default_factory=dict)
-    ends: dict[Any, Any] = field(default_factory=dict)
+    keys: Mapping[Hashable, Hashable] = field(default_factory=dict)
+    ends: Ends = field(default_factory=dict)
 
     @classmethod
-    def of(cls, y: Any, X: Any, static: Sequence[Any] = (), past: Sequence[Any] = ()) -> Self:
+    def of(
+        cls,
+        y: pd.DataFrame,
+        X: pd.DataFrame | None,
+        static: Sequence[Hashable] = (),
+        past: Sequence[Hashable] = (),
+    ) -> Self:
         """Return the translation of the frames of a fit.
 
         Args:
@@ -216,28 +232,31 @@ class Translation:
                     expected = f"columns of X: {', '.join(map(repr, columns)) or 'there is none'}"
                     hint = "Name columns of the X that fit is given."
                     raise SpecError(option, expected=expected, received=repr(column), hint=hint)
-        targets = column_names(
-            y.columns, "y", RESERVED_NAMES if len(y.columns) > 1 else RESERVED_NAMES - {"y"}
-        )
-        names = dict(
-            zip(columns, column_names(columns, "x", RESERVED_NAMES | {*targets}), strict=True)
-        )
+
+        reserved = RESERVED_NAMES if len(y.columns) > 1 else RESERVED_NAMES - {"y"}
+        targets = column_names(y.columns, "y", reserved)
+        new_names = column_names(columns, "x", RESERVED_NAMES | {*targets})
+        names: dict[Hashable, str] = dict(zip(columns, new_names, strict=True))
         roles = Covariates(
             tuple(names[column] for column in static),
             tuple(names[column] for column in past),
             tuple(names[column] for column in columns if column not in {*static, *past}),
         )
+
         times = y.index.get_level_values(-1)
         period = times.freqstr if isinstance(times, pd.PeriodIndex) else None
         return cls(tuple(y.index.names), period, targets, names, roles)
 
     # Index
 
-    def step(self, index: Any) -> str | int | None:
-        """Return the step between times, as `Forecaster` names it; `None` where dates have no frequency.
+    def step(self, index: pd.Index) -> str | int | None:
+        """Return the step between times, as `Forecaster` names it.
 
         Args:
             index: The index. Whole numbers are counted by one, as forecasting horizons count them.
+
+        Returns:
+            The step; `None` where dates have no frequency.
         """
         times = index.get_level_values(-1)
         if self.period is not None:
@@ -245,16 +264,16 @@ class Translation:
             return infer(run.to_timestamp(), "y").name
         return 1 if times.dtype.kind in "iu" else getattr(index, "freqstr", None)
 
-    def stamps(self, index: Any) -> Stamps:
-        """Return the times of an index as time stamps or whole numbers: of a period, its start.
+    def stamps(self, index: pd.Index) -> Stamps:
+        """Return the times of an index as time stamps or whole numbers; a period has its start.
 
         Args:
             index: The index.
         """
         times = index.get_level_values(-1)
-        return times if self.period is None else times.to_timestamp()
+        return times.to_timestamp() if isinstance(times, pd.PeriodIndex) else times
 
-    def index(self, keys: Iterable[Any], stamps: Stamps) -> Any:
+    def index(self, keys: Iterable[Hashable], stamps: Stamps) -> Stamps:
         """Return an index with the levels and periods of `y`.
 
         Args:
@@ -264,39 +283,38 @@ class Translation:
         times = stamps if self.period is None else stamps.to_period(self.period)
         if len(self.levels) == 1:
             return times.rename(self.levels[0])
+
         tuples = [key if isinstance(key, tuple) else (key,) for key in keys]
-        levels = [
-            np.repeat(np.asarray(level), len(times) // len(tuples))
-            for level in zip(*tuples, strict=True)
-        ]
+        steps = len(times) // len(tuples)
+        levels = [np.repeat(np.asarray(level), steps) for level in zip(*tuples, strict=True)]
         return pd.MultiIndex.from_arrays([*levels, times], names=self.levels)
 
-    def _long(self, index: Any, values: dict[str, Any]) -> tuple[Any, dict[Any, Any]]:
+    def _long(
+        self, index: pd.Index, values: Mapping[str, ArrayLike | ExtensionArray]
+    ) -> tuple[pd.DataFrame, Mapping[Hashable, Hashable]]:
         """Return the long frame of an index and columns, and the key of each id in the index."""
-        keys: dict[Any, Any] = {ONLY: ()}
+        keys: dict[Hashable, Hashable] = {ONLY: ()}
         ids = np.full(len(index), ONLY)
-        if index.nlevels > 1:
+        if isinstance(index, pd.MultiIndex):
             codes, levels = pd.factorize(index.droplevel(-1))
             names = [series_name(key) for key in levels]
-            unique: list[Any] = (
-                names if all(isinstance(name, int) for name in names) else list(map(str, names))
-            )
-            keys = dict(zip(unique, levels, strict=True))
-            if len(keys) < len(unique):
-                twice = next(name for place, name in enumerate(unique) if name in unique[:place])
-                expected = "series whose names differ as text"
+            if not all(isinstance(name, int) for name in names):
+                names = list(map(str, names))
+            keys = dict(zip(names, levels, strict=True))
+            if len(keys) < len(names):
+                twice = next(name for place, name in enumerate(names) if name in names[:place])
                 raise DataError(
                     "y, index",
-                    expected=expected,
+                    expected="series whose names differ as text",
                     received=f"two that are {twice!r}",
                     hint="Rename one.",
                 )
-            ids = np.asarray(unique)[codes]
+            ids = np.asarray(names)[codes]
         return pd.DataFrame({"unique_id": ids, "ds": self.stamps(index), **values}), keys
 
     # Frames
 
-    def rows(self, y: Any, X: Any) -> Any:
+    def rows(self, y: pd.DataFrame, X: pd.DataFrame | None) -> pd.DataFrame:
         """Return the long frame of some series and their covariates.
 
         Args:
@@ -310,12 +328,14 @@ class Translation:
             expected = f"{len(self.targets)} columns, as at fit"
             received = f"{len(y.columns)}: {list(y.columns)}"
             raise DataError("y", expected=expected, received=received, hint="Give the same ones.")
+
         values = {name: y.iloc[:, place].to_numpy() for place, name in enumerate(self.targets)}
         rows, keys = self._long(y.index, values)
         self.keys = {**self.keys, **keys}
         covariates = self._checked(X, self.names)
         if covariates is None:
             return rows
+
         lacking = np.flatnonzero(~y.index.isin(covariates.index))
         if len(lacking):
             row = int(lacking[0])
@@ -325,12 +345,14 @@ class Translation:
                 where, expected="a row for each of y", received=received, hint="Add it."
             )
         covariates = covariates.reindex(y.index)
-        return rows.assign(
-            **{name: covariates[column].array for column, name in self.names.items()}
-        )
+        return rows.assign(**_renamed(covariates, self.names))
 
-    def future(self, X: Any, steps: HorizonSteps, ids: Sequence[Any]) -> Any:
-        """Return the long frame of the known future, with empty rows for steps that the horizon leaves out.
+    def future(
+        self, X: pd.DataFrame | None, steps: HorizonSteps, ids: Sequence[Hashable]
+    ) -> pd.DataFrame | None:
+        """Return the long frame of the known future.
+
+        Steps that the horizon leaves out have empty rows.
 
         Args:
             X: A frame with the columns of the known future.
@@ -349,14 +371,17 @@ class Translation:
         X = self._checked(X, columns)
         if X is None:
             return None
-        rows, _ = self._long(X.index, {name: X[column].array for column, name in columns.items()})
+
+        rows, _ = self._long(X.index, _renamed(X, columns))
         owners = np.repeat(np.asarray(ids), steps.horizon)
         between = pd.DataFrame({"unique_id": owners, "ds": steps.stamps})[~steps.named.ravel()]
         there = pd.MultiIndex.from_frame(rows[["unique_id", "ds"]])
         absent = between[~pd.MultiIndex.from_frame(between).isin(there)]
         return pd.concat([rows, absent], ignore_index=True) if len(absent) else rows
 
-    def _checked(self, X: Any, needed: dict[Any, str]) -> Any:
+    def _checked(
+        self, X: pd.DataFrame | None, needed: Mapping[Hashable, str]
+    ) -> pd.DataFrame | None:
         """Return `X` if it has the needed columns, and `None` if none are needed."""
         if X is not None and not self.names:
             raise DataError(
@@ -364,9 +389,9 @@ class Translation:
             )
         if not needed:
             return None
-        lacking = (
-            list(needed) if X is None else [column for column in needed if column not in X.columns]
-        )
+
+        present = () if X is None else X.columns
+        lacking = [column for column in needed if column not in present]
         if lacking:
             expected = f"the columns {', '.join(map(repr, needed))}, as at fit"
             received = "None" if X is None else f"a frame without {lacking[0]!r}"
@@ -374,7 +399,13 @@ class Translation:
             raise DataError("X", expected=expected, received=received, hint=hint)
         return X
 
-    def indexed(self, values: Any, columns: Any, steps: HorizonSteps, ids: Sequence[Any]) -> Any:
+    def indexed(
+        self,
+        values: Array,
+        columns: pd.Index,
+        steps: HorizonSteps,
+        ids: Sequence[Hashable],
+    ) -> pd.DataFrame:
         """Return a frame of forecasts with an index, series in their first order.
 
         Args:
@@ -389,10 +420,15 @@ class Translation:
         rows = np.arange(len(index)).reshape(len(ids), -1)[order].ravel()
         return pd.DataFrame(values, index, columns).iloc[rows]
 
-    def move_ends(self, rows: Any) -> None:
+    def move_ends(self, rows: pd.DataFrame) -> None:
         """Move the ends of series to those of some rows.
 
         Args:
             rows: A long frame.
         """
         self.ends = {**self.ends, **last_stamps(rows)}
+
+
+def _renamed(frame: pd.DataFrame, names: Mapping[Hashable, str]) -> dict[str, ExtensionArray]:
+    """Return columns by their new names."""
+    return {name: frame[column].array for column, name in names.items()}

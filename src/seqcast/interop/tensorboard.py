@@ -42,36 +42,30 @@ class TensorBoard(Observer):
         self._writers: dict[str, Any] = {}
 
     def for_network(self, network: str) -> Self:
-        """Return the callback of one of several networks, which writes to a folder of its own.
-
-        Args:
-            network: The network's name.
-        """
+        """Return the callback of one of several networks, which writes to a folder of its own."""
         other = super().for_network(network)
         other.log_dir = os.path.join(self.log_dir, network)
         other._writers = {}
         return other
 
     def record(self, record: Record) -> None:
-        """Write the numbers.
-
-        Args:
-            record: The numbers of an epoch or step.
-        """
+        """Write the numbers of an epoch or step."""
         step = record.epoch - 1 if record.event == "epoch" else record.step
         for name, value in {**record.values, "learning_rate": record.learning_rate}.items():
             run = "validation" if name.startswith("val_") else "train"
-            if run not in self._writers:
-                folder = os.path.join(self.log_dir, run)
-                self._writers[run] = require("tensorboard.summary", extra="tensorboard").Writer(
-                    folder
-                )
-            self._writers[run].add_scalar(
-                f"{record.event}_{name.removeprefix('val_')}", value, step=step
-            )
+            tag = f"{record.event}_{name.removeprefix('val_')}"
+            self._writer(run).add_scalar(tag, value, step=step)
+
         if record.event == "epoch":
             for writer in self._writers.values():
                 writer.flush()
+
+    def _writer(self, run: str) -> Any:
+        """Return the open file of a run."""
+        if run not in self._writers:
+            summary = require("tensorboard.summary", extra="tensorboard")
+            self._writers[run] = summary.Writer(os.path.join(self.log_dir, run))
+        return self._writers[run]
 
     def close(self) -> None:
         """Close the files; also called when training was interrupted."""

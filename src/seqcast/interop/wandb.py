@@ -5,8 +5,6 @@ TensorFlow, and reads the learning rate in a way that fails on JAX. This one wri
 numbers, under the same names.
 """
 
-from typing import Any
-
 from seqcast.errors import SpecError
 from seqcast.runtime import require
 from seqcast.training import Observer, Record
@@ -53,14 +51,10 @@ class WandbLog(Observer):
                 "callbacks", expected=expected, received="none", hint="Call wandb.init() first."
             )
 
-    def watch(self, windows: Any, validation: Any, *, step: int = 0, seconds: float = 0.0) -> None:
+    def watch(
+        self, windows: object, validation: object, *, step: int = 0, seconds: float = 0.0
+    ) -> None:
         """Define the horizontal axes of the metrics.
-
-        Args:
-            windows: Batches to train on, if known.
-            validation: Batches to validate on, or `None`.
-            step: Training steps that were over before.
-            seconds: Seconds that they took.
 
         Raises:
             SpecError: There is no active run.
@@ -70,25 +64,18 @@ class WandbLog(Observer):
         run = require("wandb", extra="wandb").run
         for event, counter in _COUNTERS.items():
             if event == "epoch" or self.every_n_steps is not None:
-                run.define_metric(self._name(counter))
-                run.define_metric(
-                    self._name(f"{_EVENTS[event]}/*"), step_metric=self._name(counter)
-                )
+                axis = self._name(counter)
+                run.define_metric(axis)
+                run.define_metric(self._name(f"{_EVENTS[event]}/*"), step_metric=axis)
 
     def record(self, record: Record) -> None:
-        """Log the numbers.
-
-        Args:
-            record: The numbers of an epoch or step.
-        """
-        values = {**record.values, "learning_rate": record.learning_rate}
+        """Log the numbers of an epoch or step."""
+        event = _EVENTS[record.event]
         count = record.epoch - 1 if record.event == "epoch" else record.step
-        named = {
-            self._name(f"{_EVENTS[record.event]}/{name}"): value for name, value in values.items()
-        }
-        require("wandb", extra="wandb").run.log(
-            {**named, self._name(_COUNTERS[record.event]): count}
-        )
+        values = {**record.values, "learning_rate": record.learning_rate}
+        numbers = {self._name(f"{event}/{name}"): value for name, value in values.items()}
+        numbers[self._name(_COUNTERS[record.event])] = count
+        require("wandb", extra="wandb").run.log(numbers)
 
     def _name(self, name: str) -> str:
         return f"{self.network}/{name}" if self.network else name

@@ -1,10 +1,11 @@
 """The regressor's arguments, checked: keyword arguments as specs, the seed, and arrays."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
@@ -21,7 +22,7 @@ from seqcast.data.series import SCALES
 from seqcast.errors import DataError, SpecError
 from seqcast.intervals import SUPPORTS
 from seqcast.network import fresh_seed
-from seqcast.runtime import Array, is_verbose
+from seqcast.runtime import Array, is_verbose, keras
 from seqcast.specs import (
     MOST_SEED,
     MULTIPLICATIVE_HEADS,
@@ -34,6 +35,10 @@ from seqcast.specs import (
 )
 
 Spec = TypeVar("Spec", NetworkSpec, TrainingSpec)
+
+# Arrays or frames of windows, or batches, which may also come from a generator.
+UserWindows: TypeAlias = ArrayLike | keras.utils.PyDataset
+Callback: TypeAlias = keras.callbacks.Callback
 
 # Options whose absence is a value, written "none" because None means "as the preset says".
 NONE_BY_NAME = ("regularizer", "clip_norm", "early_stopping", "steps_per_epoch", "sampling_steps")
@@ -58,7 +63,7 @@ class Options:
     network: NetworkSpec
     training: TrainingSpec
     scale: str = "standard"
-    target_features: Any = None
+    target_features: Sequence[int] | int | str | None = None
     season_length: int | None = None
     support: str = "auto"
 
@@ -77,7 +82,8 @@ def resolve_options(params: Mapping[str, Any]) -> Options:
 
     Example:
         >>> from seqcast import Seq2SeqRegressor
-        >>> options = resolve_options(Seq2SeqRegressor(encoder_units=8, clip_norm="none").get_params())
+        >>> regressor = Seq2SeqRegressor(encoder_units=8, clip_norm="none")
+        >>> options = resolve_options(regressor.get_params())
         >>> options.network.decoder_units, options.training.clip_norm
         ((8,), None)
     """
@@ -86,23 +92,29 @@ def resolve_options(params: Mapping[str, Any]) -> Options:
     check_choice("scale", scale, SCALES)
     check_choice("support", params["support"], SUPPORTS)
     is_verbose(params["verbose"])
-    if params["encoder_units"] is not None and params["decoder_units"] is None:
+
+    if params["decoder_units"] is None:
         params = {**params, "decoder_units": params["encoder_units"]}
     if isinstance(params["metrics"], str):
         params = {**params, "metrics": (params["metrics"],)}
+
     network = _changed(base.network, params)
     training = _changed(base.training, params)
     check_loss(network.head, training.loss)
     if network.head in MULTIPLICATIVE_HEADS and scale != "none":
-        hint = "Positive data may be multiplied, but not shifted; normalise='scale' does that window by window."
+        hint = (
+            "Positive data may be multiplied, but not shifted; normalise='scale' does that window "
+            "by window."
+        )
         raise SpecError(
             "scale", expected=f"'none' with head={network.head!r}", received=repr(scale), hint=hint
         )
+
     own = {name: params[name] for name in ("scale", "target_features", "season_length", "support")}
     return Options(network, training, **own)
 
 
-def draw_seed(random_state: Any) -> int:
+def draw_seed(random_state: int | np.random.RandomState | None) -> int:
     """Return the seed of everything random in a fit, without touching global generators.
 
     Args:
@@ -121,20 +133,20 @@ def draw_seed(random_state: Any) -> int:
     """
     if random_state is None:
         return fresh_seed()
-    if hasattr(random_state, "randint"):
+    if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31 - 1))
     return check_int("random_state", random_state, at_least=0, at_most=MOST_SEED)
 
 
 def _changed(spec: Spec, params: Mapping[str, Any]) -> Spec:
     """Return a spec with the fields that are given; `None` is as the preset says."""
-    given = {item.name: params[item.name] for item in fields(spec) if params[item.name] is not None}
-    none = {
-        name: None
-        for name in NONE_BY_NAME
-        if isinstance(given.get(name), str) and given[name] == "none"
-    }
-    return type(spec).from_dict({**vars(spec), **given, **none})
+    changed = dict(vars(spec))
+    for name in (item.name for item in fields(spec)):
+        value = params[name]
+        is_none = name in NONE_BY_NAME and isinstance(value, str) and value == "none"
+        if value is not None:
+            changed[name] = None if is_none else value
+    return type(spec).from_dict(changed)
 
 
 @dataclass(frozen=True)
@@ -149,11 +161,11 @@ class GivenWindows:
         sample_weight: `[N]`, or `None`.
     """
 
-    X: Any
-    y: Any = None
-    static_covariates: Any = None
-    future_covariates: Any = None
-    sample_weight: Any = None
+    X: UserWindows
+    y: ArrayLike | None = None
+    static_covariates: ArrayLike | None = None
+    future_covariates: ArrayLike | None = None
+    sample_weight: ArrayLike | None = None
 
     @property
     def are_batches(self) -> bool:
@@ -161,7 +173,9 @@ class GivenWindows:
         return self.y is None and is_stream(self.X)
 
 
-def check_past(X: Any, fitted: Preparation | None = None) -> tuple[Array, tuple[str, ...] | None]:
+def check_past(
+    X: ArrayLike, fitted: Preparation | None = None
+) -> tuple[Array, tuple[str, ...] | None]:
     """Check the past.
 
     Args:
@@ -217,7 +231,7 @@ def check_windows(given: GivenWindows, fitted: Preparation | None = None) -> Che
     )
 
 
-def check_new_steps(X_new: Any, fitted: Preparation) -> Array:
+def check_new_steps(X_new: ArrayLike, fitted: Preparation) -> Array:
     """Check steps that follow a past; any number is legal, also where X had two axes at fit.
 
     Args:
@@ -235,12 +249,12 @@ def check_new_steps(X_new: Any, fitted: Preparation) -> Array:
     return _steps("X_new", X_new)
 
 
-def _steps(where: str, values: Any) -> Array:
+def _steps(where: str, values: ArrayLike) -> Array:
     """Check steps of one feature, `[N, n]`, and return them as `[N, n, 1]`."""
     return as_array(where, values, ranks=(2,), finite=True)[:, :, None]
 
 
-def _check_cube(X: Any, fitted: Preparation | None) -> Array:
+def _check_cube(X: ArrayLike, fitted: Preparation | None) -> Array:
     """Check a past of three axes."""
     array = as_array("X", X, ranks=(3,), finite=True)
     if 0 in array.shape:
@@ -275,8 +289,8 @@ def _check_covariates(
     return {name: values for name, values in checked.items() if values is not None}
 
 
-def _check_table(X: Any, fitted: Preparation | None) -> tuple[str, ...] | None:
-    """Run scikit-learn's check of a past of two axes, in its words, and return the names of the columns."""
+def _check_table(X: ArrayLike, fitted: Preparation | None) -> tuple[str, ...] | None:
+    """Run scikit-learn's check of a past of two axes, and return the names of its columns."""
     columns = _Columns()
     if fitted is not None:
         columns.n_features_in_ = fitted.n_features_in

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from seqcast.data.arrays import Preparation, check_targets
 from seqcast.engine import ArrayLabels, Engine, ModelInputs
@@ -31,7 +31,8 @@ class FittedRegressor:
         >>> from seqcast import Seq2SeqRegressor
         >>> from seqcast.data.signals import random_sines
         >>> past, future = random_sines(64, past=15, future=5, seed=1)
-        >>> model = Seq2SeqRegressor(encoder_units=(8,), epochs=1, random_state=0, verbose=0).fit(past, future)
+        >>> options = {"encoder_units": (8,), "epochs": 1, "random_state": 0, "verbose": 0}
+        >>> model = Seq2SeqRegressor(**options).fit(past, future)
         >>> model.fitted_.predict(past, horizon=20).shape
         (64, 20, 1)
     """
@@ -57,7 +58,12 @@ class FittedRegressor:
         return np.array(names, dtype=object)
 
     def predict(
-        self, X: Any, horizon: int | None = None, *, static: Any = None, future: Any = None
+        self,
+        X: ArrayLike,
+        horizon: int | None = None,
+        *,
+        static: ArrayLike | None = None,
+        future: ArrayLike | None = None,
     ) -> Array:
         """Forecast; see `Seq2SeqRegressor.predict`.
 
@@ -71,12 +77,12 @@ class FittedRegressor:
 
     def quantiles(
         self,
-        X: Any,
+        X: ArrayLike,
         probabilities: Sequence[float],
         horizon: int | None,
         *,
-        static: Any,
-        future: Any,
+        static: ArrayLike | None,
+        future: ArrayLike | None,
     ) -> Array:
         """Forecast quantiles; see `Seq2SeqRegressor.predict_quantiles`.
 
@@ -91,7 +97,7 @@ class FittedRegressor:
             self.engine.quantiles(*self._inputs(X, horizon, static, future), probabilities)
         )
 
-    def states(self, X: Any, *, static: Any = None) -> States:
+    def states(self, X: ArrayLike, *, static: ArrayLike | None = None) -> States:
         """Encode the past into states; see `Seq2SeqRegressor.encode`.
 
         Args:
@@ -102,7 +108,7 @@ class FittedRegressor:
         inputs = {"past": past, **self.preparation.static(static, len(past))}
         return self.engine.encode(self.preparation.scaled(inputs))
 
-    def update(self, states: States, X_new: Any) -> States:
+    def update(self, states: States, X_new: ArrayLike) -> States:
         """Encode new steps from states; see `Seq2SeqRegressor.update`.
 
         Args:
@@ -113,7 +119,9 @@ class FittedRegressor:
             states, self.preparation.scaled({"past": check_new_steps(X_new, self.preparation)})
         )
 
-    def decode(self, states: States, horizon: int | None = None, *, future: Any = None) -> Array:
+    def decode(
+        self, states: States, horizon: int | None = None, *, future: ArrayLike | None = None
+    ) -> Array:
         """Forecast from states; see `Seq2SeqRegressor.decode`.
 
         Args:
@@ -127,7 +135,12 @@ class FittedRegressor:
         return self._point(self.engine.decode(states, steps, known.get("future")))
 
     def attention(
-        self, X: Any, horizon: int | None = None, *, static: Any = None, future: Any = None
+        self,
+        X: ArrayLike,
+        horizon: int | None = None,
+        *,
+        static: ArrayLike | None = None,
+        future: ArrayLike | None = None,
     ) -> Array:
         """Return attention weights; see `Seq2SeqRegressor.attention_weights`.
 
@@ -140,7 +153,13 @@ class FittedRegressor:
         return self.engine.attention(*self._inputs(X, horizon, static, future))
 
     def model_inputs(
-        self, X: Any, y: Any, horizon: int | None, *, static: Any, future: Any
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None,
+        horizon: int | None,
+        *,
+        static: ArrayLike | None,
+        future: ArrayLike | None,
     ) -> ModelInputs:
         """Return the inputs of the network; see `Seq2SeqRegressor.model_inputs`.
 
@@ -151,24 +170,27 @@ class FittedRegressor:
             static: Static covariates, `[N, S]`.
             future: Known-future covariates, `[N, H, F']`.
         """
-        truth = None
-        steps = self._steps(horizon)
         window = self.preparation.window
+        steps = self._steps(horizon)
         past = check_past(X, self.preparation)[0]
+
+        truth = None
         if y is not None:
             values, _ = check_targets(y, len(past))
-            steps = values.shape[1] if horizon is None else steps
+            if horizon is None:
+                steps = values.shape[1]
             self.preparation.check_y(values, steps)
             truth = self.preparation.scalers["y"].transform(values)
+
         return ModelInputs(
             self.engine,
             self._scaled(past, steps, static, future),
             steps,
             ArrayLabels(np.arange(len(past))),
-            features=tuple(f"x{place}" for place in range(window.features)),
-            targets=tuple(f"y{place}" for place in range(window.targets)),
-            known_future=tuple(f"future{place}" for place in range(window.future)),
-            static=tuple(f"static{place}" for place in range(window.static)),
+            features=_numbered("x", window.features),
+            targets=_numbered("y", window.targets),
+            known_future=_numbered("future", window.future),
+            static=_numbered("static", window.static),
             truth=truth,
         )
 
@@ -179,13 +201,9 @@ class FittedRegressor:
             ValueError: Fields do not.
             SpecError: The seed or a support is impossible.
         """
-        if (
-            self.engine.window != self.preparation.window
-            or len(self.support) != self.preparation.window.targets
-        ):
-            raise ValueError(
-                f"a network of {self.engine.window}, where the windows are {self.preparation.window}"
-            )
+        window = self.preparation.window
+        if self.engine.window != window or len(self.support) != window.targets:
+            raise ValueError(f"a network of {self.engine.window}, where the windows are {window}")
         self.preparation.check()
         for support in self.support:
             check_choice("support", support, SUPPORTS)
@@ -196,13 +214,15 @@ class FittedRegressor:
         return self.preparation.window.horizon if horizon is None else check_int("horizon", horizon)
 
     def _inputs(
-        self, X: Any, horizon: int | None, static: Any, future: Any
+        self, X: ArrayLike, horizon: int | None, static: ArrayLike | None, future: ArrayLike | None
     ) -> tuple[dict[str, Array], int]:
-        """Check new windows and return them in the network's units, and the number of steps to forecast."""
+        """Return new windows, checked and in the network's units, and the steps to forecast."""
         steps = self._steps(horizon)
         return self._scaled(check_past(X, self.preparation)[0], steps, static, future), steps
 
-    def _scaled(self, past: Array, horizon: int, static: Any, future: Any) -> dict[str, Array]:
+    def _scaled(
+        self, past: Array, horizon: int, static: ArrayLike | None, future: ArrayLike | None
+    ) -> dict[str, Array]:
         """Check covariates of a checked past and return both in the network's units."""
         preparation = self.preparation
         rows = len(past)
@@ -217,11 +237,15 @@ class FittedRegressor:
         return np.asarray(self._in_units(scaled[..., None])[..., 0])
 
     def _in_units(self, columns: Array) -> Array:
-        """Return columns of a forecast, `[N, H, D, P]`, with the axes of y, in its units and within its support."""
-        by_column = [
-            self.preparation.in_units(columns[..., place]) for place in range(columns.shape[-1])
-        ]
+        """Return columns of a forecast, `[N, H, D, P]`, with axes, units and support of y."""
+        preparation = self.preparation
+        by_column = [preparation.in_units(column) for column in np.moveaxis(columns, -1, 0)]
         values = np.stack(by_column, axis=-1)
-        if self.preparation.y_axes == 3:
+        if preparation.y_axes == 3:
             return np.asarray(bounded(values, self.support))
         return np.asarray(bounded(values[..., None, :], self.support)[..., 0, :])
+
+
+def _numbered(letter: str, count: int) -> tuple[str, ...]:
+    """Return names of columns that have none."""
+    return tuple(f"{letter}{place}" for place in range(count))

@@ -48,10 +48,10 @@ def write_regressor(
         received = ", ".join(repr(params[name]) for name in names)
         hint = "Give names, Keras objects or registered functions, and an int as random_state."
         raise SpecError(", ".join(names), expected=expected, received=received, hint=hint)
+
     header, arrays = to_payload(_File({}, fitted))
-    write_archive(
-        path, kind, {**header, "params": _plain_params(params, header["fitted"]["engine"])}, arrays
-    )
+    header["params"] = _plain_params(params, header["fitted"]["engine"])
+    write_archive(path, kind, header, arrays)
 
 
 def read_regressor(
@@ -88,7 +88,7 @@ def read_regressor(
 
 
 def unwritable_options(
-    network: NetworkSpec, training: TrainingSpec, random_state: Any
+    network: NetworkSpec, training: TrainingSpec, random_state: object
 ) -> list[str]:
     """Return the names of the options that could not be read back from a file.
 
@@ -101,7 +101,8 @@ def unwritable_options(
         The names, in the order of the signature.
 
     Example:
-        >>> unwritable_options(NetworkSpec(), TrainingSpec(loss=lambda y, forecast: y - forecast), None)
+        >>> training = TrainingSpec(loss=lambda y, forecast: y - forecast)
+        >>> unwritable_options(NetworkSpec(), training, None)
         ['loss']
     """
     names = list(unwritable_fields([training, network]))
@@ -110,7 +111,7 @@ def unwritable_options(
     return names
 
 
-def warn_if_unwritable(network: NetworkSpec, training: TrainingSpec, random_state: Any) -> None:
+def warn_if_unwritable(network: NetworkSpec, training: TrainingSpec, random_state: object) -> None:
     """Warn before training of options that keep the model from being saved.
 
     Args:
@@ -121,8 +122,9 @@ def warn_if_unwritable(network: NetworkSpec, training: TrainingSpec, random_stat
     names = unwritable_options(network, training, random_state)
     if names:
         warn_user(
-            f"{', '.join(names)}: cannot be written to a file, so save() will reject this model. Give a name, a "
-            "Keras object, or a function or class registered with keras.saving.register_keras_serializable."
+            f"{', '.join(names)}: cannot be written to a file, so save() will reject this model. "
+            "Give a name, a Keras object, or a function or class registered with "
+            "keras.saving.register_keras_serializable."
         )
 
 
@@ -153,20 +155,21 @@ def checkpoints_of(
     """
     if folder is None:
         return None
+
     arrays = []
     for batches in (windows.train, windows.validation):
         if isinstance(batches, ArrayWindows):
-            arrays += [
-                *(batches.inputs[name] for name in sorted(batches.inputs)),
-                batches.y,
-                batches.sample_weight,
-            ]
+            arrays += [batches.inputs[name] for name in sorted(batches.inputs)]
+            arrays += [batches.y, batches.sample_weight]
     scalers = windows.preparation.scalers
     for name in sorted(scalers):
         arrays += [scalers[name].loc, scalers[name].scale]
-    sizes = windows.preparation.window.to_dict()
-    seeds = {"fit": seed}
-    return folder.of(
-        "network",
-        fingerprint(arrays, options.network, options.training, windows=sizes, seeds=seeds),
+
+    trained = fingerprint(
+        arrays,
+        options.network,
+        options.training,
+        windows=windows.preparation.window.to_dict(),
+        seeds={"fit": seed},
     )
+    return folder.of("network", trained)

@@ -1,18 +1,28 @@
 """The regressor for arrays: a scikit-learn estimator on windows."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
+from sklearn.utils import Tags
 
 from seqcast.data.arrays import Preparation, check_targets
 from seqcast.engine import Engine, LearningEstimator, Learnt, ModelInputs
 from seqcast.errors import TrainingError
 from seqcast.network import States, child_seeds
-from seqcast.regressor.arguments import GivenWindows, Options, draw_seed, resolve_options
+from seqcast.regressor.arguments import (
+    Callback,
+    GivenWindows,
+    Options,
+    UserWindows,
+    draw_seed,
+    resolve_options,
+)
 from seqcast.regressor.fitted_regressor import FittedRegressor
 from seqcast.regressor.persistence import (
     checkpoints_of,
@@ -22,20 +32,22 @@ from seqcast.regressor.persistence import (
 )
 from seqcast.regressor.training_windows import (
     TrainingWindows,
+    UserValidation,
     Validation,
     prepare_windows,
     reject_unresumable,
 )
-from seqcast.runtime import Array
+from seqcast.runtime import Array, Tensor, keras
 from seqcast.specs import CheckpointSpec
 from seqcast.training import CheckpointFolder, History, check_callbacks, check_time_limit
 
 
 @dataclass(eq=False, repr=False)
 class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
-    """A recurrent encoder-decoder as a scikit-learn regressor: windows in, forecasts of any horizon out.
+    """A recurrent encoder-decoder as a scikit-learn regressor.
 
-    `None` takes the value of `preset`; no value is written `"none"`.
+    It reads windows and forecasts any horizon. `None` takes the value of `preset`; no value is
+    written `"none"`.
 
     Other threads may predict while one fits: each forecast is wholly of the old fit or wholly of
     the new one.
@@ -116,7 +128,8 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         >>> import numpy as np
         >>> from seqcast.data.signals import random_sines
         >>> past, future = random_sines(64, past=15, future=5, seed=1)
-        >>> model = Seq2SeqRegressor(encoder_units=(8,), epochs=1, random_state=0, verbose=0).fit(past, future)
+        >>> options = {"encoder_units": (8,), "epochs": 1, "random_state": 0, "verbose": 0}
+        >>> model = Seq2SeqRegressor(**options).fit(past, future)
         >>> model.predict(past, horizon=20).shape
         (64, 20, 1)
         >>> states = model.encode(past)
@@ -143,18 +156,18 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
     attention: str | None = None
     attention_heads: int | None = None
     dropout: float | None = None
-    regularizer: Any = None
+    regularizer: keras.Regularizer | Mapping[str, keras.Regularizer] | str | None = None
     head: str | None = None
     quantiles: Sequence[float] | None = None
     scale: str = "standard"
     target_features: Sequence[int] | int | str | None = None
     support: str = "auto"
     season_length: int | None = None
-    loss: Any = None
+    loss: str | Callable[[Tensor, Tensor], Tensor] | None = None
     horizon_decay: float | None = None
-    optimizer: Any = None
+    optimizer: str | keras.Optimizer | None = None
     learning_rate: float | None = None
-    learning_rate_schedule: Any = None
+    learning_rate_schedule: str | keras.optimizers.schedules.LearningRateSchedule | None = None
     warmup: float | None = None
     clip_norm: float | str | None = None
     batch_size: int | None = None
@@ -162,9 +175,9 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
     steps_per_epoch: int | str | None = None
     validation_fraction: float | None = None
     early_stopping: int | str | None = None
-    metrics: Sequence[Any] | None = None
+    metrics: Sequence[str | keras.Metric] | str | None = None
     micro_batches: int | None = None
-    random_state: Any = None
+    random_state: int | np.random.RandomState | None = None
     verbose: int = 1
 
     engine_ = Learnt[Engine](lambda fitted: fitted.engine)
@@ -187,14 +200,14 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
+        X: UserWindows,
+        y: ArrayLike | None = None,
         *,
-        static_covariates: Any = None,
-        future_covariates: Any = None,
-        sample_weight: Any = None,
-        validation: Any = None,
-        callbacks: Sequence[Any] | None = None,
+        static_covariates: ArrayLike | None = None,
+        future_covariates: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        validation: UserValidation = None,
+        callbacks: Sequence[Callback] | None = None,
         checkpoint: str | os.PathLike[str] | CheckpointSpec | None = None,
         resume: bool = False,
         time_limit: float | str | None = None,
@@ -241,13 +254,16 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         validated_on = Validation.of(validation, options.training.validation_fraction)
         reject_unresumable(checkpoint, X, validated_on, callbacks)
         given = GivenWindows(X, y, static_covariates, future_covariates, sample_weight)
+
         with CheckpointFolder.opened(checkpoint, resume=resume) as folder:
             seed = draw_seed(self.random_state)
             if folder is not None and self.random_state is None:
                 seed = folder.seed(seed)
+
             windows = prepare_windows(given, options, validated_on, seed=_order_seed(seed))
             checkpoints = checkpoints_of(folder, windows, options, seed)
             fitted = self._untrained(options, windows, seed)
+
             try:
                 history = fitted.engine.fit(
                     windows.train,
@@ -264,29 +280,29 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             except KeyboardInterrupt as interruption:
                 # Without a history training had not begun, so the estimator stays as it was.
                 recorded = getattr(interruption, "history", None)
-                self._learnt = (
-                    self._learnt if recorded is None else replace(fitted, history=recorded)
-                )
+                if recorded is not None:
+                    self._learnt = replace(fitted, history=recorded)
                 raise
+
         self._learnt = replace(fitted, history=history)
         return self
 
     def partial_fit(
         self,
-        X: Any,
-        y: Any = None,
+        X: UserWindows,
+        y: ArrayLike | None = None,
         *,
-        static_covariates: Any = None,
-        future_covariates: Any = None,
-        sample_weight: Any = None,
-        callbacks: Sequence[Any] | None = None,
+        static_covariates: ArrayLike | None = None,
+        future_covariates: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        callbacks: Sequence[Callback] | None = None,
     ) -> Self:
-        """Train for one pass over these windows at the constant `learning_rate`, from the present weights.
+        """Train for one pass over these windows, from the present weights.
 
-        It shows no progress and does not validate. The first call creates the network and learns
-        the scaling; later ones keep both, and the seed. After `load`, and after a call that failed
-        or was interrupted, the optimiser starts without its moments. Of copies that share a fit,
-        the first to continue has them.
+        The learning rate is the constant `learning_rate`. The pass shows no progress and does not
+        validate. The first call creates the network and learns the scaling; later ones keep both,
+        and the seed. After `load`, and after a call that failed or was interrupted, the optimiser
+        starts without its moments. Of copies that share a fit, the first to continue has them.
 
         Args:
             X: As for `fit`.
@@ -303,16 +319,20 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         options = resolve_options(self.get_params(deep=False))
         if options.support == "auto":
             options = replace(options, support="real")
-        before = self._learnt
-        seed = draw_seed(self.random_state) if before is None else before.seed
-        windows = prepare_windows(
-            GivenWindows(X, y, static_covariates, future_covariates, sample_weight),
-            options,
-            Validation(),
-            seed=_order_seed(seed) + (0 if before is None else len(before.history)),
-            fitted=None if before is None else before.preparation,
-        )
-        fitted = self._untrained(options, windows, seed) if before is None else before
+        given = GivenWindows(X, y, static_covariates, future_covariates, sample_weight)
+
+        fitted = self._learnt
+        if fitted is None:
+            seed = draw_seed(self.random_state)
+            windows = prepare_windows(given, options, Validation(), seed=_order_seed(seed))
+            fitted = self._untrained(options, windows, seed)
+        else:
+            # Each pass has an order of its own.
+            seed = _order_seed(fitted.seed) + len(fitted.history)
+            windows = prepare_windows(
+                given, options, Validation(), seed=seed, fitted=fitted.preparation
+            )
+
         trainer = fitted.engine.trainer()
         try:
             recorded = trainer.continue_fit(
@@ -322,13 +342,14 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             history = fitted.history if len(fitted.history) else error.history
             error.best = self.with_fitted(replace(fitted, engine=trainer.copy(), history=history))
             raise
+
         self._learnt = replace(
             fitted, engine=trainer.snapshot(), history=fitted.history.continued(recorded)
         )
         return self
 
     def _untrained(self, options: Options, windows: TrainingWindows, seed: int) -> FittedRegressor:
-        """Return the value that a training begins with: a new engine, and sizes and scaling of the windows."""
+        """Return what a training begins with: a new engine, sizes and scaling of the windows."""
         warn_if_unwritable(options.network, options.training, self.random_state)
         engine = Engine(options.network, options.training, seed=child_seeds(seed, 2)[0])
         return FittedRegressor(engine, History(), windows.preparation, seed, windows.support)
@@ -337,11 +358,11 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
     def predict(
         self,
-        X: Any,
+        X: ArrayLike,
         horizon: int | None = None,
         *,
-        static_covariates: Any = None,
-        future_covariates: Any = None,
+        static_covariates: ArrayLike | None = None,
+        future_covariates: ArrayLike | None = None,
     ) -> Array:
         """Forecast.
 
@@ -363,12 +384,12 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
     def predict_quantiles(
         self,
-        X: Any,
+        X: ArrayLike,
         probabilities: Sequence[float],
         horizon: int | None = None,
         *,
-        static_covariates: Any = None,
-        future_covariates: Any = None,
+        static_covariates: ArrayLike | None = None,
+        future_covariates: ArrayLike | None = None,
     ) -> Array:
         """Forecast quantiles, which never cross.
 
@@ -401,7 +422,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             X, probabilities, horizon, static=static_covariates, future=future_covariates
         )
 
-    def encode(self, X: Any, *, static_covariates: Any = None) -> States:
+    def encode(self, X: ArrayLike, *, static_covariates: ArrayLike | None = None) -> States:
         """Encode the past into states, from which `decode` forecasts.
 
         Args:
@@ -415,7 +436,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         """
         return self.fitted_.states(X, static=static_covariates)
 
-    def update(self, states: States, X_new: Any) -> States:
+    def update(self, states: States, X_new: ArrayLike) -> States:
         """Encode new steps from states, so that a long past need not be read again.
 
         The same as `encode` of old and new steps together, except for per-window normalisation,
@@ -438,7 +459,11 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         return self.fitted_.update(states, X_new)
 
     def decode(
-        self, states: States, horizon: int | None = None, *, future_covariates: Any = None
+        self,
+        states: States,
+        horizon: int | None = None,
+        *,
+        future_covariates: ArrayLike | None = None,
     ) -> Array:
         """Forecast from states.
 
@@ -459,13 +484,15 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
     def attention_weights(
         self,
-        X: Any,
+        X: ArrayLike,
         horizon: int | None = None,
         *,
-        static_covariates: Any = None,
-        future_covariates: Any = None,
+        static_covariates: ArrayLike | None = None,
+        future_covariates: ArrayLike | None = None,
     ) -> Array:
-        """Return the attention weights of each forecast step over the steps of the past, or with segments over tokens.
+        """Return the attention weights of each forecast step over the steps of the past.
+
+        With segments they are weights over tokens.
 
         Args:
             X: As for `predict`.
@@ -486,12 +513,12 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
 
     def model_inputs(
         self,
-        X: Any,
-        y: Any = None,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
         horizon: int | None = None,
         *,
-        static_covariates: Any = None,
-        future_covariates: Any = None,
+        static_covariates: ArrayLike | None = None,
+        future_covariates: ArrayLike | None = None,
     ) -> ModelInputs:
         """Return the inputs of the network, to look inside it with `seqcast.inspect`.
 
@@ -516,11 +543,11 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
     def score(
         self,
         X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         *,
-        static_covariates: Any = None,
-        future_covariates: Any = None,
+        static_covariates: ArrayLike | None = None,
+        future_covariates: ArrayLike | None = None,
     ) -> float:
         """Return the coefficient of determination, R², over all steps and targets.
 
@@ -538,11 +565,9 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         truth, _ = check_targets(y, len(X))
         rows, horizon = truth.shape[:2]
         forecast = fitted.predict(X, horizon, static=static_covariates, future=future_covariates)
-        return float(
-            r2_score(
-                truth.reshape(rows, -1), forecast.reshape(rows, -1), sample_weight=sample_weight
-            )
-        )
+        flat_truth = truth.reshape(rows, -1)
+        flat_forecast = forecast.reshape(rows, -1)
+        return float(r2_score(flat_truth, flat_forecast, sample_weight=sample_weight))
 
     def export(
         self,
@@ -551,7 +576,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         horizon: int | str | None = None,
         probabilities: Sequence[float] | None = None,
     ) -> None:
-        """Write the regressor to one ONNX file, which forecasts from raw windows wherever ONNX runs.
+        """Write the regressor to one ONNX file, which forecasts from raw windows.
 
         The file reads `past` with the axes of X, `[batch, time, F]` of any length or `[batch, T]`.
         It also reads `static`, `[batch, S]`, and `future`, `[batch, horizon, F']`, if the network
@@ -575,8 +600,14 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         from seqcast.export import write_array_model
 
         fitted = self.fitted_
-        written = (fitted.engine.built.model, fitted.preparation, fitted.support)
-        write_array_model(path, *written, horizon=horizon, probabilities=probabilities)
+        write_array_model(
+            path,
+            fitted.engine.built.model,
+            fitted.preparation,
+            fitted.support,
+            horizon=horizon,
+            probabilities=probabilities,
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file; see `seqcast.runtime.model_files`.
@@ -612,7 +643,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
         )
         return cls(**params).with_fitted(fitted)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = True

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from seqcast.data import arrays
-from seqcast.data.windows import ArrayWindows
+from seqcast.data.windows import ArrayWindows, Batch
 from seqcast.errors import DataError, SpecError
 from seqcast.intervals import VALUES_OF, observed_support, outside_support_of
-from seqcast.regressor.arguments import GivenWindows, Options, check_past, check_windows
+from seqcast.regressor.arguments import (
+    Callback,
+    GivenWindows,
+    Options,
+    UserWindows,
+    check_past,
+    check_windows,
+)
 from seqcast.runtime import Array, keras
 from seqcast.specs import check_int
 from seqcast.training import check_observers
 
-Batches = ArrayWindows | arrays.StreamWindows | Iterator[Any]
+Batches = ArrayWindows | arrays.StreamWindows | Iterator[Batch]
+
+# Windows `(X, y)` or `(X, y, covariates)`, their number, or batches.
+UserValidation: TypeAlias = (
+    int
+    | tuple[ArrayLike, ArrayLike]
+    | tuple[ArrayLike, ArrayLike, Mapping[str, ArrayLike]]
+    | keras.utils.PyDataset
+    | None
+)
 
 # Keys of the covariates of `validation`, named as the arguments of fit.
 COVARIATES = ("static_covariates", "future_covariates")
@@ -37,10 +54,10 @@ class Validation:
     count: int = 0
     share: float = 0.0
     windows: GivenWindows | None = None
-    batches: Any = None
+    batches: keras.utils.PyDataset | None = None
 
     @classmethod
-    def of(cls, validation: Any, share: float) -> Self:
+    def of(cls, validation: UserValidation, share: float) -> Self:
         """Return the validation that the argument of a fit names.
 
         Args:
@@ -59,27 +76,34 @@ class Validation:
             return cls(share=share)
         if isinstance(validation, int | np.integer):
             return cls(count=check_int("validation", validation))
-        if (
-            isinstance(validation, keras.utils.PyDataset)
-            and arrays.batch_count(validation) is not None
-        ):
+
+        is_dataset = isinstance(validation, keras.utils.PyDataset)
+        if is_dataset and arrays.batch_count(validation) is not None:
             return cls(batches=validation)
+
         if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
-            expected = "a number of windows, (X, y), (X, y, covariates), or a keras.utils.PyDataset that has an end"
+            expected = (
+                "a number of windows, (X, y), (X, y, covariates), "
+                "or a keras.utils.PyDataset that has an end"
+            )
             hint = "Give a tuple; a generator cannot be read again after each epoch."
             raise DataError(
                 "validation", expected=expected, received=type(validation).__name__, hint=hint
             )
-        static, future = _covariates(validation[2]) if len(validation) == 3 else (None, None)
-        return cls(windows=GivenWindows(validation[0], validation[1], static, future))
+        X, y, *covariates = validation
+        static, future = _covariates(*covariates) if covariates else (None, None)
+        return cls(windows=GivenWindows(X, y, static, future))
 
     def split(
         self, windows: arrays.CheckedWindows
     ) -> tuple[arrays.CheckedWindows, arrays.CheckedWindows | None]:
-        """Return the windows to train on, and those to validate on, if they are among the windows of the fit.
+        """Return the windows to train on, and those of them to validate on.
 
         Args:
             windows: The checked windows of the fit.
+
+        Returns:
+            Both; `None` where windows of their own, or none, are validated on.
 
         Raises:
             DataError: None would be left to train on.
@@ -91,14 +115,19 @@ class Validation:
             raise DataError(
                 "validation", expected=expected, received=str(count), hint="Leave some to train on."
             )
-        return windows.rows(slice(None, left)), windows.rows(slice(left, None)) if count else None
+        if not count:
+            return windows, None
+        return windows.rows(slice(None, left)), windows.rows(slice(left, None))
 
     def batches_for(self, preparation: arrays.Preparation, options: Options) -> Batches | None:
-        """Check separate windows or batches, and return them in the network's units; `None` where there are none.
+        """Return separate windows or batches, checked and in the network's units.
 
         Args:
             preparation: Sizes and scaling of the windows that are trained on.
             options: The regressor's options.
+
+        Returns:
+            Batches; `None` where there are no separate windows.
 
         Raises:
             DataError: They do not conform to the training data.
@@ -159,20 +188,24 @@ def prepare_windows(
     """
     if given.are_batches:
         return _from_batches(given, options, validation, fitted)
+
     network = options.network
     training = options.training
     windows = check_windows(given, fitted)
     arrays.check_support("y", windows.y, network.head)
     windows = replace(windows, weight=arrays.check_weight(given.sample_weight, len(windows)))
     train, last = validation.split(windows)
-    preparation = fitted or _learnt(train, options)
+    preparation = fitted or _learned(train, options)
     preparation.check_y(train.y)
-    own = validation.batches_for(preparation, options)
+
+    validated_on = validation.batches_for(preparation, options)
+    if last is not None:
+        validated_on = preparation.batches(last, training)
     return TrainingWindows(
         preparation.batches(
             train, training, seed=seed, teacher_forcing=network.uses_teacher_forcing
         ),
-        own if last is None else preparation.batches(last, training),
+        validated_on,
         preparation,
         _support(windows.y, options.support),
     )
@@ -181,15 +214,17 @@ def prepare_windows(
 def _from_batches(
     given: GivenWindows, options: Options, validation: Validation, fitted: arrays.Preparation | None
 ) -> TrainingWindows:
-    """Return a user's batches in the network's units; sizes and scaling are learnt from the first of them."""
+    """Return a user's batches in the network's units, whose first ones say sizes and scaling."""
     arrays.check_in_batches(given.static_covariates, given.future_covariates, given.sample_weight)
     if validation.count:
         expected = "windows or batches of their own, for an X of batches"
         hint = "Give (X, y), or a keras.utils.PyDataset."
         raise DataError("validation", expected=expected, received=str(validation.count), hint=hint)
+
     steps = options.training.steps_per_epoch
     first, stream = arrays.first_batches(given.X, steps)
-    preparation = fitted or _learnt(_joined(first, options.network.head), options)
+    preparation = fitted or _learned(_joined(first, options.network.head), options)
+
     # The values of later batches are not known yet.
     support = "real" if options.support == "auto" else options.support
     return TrainingWindows(
@@ -202,7 +237,7 @@ def _from_batches(
     )
 
 
-def _learnt(windows: arrays.CheckedWindows, options: Options) -> arrays.Preparation:
+def _learned(windows: arrays.CheckedWindows, options: Options) -> arrays.Preparation:
     """Learn sizes and scaling from training windows."""
     return arrays.Preparation.learn(
         windows,
@@ -213,7 +248,7 @@ def _learnt(windows: arrays.CheckedWindows, options: Options) -> arrays.Preparat
     )
 
 
-def _joined(batches: list[Any], head: str) -> arrays.CheckedWindows:
+def _joined(batches: Sequence[Batch], head: str) -> arrays.CheckedWindows:
     """Return the windows of some batches, checked for a head."""
     inputs = {name: np.concatenate([batch[0][name] for batch in batches]) for name in batches[0][0]}
     check_past(inputs["past"])
@@ -227,6 +262,7 @@ def _support(y: Array, support: str) -> tuple[str, ...]:
     targets = int(y.shape[2])
     if support == "auto":
         return observed_support(y.reshape(-1, targets))
+
     outside = outside_support_of(y, support)
     if outside.any():
         window, step, target = (int(place) for place in np.argwhere(outside)[0])
@@ -242,7 +278,9 @@ def _support(y: Array, support: str) -> tuple[str, ...]:
     return (support,) * targets
 
 
-def _covariates(covariates: Any) -> tuple[Any, Any]:
+def _covariates(
+    covariates: Mapping[str, ArrayLike],
+) -> tuple[ArrayLike | None, ArrayLike | None]:
     """Return the static and the known-future covariates of `validation`."""
     if not isinstance(covariates, Mapping) or set(covariates) - set(COVARIATES):
         expected = f"a dict with {' and '.join(COVARIATES)}"
@@ -258,7 +296,7 @@ def _covariates(covariates: Any) -> tuple[Any, Any]:
 
 
 def reject_unresumable(
-    checkpoint: Any, X: Any, validation: Validation, callbacks: Sequence[Any]
+    checkpoint: object, X: UserWindows, validation: Validation, callbacks: Sequence[Callback]
 ) -> None:
     """Reject checkpoints of a fit that cannot be resumed.
 
@@ -276,7 +314,8 @@ def reject_unresumable(
         return
     check_observers(callbacks, "observers only with checkpoint")
     streams = {"X": arrays.is_stream(X), "validation": validation.batches is not None}
-    for name in (name for name, is_given in streams.items() if is_given):
-        expected = f"None with batches of one's own in {name}, which cannot be resumed"
-        hint = "Leave out one of the two, or give arrays."
-        raise SpecError("checkpoint", expected=expected, received=repr(checkpoint), hint=hint)
+    for name, is_given in streams.items():
+        if is_given:
+            expected = f"None with batches of one's own in {name}, which cannot be resumed"
+            hint = "Leave out one of the two, or give arrays."
+            raise SpecError("checkpoint", expected=expected, received=repr(checkpoint), hint=hint)

@@ -25,9 +25,8 @@ def objective(frame, **changes):
     ).get_params(deep=False)
     options |= changes
     how = {"n_windows": WINDOWS, "step_size": None}
-    return Objective.of(
-        read_rows(ReadOptions.of(ForecasterArguments(**options)), frame), options, 0, **how
-    )
+    arguments = ForecasterArguments(**options)
+    return Objective.of(read_rows(ReadOptions.of(arguments), frame), arguments, 0, **how)
 
 
 def test_the_loss_is_that_of_the_equation():

@@ -4,6 +4,7 @@ import datetime
 import itertools
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,13 +12,14 @@ from optuna import TrialPruned
 from optuna.trial import TrialState
 
 from seqcast.errors import SpecError
+from seqcast.forecaster.arguments import ForecasterArguments
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.specs.network import NetworkSpec
 from seqcast.specs.presets import EnsembleSpec, MemberSpec
 from seqcast.specs.training import TrainingSpec
 from seqcast.tune import Choice, Range
+from seqcast.tune.final_fit import final_arguments
 from seqcast.tune.objective import Objective
-from seqcast.tune.search import final_options
 
 from .conftest import TINY, waves
 
@@ -253,23 +255,15 @@ def test_what_is_found_has_the_share_that_the_untuned_network_would_have():
         ("auto", [untuned], None),
         ("classic", [other], None),
     ):
-        arguments = {
-            "preset": preset,
-            "training": {"epochs": 2, "learning_rate": 0.1},
-            "verbose": 0,
-            "level": 80,
-        }
-        final = final_options(arguments, members, untuned, 3)
+        limited = {"epochs": 2, "learning_rate": 0.1}
+        given = ForecasterArguments(4, preset=preset, training=limited, context_length=8, level=80)
         expected = EnsembleSpec(
             members, alone=preset != "auto", finetuning={"epochs": 2}, judge=judge
         )
-        assert final == {
-            "preset": expected,
-            "training": None,
-            "context_length": None,
-            "random_state": 3,
-            "level": 80,
-        }
+        final = final_arguments(given, members, untuned, 3)
+        assert vars(final) == vars(
+            replace(given, preset=expected, training=None, context_length=None, random_state=3)
+        )
 
 
 @pytest.mark.filterwarnings("ignore::seqcast.forecaster.candidates.last_season.FallbackWarning")

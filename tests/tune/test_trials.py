@@ -18,20 +18,19 @@ from seqcast.errors import SpecError
 from seqcast.specs import MemberSpec, NetworkSpec, TrainingSpec
 from seqcast.training.deadline import Deadline
 from seqcast.tune import Range
+from seqcast.tune.clock import Clock
+from seqcast.tune.study import open_study, quiet
+from seqcast.tune.study import storage_url as url_of
 from seqcast.tune.trials import (
     FIRST_TRIALS,
-    Clock,
     LateTrialError,
     Task,
     TrialWatch,
     has_run,
     none_complete,
-    open_study,
-    quiet,
     run_trials,
     sampler_of,
 )
-from seqcast.tune.trials import storage_url as url_of
 
 NEIGHBOURS = [{"cell": "lstm", "dropout": 0.1}, {"cell": "gru", "dropout": 0.3}]
 
@@ -137,9 +136,9 @@ JOB = """
 import json, sys
 sys.path.insert(0, {tests!r})
 from conftest import QUICK, SPACE, TINY, waves
-from seqcast.tune import trials, tune
+from seqcast.tune import study, tune
 
-trials.HEARTBEAT_SECONDS, trials.GRACE_SECONDS = 1, {grace}
+study.HEARTBEAT_SECONDS, study.GRACE_SECONDS = 1, {grace}
 found = tune(
     waves(), 4, preset=TINY, training={{**QUICK, "epochs": 120}}, level=(), context_length=8, space=SPACE,
     trials=3, workers={workers}, ensemble=1, storage={storage!r}, resume=True, random_state=0, pruner="none",

@@ -1,7 +1,8 @@
 """Search for the settings of networks with Optuna, and fit a forecaster with the best ones.
 
-In reading order: `space` (fields and values), `objective` (the loss of a setting), `trials`
-(storage and workers), `script` (in Python), `result` (with figures), `search` (with the final fit).
+In reading order: `space` (fields and values), `objective` (the loss of a setting), `study` (its
+storage), `clock` (the time limit), `trials` (and workers), `script` (in Python), `final_fit` (with
+the best settings), `result` (with figures), `search` (all steps).
 
 Stability: experimental.
 """

@@ -1,8 +1,5 @@
-"""The objective of a search: the loss of forecasts from rolling origins; and the fingerprint of a study."""
+"""The objective of a search: the loss of forecasts from rolling origins."""
 
-from __future__ import annotations
-
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -14,12 +11,12 @@ from seqcast.data import naive_errors
 from seqcast.data.frames import LongFrame
 from seqcast.data.windows import Origins, check_first_cutoff, known_at_cutoffs
 from seqcast.engine import TrainingJob
-from seqcast.errors import DataError, Option, Phrase, SpecError
+from seqcast.errors import DataError
+from seqcast.forecaster import ForecasterArguments
 from seqcast.pretrained import is_zero_shot
-from seqcast.runtime import Array, digest
-from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec, Spec
-from seqcast.training import check_same
-from seqcast.tune.space import Setting, Space
+from seqcast.runtime import Array, keras
+from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec, TrainingSpec
+from seqcast.tune.space import Setting
 
 # A trial learns from about this number of windows and series at most. Ten trials on 500 series of
 # 400 rows then take two minutes of one core, and ten whole trainings a quarter of an hour.
@@ -39,8 +36,8 @@ class Objective:
     it. The loss is the quantile loss of each window over the seasonal naive error before the first
     origin. So neither the unit of a series nor its size matters:
 
-    .. math:: L = \frac{1}{|W|} \sum_{(i, c) \in W} \frac{1}{e_i\, H P} \sum_{h=1}^{H} \sum_{p=1}^{P}
-        2\, \rho_{\tau_p}\big(y_{i, c + h} - q_{i, c + h, p}\big), \quad
+    .. math:: L = \frac{1}{|W|} \sum_{(i, c) \in W} \frac{1}{e_i\, H P} \sum_{h=1}^{H}
+        \sum_{p=1}^{P} 2\, \rho_{\tau_p}\big(y_{i, c + h} - q_{i, c + h, p}\big), \quad
         e_i = \frac{1}{n_i - m} \sum_{t=m+1}^{n_i} |y_{i, t} - y_{i, t - m}|
 
     with windows `W` of series `i` and origin `c`, and the `n_i` rows before the first origin. `ρ`
@@ -49,8 +46,8 @@ class Objective:
     that do not change.
 
     Args:
-        frame: All rows of the series by which trials are judged: 2,000 at most, evenly chosen.
-        options: Options of the forecaster, by name, as they are without tuning.
+        frame: All rows of the series by which trials are compared: 2,000 at most, evenly chosen.
+        arguments: The arguments of the forecaster without tuning.
         known: Number of rows of each series that are known at each origin, `[n_windows, N]`.
         origins: The origins.
         seed: Seed of everything random.
@@ -60,7 +57,7 @@ class Objective:
     """
 
     frame: LongFrame
-    options: Mapping[str, Any]
+    arguments: ForecasterArguments
     known: Array
     origins: Origins
     seed: int
@@ -72,7 +69,7 @@ class Objective:
     def of(
         cls,
         frame: LongFrame,
-        options: Mapping[str, Any],
+        arguments: ForecasterArguments,
         seed: int,
         *,
         n_windows: int | None,
@@ -82,7 +79,7 @@ class Objective:
 
         Args:
             frame: All rows that the user gave.
-            options: Options of the forecaster, by name.
+            arguments: The arguments of the forecaster.
             seed: Seed of everything random.
             n_windows: Number of origins; `None` is that of `windows_rule`.
             step_size: Steps from one origin to the next; `None` is the horizon.
@@ -92,28 +89,38 @@ class Objective:
             SpecError: An option is wrong.
         """
         frame.check_observed()
-        horizon = int(options["horizon"])
-        complete = options["missing"] == "raise"
+        horizon = int(arguments.horizon)
+        complete = arguments.missing == "raise"
         if n_windows is None:
-            n_windows = windows_rule(
-                forecaster.middle_length(frame.source.lengths), horizon, step_size
-            )
+            rows = forecaster.middle_length(frame.source.lengths)
+            n_windows = windows_rule(rows, horizon, step_size)
         known = known_at_cutoffs(frame, horizon, n_windows, step_size, complete=complete)
-        untuned, season_length = untuned_setting(frame.until(known[0]), options, seed)
+        untuned, season_length = untuned_setting(frame.until(known[0]), arguments, seed)
+
         if len(frame.source) > MOST_SERIES:
             chosen = np.arange(len(frame.source)) % -(-len(frame.source) // MOST_SERIES) == 0
             frame = frame.of_series(chosen)
             known = known[:, chosen]
+
         origins = Origins.at_cutoffs(frame, known, horizon)
         check_first_cutoff([origins])
-        return cls(frame, options, known, origins, seed, untuned, season_length, step_size)
+        return cls(
+            frame=frame,
+            arguments=arguments,
+            known=known,
+            origins=origins,
+            seed=seed,
+            untuned=untuned,
+            season_length=season_length,
+            step_size=step_size,
+        )
 
     @property
     def sizes(self) -> forecaster.Sizes:
-        """Sizes of the data: `windows` are the rows of the longest series before the first origin."""
+        """Sizes of the data: `windows` are rows of the longest series before the first origin."""
         context = int(self.untuned.values.get("context_length") or 1)
         rows = int(self.known[0].max())
-        return forecaster.Sizes(rows, context, int(self.options["horizon"]), self.season_length)
+        return forecaster.Sizes(rows, context, int(self.arguments.horizon), self.season_length)
 
     @property
     def share(self) -> float:
@@ -122,7 +129,7 @@ class Objective:
         windows = (training.steps_per_epoch or 0) * training.batch_size or int(self.known[0].sum())
         return min(1.0, MOST_WINDOWS / (training.epochs * windows))
 
-    def score(self, setting: Setting, callbacks: Sequence[Any] = ()) -> float:
+    def score(self, setting: Setting, callbacks: Sequence[keras.callbacks.Callback] = ()) -> float:
         """Train a network and return its loss.
 
         Args:
@@ -136,7 +143,9 @@ class Objective:
         """
         return self.loss_of(*self.forecast(self.fit(setting, callbacks)))
 
-    def fit(self, setting: Setting, callbacks: Sequence[Any] = ()) -> forecaster.FittedForecaster:
+    def fit(
+        self, setting: Setting, callbacks: Sequence[keras.callbacks.Callback] = ()
+    ) -> forecaster.FittedForecaster:
         """Return the fitted value of a setting on the rows before the first origin.
 
         Args:
@@ -146,21 +155,21 @@ class Objective:
         frame = self.frame.until(self.known[0])
         if isinstance(setting, FinetuneSpec):
             plan = _finetuning_plan(
-                frame, self.options, self.seed, setting.training, setting.freeze
+                frame, self.arguments, self.seed, training=setting.training, freeze=setting.freeze
             )
         else:
-            own = {
-                "training": None,
-                "context_length": None,
-                "members": 1,
-                "effort": "auto",
-                "calibrate": False,
-            }
-            preset = EnsembleSpec((setting,), alone=True)
-            options = {**self.options, **own, "preset": preset, "season_length": self.season_length}
-            arguments = forecaster.ForecasterArguments(**options)
-            resolved = forecaster.FitOptions.resolve(arguments, self.seed)
-            plan = forecaster.make_plan(frame, resolved)
+            arguments = replace(
+                self.arguments,
+                preset=EnsembleSpec((setting,), alone=True),
+                season_length=self.season_length,
+                training=None,
+                context_length=None,
+                members=1,
+                effort="auto",
+                calibrate=False,
+            )
+            plan = forecaster.make_plan(frame, forecaster.FitOptions.resolve(arguments, self.seed))
+
         jobs = tuple(tuple(_shortened(job, self.share) for job in jobs) for jobs in plan.jobs)
         # No sample paths are drawn.
         return forecaster.fit_plan(
@@ -168,10 +177,13 @@ class Objective:
         )
 
     def forecast(self, fitted: forecaster.FittedForecaster) -> tuple[Array, tuple[float, ...]]:
-        """Return the forecasts from all origins, `[B, H, D, quantiles]`, and the probability of each quantile.
+        """Return the forecasts from all origins, and the probability of each quantile.
 
         Args:
             fitted: The fitted value.
+
+        Returns:
+            The forecasts, `[B, H, D, quantiles]`, and the probabilities.
         """
         request = fitted.request()
         series = fitted.series
@@ -193,19 +205,19 @@ class Objective:
         places = self.origins.rows(self.frame)
         inside = places < self.frame.source.ends[self.origins.series][:, None]
         truth = np.where(inside[..., None], self.frame.targets[np.where(inside, places, 0)], np.nan)
-        errors = naive_errors(self.frame.target_store, self.known[0], self.season_length)[
-            self.origins.series
-        ]
-        losses = (
-            2.0 * forecaster.pinball(truth, forecast, probabilities).mean(axis=-1) / errors[:, None]
-        )
+        errors = naive_errors(self.frame.target_store, self.known[0], self.season_length)
+        scale = errors[self.origins.series][:, None]
+        losses = 2.0 * forecaster.pinball(truth, forecast, probabilities).mean(axis=-1) / scale
+
         known = ~np.isnan(losses)
         counts = known.sum(axis=1)
         windows = np.where(known, losses, 0.0).sum(axis=1)[counts > 0] / counts[counts > 0]
         if not len(windows):
-            expected = "known values after the first origin, of series that change before it"
             raise DataError(
-                "df", expected=expected, received="none", hint="Give more rows, or fewer windows."
+                "df",
+                expected="known values after the first origin, of series that change before it",
+                received="none",
+                hint="Give more rows, or fewer windows.",
             )
         return float(windows.mean())
 
@@ -229,29 +241,35 @@ def windows_rule(rows: int, horizon: int, step_size: int | None = None) -> int:
     return max(1, min(3, 1 + more))
 
 
-def untuned_setting(frame: LongFrame, options: Mapping[str, Any], seed: int) -> tuple[Setting, int]:
+def untuned_setting(
+    frame: LongFrame, arguments: ForecasterArguments, seed: int
+) -> tuple[Setting, int]:
     """Return the setting of a forecaster without tuning, and the steps of a season.
 
     Args:
         frame: The rows to learn from.
-        options: Options of the forecaster, by name.
+        arguments: The arguments of the forecaster.
         seed: Seed of everything random.
 
     Raises:
         DataError: The rows give nothing to train on.
     """
-    if is_zero_shot(options["preset"]):
-        plan = _finetuning_plan(frame, options, seed, options["training"])
+    if is_zero_shot(arguments.preset):
+        plan = _finetuning_plan(frame, arguments, seed, training=arguments.training)
         return FinetuneSpec(_first_job(plan).training), plan.rows.season_length
-    arguments = forecaster.ForecasterArguments(**{**options, "calibrate": False})
-    resolved = forecaster.FitOptions.resolve(arguments, seed, 1).trained()
-    plan = forecaster.make_plan(frame, resolved)
+
+    single = replace(arguments, calibrate=False)
+    options = forecaster.FitOptions.resolve(single, seed, 1).trained()
+    plan = forecaster.make_plan(frame, options)
     job = _first_job(plan)
     return MemberSpec(job.network, job.training, job.window.context_length), plan.rows.season_length
 
 
 def _shortened(job: TrainingJob, share: float) -> TrainingJob:
-    """Return a training of a fraction of its length: of fewer steps an epoch, and of fewer epochs if these are few."""
+    """Return a training of a fraction of its length.
+
+    It has fewer steps an epoch, and fewer epochs where these steps are few.
+    """
     steps = job.training.steps_per_epoch or -(-job.count_windows() // job.training.batch_size)
     left = max(min(steps, LEAST_STEPS), round(share * steps))
     epochs = max(1, round(share * steps * job.training.epochs / left))
@@ -260,85 +278,21 @@ def _shortened(job: TrainingJob, share: float) -> TrainingJob:
 
 def _finetuning_plan(
     frame: LongFrame,
-    options: Mapping[str, Any],
+    arguments: ForecasterArguments,
     seed: int,
-    training: Any,
+    *,
+    training: TrainingSpec | Mapping[str, Any] | None,
     freeze: tuple[str, ...] = (),
 ) -> forecaster.FitPlan:
     """Return the plan of a fine-tuning, as `Forecaster.finetune` makes it."""
-    arguments = forecaster.ForecasterArguments(**{**options, "training": None, "calibrate": False})
-    resolved = forecaster.FitOptions.resolve(arguments, seed, 1)
-    fitted = forecaster.untrained(frame, resolved)
-    resolved = replace(resolved, season_length=fitted.season_length)
-    return forecaster.plan_finetuning(frame, fitted, resolved, training=training, freeze=freeze)
+    pretrained = replace(arguments, training=None, calibrate=False)
+    options = forecaster.FitOptions.resolve(pretrained, seed, 1)
+    fitted = forecaster.untrained(frame, options)
+    options = replace(options, season_length=fitted.season_length)
+    return forecaster.plan_finetuning(frame, fitted, options, training=training, freeze=freeze)
 
 
 def _first_job(plan: forecaster.FitPlan) -> TrainingJob:
-    """Return the training of the first network that learns from the data alone, or else of the first one."""
+    """Return the training of the first network that learns from the data alone, if any."""
     jobs = list(plan.by_place.values())
     return next((job for job in jobs if not job.observers_only), jobs[0])
-
-
-FINGERPRINT = "seqcast fingerprint"
-SEED = "seqcast seed"
-# Options that change neither the networks nor their losses.
-_FREE = ("verbose", "random_state", "alias", "calibrate", "preset", "training")
-
-
-def check_study(
-    study: Any, objective: Objective, space: Space, *, resume: bool, drawn: bool
-) -> int:
-    """Reject the study of another search, and return the seed of a study; a new study gets a fingerprint.
-
-    Args:
-        study: Optuna's study.
-        objective: The objective, with the seed of this call.
-        space: The space.
-        resume: Whether the study may exist already.
-        drawn: Whether the seed was drawn, and not given.
-
-    Raises:
-        SpecError: There is a study and `resume` is false, or it differs.
-    """
-    before = study.user_attrs
-    now = _fingerprint(objective, space)
-    if FINGERPRINT not in before:
-        study.set_user_attr(FINGERPRINT, json.loads(json.dumps(now)))
-        study.set_user_attr(SEED, objective.seed)
-        return objective.seed
-    if not resume:
-        expected = Phrase("one without a study, or ", Option("resume", True))
-        received = f"a study with {len(study.get_trials(deepcopy=False))} trials"
-        raise SpecError(
-            "storage",
-            expected=expected,
-            received=received,
-            hint="Go on with it, or name another storage.",
-        )
-    check_same(
-        before[FINGERPRINT],
-        now,
-        "the study of this search; that in the storage",
-        "name another storage",
-    )
-    return int(before[SEED]) if drawn else objective.seed
-
-
-def _fingerprint(objective: Objective, space: Space) -> dict[str, Any]:
-    """Return the fingerprint of a study: all that it depends on, JSON types by name."""
-    frame = objective.frame
-    given = objective.options
-    stamps = np.array([str(stamp) for stamp in (*frame.first_stamps, *frame.last_stamps)])
-    names = np.array([repr(name) for name in frame.source.ids])
-    options = {name: value for name, value in given.items() if name not in _FREE}
-    return {
-        "data": digest([frame.source.values, frame.source.lengths, frame.static, stamps, names]),
-        "horizon": int(given["horizon"]),
-        "windows": {"n_windows": len(objective.known), "step_size": objective.step_size},
-        "space": {name: repr(parameter) for name, parameter in space.items()},
-        "untuned network": objective.untuned.to_dict(),
-        "options": {
-            name: each.to_dict() if isinstance(each, Spec) else repr(each)
-            for name, each in options.items()
-        },
-    }

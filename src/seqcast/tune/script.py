@@ -1,9 +1,8 @@
-"""Scripts that make a forecaster again: calls with an argument a line, and the imports of their names."""
+"""Scripts that make a forecaster: calls with an argument a line, and the imports of their names."""
 
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 from seqcast.specs import FinetuneSpec, Spec
@@ -32,7 +31,7 @@ if __name__ == "__main__":
     columns = make_forecaster().columns or Columns()
     fit(read_table(Path(sys.argv[1]), columns)).save(sys.argv[2])
 '''
-# The module of each name in a script: the package, or the door of a room.
+# The module of each name in a script, which is public there.
 _MODULES = {
     **dict.fromkeys(("Columns", "Forecaster", "NetworkSpec", "TrainingSpec"), "seqcast"),
     **dict.fromkeys(("Dialect", "Steps", "read_table"), "seqcast.tables"),
@@ -53,7 +52,7 @@ class Code(str):
         return str(self)
 
 
-def python_call(name: str, arguments: Mapping[str, Any], indent: int = 0) -> str:
+def python_call(name: str, arguments: Mapping[str, object], indent: int = 0) -> str:
     """Return a call: on one line where it is short, else with an argument a line.
 
     Args:
@@ -69,16 +68,14 @@ def python_call(name: str, arguments: Mapping[str, Any], indent: int = 0) -> str
         f"{key}={_literal(value, indent + 1)}".removeprefix("=") for key, value in arguments.items()
     ]
     line = f"{name}({', '.join(items)})"
-    return (
-        line
-        if len(line) + 4 * indent <= LONGEST_LINE and "\n" not in line
-        else _bracketed(name, items, indent)
-    )
+    if len(line) + 4 * indent <= LONGEST_LINE and "\n" not in line:
+        return line
+    return _bracketed(name, items, indent)
 
 
 def _bracketed(name: str, items: Sequence[str], indent: int) -> str:
     """Return items in brackets, a line each."""
-    space = "    " * indent
+    space = "".ljust(4 * indent)
     return "\n".join([f"{name}(", *(f"{space}    {item}," for item in items), f"{space})"])
 
 
@@ -94,19 +91,16 @@ def python_imports(code: str) -> str:
         from seqcast.tables import read_table
     """
     used = _MODULES.keys() & re.findall(r"\w+", code)
-    names = {
-        module: sorted(name for name in used if _MODULES[name] == module)
-        for module in _MODULES.values()
-    }
+    by_module: dict[str, list[str]] = {}
+    for name in sorted(used):
+        by_module.setdefault(_MODULES[name], []).append(name)
     return "\n".join(
-        f"from {module} import {', '.join(names[module])}"
-        for module in sorted(names)
-        if names[module]
+        f"from {module} import {', '.join(names)}" for module, names in sorted(by_module.items())
     )
 
 
 def searched_script(
-    options: Mapping[str, Any],
+    options: Mapping[str, object],
     time_limit: float | None = None,
     finetuning: FinetuneSpec | None = None,
 ) -> str:
@@ -121,12 +115,13 @@ def searched_script(
         >>> print(searched_script({"horizon": 3, "preset": "classic"}).splitlines()[9])
         def make_forecaster():
     """
-    rows: dict[str, Any] = {"": Code("rows")}
+    arguments: dict[str, object] = {"": Code("rows")}
     if finetuning is not None:
-        fit = python_call("finetune", rows | finetuning.arguments, indent=1)
+        fit = python_call("finetune", arguments | finetuning.arguments, indent=1)
     else:
-        limit = {} if time_limit is None else {"time_limit": round(time_limit)}
-        fit = python_call("fit", rows | limit)
+        if time_limit is not None:
+            arguments["time_limit"] = round(time_limit)
+        fit = python_call("fit", arguments)
     forecaster = python_call("Forecaster", options, indent=1)
     return _SEARCHED.format(
         imports=python_imports(_SEARCHED + forecaster + fit), forecaster=forecaster, fit=fit
@@ -136,20 +131,18 @@ def searched_script(
 def _literal(value: Any, indent: int) -> str:
     """Return Python that makes a value."""
     if isinstance(value, Spec):
-        given = {item.name: getattr(value, item.name) for item in fields(value)}  # type: ignore[arg-type]
-        if all(map(_can_be_written, given.values())):
-            return python_call(type(value).__name__, given, indent)
+        if all(map(_can_be_written, vars(value).values())):
+            return python_call(type(value).__name__, vars(value), indent)
         return f"{type(value).__name__}.from_dict({value.to_dict()!r})"
     if isinstance(value, tuple) and any(isinstance(item, Spec) for item in value):
         return _bracketed("", [_literal(item, indent + 1) for item in value], indent)
     return repr(value.item() if hasattr(value, "item") else value)
 
 
-def _can_be_written(value: Any) -> bool:
+def _can_be_written(value: object) -> bool:
     """Return whether a field of a spec is a literal or other specs; Keras's objects are neither."""
-    if isinstance(value, Spec) or (
-        isinstance(value, tuple) and value and isinstance(value[0], Spec)
-    ):
+    first = value[0] if isinstance(value, tuple) and value else value
+    if isinstance(first, Spec):
         return True
     try:
         ast.literal_eval(repr(value))

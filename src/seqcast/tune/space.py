@@ -1,11 +1,11 @@
-"""The space of a search: fields of networks and trainings with their values, and the default space."""
+"""The space of a search: fields of networks and trainings with their values."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,11 +13,18 @@ from seqcast.errors import SpecError, unknown_name
 from seqcast.forecaster import Sizes
 from seqcast.specs import NETWORK_FIELDS, TRAINING_FIELDS, FinetuneSpec, MemberSpec
 
+if TYPE_CHECKING:
+    from optuna import Trial
+
 # The members of an ensemble share these fields, or they define the forecast.
 _FIXED = ("head", "quantiles", "validation_fraction", "metrics")
 
 # The options that a trial tries.
 Setting = MemberSpec | FinetuneSpec
+# The parameters of a trial: the label of a `Choice` or the number of a `Range`, by name.
+Parameters = dict[str, Any]
+# Fields of a network, a training or a fine-tuning, by name.
+Fields = Mapping[str, Any]
 
 # Label of the untuned setting, where no label of a bundle has its values.
 UNTUNED = "untuned"
@@ -41,7 +48,7 @@ class Choice:
         {'encoder_units': (64,), 'decoder_units': (64,)}
     """
 
-    values: Sequence[Any] | Mapping[str, Mapping[str, Any]]
+    values: Sequence[object] | Mapping[str, Fields]
 
     def __post_init__(self) -> None:
         values = self.values
@@ -52,12 +59,14 @@ class Choice:
                 received=repr(values),
                 hint="Give one or more.",
             )
-        if isinstance(values, Mapping) and not all(
-            isinstance(fields, Mapping) for fields in values.values()
-        ):
-            hint = "Choice({'wide': {'encoder_units': (64,), 'decoder_units': (64,)}}), or a list of values."
+        labelled = values.values() if isinstance(values, Mapping) else ()
+        if not all(isinstance(fields, Mapping) for fields in labelled):
+            example = "Choice({'wide': {'encoder_units': (64,), 'decoder_units': (64,)}})"
             raise SpecError(
-                "space", expected="fields for each label", received=repr(values), hint=hint
+                "space",
+                expected="fields for each label",
+                received=repr(values),
+                hint=f"{example}, or a list of values.",
             )
 
     @property
@@ -73,7 +82,7 @@ class Choice:
         """
         return {field for label in self.labels for field in self.fields_of(name, label)}
 
-    def fields_of(self, name: str, label: str) -> dict[str, Any]:
+    def fields_of(self, name: str, label: str) -> Fields:
         """Return the fields that a label sets.
 
         Args:
@@ -81,10 +90,10 @@ class Choice:
             label: The label.
         """
         if isinstance(self.values, Mapping):
-            return dict(self.values[label])
+            return self.values[label]
         return {name: self.values[self.labels.index(label)]}
 
-    def value_of(self, name: str, given: Mapping[str, Any]) -> str | None:
+    def value_of(self, name: str, given: Fields) -> str | None:
         """Return the label whose fields are as they are given; `None` where there is none.
 
         Args:
@@ -92,14 +101,13 @@ class Choice:
             given: Fields, by name.
         """
         for label in self.labels:
-            if all(
-                _same(given.get(key), value) for key, value in self.fields_of(name, label).items()
-            ):
+            fields = self.fields_of(name, label)
+            if all(_are_equal(given.get(field), value) for field, value in fields.items()):
                 return label
         return None
 
-    def widened(self, name: str, given: Mapping[str, Any]) -> Choice:
-        """Return it with the given fields among its values.
+    def widened(self, name: str, given: Fields) -> Choice:
+        """Return the choice with the given fields among its values.
 
         Args:
             name: Its own name in the space.
@@ -107,13 +115,11 @@ class Choice:
         """
         if self.value_of(name, given) is not None:
             return self
-        return Choice(
-            {UNTUNED: {}, **self.values}
-            if isinstance(self.values, Mapping)
-            else [given[name], *self.values]
-        )
+        if isinstance(self.values, Mapping):
+            return Choice({UNTUNED: {}, **self.values})
+        return Choice([given[name], *self.values])
 
-    def others_than(self, label: Any) -> list[Any]:
+    def others_than(self, label: str) -> list[str]:
         """Return the labels but one.
 
         Args:
@@ -121,7 +127,7 @@ class Choice:
         """
         return [each for each in self.labels if each != label]
 
-    def suggest(self, trial: Any, name: str) -> Any:
+    def suggest(self, trial: Trial, name: str) -> str:
         """Return the label that a trial takes.
 
         Args:
@@ -133,7 +139,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Range:
-    """A number between two others; its methods are those of `Choice`, with a number in place of a label.
+    """A number between two others; its methods are those of `Choice`, with numbers as labels.
 
     Args:
         low: The smallest.
@@ -159,8 +165,13 @@ class Range:
             isinstance(each, int | float) and math.isfinite(each) for each in (self.low, self.high)
         )
         if not good or self.low > self.high or (self.log and self.low <= 0):
-            expected = f"numbers{' above 0' if self.log else ''}, the smaller first"
-            raise SpecError("space", expected=expected, received=repr(self), hint="Range(a, b)")
+            numbers = "numbers above 0" if self.log else "numbers"
+            raise SpecError(
+                "space",
+                expected=f"{numbers}, the smaller first",
+                received=repr(self),
+                hint="Range(a, b)",
+            )
 
     def names(self, name: str) -> set[str]:
         """Return the field that it sets.
@@ -170,7 +181,7 @@ class Range:
         """
         return {name}
 
-    def fields_of(self, name: str, value: float) -> dict[str, Any]:
+    def fields_of(self, name: str, value: float) -> Fields:
         """Return the field that a number sets.
 
         Args:
@@ -179,17 +190,18 @@ class Range:
         """
         return {name: value}
 
-    def value_of(self, name: str, given: Mapping[str, Any]) -> Any:
+    def value_of(self, name: str, given: Fields) -> float:
         """Return the number that is given.
 
         Args:
             name: The field.
             given: Fields, by name.
         """
-        return given[name]
+        value: float = given[name]
+        return value
 
-    def widened(self, name: str, given: Mapping[str, Any]) -> Range:
-        """Return it with the given number in it.
+    def widened(self, name: str, given: Fields) -> Range:
+        """Return the range with the given number in it.
 
         Args:
             name: The field.
@@ -204,8 +216,10 @@ class Range:
             raise SpecError("space", expected=expected, received=repr(self), hint="Give a Choice.")
         return replace(self, low=min(self.low, value), high=max(self.high, value))
 
-    def others_than(self, value: Any) -> list[Any]:
-        """Return the numbers half-way from a number to both ends, by their order of magnitude if `log`.
+    def others_than(self, value: float) -> list[float]:
+        """Return the numbers half-way from a number to both ends.
+
+        With `log` they are half-way by their order of magnitude.
 
         Args:
             value: That number.
@@ -214,28 +228,30 @@ class Range:
         middles = [math.sqrt(value * end) if self.log else (value + end) / 2 for end in ends]
         return [round(middle) if self.whole else middle for middle in middles]
 
-    def suggest(self, trial: Any, name: str) -> Any:
+    def suggest(self, trial: Trial, name: str) -> float:
         """Return the number that a trial takes.
 
         Args:
             trial: Optuna's trial.
             name: The field.
         """
-        suggest = trial.suggest_int if self.whole else trial.suggest_float
-        return suggest(name, self.low, self.high, log=self.log)
+        if self.whole:
+            return trial.suggest_int(name, int(self.low), int(self.high), log=self.log)
+        return trial.suggest_float(name, self.low, self.high, log=self.log)
 
 
 # By name: a field of a network or a training, or a name of the user's for a bundle.
 Space = Mapping[str, Choice | Range]
 
 
-def _same(one: Any, other: Any) -> bool:
-    return bool(
-        one == (tuple(other) if isinstance(other, list) and isinstance(one, tuple) else other)
-    )
+def _are_equal(given: object, value: object) -> bool:
+    """Return whether a field of a spec, which holds tuples, has a value of the user's."""
+    if isinstance(given, tuple) and isinstance(value, list):
+        value = tuple(value)
+    return bool(given == value)
 
 
-def check_space(space: Any, *, finetuned: bool = False) -> Space:
+def check_space(space: object, *, finetuned: bool = False) -> Space:
     """Return the user's space, or reject it.
 
     Args:
@@ -250,28 +266,41 @@ def check_space(space: Any, *, finetuned: bool = False) -> Space:
         {'dropout': Choice(values=[0.0, 0.2])}
     """
     if not isinstance(space, Mapping) or not space:
-        hint = "{'learning_rate': Range(1e-3, 1e-2, log=True), 'dropout': [0.0, 0.2]}"
         raise SpecError(
-            "space", expected="values by the name of a field", received=repr(space), hint=hint
+            "space",
+            expected="values by the name of a field",
+            received=repr(space),
+            hint="{'learning_rate': Range(1e-3, 1e-2, log=True), 'dropout': [0.0, 0.2]}",
         )
-    fields = (
-        (*TRAINING_FIELDS, "freeze")
-        if finetuned
-        else (*NETWORK_FIELDS, *TRAINING_FIELDS, "context_length")
-    )
-    known = [each for each in fields if each not in _FIXED]
     checked = {
         name: each if isinstance(each, Choice | Range) else Choice(each)
         for name, each in space.items()
     }
-    for each in (field for name, parameter in checked.items() for field in parameter.names(name)):
-        if each in _FIXED:
-            expected = "fields that members of an ensemble may have for themselves"
-            hint = "Give it as an option of the forecaster, such as level or training."
-            raise SpecError("space", expected=expected, received=repr(each), hint=hint)
-        if each not in known:
-            raise unknown_name("field of space", each, known)
+
+    fields = (*NETWORK_FIELDS, *TRAINING_FIELDS, "context_length")
+    if finetuned:
+        fields = (*TRAINING_FIELDS, "freeze")
+    known = [each for each in fields if each not in _FIXED]
+    for field in searched_fields(checked):
+        if field in _FIXED:
+            raise SpecError(
+                "space",
+                expected="fields that members of an ensemble may have for themselves",
+                received=repr(field),
+                hint="Give it as an option of the forecaster, such as level or training.",
+            )
+        if field not in known:
+            raise unknown_name("field of space", field, known)
     return checked
+
+
+def searched_fields(space: Space) -> list[str]:
+    """Return the fields that a space sets.
+
+    Args:
+        space: The space.
+    """
+    return [field for name, parameter in space.items() for field in parameter.names(name)]
 
 
 def widened(space: Space, untuned: Setting) -> dict[str, Choice | Range]:
@@ -285,10 +314,8 @@ def widened(space: Space, untuned: Setting) -> dict[str, Choice | Range]:
     return {name: parameter.widened(name, given) for name, parameter in space.items()}
 
 
-def neighbours(
-    space: Space, untuned: Setting, seed: int
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the parameters of the untuned setting, and those of settings that differ from it in one of them.
+def neighbours(space: Space, untuned: Setting, seed: int) -> tuple[Parameters, list[Parameters]]:
+    """Return the parameters of the untuned setting, and those of settings that differ in one.
 
     Good defaults are mostly near the best setting of a data set, so a search begins near them.
 
@@ -304,7 +331,7 @@ def neighbours(
         ({'cell': 'gru'}, [{'cell': 'lstm'}])
     """
     given = untuned.values
-    first = {name: parameter.value_of(name, given) for name, parameter in space.items()}
+    first: Parameters = {name: parameter.value_of(name, given) for name, parameter in space.items()}
     others = [
         {**first, name: value}
         for name, parameter in space.items()
@@ -327,10 +354,12 @@ FROZEN = ("encoder", "encoder-decoder", "decoder")
 
 
 def _widths(*widths: tuple[int, ...]) -> Choice:
+    """Return the choice of widths that encoder and decoder share."""
+    by_label = {"-".join(map(str, units)): units for units in widths}
     return Choice(
         {
-            "-".join(map(str, each)): {"encoder_units": each, "decoder_units": each}
-            for each in widths
+            label: {"encoder_units": units, "decoder_units": units}
+            for label, units in by_label.items()
         }
     )
 
@@ -353,52 +382,74 @@ def default_space(
             may stay as it is.
 
     Example:
-        >>> from seqcast.specs.network import NetworkSpec
-        >>> from seqcast.specs.training import TrainingSpec
+        >>> from seqcast.specs import NetworkSpec, TrainingSpec
         >>> member = MemberSpec(NetworkSpec(), TrainingSpec(), context_length=24)
-        >>> sorted(default_space(member, Sizes(windows=200, context_length=24, horizon=12, season_length=12)))[:4]
+        >>> sizes = Sizes(windows=200, context_length=24, horizon=12, season_length=12)
+        >>> sorted(default_space(member, sizes))[:4]
         ['batch_size', 'context_length', 'decoder', 'dropout']
     """
-    rate = untuned.training.learning_rate
-    space: dict[str, Choice | Range] = {
-        "learning_rate": Range(RATES[0] * rate, RATES[1] * rate, log=True)
-    }
+    low, high = (share * untuned.training.learning_rate for share in RATES)
+    space: dict[str, Choice | Range] = {"learning_rate": Range(low, high, log=True)}
     if isinstance(untuned, FinetuneSpec):
         return space | _finetuning(untuned, freezable=not covariates)
-    context = sizes.context_length
-    season = sizes.season_length
-    segment = untuned.network.segment
+
     space["batch_size"] = Choice([64, 128, 256])
-    if segment > 1:
-        tokens = (
-            steps
-            for steps in {season, 2 * season, season // 2}
-            if 1 < steps <= min(sizes.horizon, context // 2)
-        )
-        space["units"] = _widths((64,), (128,), (64, 64), (128, 128))
-        space["segment"] = Choice(sorted({segment, *tokens}))
-        space["normalise"] = Choice(["instance", "recent", "last"])
+    if untuned.network.segment > 1:
+        space |= _of_segments(untuned.network.segment, sizes)
     else:
-        zeros = {"decoder_input": "zeros", "decoding": "recurrent"}
-        parallel = {"decoder_input": "position", "decoding": "parallel"}
-        space["units"] = _widths((35, 35), (64,), (64, 64), (128,))
-        space["decoder"] = Choice({"zeros": zeros, "parallel": parallel})
-        space["normalise"] = Choice(["last", "recent", "instance"])
-    space["dropout"] = Range(0.0, 0.5 if segment > 1 else 0.4)
-    if 1 < season <= context:
+        space |= _of_steps()
+
+    if 1 < sizes.season_length <= sizes.context_length:
         space["residual"] = Choice(["none", "seasonal", "gated"])
-    longest = max(context, sizes.windows - sizes.horizon)
-    lengths = {context, *(round(share * context) for share in CONTEXTS)}
-    # A residual needs a season in the context.
-    least = max(2, segment, season if season <= context else 2)
-    lengths = {length for length in lengths if least <= length <= longest}
+    lengths = _context_lengths(untuned.network.segment, sizes)
     if contexts and len(lengths) > 1:
-        space["context_length"] = Choice(sorted(lengths))
+        space["context_length"] = Choice(lengths)
     return space
 
 
+def _of_segments(segment: int, sizes: Sizes) -> dict[str, Choice | Range]:
+    """Return the space of networks that read and write segments."""
+    season = sizes.season_length
+    longest = min(sizes.horizon, sizes.context_length // 2)
+    others = {steps for steps in (season // 2, season, 2 * season) if 1 < steps <= longest}
+    return {
+        "units": _widths((64,), (128,), (64, 64), (128, 128)),
+        "segment": Choice(sorted({segment, *others})),
+        "normalise": Choice(["instance", "recent", "last"]),
+        "dropout": Range(0.0, 0.5),
+    }
+
+
+def _of_steps() -> dict[str, Choice | Range]:
+    """Return the space of networks that read and write single steps."""
+    zeros = {"decoder_input": "zeros", "decoding": "recurrent"}
+    parallel = {"decoder_input": "position", "decoding": "parallel"}
+    return {
+        "units": _widths((35, 35), (64,), (64, 64), (128,)),
+        "decoder": Choice({"zeros": zeros, "parallel": parallel}),
+        "normalise": Choice(["last", "recent", "instance"]),
+        "dropout": Range(0.0, 0.4),
+    }
+
+
+def _context_lengths(segment: int, sizes: Sizes) -> list[int]:
+    """Return the context lengths that are tried."""
+    context = sizes.context_length
+    longest = max(context, sizes.windows - sizes.horizon)
+    least = max(2, segment)
+    if sizes.season_length <= context:  # a residual needs a season in the context
+        least = max(least, sizes.season_length)
+    lengths = {context, *(round(share * context) for share in CONTEXTS)}
+    return sorted(length for length in lengths if least <= length <= longest)
+
+
 def _finetuning(untuned: FinetuneSpec, *, freezable: bool) -> dict[str, Choice | Range]:
-    """Return the space of a fine-tuning but its rate; `freezable` says whether submodules may stay as they are."""
+    """Return the space of a fine-tuning but its learning rate.
+
+    Args:
+        untuned: The untuned fine-tuning.
+        freezable: Whether submodules may stay as they are.
+    """
     space: dict[str, Choice | Range] = {"batch_size": Choice([32, 64, 128])}
     steps = untuned.training.steps_per_epoch
     if steps is not None:

@@ -1,55 +1,41 @@
-"""Trials: their storage, the order of settings, the end of a trial, and the loop of a worker."""
+"""Trials: the order of settings, the end of a trial, and the loop of a worker."""
+
+from __future__ import annotations
 
 import contextlib
 import math
-import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqcast.errors import DataError, SpecError, TrainingError
-from seqcast.runtime import filtering_warnings, keras, require, say
+from seqcast.runtime import keras, say
 from seqcast.specs import check_choice
-from seqcast.training import Deadline
+from seqcast.tune.clock import LEAST_SEARCH, Clock
 from seqcast.tune.objective import Objective
-from seqcast.tune.space import UNTUNED, Setting, Space, neighbours
+from seqcast.tune.space import UNTUNED, Parameters, Setting, Space, neighbours, searched_fields
+from seqcast.tune.study import open_study, optuna, quiet
 
-STUDY_NAME = "seqcast"
-SUFFIXES = (".db", ".sqlite", ".sqlite3")
-# Seconds between two heartbeats of a running trial, seconds without one after which it is tried
-# again, most retries.
-HEARTBEAT_SECONDS = 10
-GRACE_SECONDS = 60
-MOST_RETRIES = 3
-# Attempts to open a storage.
-ATTEMPTS = 10
-# Seconds that a process waits for another one that writes to SQLite.
-LOCK_SECONDS = 120
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.distributions import BaseDistribution
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
 
 # Trials after the untuned one that change one field of it, before the sampler learns from them.
 FIRST_TRIALS = 8
 PRUNERS = ("median", "hyperband", "none")
-# The first trials are not pruned, nor is one in its first epochs.
+# The first trials, which are not pruned.
 STARTUP_TRIALS = 4
+# The first epochs of a trial, in which it is not pruned.
 WARMUP_EPOCHS = 2
 # Fields on which the unit of a validation loss depends: trials that differ in them cannot be
 # compared by it.
 UNITS_OF_LOSS = ("loss", "horizon_decay")
-
-# The search gets at least this fraction of the time limit.
-LEAST_SEARCH = 0.5
-# The reserve for reading, choosing shares and writing: a fraction of the limit, and most seconds.
-RESERVE = 0.03
-MOST_RESERVE = 10.0
-# A network of the final fit learns from more rows than that of a trial.
-GROWTH = 1.15
-# Time of the fine-tuning over that of a trial (see the histories that `benchmarks/tuning.py`
-# writes).
-FINETUNING = 1.3
 # Seconds between two looks at the trials of other workers.
 WAITING_SECONDS = 0.5
 
@@ -62,130 +48,7 @@ SECONDS_NEEDED = "seconds needed"
 FINISHED = ("COMPLETE", "PRUNED")
 
 
-def optuna() -> Any:
-    """Return Optuna.
-
-    Raises:
-        MissingPackageError: It is not installed.
-    """
-    return require("optuna", extra="tune")
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silence Optuna's log and its warnings of experimental features for a `with` block."""
-    logging = optuna().logging
-    level = optuna().logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
-    try:
-        with filtering_warnings("ignore", optuna().exceptions.ExperimentalWarning):
-            yield
-    finally:
-        logging.set_verbosity(level)
-
-
-def storage_url(storage: str | os.PathLike[str]) -> str:
-    """Return the URL of a storage, which each process opens for itself.
-
-    Args:
-        storage: An SQLite file, or the URL of a database.
-
-    Raises:
-        SpecError: It is neither.
-
-    Example:
-        >>> storage_url("/runs/study.db"), storage_url("postgresql://host/name")
-        ('sqlite:////runs/study.db', 'postgresql://host/name')
-    """
-    text = os.fspath(storage) if isinstance(storage, str | os.PathLike) else ""
-    if "://" in text:
-        return text
-    if Path(text).suffix.lower() in SUFFIXES:
-        return f"sqlite:///{Path(text).absolute()}"
-    expected = "a file study.db (SQLite), or the URL of a database"
-    hint = "Several machines share a database, such as postgresql://user@host/name."
-    raise SpecError("storage", expected=expected, received=repr(storage), hint=hint)
-
-
-@contextlib.contextmanager
-def open_study(url: str, pruner: Any = None) -> Iterator[Any]:
-    """Yield a study, a new one if there is none, for a `with` block; no connection is left open afterwards.
-
-    Running trials send heartbeats. A trial without them is tried again, since its process has died.
-
-    Args:
-        url: The URL of its storage, from `storage_url`.
-        pruner: Optuna's pruner.
-
-    Raises:
-        MissingPackageError: Optuna is not installed.
-        SpecError: The storage cannot be opened.
-    """
-    for attempt in range(ATTEMPTS):
-        try:
-            storage = _storage(url)
-            break
-        except Exception as error:  # drivers raise errors of their own
-            if (
-                attempt + 1 < ATTEMPTS
-            ):  # other processes may create the same tables at the same moment
-                continue
-            received = f"{_without_password(url)}: {str(error).splitlines()[0]}"
-            hint = "Check path, URL and rights."
-            if isinstance(error, ImportError):
-                hint = (
-                    "Install the driver of the database, such as 'psycopg[binary]' for PostgreSQL."
-                )
-            raise SpecError(
-                "storage", expected="a storage that can be opened", received=received, hint=hint
-            ) from error
-    if url.startswith("sqlite:"):
-        # SQLite has no `FOR UPDATE`: two workers that read before either writes would both run a
-        # waiting trial.
-        listen = require("sqlalchemy", extra="tune").event.listen
-        listen(
-            storage.engine,
-            "begin",
-            lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"),
-        )
-    try:
-        yield optuna().create_study(
-            storage=storage, study_name=STUDY_NAME, load_if_exists=True, pruner=pruner
-        )
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
-
-
-def _storage(url: str) -> Any:
-    storages = optuna().storages
-    return storages.RDBStorage(
-        url,
-        engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}}
-        if url.startswith("sqlite:")
-        else {},
-        heartbeat_interval=HEARTBEAT_SECONDS,
-        grace_period=GRACE_SECONDS,
-        heartbeat_stale_trial_callback=storages.RetryHeartbeatStaleTrialCallback(
-            max_retry=MOST_RETRIES
-        ),
-    )
-
-
-def _without_password(url: str) -> str:
-    """Return a URL as it may be shown.
-
-    Example:
-        >>> _without_password("postgresql://me:secret@host/name")
-        'postgresql://me:***@host/name'
-    """
-    scheme, _, rest = url.partition("://")
-    user, at, host = rest.rpartition("@")
-    name, colon, _ = user.partition(":")
-    return f"{scheme}://{name}:***@{host}" if at and colon else url
-
-
-def sampler_of(neighbours: Sequence[Mapping[str, Any]], seed: int, *, several: bool) -> Any:
+def sampler_of(neighbours: Sequence[Parameters], seed: int, *, several: bool) -> BaseSampler:
     """Return Optuna's sampler, a tree-structured Parzen estimator.
 
     Args:
@@ -199,8 +62,12 @@ def sampler_of(neighbours: Sequence[Mapping[str, Any]], seed: int, *, several: b
 
     class _NeighboursFirst(parzen):
         def sample_independent(
-            self, study: Any, trial: Any, param_name: str, param_distribution: Any
-        ) -> Any:
+            self,
+            study: Study,
+            trial: FrozenTrial,
+            param_name: str,
+            param_distribution: BaseDistribution,
+        ) -> object:
             place = trial.number - 1
             if 0 <= place < min(FIRST_TRIALS, len(neighbours)):
                 return neighbours[place][param_name]
@@ -209,7 +76,7 @@ def sampler_of(neighbours: Sequence[Mapping[str, Any]], seed: int, *, several: b
     return _NeighboursFirst(n_startup_trials=FIRST_TRIALS, constant_liar=several, seed=seed)
 
 
-def pruner_of(name: str, epochs: int, searched: Collection[str]) -> Any:
+def pruner_of(name: str, epochs: int, searched: Collection[str]) -> BasePruner:
     """Return Optuna's pruner.
 
     Args:
@@ -223,99 +90,22 @@ def pruner_of(name: str, epochs: int, searched: Collection[str]) -> Any:
     check_choice("pruner", name, PRUNERS)
     different = [each for each in UNITS_OF_LOSS if each in searched]
     if name != "none" and different:
-        expected = f"'none' where {different[0]} is searched, on which the unit of the validation loss depends"
-        hint = "Leave it out of the space, or prune nothing."
-        raise SpecError("pruner", expected=expected, received=repr(name), hint=hint)
+        reason = "on which the unit of the validation loss depends"
+        raise SpecError(
+            "pruner",
+            expected=f"'none' where {different[0]} is searched, {reason}",
+            received=repr(name),
+            hint="Leave it out of the space, or prune nothing.",
+        )
+
     pruners = optuna().pruners
+    pruner: BasePruner = pruners.NopPruner()
     if name == "median":
-        return pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARMUP_EPOCHS)
-    if name == "hyperband":
-        return pruners.HyperbandPruner(
-            min_resource=1 + WARMUP_EPOCHS, max_resource=max(epochs, 2 + WARMUP_EPOCHS)
-        )
-    return pruners.NopPruner()
-
-
-@dataclass(frozen=True)
-class Clock:
-    """The division of a time limit between the search and the final fit.
-
-    Args:
-        deadline: When all has to be done; `None` is never.
-        workers: Processes that train side by side.
-        members: Networks of the final fit.
-        compared: Whether the pretrained network is fine-tuned too.
-        share: The length of a trial's training, as a fraction of the whole one.
-
-    Example:
-        >>> clock = Clock(Deadline.of(600), workers=2, members=5, compared=True)
-        >>> round(clock.final_seconds(20.0, 5)), round(clock.final_seconds(20.0, 1)), clock.affordable(20.0)
-        (86, 40, 5)
-    """
-
-    deadline: Deadline | None
-    workers: int
-    members: int
-    compared: bool
-    share: float = 1.0
-
-    @property
-    def reserve(self) -> float:
-        """Seconds of the limit that neither the search nor the fit may use."""
-        return (
-            0.0
-            if self.deadline is None
-            else min(RESERVE * (self.deadline.ends - self.deadline.began), MOST_RESERVE)
-        )
-
-    def final_seconds(self, trial: float, members: int) -> float:
-        """Estimate the seconds of the final fit.
-
-        Args:
-            trial: Seconds of a usual trial.
-            members: Networks of the fit.
-        """
-        # Besides the members, the network that judges their share and the fine-tuning are trained.
-        network = GROWTH * trial / self.share
-        jobs = [network] * (members + self.compared) + [FINETUNING * GROWTH * trial] * self.compared
-        return max(sum(jobs) / self.workers, max(jobs)) + 0.1 * trial
-
-    def search_ends(self, seconds: Sequence[float]) -> float:
-        """Return the time after which no trial may run, seconds of `time.monotonic`.
-
-        The final fit gets the time that it needs, but at most half of the limit; half before any
-        trial is complete.
-
-        Args:
-            seconds: Seconds of the trials that are complete.
-        """
-        if self.deadline is None:
-            return float("inf")
-        needed = (1 - LEAST_SEARCH) * (self.deadline.ends - self.deadline.began)
-        if seconds:
-            needed = min(needed, self.final_seconds(float(np.median(seconds)), self.members))
-        return self.deadline.ends - needed - self.reserve
-
-    def fits_another(self, seconds: Sequence[float]) -> bool:
-        """Return whether another trial would be done in time.
-
-        Args:
-            seconds: Seconds of the trials that are complete.
-        """
-        usual = float(np.median(seconds)) if seconds else 0.0
-        return time.monotonic() + usual < self.search_ends(seconds)
-
-    def affordable(self, trial: float) -> int:
-        """Return the number of networks that the final fit has time for.
-
-        Args:
-            trial: Seconds of a usual trial.
-        """
-        if self.deadline is None:
-            return self.members
-        left = self.deadline.left() - self.reserve
-        counts = range(self.members, 0, -1)
-        return next((count for count in counts if self.final_seconds(trial, count) <= left), 0)
+        pruner = pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARMUP_EPOCHS)
+    elif name == "hyperband":
+        least = 1 + WARMUP_EPOCHS
+        pruner = pruners.HyperbandPruner(min_resource=least, max_resource=max(epochs, 1 + least))
+    return pruner
 
 
 class LateTrialError(Exception):
@@ -323,7 +113,7 @@ class LateTrialError(Exception):
 
 
 class TrialWatch(keras.callbacks.Callback):
-    """Report the validation loss of each epoch to a trial, and end it early or when the time is over.
+    """Report the validation loss of each epoch to a trial, and end it where the rules say so.
 
     The validation loss is that of the training: of rows before the first origin of the objective.
 
@@ -336,24 +126,25 @@ class TrialWatch(keras.callbacks.Callback):
         LateTrialError: The time is over.
     """
 
-    def __init__(self, trial: Any, ends: float) -> None:
+    def __init__(self, trial: Trial, ends: float) -> None:
         super().__init__()
         self.trial = trial
         self.ends = ends
         self.steps = 0
         self.began = time.monotonic()
 
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """End the trial when the time is over; it remembers how long all of its training would have taken."""
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """End the trial when the time is over, and note how long its whole training would take."""
         now = time.monotonic()
-        if now >= self.ends:
-            if self.steps:
-                share_done = self.steps / (self.params["epochs"] * self.params["steps"])
-                self.trial.set_user_attr(SECONDS_NEEDED, (now - self.began) / share_done)
-            raise LateTrialError("the time was over")
-        self.steps += 1
+        if now < self.ends:
+            self.steps += 1
+            return
+        if self.steps:
+            share_done = self.steps / (self.params["epochs"] * self.params["steps"])
+            self.trial.set_user_attr(SECONDS_NEEDED, (now - self.began) / share_done)
+        raise LateTrialError("the time was over")
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Report the epoch; end the trial when the pruner says so."""
         loss = (logs or {}).get("val_loss")
         if loss is None:
@@ -386,25 +177,23 @@ class Task:
     verbose: int = 0
 
     @contextlib.contextmanager
-    def study(self, worker: int = 0) -> Iterator[Any]:
-        """Yield the study, with a sampler whose seed depends on the worker and on the number of trials.
+    def study(self, worker: int = 0) -> Iterator[Study]:
+        """Yield the study; the seed of its sampler depends on the worker and the number of trials.
 
         Args:
             worker: Number of the worker.
         """
-        epochs = self.objective.untuned.training.epochs
-        searched = {
-            field for name, parameter in self.space.items() for field in parameter.names(name)
-        }
-        with open_study(self.url, pruner=pruner_of(self.pruner, epochs, searched)) as study:
-            seed = self.objective.seed
+        untuned = self.objective.untuned
+        seed = self.objective.seed
+        pruner = pruner_of(self.pruner, untuned.training.epochs, searched_fields(self.space))
+        with open_study(self.url, pruner=pruner) as study:
             begun = len(study.get_trials(deepcopy=False))
-            _, others = neighbours(self.space, self.objective.untuned, seed)
-            seed = (seed + 7_919 * worker + 104_729 * begun) % 2**32
-            study.sampler = sampler_of(others, seed, several=self.clock.workers > 1)
+            _, others = neighbours(self.space, untuned, seed)
+            own_seed = (seed + 7_919 * worker + 104_729 * begun) % 2**32
+            study.sampler = sampler_of(others, own_seed, several=self.clock.workers > 1)
             yield study
 
-    def setting(self, parameters: dict[str, Any]) -> Setting:
+    def setting(self, parameters: Parameters) -> Setting:
         """Return the setting of a trial.
 
         Args:
@@ -425,7 +214,7 @@ class Task:
             say(f"seqcast: {text}")
 
 
-def is_untuned(trial: Any) -> bool:
+def is_untuned(trial: FrozenTrial | Trial) -> bool:
     """Return whether a trial is that of the untuned setting.
 
     Args:
@@ -434,8 +223,8 @@ def is_untuned(trial: Any) -> bool:
     return bool(trial.user_attrs.get(UNTUNED))
 
 
-def has_run(trial: Any) -> bool:
-    """Return whether a trial has run and ended; a surplus one has no parameters, since it ended before it began.
+def has_run(trial: FrozenTrial) -> bool:
+    """Return whether a trial has run and ended; one that others made needless has no parameters.
 
     Args:
         trial: Optuna's trial.
@@ -443,7 +232,7 @@ def has_run(trial: Any) -> bool:
     return bool(trial.state.is_finished() and trial.params)
 
 
-def seconds_of(trials: Sequence[Any]) -> list[float]:
+def seconds_of(trials: Sequence[FrozenTrial]) -> list[float]:
     """Return the seconds of the trials that are complete.
 
     Args:
@@ -452,31 +241,36 @@ def seconds_of(trials: Sequence[Any]) -> list[float]:
     return [trial.user_attrs[SECONDS] for trial in trials if trial.state.name == "COMPLETE"]
 
 
-def none_complete(clock: Clock, trials: Sequence[Any]) -> SpecError:
-    """Return the error of a search without a complete trial; it says how long one takes where the time was over.
+def none_complete(clock: Clock, trials: Sequence[FrozenTrial]) -> SpecError:
+    """Return the error of a search without a complete trial.
+
+    It says how long one takes where the time was over.
 
     Args:
         clock: The time limit.
         trials: Optuna's trials, none of them complete.
     """
-    if clock.deadline is None or clock.fits_another([]):
+    if clock.fits_another([]):
         return SpecError(
             "trials",
             expected="a trial that can be trained",
             received="none",
             hint="Widen the space.",
         )
-    limit = clock.deadline.ends - clock.deadline.began
+
+    attributes = [trial.user_attrs for trial in trials]
+    late = [each[SECONDS_NEEDED] for each in attributes if SECONDS_NEEDED in each]
     needed = "more time"
-    late = [
-        trial.user_attrs[SECONDS_NEEDED] for trial in trials if SECONDS_NEEDED in trial.user_attrs
-    ]
     if late:
         seconds = float(np.median(late))
-        needed = f"about {math.ceil(seconds / LEAST_SEARCH + clock.reserve)} s: one trial takes {math.ceil(seconds)} s"
-    received = f"{round(limit, 2):g} s, in which no trial was complete"
-    hint = "Give more time, or train fewer epochs."
-    return SpecError("time_limit", expected=needed, received=received, hint=hint)
+        limit = math.ceil(seconds / LEAST_SEARCH + clock.reserve)
+        needed = f"about {limit} s: one trial takes {math.ceil(seconds)} s"
+    return SpecError(
+        "time_limit",
+        expected=needed,
+        received=f"{round(clock.limit, 2):g} s, in which no trial was complete",
+        hint="Give more time, or train fewer epochs.",
+    )
 
 
 def run_trials(task: Task, worker: int) -> None:
@@ -499,8 +293,8 @@ def run_trials(task: Task, worker: int) -> None:
                 _run_next(task, study)
 
 
-def _run_next(task: Task, study: Any) -> None:
-    """Run a trial; another process may have retried it meanwhile, as after a sleep of the machine."""
+def _run_next(task: Task, study: Study) -> None:
+    """Run a trial; another process may retry it meanwhile, as after a sleep of the machine."""
     try:
         study.optimize(lambda trial: _run(task, study, trial), n_trials=1, catch=(LateTrialError,))
     except ValueError as error:
@@ -508,7 +302,7 @@ def _run_next(task: Task, study: Any) -> None:
             raise
 
 
-def _run(task: Task, study: Any, trial: Any) -> float:
+def _run(task: Task, study: Study, trial: Trial) -> float:
     """Return the loss of a trial.
 
     Raises:
@@ -521,6 +315,7 @@ def _run(task: Task, study: Any, trial: Any) -> float:
     earlier = [each for each in trials if each.number < trial.number]
     if _count(trials, *FINISHED) + _count(earlier, "RUNNING") >= task.trials:
         raise LateTrialError("others are enough")
+
     parameters = {name: parameter.suggest(trial, name) for name, parameter in task.space.items()}
     watch = TrialWatch(trial, task.clock.search_ends(seconds_of(trials)))
     pruned = optuna().TrialPruned
@@ -536,11 +331,12 @@ def _run(task: Task, study: Any, trial: Any) -> float:
         trial.set_user_attr("reason", str(error))
         task.log(f"trial {trial.number} ended early: {error}")
         raise pruned(str(error)) from None
+
     trial.set_user_attr(SECONDS, time.monotonic() - began)
     task.log(f"trial {trial.number}, loss {loss:.4f}")
     return loss
 
 
-def _count(trials: Sequence[Any], *states: str) -> int:
+def _count(trials: Sequence[FrozenTrial], *states: str) -> int:
     """Return the number of trials in some states."""
     return sum(trial.state.name in states for trial in trials)

@@ -5,8 +5,6 @@ et al. 2015, arXiv:1508.04025, equation 5), so the decoder does not wait for att
 one loop.
 """
 
-from typing import Any
-
 from seqcast.network.cells import Regularizers
 from seqcast.network.dense import dense
 from seqcast.network.randomness import child_seeds
@@ -36,7 +34,7 @@ class Attention(keras.layers.Layer):
         heads: int = 1,
         regularizer: Regularizers | None = None,
         seed: int = 0,
-        **options: Any,
+        **options: object,
     ) -> None:
         super().__init__(**options)
         self.query_width = query_width
@@ -46,7 +44,7 @@ class Attention(keras.layers.Layer):
         self._seeds = iter(child_seeds(seed, 8))
         self.build()
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Create the weights.
 
         Args:
@@ -58,7 +56,7 @@ class Attention(keras.layers.Layer):
         )
         self.built = True
 
-    def _dense(self, inputs: int, outputs: int, name: str, **options: Any) -> keras.layers.Dense:
+    def _dense(self, inputs: int, outputs: int, name: str, **options: object) -> keras.layers.Dense:
         return dense(
             inputs, outputs, name, seed=next(self._seeds), regularizer=self.regularizer, **options
         )

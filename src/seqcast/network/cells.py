@@ -7,7 +7,7 @@ the result of one large product inside it is several times slower on a CPU.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from seqcast.runtime import Tensor, keras, ops
 
 Tensors = tuple[Tensor, ...]
 # Keras regularisers by the kind of weight: `kernel`, `recurrent`, `bias`.
-Regularizers = Mapping[str, Any]
+Regularizers = Mapping[str, keras.Regularizer]
 
 
 class Cell(keras.layers.Layer):
@@ -45,7 +45,7 @@ class Cell(keras.layers.Layer):
         *,
         regularizer: Regularizers | None = None,
         seed: int = 0,
-        **options: Any,
+        **options: object,
     ) -> None:
         super().__init__(**options)
         self.units = units
@@ -55,7 +55,7 @@ class Cell(keras.layers.Layer):
         }
         self.seed = seed
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Create the weights.
 
         Args:
@@ -100,7 +100,7 @@ class Cell(keras.layers.Layer):
         """Shape of the bias."""
         return (self.gates * self.units,)
 
-    def initial_bias(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+    def initial_bias(self, shape: Sequence[int], dtype: str | None = None) -> Tensor:
         """Return the bias before training.
 
         Args:
@@ -246,7 +246,7 @@ class LSTMCell(Cell):
     keeping_gate = "forget"
     state_count = 2
 
-    def initial_bias(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+    def initial_bias(self, shape: Sequence[int], dtype: str | None = None) -> Tensor:
         """Return zeros, and ones for the forget gate."""
         bias = np.zeros(shape)
         bias[self.units : 2 * self.units] = 1.0

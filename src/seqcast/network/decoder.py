@@ -6,7 +6,6 @@ advance inside a compiled loop.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from seqcast.errors import SpecError
 from seqcast.network.attention import ATTENTIONS, Attention
@@ -55,7 +54,7 @@ class Decoder(SpecLayer):
         *,
         encoder_widths: Sequence[Sequence[int]],
         seed: int = 0,
-        **options: Any,
+        **options: object,
     ) -> None:
         super().__init__(window, network, seed, **options)
         self.encoder_widths = [tuple(widths) for widths in encoder_widths]
@@ -154,7 +153,7 @@ class Decoder(SpecLayer):
             shape=(), initializer="zeros", dtype="float32", trainable=False, name="teacher_steps"
         )
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """Return the arguments."""
         return {
             **super().get_config(),

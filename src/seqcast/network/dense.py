@@ -1,7 +1,6 @@
 """Dense layers around the recurrent ones: embedding of segments, bridge from encoder to decoder."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from seqcast.network.cells import Regularizers, Tensors
 from seqcast.network.randomness import GlorotUniform, child_seeds
@@ -18,7 +17,7 @@ def dense(
     *,
     seed: int,
     regularizer: Regularizers | None = None,
-    **options: Any,
+    **options: object,
 ) -> keras.layers.Dense:
     """Return a dense layer with its weights.
 
@@ -63,7 +62,7 @@ class SegmentEmbedding(keras.layers.Layer):
         *,
         regularizer: Regularizers | None = None,
         seed: int = 0,
-        **options: Any,
+        **options: object,
     ) -> None:
         super().__init__(**options)
         self.dense = dense(
@@ -110,7 +109,7 @@ class Bridge(keras.layers.Layer):
         static: int = 0,
         regularizer: Regularizers | None = None,
         seed: int = 0,
-        **options: Any,
+        **options: object,
     ) -> None:
         super().__init__(**options)
         self.decoder_widths = [tuple(widths) for widths in decoder_widths]

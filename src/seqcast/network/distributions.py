@@ -7,7 +7,7 @@ step, `Sampled` has sample paths.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from scipy import special
@@ -409,7 +409,7 @@ class Sampled:
         Args:
             probabilities: Strictly between 0 and 1, `[Qs]`.
         """
-        method: Any = "inverted_cdf" if self.whole else "hazen"
+        method: Literal["inverted_cdf", "hazen"] = "inverted_cdf" if self.whole else "hazen"
         quantiles = np.quantile(self.paths, np.asarray(probabilities), axis=1, method=method)
         return np.moveaxis(quantiles, 0, -1)
 

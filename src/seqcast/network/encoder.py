@@ -12,7 +12,7 @@ from seqcast.network.normalise import NORMALISERS
 from seqcast.network.randomness import child_seeds
 from seqcast.network.recurrent import RecurrentStack
 from seqcast.network.segment import fold, whole_on_left
-from seqcast.runtime import Tensor, keras, ops
+from seqcast.runtime import Array, Tensor, keras, ops
 from seqcast.specs import NetworkSpec, WindowSpec
 
 # The arrays of `States` by name, without those that are `None`.
@@ -65,7 +65,7 @@ class States:
     def __len__(self) -> int:
         return int(self.layers[0][0].shape[0])
 
-    def __getitem__(self, rows: Any) -> Self:
+    def __getitem__(self, rows: int | slice | Array) -> Self:
         """Return the states of some examples; `rows` is a slice, an index array or a mask."""
         if isinstance(rows, int | np.integer):
             rows = slice(rows, rows + 1) if rows != -1 else slice(-1, None)
@@ -108,13 +108,15 @@ class SpecLayer(keras.layers.Layer):
         options: Options of Keras's layers.
     """
 
-    def __init__(self, window: WindowSpec, network: NetworkSpec, seed: int, **options: Any) -> None:
+    def __init__(
+        self, window: WindowSpec, network: NetworkSpec, seed: int, **options: object
+    ) -> None:
         super().__init__(**options)
         self.window = window
         self.network = network
         self.seed = seed
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """Return the arguments."""
         specs = {"window": self.window.to_dict(), "network": self.network.to_dict()}
         return {**super().get_config(), **specs, "seed": self.seed}
@@ -145,7 +147,7 @@ class Encoder(SpecLayer):
     """
 
     def __init__(
-        self, window: WindowSpec, network: NetworkSpec, *, seed: int = 0, **options: Any
+        self, window: WindowSpec, network: NetworkSpec, *, seed: int = 0, **options: object
     ) -> None:
         super().__init__(window, network, seed, **options)
         self.normaliser = NORMALISERS[network.normalise](

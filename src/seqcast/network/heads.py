@@ -5,7 +5,7 @@ converts them into the data's. It has the loss, and turns parameters and random 
 `seqcast.network.distributions` gives means and quantiles of the parameters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +15,13 @@ from seqcast.network.cells import Regularizers
 from seqcast.network.dense import dense
 from seqcast.network.distributions import quantile_weights
 from seqcast.network.likelihoods import COUNT_UNIFORMS, count_noise, draw_count
-from seqcast.network.losses import HeadLoss, NegativeLogLikelihood, ObservedLoss, PinballLoss
+from seqcast.network.losses import (
+    HeadLoss,
+    KerasLoss,
+    NegativeLogLikelihood,
+    ObservedLoss,
+    PinballLoss,
+)
 from seqcast.runtime import Array, Tensor, keras, ops
 from seqcast.specs import DEFAULT_QUANTILES, check_loss
 
@@ -55,7 +61,7 @@ class Head(keras.layers.Layer):
         size: int | None = None,
         regularizer: Regularizers | None = None,
         seed: int = 0,
-        **options: Any,
+        **options: object,
     ) -> None:
         super().__init__(**options)
         self.size = size or self.parameter_count
@@ -89,7 +95,7 @@ class Head(keras.layers.Layer):
         """
         return self.in_units(parameters, by, ops.ones_like(by))
 
-    def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
+    def loss(self, loss: KerasLoss | None = None, *, horizon_decay: float = 0.0) -> HeadLoss:
         """Return the loss to train with.
 
         Args:
@@ -167,7 +173,7 @@ class PointHead(Head):
         """Return the forecast in the data's units."""
         return parameters * scale + loc
 
-    def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
+    def loss(self, loss: KerasLoss | None = None, *, horizon_decay: float = 0.0) -> HeadLoss:
         """Return the given Keras loss, or the squared error, over observed targets only."""
         return ObservedLoss("mse" if loss is None else loss, horizon_decay=horizon_decay)
 
@@ -221,7 +227,7 @@ class QuantileHead(ProbabilisticHead):
         """Return each quantile times the scale plus the loc."""
         return parameters * ops.expand_dims(scale, -1) + ops.expand_dims(loc, -1)
 
-    def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
+    def loss(self, loss: KerasLoss | None = None, *, horizon_decay: float = 0.0) -> HeadLoss:
         """Return the pinball loss."""
         check_loss(self.name_in_specs, loss)
         return PinballLoss(self.quantiles, horizon_decay=horizon_decay)
@@ -255,7 +261,7 @@ class DistributionHead(ProbabilisticHead):
         """Return `μ`; a median of counts would jump."""
         return parameters[..., self.place_of_point]
 
-    def loss(self, loss: Any = None, *, horizon_decay: float = 0.0) -> HeadLoss:
+    def loss(self, loss: KerasLoss | None = None, *, horizon_decay: float = 0.0) -> HeadLoss:
         """Return the negative logarithm of the likelihood."""
         check_loss(self.name_in_specs, loss)
         return NegativeLogLikelihood(self.name_in_specs, horizon_decay=horizon_decay)
@@ -379,7 +385,7 @@ def _bounded_exp(logarithm: Tensor) -> Tensor:
     return ops.exp(ops.minimum(logarithm, LARGEST_LOGARITHM))
 
 
-HEADS: dict[str, Any] = {
+HEADS: dict[str, Callable[..., Head]] = {
     head.name_in_specs: head
     for head in (
         PointHead,

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -308,9 +308,9 @@ class _ProcessSum:
             devices.setdefault(device.process_index, device)
         self.device = devices[step.processes.rank]
 
-        spec: Any = jax.sharding.PartitionSpec
         ranked = np.array([devices[rank] for rank in range(self.count)])
         mesh = jax.sharding.Mesh(ranked, ("processes",))
+        spec: Callable[..., jax.sharding.PartitionSpec] = jax.sharding.PartitionSpec
         everywhere = jax.sharding.NamedSharding(mesh, spec())
         self.by_process = jax.sharding.NamedSharding(mesh, spec("processes"))
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -124,7 +124,7 @@ def guarded(before: StepState, after: StepState, guard: Guard) -> tuple[StepStat
     largest = jnp.abs(jnp.concatenate([jnp.ravel(weights) for weights in after.trainable])).max()
     sound = guard.sound & jnp.isfinite(loss) & ~(loss > limit) & (largest < LARGEST_WEIGHT)
 
-    state = jax.lax.cond(sound, lambda old, new: new, lambda old, new: old, before, after)  # noqa: ARG005
+    state = jax.lax.cond(sound, lambda *both: both[1], lambda *both: both[0], before, after)
     state = state._replace(metrics=after.metrics)
 
     guard = Guard(
@@ -216,14 +216,14 @@ class StepPrograms:
         self._tracing = threading.RLock()
         self._built = False
 
-        def programs(function: Callable[..., Any]) -> Programs:
+        def programs(function: Callable[..., object]) -> Programs:
             # A partial is a function of its own, which `Programs` wants.
-            def make(*_: Any) -> Any:
+            def make(*_: object) -> Callable[..., Any]:
                 return jax_jit(functools.partial(function), one_thread=one_thread, donate=(0,))
 
             return Programs(make, MOST_KINDS, self._tracing)
 
-        def new_gradients(_kind: Any, *options: Any) -> _MicroBatches:
+        def new_gradients(_kind: object, *options: Any) -> _MicroBatches:
             return _MicroBatches(functools.partial(step.grad_micro_batch), *options)
 
         step = TrainStep(model)
@@ -296,7 +296,7 @@ class _MicroBatches:
             divisions *= 2
 
 
-def _needs_much_memory(program: Any) -> bool:
+def _needs_much_memory(program: jax.stages.Compiled) -> bool:
     memory = program.memory_analysis()
     return memory is not None and memory.temp_size_in_bytes > LARGEST_SCRATCH
 
@@ -426,6 +426,6 @@ def _unpacked(data: Tensor) -> Batch:
     return Batch(*keras.utils.unpack_x_y_sample_weight(data))
 
 
-def _kind(batch: Batch) -> tuple[tuple[Any, ...], ...]:
+def _kind(batch: Batch) -> tuple[Hashable, ...]:
     """Return the shapes and types of a batch, for which programs are compiled."""
     return tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(batch))

@@ -64,7 +64,7 @@ class WeighedModel(keras.Model):
     Batches may have any sizes and weights.
     """
 
-    def compile(self, *args: Any, **options: Any) -> None:
+    def compile(self, *args: object, **options: object) -> None:
         """Compile as Keras does.
 
         Args:

@@ -1,13 +1,16 @@
 """Losses of training: means over the observed targets; NaN is missing."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
 from seqcast.errors import SpecError
 from seqcast.network.likelihoods import LOG_LIKELIHOODS
 from seqcast.runtime import Tensor, keras, ops
+
+# A Keras loss of a point: its name, its config, an object, or a function of `(y_true, y_pred)`.
+KerasLoss: TypeAlias = str | Mapping[str, object] | Callable[[Tensor, Tensor], Tensor]
 
 # A loss has exploded when it is this many times that of the first batch, or of 1 if that is
 # smaller. Less would stop trainings on unscaled series of very different levels, if the first batch
@@ -104,7 +107,7 @@ class HeadLoss(keras.losses.Loss):
         axes = tuple(range(1, len(values.shape)))
         return ops.mean(values, axis=axes) if axes else values
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """Return the arguments."""
         return {"horizon_decay": self.horizon_decay}
 
@@ -127,7 +130,7 @@ class ObservedLoss(HeadLoss):
         4.0
     """
 
-    def __init__(self, loss: Any = "mse", *, horizon_decay: float = 0.0) -> None:
+    def __init__(self, loss: KerasLoss = "mse", *, horizon_decay: float = 0.0) -> None:
         super().__init__(horizon_decay=horizon_decay)
         self.inner = keras.losses.get(loss)
 
@@ -138,7 +141,7 @@ class ObservedLoss(HeadLoss):
         loss = getattr(self.inner, "call", self.inner)
         return loss(filled, output)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """Return the arguments."""
         return {**super().get_config(), "loss": keras.losses.serialize(self.inner)}
 
@@ -176,7 +179,7 @@ class PinballLoss(HeadLoss):
 
         return _where_observed(pinball, y_true)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """Return the arguments."""
         return {**super().get_config(), "quantiles": list(self.quantiles)}
 
@@ -204,7 +207,7 @@ class NegativeLogLikelihood(HeadLoss):
         log_likelihood = LOG_LIKELIHOODS[self.distribution]
         return _where_observed(lambda y: -log_likelihood(y, output), y_true)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """Return the arguments."""
         return {**super().get_config(), "distribution": self.distribution}
 

@@ -5,20 +5,20 @@ writes each step.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from seqcast.errors import SpecError
 from seqcast.network.cells import Cell
 from seqcast.network.seq2seq import Seq2Seq
-from seqcast.runtime import keras, to_numpy
+from seqcast.runtime import Tensor, keras, to_numpy
 from seqcast.specs import NetworkSpec, WindowSpec, check_choice
 
 # Keras's layers of each cell.
 LAYERS = {"gru": "GRU", "lstm": "LSTM", "simple_rnn": "SimpleRNN"}
 # Options of Keras's cells, with the only values that the cells here have.
-CELL_OPTIONS: dict[str, dict[str, Any]] = {
+CELL_OPTIONS: dict[str, dict[str, object]] = {
     "gru": {
         "activation": "tanh",
         "recurrent_activation": "sigmoid",
@@ -41,7 +41,7 @@ UNUSED_OPTIONS = {
 }
 
 # A recurrent layer of Keras, or several, perhaps nested.
-Layers: TypeAlias = keras.layers.Layer | Sequence[Any]
+Layers: TypeAlias = keras.layers.Layer | Sequence["Layers"]
 # Cells of Keras's recurrent layers, first to last.
 Cells = list[keras.layers.Layer]
 
@@ -261,5 +261,5 @@ def _kind(where: str, cell: keras.layers.Layer) -> str:
     return kind
 
 
-def _name(function: Callable[..., Any]) -> str:
+def _name(function: Callable[..., Tensor]) -> str:
     return str(getattr(function, "__name__", function))

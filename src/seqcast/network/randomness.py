@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 import numpy as np
 
@@ -46,7 +45,7 @@ class _Seeded(keras.initializers.Initializer):
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Tensor:
         """Return a tensor of a shape."""
         values = self._draw(np.random.default_rng(self.seed), tuple(shape))
         return keras.ops.convert_to_tensor(values, dtype=dtype or keras.config.floatx())
@@ -55,7 +54,7 @@ class _Seeded(keras.initializers.Initializer):
         """Draw the values."""
         raise NotImplementedError
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """Return the arguments."""
         return {"seed": self.seed}
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 import numpy as np
 
@@ -72,6 +71,6 @@ class WarmCosine(keras.optimizers.schedules.LearningRateSchedule):
         down = 0.5 * rate * (1.0 + ops.cos(math.pi * ops.minimum(step - rising, falling) / falling))
         return ops.where(step < rising, up, down)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, float]:
         """Return the arguments."""
         return self.options

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from seqcast.network.cells import CELLS, Cell, Regularizers, Tensors
 from seqcast.network.randomness import child_seeds, dropout_mask
 from seqcast.runtime import Tensor, keras, ops, platform
 
+if TYPE_CHECKING:
+    from seqcast.network.jax_loops import FeaturesMajor
+
 # The states of each layer, first to last.
 LayerStates = list[Tensors]
 # Loops over time: `Scanned`, or `jax_loops.FeaturesMajor`, which has the same methods.
-LoopBackend = Any
+LoopBackend: TypeAlias = "Scanned | FeaturesMajor"
 # A dropout mask of each layer's input, `[B, n]`; `None` for a layer without.
 Masks = Sequence[Tensor | None]
 
@@ -100,7 +103,7 @@ class RecurrentStack(keras.layers.Layer):
         dropout: float = 0.0,
         regularizer: Regularizers | None = None,
         seed: int = 0,
-        **options: Any,
+        **options: object,
     ) -> None:
         super().__init__(**options)
         self.units = tuple(units)
@@ -134,7 +137,7 @@ class RecurrentStack(keras.layers.Layer):
         self.training_backend = _fastest_loops(CELLS[cell], training=True)
         self.build()
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Create the weights of all cells.
 
         Args:
@@ -309,7 +312,7 @@ class Stepper:
     ) -> None:
         self.loop_backend = loop_backend
         self.cells = cells
-        self.weights = [loop_backend.weights(cell) for cell in cells]
+        self.weights: list[Tensor] = [loop_backend.weights(cell) for cell in cells]
         self.masks = [
             None if mask is None else loop_backend.turn(mask)
             for mask in masks or [None] * len(cells)

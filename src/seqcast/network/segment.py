@@ -12,7 +12,8 @@ forecast of a step is used: a shorter horizon is always the beginning of a longe
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from types import ModuleType
+from typing import TypeVar
 
 import numpy as np
 
@@ -186,7 +187,7 @@ def _joined(attention: list[Tensor | None]) -> Tensor | None:
     return library.concatenate(padded, axis=1)
 
 
-def _library(x: Tensor) -> Any:
+def _library(x: Tensor) -> ModuleType:
     """Return NumPy for its arrays, otherwise `keras.ops`."""
     # For arrays of NumPy, JAX would compile a program for each length.
     return np if isinstance(x, np.ndarray) else ops

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqcast.errors import SpecError
 from seqcast.network.decode_inputs import check_endless, check_future
@@ -17,6 +17,9 @@ from seqcast.network.rates import Rates
 from seqcast.network.segment import write_in_blocks
 from seqcast.runtime import Processes, Tensor, keras, ops
 from seqcast.specs import NetworkSpec, WindowSpec
+
+if TYPE_CHECKING:
+    from seqcast.network.jax_training import StepFunction, StepPrograms, TrainFunction
 
 # Arrays by name, or the past alone.
 Inputs = dict[str, Tensor] | Tensor
@@ -58,11 +61,11 @@ class Seq2Seq(WeighedModel):
         network: NetworkSpec | dict[str, Any] | None = None,
         *,
         seed: int | None = None,
-        **options: Any,
+        **options: object,
     ) -> None:
         super().__init__(**options)
-        self.train_function: Any
-        self.test_function: Any
+        self.train_function: TrainFunction | None
+        self.test_function: StepFunction | None
         # Number of micro-batches of a batch: by option, or as in the resumed training.
         self.micro_batches: int | None = None
         self.resumed_micro_batches: int | None = None
@@ -71,7 +74,7 @@ class Seq2Seq(WeighedModel):
         self.processes = Processes()
         # Programs of its steps on JAX, from a network of equal options that was compiled alike;
         # `None` makes new ones.
-        self.step_programs: Any = None
+        self.step_programs: StepPrograms | None = None
         # The numbers of the learning rate, which these programs take.
         self.rates: Rates = ()
 
@@ -93,19 +96,19 @@ class Seq2Seq(WeighedModel):
         )
         self.built = True
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute; the state of Keras's trainer is not searched for layers."""
         if name == "_jax_state":
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """Return the arguments."""
         specs = {"window": self.window.to_dict(), "network": self.network.to_dict()}
         return {**specs, "seed": self.seed, "name": self.name}
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Do nothing: all sizes are known, and weights exist from the start.
 
         Args:
@@ -170,7 +173,7 @@ class Seq2Seq(WeighedModel):
         y = ops.where(missing, point, y)
         return super().measure(x, ops.expand_dims(y, -1), ops.expand_dims(point, -1), weight)
 
-    def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+    def _symbolic_build(self, iterator: object = None, data_batch: Tensor | None = None) -> None:
         """Keras's hook before a fit, which traces the network."""
         # Without metrics nothing needs the shapes of a batch.
         if self._compile_metrics is None and self.optimizer is not None and self.compiles_for_jax:
@@ -332,7 +335,8 @@ class Seq2Seq(WeighedModel):
         }
 
     def _tensors(self, states: States) -> StateArrays:
-        return keras.tree.map_structure(ops.convert_to_tensor, states.arrays())  # type: ignore[no-any-return]
+        arrays: StateArrays = keras.tree.map_structure(ops.convert_to_tensor, states.arrays())
+        return arrays
 
     def decode(
         self,
@@ -440,12 +444,12 @@ def load_network(path: str | PathLike[str]) -> Seq2Seq:
 class _Start(keras.layers.Layer):
     """`Decoder.start` as a layer, for the functional prediction models."""
 
-    def __init__(self, decoder: Decoder, **options: Any) -> None:
+    def __init__(self, decoder: Decoder, **options: object) -> None:
         super().__init__(**options)
         self.decoder = decoder
         self.built = True
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         return {
             **super().get_config(),
             "decoder": keras.saving.serialize_keras_object(self.decoder),

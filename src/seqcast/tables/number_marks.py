@@ -488,14 +488,19 @@ def find_placeholders(frame: pd.DataFrame, keys: Collection[str]) -> tuple[str, 
         >>> find_placeholders(pd.DataFrame({"a": [12.5, -999, 13], "b": [-900, -999, 2]}), ())
         ('-999',)
     """
+    numbers = frame.select_dtypes("number")
+    # Of all columns at once, because a hostile file has tens of thousands.
+    least = numbers.min()
+    least = least[least.isin(_PLACEHOLDERS)]
+
     found = []
-    for name, column in frame.select_dtypes("number").items():
+    for name, placeholder in least.items():
         if name in keys:
             continue
-        least = column.min()
-        others = column[column > least]
-        if least in _PLACEHOLDERS and len(others) and others.min() > least / _FAR_AWAY:
-            found.append(f"{least:g}")
+        column = numbers[name]
+        others = column[column > placeholder]
+        if len(others) and others.min() > placeholder / _FAR_AWAY:
+            found.append(f"{placeholder:g}")
     return tuple(dict.fromkeys(found))
 
 

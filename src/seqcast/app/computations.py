@@ -296,9 +296,10 @@ def learn_sines(
     """
     slowest, fastest = signals["frequency"]
     if not 0 < slowest < fastest:
-        received = f"{slowest:g} to {fastest:g}"
         raise SpecError(
-            "frequencies", expected="a slow one above 0 and a faster one", received=received
+            "frequencies",
+            expected="a slow one above 0 and a faster one",
+            received=f"{slowest:g} to {fastest:g}",
         )
     signals = {**signals, "offset": (0.0, 0.0)}
     past, future = random_sines(WINDOWS, future=HORIZON, seed=seed, **signals)

@@ -115,10 +115,11 @@ class JobQueue:
             QueueFullError: Too many jobs wait.
         """
         if len(self.jobs) > self.max_waiting:
-            expected = f"at most {self.max_waiting} computations that wait"
-            received = f"{len(self.jobs)} that run or wait"
             raise QueueFullError(
-                "the queue", expected=expected, received=received, hint="Try again in a minute."
+                "the queue",
+                expected=f"at most {self.max_waiting} computations that wait",
+                received=f"{len(self.jobs)} that run or wait",
+                hint="Try again in a minute.",
             )
         number = next(self._numbers)
         if on_event is not None:

@@ -40,9 +40,12 @@ class AppSettings:
         for name in ("max_upload", "max_sessions", "max_waiting"):
             check_int(name, getattr(self, name))
         if not (self.of_api.is_local or self.allow_open):
-            expected = "127.0.0.1: the page knows no passwords, and whoever reaches it can use it"
-            hint = Phrase("If that is meant, take ", Option("allow_open", True), ".")
-            raise SpecError("host", expected=expected, received=self.host, hint=hint)
+            raise SpecError(
+                "host",
+                expected="127.0.0.1: the page knows no passwords, and whoever reaches it can use it",
+                received=self.host,
+                hint=Phrase("If that is meant, take ", Option("allow_open", True), "."),
+            )
 
     @property
     def of_api(self) -> ServerSettings:

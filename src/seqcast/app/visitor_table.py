@@ -102,9 +102,12 @@ class Roles:
             DataError: There is no column of values.
         """
         if not self.names("value"):
-            expected = f"one for {ROLES['value']}"
-            hint = "Choose it in the table."
-            raise DataError("columns", expected=expected, received="none", hint=hint)
+            raise DataError(
+                "columns",
+                expected=f"one for {ROLES['value']}",
+                received="none",
+                hint="Choose it in the table.",
+            )
         ids, time = (
             ",".join(self.names(role)) or own
             for role, own in (("unique_id", "unique_id"), ("time", "ds"))
@@ -164,9 +167,11 @@ class TableLimits:
 
 def _check_count(name: str, noun: str, count: int, most: int) -> None:
     if count > most:
-        hint = "Forecast tables of this size with the command line or the library."
         raise DataError(
-            path=name, expected=f"at most {most:,} {noun}", received=f"{count:,}", hint=hint
+            path=name,
+            expected=f"at most {most:,} {noun}",
+            received=f"{count:,}",
+            hint="Forecast tables of this size with the command line or the library.",
         )
 
 

@@ -233,10 +233,11 @@ class Sessions:
             SessionLimitError: There are too many.
         """
         if len(self._open) >= self.settings.max_sessions:
-            expected = f"at most {self.settings.max_sessions} at a time"
-            hint = "Close another page of this address, or try again later."
             raise SessionLimitError(
-                "visitors", expected=expected, received=str(len(self._open)), hint=hint
+                "visitors",
+                expected=f"at most {self.settings.max_sessions} at a time",
+                received=str(len(self._open)),
+                hint="Close another page of this address, or try again later.",
             )
         self._open.append(Session(Path(tempfile.mkdtemp(prefix="seqcast-app-"))))
         return self._open[-1]
@@ -267,10 +268,9 @@ class Sessions:
 
     async def _in_reader(self, name: str, function: Callable[..., Table], *arguments: Any) -> Table:
         if self._readings > self.settings.max_waiting:
-            expected = f"at most {self.settings.max_waiting} files that wait to be read"
             raise QueueFullError(
                 "the queue",
-                expected=expected,
+                expected=f"at most {self.settings.max_waiting} files that wait to be read",
                 received="another one",
                 hint="Try again in a minute.",
             )
@@ -283,14 +283,18 @@ class Sessions:
                 self._reader_thread, self.reader.run, function, *arguments
             )
         except TimeoutError:
-            expected = f"a table that is read in {self.reader.limits.seconds:g} s"
             raise DataError(
-                path=name, expected=expected, received="one that takes longer", hint=hint
+                path=name,
+                expected=f"a table that is read in {self.reader.limits.seconds:g} s",
+                received="one that takes longer",
+                hint=hint,
             ) from None
         except (MemoryError, WorkerDiedError):
-            expected = f"a table that is read in {self.reader.limits.memory >> 20} MiB"
             raise DataError(
-                path=name, expected=expected, received="one that takes more", hint=hint
+                path=name,
+                expected=f"a table that is read in {self.reader.limits.memory >> 20} MiB",
+                received="one that takes more",
+                hint=hint,
             ) from None
         finally:
             self._readings -= 1

@@ -225,7 +225,10 @@ def _about(
 ) -> DataError:
     if len(names) > 1:
         received += f"; so in {len(names) - 1:,} other series, such as {names[1]!r}"
-    column = frame.schema.columns.targets[0]
     return DataError(
-        column=column, series=names[0], expected=expected, received=received, hint=hint
+        column=frame.schema.columns.targets[0],
+        series=names[0],
+        expected=expected,
+        received=received,
+        hint=hint,
     )

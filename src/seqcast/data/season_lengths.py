@@ -38,9 +38,12 @@ class Season:
 
         longer = check_int("longer", self.longer)
         if longer <= self.length or longer % self.length:
-            expected = f"a multiple of the season, {self.length}"
-            hint = "Give the steps of a season that contains the other, such as 168 for 24."
-            raise SpecError("longer", expected=expected, received=str(longer), hint=hint)
+            raise SpecError(
+                "longer",
+                expected=f"a multiple of the season, {self.length}",
+                received=str(longer),
+                hint="Give the steps of a season that contains the other, such as 168 for 24.",
+            )
 
     @classmethod
     def of(cls, length: int) -> Season:

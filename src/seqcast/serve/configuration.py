@@ -124,20 +124,19 @@ class ServerSettings:
         names = [name for name, _ in self.models]
         for name in names:
             if not _NAME.fullmatch(name) or name == PRETRAINED or names.count(name) > 1:
-                expected = (
-                    f"names that differ, of letters, digits, . _ and -, none of them {PRETRAINED!r}"
-                )
                 raise SpecError(
                     "models",
-                    expected=expected,
+                    expected=f"names that differ, of letters, digits, . _ and -, none of them {PRETRAINED!r}",
                     received=repr(name),
                     hint="Name a model as NAME=FILE.",
                 )
         if (self.certificate is None) != (self.private_key is None):
             given = "certificate" if self.private_key is None else "private_key"
-            hint = "TLS takes the two files."
             raise SpecError(
-                "certificate, private_key", expected="both or none", received=given, hint=hint
+                "certificate, private_key",
+                expected="both or none",
+                received=given,
+                hint="TLS takes the two files.",
             )
         for path in (
             *(path for _, path in self.models),
@@ -175,12 +174,19 @@ class ServerSettings:
             text = self.keys.read_text("utf-8", "replace")
         keys = _parse_keys(where, text)
         if self.keys is not None and not keys:
-            hint = "See seqcast serve --new-key NAME."
-            raise SpecError(where, expected="hashes of keys", received="none", hint=hint)
+            raise SpecError(
+                where,
+                expected="hashes of keys",
+                received="none",
+                hint="See seqcast serve --new-key NAME.",
+            )
         if not (self.is_local or keys or self.allow_open):
-            received = f"{self.host} without keys"
-            hint = "Make a key (seqcast serve --new-key NAME) and give its hash with --keys, or take --allow-open."
-            raise SpecError("host", expected="127.0.0.1, or keys", received=received, hint=hint)
+            raise SpecError(
+                "host",
+                expected="127.0.0.1, or keys",
+                received=f"{self.host} without keys",
+                hint="Make a key (seqcast serve --new-key NAME) and give its hash with --keys, or take --allow-open.",
+            )
         return keys
 
 
@@ -239,9 +245,12 @@ def entry_of(name: str, key: str) -> str:
     """
     entry = f"{name}:{hash_of(key)}"
     if not _ENTRY.fullmatch(entry):
-        expected = "a name of letters, digits, . _ and -"
-        hint = "For example shop."
-        raise SpecError("new_key", expected=expected, received=repr(name), hint=hint)
+        raise SpecError(
+            "new_key",
+            expected="a name of letters, digits, . _ and -",
+            received=repr(name),
+            hint="For example shop.",
+        )
     return entry
 
 
@@ -253,11 +262,11 @@ def _parse_keys(where: str, text: str) -> dict[str, str]:
         match = _ENTRY.fullmatch(word)
         if match is None:
             # The entry may be a key: it is not shown.
-            expected = "NAME:HASH, the hash being 64 hexadecimal digits"
-            received = f"{len(word)} other characters"
-            hint = "seqcast serve --new-key NAME prints a key and its entry."
             raise SpecError(
-                f"{where}, entry {number}", expected=expected, received=received, hint=hint
+                f"{where}, entry {number}",
+                expected="NAME:HASH, the hash being 64 hexadecimal digits",
+                received=f"{len(word)} other characters",
+                hint="seqcast serve --new-key NAME prints a key and its entry.",
             )
         names[match[2]] = match[1]
     return names

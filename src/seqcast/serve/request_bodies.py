@@ -157,16 +157,20 @@ def _read_csv(data: bytes, most_rows: int) -> dict[str, Sequence[str]]:
         rows = [names, *rows]
         names = [str(place) for place in range(1, len(names) + 1)]
     if len(set(names)) < len(names) or not names:
-        received = f"{shown(Counter(names).most_common(1)[0][0])} twice" if names else "none"
         raise DataError(
-            option="rows", expected="each column once", received=received, hint="Name each column."
+            option="rows",
+            expected="each column once",
+            received=f"{shown(Counter(names).most_common(1)[0][0])} twice" if names else "none",
+            hint="Name each column.",
         )
     for number, cells in enumerate(rows):
         if len(cells) != len(names):
-            expected = f"{len(names)} values, as the first line has names"
-            hint = "Commas stand between values; text with commas stands in double quotes."
             raise DataError(
-                option="rows", row=number, expected=expected, received=str(len(cells)), hint=hint
+                option="rows",
+                row=number,
+                expected=f"{len(names)} values, as the first line has names",
+                received=str(len(cells)),
+                hint="Commas stand between values; text with commas stands in double quotes.",
             )
     return (
         dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
@@ -255,10 +259,11 @@ class Table:
         columns, names = _columns_of(value, needed, option, most_rows)
         lacking = next((name for name in needed.required if name not in columns), None)
         if lacking is not None and len(names):
-            received = f"the columns {', '.join(map(shown, islice(names, _MOST_NAMES)))}"
-            hint = "GET /v1/models names the columns of each model."
             raise DataError(
-                option=option, expected=f"a column {lacking!r}", received=received, hint=hint
+                option=option,
+                expected=f"a column {lacking!r}",
+                received=f"the columns {', '.join(map(shown, islice(names, _MOST_NAMES)))}",
+                hint="GET /v1/models names the columns of each model.",
             )
         rows = len(columns.get(needed.ds, ()))
         if not rows:
@@ -376,18 +381,23 @@ def _columns_of(
             row, other = next(
                 (row, each) for row, each in enumerate(value) if not isinstance(each, dict)
             )
-            hint = "One object a row."
             raise DataError(
-                option=option, row=row, expected="an object", received=shown(other), hint=hint
+                option=option,
+                row=row,
+                expected="an object",
+                received=shown(other),
+                hint="One object a row.",
             )
         names = dict.fromkeys(chain.from_iterable(value))
         return {
             name: [row.get(name) for row in value] for name in needed.names if name in names
         }, names
     if not isinstance(value, dict):
-        hint = 'For example [{"unique_id": "a", "ds": "2024-01-01", "y": 1.0}].'
         raise DataError(
-            option=option, expected="a list of objects, one a row", received=shown(value), hint=hint
+            option=option,
+            expected="a list of objects, one a row",
+            received=shown(value),
+            hint='For example [{"unique_id": "a", "ds": "2024-01-01", "y": 1.0}].',
         )
     columns = {name: value[name] for name in needed.names if name in value}
     lengths = {
@@ -395,11 +405,15 @@ def _columns_of(
         for name, cells in columns.items()
     }
     if len(set(lengths.values())) > 1 or None in lengths.values():
-        received = ", ".join(
-            f"{'no list' if rows is None else rows} in {name!r}" for name, rows in lengths.items()
+        raise DataError(
+            option=option,
+            expected="lists of one length",
+            received=", ".join(
+                f"{'no list' if rows is None else rows} in {name!r}"
+                for name, rows in lengths.items()
+            ),
+            hint="null stands for a value that is missing.",
         )
-        hint = "null stands for a value that is missing."
-        raise DataError(option=option, expected="lists of one length", received=received, hint=hint)
     _check_size("rows", max(map(len, columns.values()), default=0), most_rows)
     is_text = any(isinstance(cells, tuple) for cells in columns.values())
     return {
@@ -425,10 +439,8 @@ def _typed(cells: Sequence[Any], name: str, needed: Needed, option: str) -> tupl
         if not is_key and kinds <= {int, float, type(None)}:
             return "f", np.array(cells, dtype=np.float64)
     except OverflowError:
-        expected = "numbers of 64 bits"
-        received = "larger ones"
         raise DataError(
-            column=name, expected=expected, received=received, hint="Correct it."
+            column=name, expected="numbers of 64 bits", received="larger ones", hint="Correct it."
         ) from None
     return "o", _objects(cells)
 
@@ -484,9 +496,13 @@ def _objects(cells: Sequence[Any]) -> Array:
 
 def _wrong_cell(name: str, option: str, row: int, expected: str, cells: Sequence[Any]) -> DataError:
     field = None if option == "rows" else option
-    received = shown(cells[row])
     return DataError(
-        option=field, column=name, row=row, expected=expected, received=received, hint="Correct it."
+        option=field,
+        column=name,
+        row=row,
+        expected=expected,
+        received=shown(cells[row]),
+        hint="Correct it.",
     )
 
 
@@ -494,15 +510,12 @@ def _check_names(names: Iterable[Any], option: str, column: str | None = None) -
     """Reject names that are too long: those of series, or of columns."""
     for place, name in enumerate(names):
         if isinstance(name, str) and len(name) > _LONGEST_NAME:
-            row = None if column is None else place
-            expected = f"names of at most {_LONGEST_NAME:,} characters"
-            received = f"one of {len(name):,}"
             raise DataError(
                 option=option,
                 column=column,
-                row=row,
-                expected=expected,
-                received=received,
+                row=None if column is None else place,
+                expected=f"names of at most {_LONGEST_NAME:,} characters",
+                received=f"one of {len(name):,}",
                 hint="Shorten it.",
             )
 

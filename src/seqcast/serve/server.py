@@ -107,10 +107,12 @@ def listen(host: str, port: int) -> socket.socket:
             (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual
         )
     except OSError as error:
-        expected = "an address of this machine that is free"
-        received = f"{host}:{port} ({error.strerror or error})"
-        hint = "Choose another port; 0 lets the system choose."
-        raise SpecError("host, port", expected=expected, received=received, hint=hint) from error
+        raise SpecError(
+            "host, port",
+            expected="an address of this machine that is free",
+            received=f"{host}:{port} ({error.strerror or error})",
+            hint="Choose another port; 0 lets the system choose.",
+        ) from error
 
 
 def address_of(listener: socket.socket, scheme: str = "http") -> str:
@@ -193,8 +195,9 @@ def _check_certificate(config: Any) -> None:
     try:
         config.load()
     except OSError as error:  # an SSLError is one
-        expected = "PEM files of a certificate and its key"
-        hint = "Check that they belong together."
         raise SpecError(
-            "certificate, private_key", expected=expected, received=str(error), hint=hint
+            "certificate, private_key",
+            expected="PEM files of a certificate and its key",
+            received=str(error),
+            hint="Check that they belong together.",
         ) from error

@@ -211,11 +211,10 @@ def in_two_ways(
         hint: How to settle it, in words.
         answers: The options that settle it.
     """
-    expected = "dates that can be read in one way only"
     return AmbiguityError(
         column=str(column.name),
         row=0,
-        expected=expected,
+        expected="dates that can be read in one way only",
         received=received,
         hint=hint,
         answers=answers,
@@ -489,9 +488,12 @@ def _check_offsets(column: pd.Series, parsed: pd.Series, columns: Columns) -> No
     else:
         zone = Option("columns.tz", fitting)
         hint = Phrase("Give the zone of the clock, such as ", zone, ", which fits all rows.")
-    expected = "one offset from UTC, or a time zone"
-    received = f"the offsets {', '.join(map(str, offsets.unique()[:3]))}"
-    raise DataError(column=str(column.name), expected=expected, received=received, hint=hint)
+    raise DataError(
+        column=str(column.name),
+        expected="one offset from UTC, or a time zone",
+        received=f"the offsets {', '.join(map(str, offsets.unique()[:3]))}",
+        hint=hint,
+    )
 
 
 def _reject_first(column: pd.Series, invalid: pd.Series, expected: str, hint: str) -> None:

@@ -116,28 +116,34 @@ class Dialect:
 
     def __post_init__(self) -> None:
         if self.sep is not None and len(self.sep) != 1:
-            expected = "one character, such as ;"
-            hint = "A tab is '\\t'."
-            raise SpecError("sep", expected=expected, received=repr(self.sep), hint=hint)
+            raise SpecError(
+                "sep",
+                expected="one character, such as ;",
+                received=repr(self.sep),
+                hint="A tab is '\\t'.",
+            )
 
         if self.decimal is not None:
             check_choice("decimal", self.decimal, (".", ","))
         if self.thousands is not None:
             check_choice("thousands", self.thousands, _MARKS)
             if self.thousands == self.decimal:
-                expected = "another mark than decimal"
-                received = repr(self.decimal)
-                hint = "Give another, or leave one of the two out."
-                raise SpecError("thousands", expected=expected, received=received, hint=hint)
+                raise SpecError(
+                    "thousands",
+                    expected="another mark than decimal",
+                    received=repr(self.decimal),
+                    hint="Give another, or leave one of the two out.",
+                )
 
         if self.encoding is not None:
             try:
                 codecs.lookup(self.encoding)
             except LookupError as error:
-                received = repr(self.encoding)
-                hint = "Names are those of Python, such as utf-8, cp1252 or utf-16."
                 raise SpecError(
-                    "encoding", expected="an encoding", received=received, hint=hint
+                    "encoding",
+                    expected="an encoding",
+                    received=repr(self.encoding),
+                    hint="Names are those of Python, such as utf-8, cp1252 or utf-16.",
                 ) from error
 
     def lines(self, text: str, most: int | None = None) -> list[list[str]]:

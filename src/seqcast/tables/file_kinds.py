@@ -174,8 +174,9 @@ def read_file(file: TableFile) -> RawTable:
         is_kept = ~(raw.frame.index + raw.first_row).isin(file.left_out)
         raw = raw.with_frame(raw.frame[is_kept].copy())
     if raw.frame.empty and file.left_out:
-        expected = "at least one row without a fault"
-        raise NoRowLeftError(path=str(file.path), expected=expected, received="none")
+        raise NoRowLeftError(
+            path=str(file.path), expected="at least one row without a fault", received="none"
+        )
     if raw.frame.empty:
         raise file_error(file.path, "at least one row below the header", "none")
 
@@ -355,9 +356,13 @@ def _json_object(path: Path, number: int, line: str) -> dict[str, object]:
 
     if fault:
         where = f"{path}, line {number}"
-        expected = 'a JSON object, such as {"ds": "2026-01-31", "y": 3}'
-        hint = "Write one object a line."
-        raise DataError(where, path=str(path), expected=expected, received=fault, hint=hint)
+        raise DataError(
+            where,
+            path=str(path),
+            expected='a JSON object, such as {"ds": "2026-01-31", "y": 3}',
+            received=fault,
+            hint="Write one object a line.",
+        )
     return row
 
 

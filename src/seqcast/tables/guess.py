@@ -162,10 +162,12 @@ def _parts_across(down: str, across: Sequence[str]) -> DataError:
 
     It has the quarters of a year, or the years of a month, in each row.
     """
-    expected = "a row for each time, or in each row the months of a year or the hours of a day"
-    received = f"{down!r} in the rows, and {_listed(across[:3])} … in the columns"
-    hint = _or_wide("Write a row for each time")
-    return DataError("columns", expected=expected, received=received, hint=hint)
+    return DataError(
+        "columns",
+        expected="a row for each time, or in each row the months of a year or the hours of a day",
+        received=f"{down!r} in the rows, and {_listed(across[:3])} … in the columns",
+        hint=_or_wide("Write a row for each time"),
+    )
 
 
 def _times_among_names(times: Sequence[str], others: Sequence[str]) -> DataError:
@@ -174,8 +176,9 @@ def _times_among_names(times: Sequence[str], others: Sequence[str]) -> DataError
     received = f"{_listed(times)}, in no order"
     if others:
         received = f"{_listed(times[:2])} … and {_listed(others)}"
-    hint = _or_wide("Leave the others out")
-    return DataError("columns", expected=expected, received=received, hint=hint)
+    return DataError(
+        "columns", expected=expected, received=received, hint=_or_wide("Leave the others out")
+    )
 
 
 def _or_wide(advice: str) -> Phrase:
@@ -185,23 +188,27 @@ def _or_wide(advice: str) -> Phrase:
 
 def _ask_for_times(texts: Sequence[str]) -> DataError:
     """Return the question which column has the times, where words cannot be read as such."""
-    received = f"none, and {_listed(texts)} cannot be read as times"
     hint = Phrase("Give the time of the first row and the step, such as ")
     hint = Phrase(hint, Option("start", "2024-01-01"), " and ", Option("freq", "D"))
     hint = Phrase(hint, "; or count the rows: ", Option("layout", "long"))
     named = Option("columns.ds", ...)
-    hint = Phrase(hint, "; or, if a column has the times, name it with ", named, ".")
-    return DataError("columns", expected="a column of times", received=received, hint=hint)
+    return DataError(
+        "columns",
+        expected="a column of times",
+        received=f"none, and {_listed(texts)} cannot be read as times",
+        hint=Phrase(hint, "; or, if a column has the times, name it with ", named, "."),
+    )
 
 
 def _ask_for_layout() -> AmbiguityError:
     """Return the question whether each column of a table without times is a series, or each row."""
     answers = (Option("layout", "wide"), Option("layout", "rows"))
-    hint = Phrase("Choose ", answers[0], " or ", answers[1], ".")
-    expected = "a series in each column, or in each row"
-    received = "a table of numbers that may be either"
     return AmbiguityError(
-        "columns", expected=expected, received=received, hint=hint, answers=answers
+        "columns",
+        expected="a series in each column, or in each row",
+        received="a table of numbers that may be either",
+        hint=Phrase("Choose ", answers[0], " or ", answers[1], "."),
+        answers=answers,
     )
 
 
@@ -547,11 +554,15 @@ class _Guesser:
                 continue
             units = self.profile.table[name].dropna().unique().tolist()
             if len(units) > 1:
-                expected = "values of a series in one unit"
-                received = f"{_listed(units)} in the column {name!r}"
                 own_series = Option("columns.unique_id", name)
-                hint = Phrase("Convert them to one, or read a series for each: ", own_series, ".")
-                return DataError("columns", expected=expected, received=received, hint=hint)
+                return DataError(
+                    "columns",
+                    expected="values of a series in one unit",
+                    received=f"{_listed(units)} in the column {name!r}",
+                    hint=Phrase(
+                        "Convert them to one, or read a series for each: ", own_series, "."
+                    ),
+                )
         return None
 
 

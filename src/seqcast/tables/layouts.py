@@ -87,10 +87,11 @@ class Steps:
         try:
             return pd.date_range(first[0], periods=count, freq=offset, unit="us")[numbers]
         except (ValueError, OverflowError) as error:  # no time, or beyond the calendar
-            expected = "a time, such as 2024-01-31 or 2024-01-31 12:00"
-            hint = "Write it in ISO 8601."
             raise SpecError(
-                "start", expected=expected, received=repr(self.start), hint=hint
+                "start",
+                expected="a time, such as 2024-01-31 or 2024-01-31 12:00",
+                received=repr(self.start),
+                hint="Write it in ISO 8601.",
             ) from error
 
 
@@ -569,11 +570,14 @@ def _of_grid(table: pd.DataFrame, columns: Columns, _steps: Steps) -> LongRows:
     """Return a table with the months of a year or the hours of a day in each row."""
     names = grid_columns(table, columns.ds)
     if not names:
-        expected = (
-            "twelve columns named as months, or columns named as all hours of a day or finer times"
+        raise DataError(
+            option="layout",
+            expected=(
+                "twelve columns named as months, "
+                "or columns named as all hours of a day or finer times"
+            ),
+            received=", ".join(map(repr, table.columns[:24])),
         )
-        received = ", ".join(map(repr, table.columns[:24]))
-        raise DataError(option="layout", expected=expected, received=received)
 
     # A column without numbers keeps its place.
     values = _values(table[names], []).reindex(columns=names).to_numpy(dtype=float)

@@ -364,13 +364,19 @@ def _check_steps(steps: Steps, frame: pd.DataFrame, name: str) -> None:
     if steps.start is None:
         return
     if name in frame.columns:
-        expected = "none for a file with times"
-        received = f"{steps.start!r}, and a column {name!r}"
-        raise SpecError("start", expected=expected, received=received, hint="Leave it out.")
+        raise SpecError(
+            "start",
+            expected="none for a file with times",
+            received=f"{steps.start!r}, and a column {name!r}",
+            hint="Leave it out.",
+        )
     if steps.freq is None:
-        expected = "the step between rows without times"
-        hint = Phrase("Give one with ", Option("start"), ", such as ", Option("freq", "D"), ".")
-        raise SpecError("freq", expected=expected, received="none", hint=hint)
+        raise SpecError(
+            "freq",
+            expected="the step between rows without times",
+            received="none",
+            hint=Phrase("Give one with ", Option("start"), ", such as ", Option("freq", "D"), "."),
+        )
 
 
 def _with_times(raw: RawTable, columns: Columns) -> tuple[RawTable, str]:

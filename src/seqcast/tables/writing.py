@@ -102,10 +102,11 @@ def _write_out(text: str) -> None:
         text.encode(encoding)
     except UnicodeEncodeError as error:
         missing = text[error.start : error.end]
-        expected = f"an encoding that has {missing[:20]!r}, such as UTF-8"
-        hint = "Use -o FILE, or set the environment variable PYTHONIOENCODING=utf-8."
         raise SaveError(
-            "standard output", expected=expected, received=encoding, hint=hint
+            "standard output",
+            expected=f"an encoding that has {missing[:20]!r}, such as UTF-8",
+            received=encoding,
+            hint="Use -o FILE, or set the environment variable PYTHONIOENCODING=utf-8.",
         ) from error
     with writing_out():
         sys.stdout.write(text)

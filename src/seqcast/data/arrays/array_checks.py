@@ -116,12 +116,14 @@ def _as_floats(where: str, values: Any) -> Array:
             array = array.astype(np.float64)
     except (ValueError, TypeError) as error:
         kind = DataTypeError if isinstance(error, TypeError) else DataError
-        hint = (
-            "Every argument must be a string of digits or a real number, "
-            "every row of the same length."
-        )
         raise kind(
-            where, expected="numbers in a regular array", received=str(error), hint=hint
+            where,
+            expected="numbers in a regular array",
+            received=str(error),
+            hint=(
+                "Every argument must be a string of digits or a real number, "
+                "every row of the same length."
+            ),
         ) from error
 
     if is_complex:

@@ -146,15 +146,14 @@ class Frequency:
         ) as error:
             ends = {"": "2**63 - 1", "ns": "2262-04-11, the last day in nanoseconds"}
             end = ends.get(getattr(stamps, "unit", ""), "9999-12-31")
-            hint = (
-                "Ask for fewer, check the last stamp, "
-                "or give times in microseconds: astype('datetime64[us]')."
-            )
             raise DataError(
                 option="horizon",
                 expected=f"steps up to {end}",
                 received=f"{steps} steps of {self.name!r} after {stamp_text(stamps.max())}",
-                hint=hint,
+                hint=(
+                    "Ask for fewer, check the last stamp, "
+                    "or give times in microseconds: astype('datetime64[us]')."
+                ),
             ) from error
         return later
 
@@ -249,15 +248,14 @@ def resolve(freq: Any, stamps: Stamps) -> Frequency:
     """
     if stamps.dtype.kind in "iu":
         if isinstance(freq, str) or hasattr(freq, "freqstr"):
-            hint = (
-                "Give 1, or turn the time stamps into dates; "
-                "start gives stamps to a table without times."
-            )
             raise SpecError(
                 "freq",
                 expected="a whole number, since the time stamps are whole numbers",
                 received=repr(freq),
-                hint=hint,
+                hint=(
+                    "Give 1, or turn the time stamps into dates; "
+                    "start gives stamps to a table without times."
+                ),
             )
         return Frequency(check_int("freq", freq, at_most=_MOST_STAMP))
 
@@ -268,12 +266,12 @@ def resolve(freq: Any, stamps: Stamps) -> Frequency:
 
 
 def _no_alias(freq: Any, reason: str = "") -> SpecError:
-    expected = (
-        "a pandas offset alias such as 'h', 'D', 'B', 'W-SAT', 'MS', or Polars' '1h', '1d', '1mo'"
-    )
     return SpecError(
         "freq",
-        expected=expected,
+        expected=(
+            "a pandas offset alias such as 'h', 'D', 'B', 'W-SAT', 'MS', "
+            "or Polars' '1h', '1d', '1mo'"
+        ),
         received=f"{freq!r:.80}{reason}",
         hint="Name the step between the time stamps, or leave freq out to have it inferred.",
     )

@@ -415,11 +415,12 @@ class LongFrame:
         name = self.frequency.name
         missing = f"{fraction:.1%} of the steps missing at freq {name!r}"
         if step > 1 and len(steps) >= LEAST_STEPS:
-            expected = f"the step between the rows, {step} steps of {name!r} or a multiple of that"
             advice = " out to have it inferred, or name the longer step."
             raise DataError(
                 option="freq",
-                expected=expected,
+                expected=(
+                    f"the step between the rows, {step} steps of {name!r} or a multiple of that"
+                ),
                 received=missing,
                 hint=Phrase("Leave ", Option("freq"), advice),
             )

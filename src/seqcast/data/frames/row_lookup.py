@@ -322,6 +322,7 @@ def _marks(column: FrameColumn) -> Array:
         return np.asarray(values != 0)
     words = [word.lower() for word in kind.labels]
     if not set(words) <= {"true", "false"}:
-        pandas = f'df["{column.name}"].astype(bool)'
-        raise column.wrong_type("true or false", polars="cast(pl.Boolean)", pandas=pandas)
+        raise column.wrong_type(
+            "true or false", polars="cast(pl.Boolean)", pandas=f'df["{column.name}"].astype(bool)'
+        )
     return np.array([word == "true" for word in words])[values.astype(np.int64)]

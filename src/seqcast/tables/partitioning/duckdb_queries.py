@@ -436,10 +436,11 @@ def _times(connection: Any, columns: Columns) -> dict[str, str]:
     try:
         connection.execute(f"SELECT try_strptime('', {literal(columns.ds_format)})")
     except Exception as error:
-        received = repr(columns.ds_format)
-        hint = "Codes such as %Y and %m are those of strptime."
         raise SpecError(
-            "columns.ds_format", expected="a format", received=received, hint=hint
+            "columns.ds_format",
+            expected="a format",
+            received=repr(columns.ds_format),
+            hint="Codes such as %Y and %m are those of strptime.",
         ) from error
     return {time: time}
 

@@ -168,11 +168,13 @@ def _translated(error: Exception, duckdb: Any, source: Source, limit: int) -> Ba
         return KeyboardInterrupt()
 
     if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in lines[0]:
-        expected = "enough memory, and room on the disk of the folder"
-        received = f"{limit / 1e9:.3g} GB ({lines[0][:200]})"
         more = Option("memory_limit", "4 GB")
-        hint = Phrase("Give more, as in ", more, ".")
-        return SpecError("memory_limit", expected=expected, received=received, hint=hint)
+        return SpecError(
+            "memory_limit",
+            expected="enough memory, and room on the disk of the folder",
+            received=f"{limit / 1e9:.3g} GB ({lines[0][:200]})",
+            hint=Phrase("Give more, as in ", more, "."),
+        )
 
     if isinstance(error, duckdb.IOException) and "write" in lines[0]:
         return SaveError(

@@ -1,4 +1,4 @@
-"""The page of `seqcast app`, built on NiceGUI: forecasts without programming, next to the server's API.
+"""The page of `seqcast app`, built on NiceGUI: forecasts without programming.
 
 In reading order: `settings`; `job_queue` and `computations` run functions in other processes;
 `visitor_table`, `visitors` and `recipes` are a visitor's work without a browser; `charts`, `theme`,

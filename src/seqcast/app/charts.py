@@ -1,4 +1,4 @@
-"""Charts of the page, as options of ECharts: plain values, so that they can be tested without a browser.
+"""Charts of the page as options of ECharts: plain values, which are tested without a browser.
 
 Colours are those of `seqcast.plots`, by Okabe and Ito; lines, dashes and symbols differ too. Lines
 of more than a few thousand points are thinned where they are drawn (largest triangle three
@@ -194,7 +194,7 @@ def _pairs(stamps: Any, values: Any) -> list[list[Any]]:
 
 
 def thinned(values: Any, most: int) -> Any:
-    """Return the places of values that keep the peaks: of each stretch the smallest and the largest.
+    """Return places of values that keep the peaks: the smallest and largest of each stretch.
 
     Args:
         values: The values, `[T]`; NaN is missing.

@@ -1,4 +1,4 @@
-"""Computations in the page's processes: fits, backtests, forecasts, explanations, and the post's experiment."""
+"""Computations in the page's processes: fits, backtests, forecasts, explanations, the post."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -279,7 +279,7 @@ class SineOutcome:
 def learn_sines(
     emit: OnEvent, signals: Mapping[str, Any], decoders: Sequence[str], seed: int = 0
 ) -> SineOutcome:
-    """Train a small network for each kind of decoder on random sines, and continue a signal that none of them saw.
+    """Train a small network for each kind of decoder on random sines, and continue a new signal.
 
     A stopped training keeps its best weights; networks that were not begun are left out.
 

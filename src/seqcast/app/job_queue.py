@@ -1,4 +1,4 @@
-"""Jobs of the page: they run in turn in a process of their own, report their progress, and can be stopped.
+"""Jobs of the page: they run in turn in another process, report progress, and can be stopped.
 
 `concurrent.futures` starts the process (spawned, since JAX's threads would not survive a fork) and
 sends jobs there and results back. A pipe takes stops there and events back. A stop raises
@@ -57,7 +57,10 @@ class Job:
         return self.queue.jobs.index(self) if self in self.queue.jobs else 0
 
     def stop(self) -> None:
-        """Ask it to stop: a training keeps its best weights, and a waiting job is dropped at its turn."""
+        """Ask it to stop.
+
+        A training keeps its best weights, and a waiting job is dropped at its turn.
+        """
         if self in self.queue.jobs:
             self.queue.send(self.number)
 

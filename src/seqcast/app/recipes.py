@@ -15,10 +15,10 @@ COLUMN_OPTIONS = {"unique_id": "--id", "ds": "--time", "y": "--value"}
 
 
 def needs_rows(table: Table) -> bool:
-    """Return whether the recipes read the rows that were forecast from, `rows.csv`, and not the visitor's own file.
+    """Return whether the recipes read `rows.csv` instead of the visitor's own file.
 
-    They do where the forecast leaves out some of the file: rows of the known future, or series of a
-    wide table.
+    `rows.csv` holds the rows that were forecast from. Recipes read it if the forecast leaves out
+    some of the file: rows of the known future, or series of a wide table.
 
     Args:
         table: The visitor's table.
@@ -60,7 +60,8 @@ def script_of(table: Table, frame: VisitorFrame, asked: Asked) -> str:
         f"rows = {python_call('read_table', reading)}",
         *(f"future = read_table(Path({FUTURE!r}), columns, value=False)" for _ in known),
         "",
-        f"forecaster = {python_call('Forecaster', {**asked.options(frame), 'columns': Code('columns')})}",
+        "forecaster = "
+        f"{python_call('Forecaster', {**asked.options(frame), 'columns': Code('columns')})}",
         python_call("forecaster.fit", {"": Code("rows"), **limit}),
         f"forecast = {python_call('forecaster.predict', known)}",
         'forecast.to_csv("forecast.csv", index=False)',

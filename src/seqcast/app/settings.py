@@ -42,7 +42,9 @@ class AppSettings:
         if not (self.of_api.is_local or self.allow_open):
             raise SpecError(
                 "host",
-                expected="127.0.0.1: the page knows no passwords, and whoever reaches it can use it",
+                expected=(
+                    "127.0.0.1: the page knows no passwords, and whoever reaches it can use it"
+                ),
                 received=self.host,
                 hint=Phrase("If that is meant, take ", Option("allow_open", True), "."),
             )

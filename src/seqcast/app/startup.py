@@ -1,4 +1,4 @@
-"""The start of the page: one FastAPI application with the page and the server's API, and its server."""
+"""The start of the page: an application with the page and the server's API, and its server."""
 
 import secrets
 import threading

@@ -1,4 +1,4 @@
-"""The look of the page: colours, headings, tables, charts with texts for screen readers, problems in plain words."""
+"""The look of the page: colours, headings, tables, charts, and problems in plain words."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -39,18 +39,21 @@ STYLE = """
 .body--light .seqcast-muted { color: #4a4a4a; }
 .body--dark .q-field__label, .body--dark .q-field__messages { color: #d0d0d0; }
 .body--light .q-field__label, .body--light .q-field__messages { color: #444444; }
-.body--dark .q-radio, .body--dark .q-checkbox, .body--dark .q-linear-progress { --q-primary: #8cc8f2; }
+.body--dark .q-radio, .body--dark .q-checkbox { --q-primary: #8cc8f2; }
+.body--dark .q-linear-progress { --q-primary: #8cc8f2; }
 .body--dark .q-btn--outline { --q-primary: #8cc8f2; --q-negative: #ffb4ab; }
 .seqcast-wrong { outline: 3px solid #b3261e; outline-offset: -3px; font-weight: bold; }
 :focus-visible { outline: 3px solid #e69f00 !important; outline-offset: 2px; }
 .seqcast-table { max-width: 100%; width: fit-content; }
 .seqcast-table th { font-size: 0.9rem; font-weight: bold; }
 .seqcast-table td { font-size: 0.9rem; }
-.seqcast-table td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 6.5rem; max-width: 20rem; }
+.seqcast-table td:first-child { white-space: normal; overflow-wrap: anywhere; }
+.seqcast-table td:first-child { min-width: 6.5rem; max-width: 20rem; }
 .q-chip__content, .q-item__label { overflow-wrap: anywhere; white-space: normal; }
 .q-chip { height: auto; max-width: 100%; }
 h3, .seqcast-muted { overflow-wrap: anywhere; }
-.seqcast-code { white-space: pre; overflow-x: auto; font-family: monospace; padding: 8px; border: 1px solid #8a8a8a; }
+.seqcast-code { white-space: pre; overflow-x: auto; font-family: monospace; padding: 8px; }
+.seqcast-code { border: 1px solid #8a8a8a; }
 """
 
 
@@ -241,13 +244,16 @@ def warn(problem: str | DataError) -> None:
 
 
 def in_page_words(text: str) -> str:
-    """Return a hint with the labels of the page; nothing if it mentions an option that the page has no field for.
+    """Return a hint with the labels of the page.
+
+    It is empty if the hint mentions an option that the page has no field for.
 
     Args:
         text: The hint.
 
     Example:
-        >>> hints = [Phrase("Give ", Option(name, True), ".") for name in ("dialect.day_first", "irregular")]
+        >>> names = ("dialect.day_first", "irregular")
+        >>> hints = [Phrase("Give ", Option(name, True), ".") for name in names]
         >>> [in_page_words(hint) for hint in hints]
         ['Give “Dates: day first”.', '']
     """

@@ -83,7 +83,9 @@ class Roles:
         return tuple(name for name, each in self.of.items() if each == role)
 
     def changed(self, name: str, role: str) -> Roles:
-        """Return the roles with one changed; a role that only one column can have is taken from the other column.
+        """Return the roles with one changed.
+
+        A role that only one column can have is taken from the other column.
 
         Args:
             name: The column.
@@ -153,7 +155,7 @@ class TableLimits:
             _check_count(name, noun, count, most)
 
     def check_rows(self, name: str, rows: int) -> None:
-        """Reject a table that has too many rows, or would have them with a row for each series and time.
+        """Reject a table that has too many rows, also as a row for each series and time.
 
         Args:
             name: Name of its file.
@@ -327,7 +329,7 @@ class VisitorFrame:
 
     @cached_property
     def _places(self) -> dict[str, Any]:
-        """The rows of each series, by its name as text: a table of millions of rows is searched once."""
+        """The rows of each series by its name as text, so that a large table is searched once."""
         groups = self.df.groupby(self.columns.unique_id, sort=False, observed=True).indices
         return {str(name): places for name, places in groups.items()}
 
@@ -341,21 +343,19 @@ class VisitorFrame:
         return rows[self.columns.ds].to_numpy(), rows[self.columns.value].to_numpy(float)
 
     def spoken_steps(self, count: int | str) -> str:
-        """Return a number of steps in everyday words, such as `60 weeks` or `4 steps of 15 minutes`.
+        """Return a number of steps in words, such as `60 weeks` or `4 steps of 15 minutes`.
 
         Args:
             count: The number, or another word in its place.
         """
-        plural = "s" * (count != 1)
-        (number, unit) = _unit(self.facts.frequency)
-        return (
-            f"{count} {unit}{plural}"
-            if number == 1
-            else f"{count} step{plural} of {number} {unit}s"
-        )
+        plural = "" if count == 1 else "s"
+        number, unit = _unit(self.facts.frequency)
+        if number == 1:
+            return f"{count} {unit}{plural}"
+        return f"{count} step{plural} of {number} {unit}s"
 
     def spoken_end(self, horizon: int, last: Any = None) -> str:
-        """Return the time at which a forecast ends, such as `, to 8 March 2026`; nothing where steps are irregular.
+        """Return a forecast's end, such as `, to 8 March 2026`; nothing if steps are irregular.
 
         Args:
             horizon: Steps of the forecast.
@@ -383,7 +383,10 @@ def _unit(frequency: str | int | None) -> tuple[int, str]:
     """
     if not isinstance(frequency, str):
         return frequency or 1, "step"
-    count, unit = re.fullmatch(r"(\d*)([A-Za-z]+)(?:-.*)?", frequency).groups()  # type: ignore[union-attr]
+    parts = re.fullmatch(r"(\d*)([A-Za-z]+)(?:-.*)?", frequency)
+    if parts is None:
+        raise ValueError(f"the frequency {frequency!r}, which is no pandas alias")
+    count, unit = parts.groups()
     return int(count or 1), STEPS.get(unit.rstrip("SE"), unit)
 
 

@@ -173,7 +173,9 @@ class Session:
         self.frame = table.frame()
 
     def take_outcome(self, number: int, asked: Asked, outcome: FitOutcome) -> None:
-        """Take the result of a fit, and remove what followed from the previous one; an outdated result is dropped.
+        """Take the result of a fit, and remove what followed from the previous one.
+
+        An outdated result is dropped.
 
         Args:
             number: The number of the fit.
@@ -243,7 +245,7 @@ class Sessions:
         return self._open[-1]
 
     async def read(self, path: Path, dialect: Dialect | None = None) -> Table:
-        """Read a file and guess its columns, in a process of its own: other visitors would wait meanwhile.
+        """Read a file and guess its columns in another process, so that no other visitor waits.
 
         Args:
             path: The file.

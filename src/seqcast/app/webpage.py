@@ -46,7 +46,10 @@ def add_page(sessions: Sessions, first: Path | None = None) -> None:
 
     @ui.page("/", title="seqcast", language="en-US")
     async def page(client: Client) -> None:
-        """Build the page of a visitor once the browser has connected; a request without a browser costs nothing."""
+        """Build the page of a visitor once the browser has connected.
+
+        So a request without a browser costs nothing.
+        """
         set_style()
         dark = ui.dark_mode(value=None)
         await client.connected(CONNECTING_SECONDS)

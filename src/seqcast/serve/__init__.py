@@ -1,4 +1,4 @@
-"""Forecasts over HTTP: FastAPI and uvicorn, from the extra `serve`. `docs/serving.md` says how to use it.
+"""Forecasts over HTTP with FastAPI and uvicorn, from the extra `serve`; see `docs/serving.md`.
 
 Stability: experimental.
 """

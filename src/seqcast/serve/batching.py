@@ -1,4 +1,4 @@
-"""Batching: queries of one shape are gathered for a moment and forecast in one call, in a thread of its own.
+"""Batching: queries of one shape are gathered and forecast in one call, in a separate thread.
 
 A frame's checks, its features and a compiled program cost nearly the same for one series as for
 sixty-four. While a call runs, queries gather by themselves. After a call of several queries, the
@@ -110,7 +110,10 @@ class Lane:
             await self._arrived.wait()
 
     async def _gathered(self) -> list[_Waiting]:
-        """Take the first query and those of its shape out of the queue, after a moment if more are expected."""
+        """Take the first query and all of its shape out of the queue.
+
+        If more are expected, it waits for them for a moment.
+        """
         if self.queue and self.queue[0][0].shape is not None and self._expected > 1:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.batch_wait / 1000):

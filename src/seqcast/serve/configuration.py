@@ -71,7 +71,7 @@ class ServerSettings:
     Example:
         >>> ServerSettings(max_horizon=0)
         Traceback (most recent call last):
-        seqcast.errors.SpecError: max_horizon: expected a whole number >= 1, received 0. Choose a larger one.
+        seqcast.errors.SpecError: max_horizon: expected a whole number >= 1, received 0. ...
     """
 
     models: tuple[tuple[str, Path], ...] = ()
@@ -126,7 +126,10 @@ class ServerSettings:
             if not _NAME.fullmatch(name) or name == PRETRAINED or names.count(name) > 1:
                 raise SpecError(
                     "models",
-                    expected=f"names that differ, of letters, digits, . _ and -, none of them {PRETRAINED!r}",
+                    expected=(
+                        "names that differ, of letters, digits, . _ and -, "
+                        f"none of them {PRETRAINED!r}"
+                    ),
                     received=repr(name),
                     hint="Name a model as NAME=FILE.",
                 )
@@ -161,7 +164,9 @@ class ServerSettings:
         return max(1, math.ceil(self.time_limit / 30))
 
     def read_keys(self) -> dict[str, str]:
-        """Return the names of the keys by their hashes, from the file or else from the environment variable.
+        """Return the names of the keys by their hashes.
+
+        They are in the file, if there is one, or else in the environment variable.
 
         Raises:
             SpecError: An entry is no hash, the file has none, or other machines could ask without a
@@ -185,13 +190,18 @@ class ServerSettings:
                 "host",
                 expected="127.0.0.1, or keys",
                 received=f"{self.host} without keys",
-                hint="Make a key (seqcast serve --new-key NAME) and give its hash with --keys, or take --allow-open.",
+                hint=(
+                    "Make a key (seqcast serve --new-key NAME) and give its hash with --keys, "
+                    "or take --allow-open."
+                ),
             )
         return keys
 
 
 def named_models(texts: Iterable[str]) -> tuple[tuple[str, Path], ...]:
-    """Return name and file of models that are written as `NAME=FILE` or `FILE`, which gives its name.
+    """Return the names and files of models that are written as `NAME=FILE` or `FILE`.
+
+    A model without a name is called after its file.
 
     Args:
         texts: The text of each model.

@@ -138,7 +138,7 @@ class Held:
 
     @property
     def is_gone(self) -> bool:
-        """Whether it has become a WebSocket that is closed, of which the WebSocket's own protocol alone has heard."""
+        """Whether it became a WebSocket that is closed, which only its own protocol was told."""
         return self.is_websocket and bool(self._held.is_closing())
 
     def hold(self, transport: Any) -> None:
@@ -196,7 +196,7 @@ class Connection(Held, HttpToolsProtocol):
 
     @property
     def waits(self) -> bool:
-        """Whether the connection waits for a head, for more of a body, or for the client to take an answer."""
+        """Whether the connection waits for the client: for a head, a body, or to read an answer."""
         if self.is_websocket:
             return False
         if self.cycle is None or self.cycle.response_complete or self.flow.write_paused:

@@ -52,9 +52,9 @@ class Options(BaseModel):
     level: _Levels | None = Field(None, max_length=20)
     """Levels of the intervals, ascending, in per cent: 80, not 0.8; the model's if absent."""
     freq: int | str | None = Field(None, union_mode="left_to_right")
-    """Step between stamps, such as 'D', 'h' or 1, for the pretrained network; inferred if absent."""
+    """Step between stamps, such as 'D' or 1, for the pretrained network; inferred if absent."""
     start: str | None = Field(None, max_length=64)
-    """First time of rows without times, for the pretrained network, with freq; steps 1, 2, 3, ... if absent."""
+    """First time of rows without times, for the pretrained network; 1, 2, ... if absent."""
     season_length: int | None = Field(None, ge=1, le=100_000)
     """Steps of a season, for the pretrained network; by the step if absent."""
     series: list[str | int] | None = Field(None, min_length=1)
@@ -161,7 +161,7 @@ class Query:
 
     @cached_property
     def answer_bytes(self) -> int:
-        """Most bytes of its answer as JSON, where each row repeats the names of its series and of all columns."""
+        """Most bytes of its answer as JSON, whose rows repeat the names of series and columns."""
         columns = Columns() if self.model is None else self.model.columns
         levels = PRETRAINED_LEVELS if self.model is None else self.model.levels
         asked_levels = self.network.get("level", levels) if self.level is None else self.level
@@ -184,7 +184,7 @@ class Query:
 
     @cached_property
     def shape(self) -> Any:
-        """A key that queries share which are forecast in one call; `None` for a query that is forecast alone."""
+        """The key of queries that share a call; `None` for a query that is forecast alone."""
         model = self.model
         tables = (self.rows, self.series, self.future)
         if model is None or not model.is_regular or (self.rows is None and self.series is None):
@@ -201,7 +201,7 @@ class Query:
 def find_model(
     options: ForecastOptions, shelf: ModelShelf, settings: ServerSettings
 ) -> ServedModel | None:
-    """Return the model of a request, whose other options are checked; `None` is the pretrained network.
+    """Check the options of a request and return its model; `None` is the pretrained network.
 
     Args:
         options: The options.

@@ -1,4 +1,4 @@
-"""Forecasts of queries, several of one shape in one call or one alone, and their answers as JSON or CSV."""
+"""Forecasts of queries, several of one shape in one call, and their answers as JSON or CSV."""
 
 import itertools
 import json
@@ -37,7 +37,9 @@ class Answer:
     stop: int
 
     def pieces(self, media_type: str) -> Iterator[bytes]:
-        """Yield the answer as bytes, some rows at a time: the whole text would take as much memory again.
+        """Yield the answer as bytes, some rows at a time.
+
+        The whole text would take as much memory again.
 
         Args:
             media_type: JSON or CSV.
@@ -92,7 +94,7 @@ def choose_media_type(accept: str | None) -> str:
 
 
 def answer_all(queries: Sequence[Query]) -> list[Outcome]:
-    """Forecast queries of one shape; a query that is at fault gets its own error, and the others their answers.
+    """Forecast queries of one shape; a query at fault gets its own error, the others their answers.
 
     Args:
         queries: The queries; one whose shape is `None` stands alone.

@@ -203,7 +203,7 @@ def _steps_ahead(model: ServedModel, frequency: Frequency) -> Any:
 
 @functools.cache
 def warm_up_pretrained() -> None:
-    """Compile the programs of the pretrained network for contexts of each length, once a process."""
+    """Compile the pretrained network for contexts of each length, once per process."""
     for rows in load_pretrained().context_lengths:
         values = pd.DataFrame({"unique_id": "a", "ds": np.arange(rows), "y": np.arange(rows) % 7.0})
         Forecaster(1, preset="pretrained", freq=1, level=(), verbose=0).fit(values).predict()
@@ -273,7 +273,10 @@ class ModelShelf:
         self.ready.set()
 
     def look(self) -> None:
-        """Read the files that were replaced, and retry those that could not be served: the machine may have failed."""
+        """Read the files that were replaced, and retry those that failed.
+
+        A file may fail because of the machine, for example when its memory is full.
+        """
         for name, path in self.settings.models:
             mark = _mark(path)
             if mark != self._marks[name] or name in self._failures:
@@ -305,7 +308,7 @@ class ModelShelf:
 
 
 def _mark(path: Path) -> _Mark:
-    """Return the identity of a file, which changes when another takes its name; `None` where there is no file."""
+    """Return the identity of a file, which changes when it is replaced; `None` if it is missing."""
     try:
         facts = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Monitoring of a server: counters for Prometheus, and a log in JSON without values, ids of series or keys."""
+"""Monitoring: counters for Prometheus, and a log in JSON without values, series' ids or keys."""
 
 import contextlib
 import datetime
@@ -68,7 +68,9 @@ def log_event(event: str, **fields: Any) -> None:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the message of an error of seqcast, and type and place of any other, whose message may have values.
+    """Return the message of an error of seqcast, or the type and place of any other error.
+
+    Messages of other packages may contain values of the user's data.
 
     Args:
         error: The error.

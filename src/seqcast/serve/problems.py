@@ -89,11 +89,13 @@ def problem_of(error: BaseException) -> tuple[int, dict[str, Any]]:
         error: The error.
 
     Example:
-        >>> status, document = problem_of(DataError(column="y", row=3, series="a", expected="a number", received="x"))
+        >>> error = DataError(column="y", row=3, series="a", expected="a number", received="x")
+        >>> status, document = problem_of(error)
         >>> status, document["detail"], document["row"]
         (422, "y, row 3 (series 'a'): expected a number, received x.", 3)
         >>> problem_of(KeyError("secret"))[1]
-        {'type': 'about:blank', 'title': 'Internal Server Error', 'status': 500, 'error': 'InternalError', 'detail': ''}
+        {'type': 'about:blank', 'title': 'Internal Server Error', 'status': 500,
+         'error': 'InternalError', 'detail': ''}
     """
     status = 500
     name = "InternalError"

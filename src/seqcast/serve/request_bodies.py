@@ -63,7 +63,9 @@ _TIME = re.compile(
 
 
 def read_body(data: bytes, media_type: str, most_rows: int) -> dict[str, Any]:
-    """Return the fields of a body by name, JSON types; a body of CSV is the field `rows`, whose cells are text.
+    """Return the fields of a body by name, as JSON types.
+
+    A body of CSV is the field `rows`, whose cells are text.
 
     Args:
         data: The bytes of the body.
@@ -108,7 +110,7 @@ def _most_cells(most_rows: int) -> int:
 
 
 def _check_counts(data: bytes, most_rows: int) -> None:
-    """Reject JSON with too many lists, objects, values or names, without making Python objects of them.
+    """Reject JSON with too many lists, objects, values or names before Python objects are made.
 
     Args:
         data: The bytes of the body.
@@ -278,7 +280,7 @@ class Table:
 
     @staticmethod
     def joined(tables: Sequence[Table]) -> tuple[Any, Array]:
-        """Return tables of the same kinds as one pandas frame, and the number of the table of each row.
+        """Return tables of the same kinds as one pandas frame, and each row's table number.
 
         Args:
             tables: The tables.
@@ -299,7 +301,7 @@ class Table:
 def guess_body(
     data: bytes, media_type: str, steps: Steps, most_rows: int
 ) -> tuple[dict[str, Any], str]:
-    """Return the table of a body that names no columns of the model's, with the usual ones; and the guess in words.
+    """Guess the columns of a body's table; return it with the usual names, and the guess in words.
 
     Args:
         data: The bytes of the body, which `read_body` reads.
@@ -315,7 +317,7 @@ def guess_body(
 
 
 def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], str]:
-    """Return a table that names no columns of the model's, with the usual ones; and the guess in words.
+    """Guess the columns of a table; return it with the usual names, and the guess in words.
 
     Args:
         value: As for `Table.read`.
@@ -422,7 +424,10 @@ def _columns_of(
 
 
 def _typed(cells: Sequence[Any], name: str, needed: Needed, option: str) -> tuple[str, Any]:
-    """Return the kind of a column and its array; the model's own checks name the wrong cell of a mixture."""
+    """Return the kind of a column and its array.
+
+    The wrong cell of a mixture is named later, by the model's checks.
+    """
     kinds = set(map(type, cells))
     if kinds & {list, dict}:
         row = next(row for row, cell in enumerate(cells) if isinstance(cell, list | dict))

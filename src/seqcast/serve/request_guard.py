@@ -3,14 +3,15 @@
 Headers are read and written by Starlette and FastAPI. Their middleware (compared in Starlette 1.0.1
 to 1.10.0, FastAPI 0.165.0) does a part of what the guard does:
 
-- `TrustedHostMiddleware` compares names alone. All addresses of the machine would have to be listed,
-  and it leaves `Origin` unread. It answers in plain text, and redirects to names with `www.`.
+- `TrustedHostMiddleware` compares names alone. All addresses of the machine would have to be
+  listed, and it leaves `Origin` unread. It answers in plain text, and redirects to names with
+  `www.`.
 - `CORSMiddleware` says which pages may read an answer. Requests of other pages still reach the
   application, and so do their WebSockets.
-- `RequestBodyLimitMiddleware`, which 1.0.1 does not have, counts one body at a time. It knows neither
-  the other open bodies nor a limit by path.
-- FastAPI's `Security` guards a route. Under `/v1/` unknown paths and those of other packages require
-  a key as well, before any of their body is read.
+- `RequestBodyLimitMiddleware`, which 1.0.1 does not have, counts one body at a time. It knows
+  neither the other open bodies nor a limit by path.
+- FastAPI's `Security` guards a route. Under `/v1/` unknown paths and those of other packages
+  require a key as well, before any of their body is read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The routes of a server: their endpoints, and their description in OpenAPI, with examples that tests send."""
+"""Routes of a server: endpoints, and their OpenAPI description with examples that tests send."""
 
 import asyncio
 import contextlib
@@ -59,7 +59,7 @@ async def _forecast(request: Request) -> Response:
 
 
 class _AnswerResponse(StreamingResponse):
-    """An answer, written piece by piece as its client takes it; a client that takes too long is left.
+    """An answer that is written piece by piece; a client that reads too slowly is disconnected.
 
     Args:
         pieces: The pieces, which a thread makes.
@@ -206,7 +206,7 @@ def add_routes(app: FastAPI) -> None:
 
 
 class Problem(BaseModel):
-    """Why a request got no answer (RFC 9457); also option, column, row, series, expected, received and hint."""
+    """Why a request got no answer (RFC 9457), with the fields of seqcast's errors."""
 
     type: str
     title: str

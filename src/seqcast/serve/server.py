@@ -1,4 +1,4 @@
-"""The server: its FastAPI application, which other packages may extend, and its process, socket and TLS."""
+"""The server: a FastAPI application that others may extend, and its process, socket and TLS."""
 
 import gc
 import math
@@ -20,9 +20,10 @@ BACKLOG = 2048
 def create_app(
     settings: ServerSettings | None = None, *, bodies: Mapping[str, int] | None = None
 ) -> Any:
-    """Return a FastAPI application that forecasts; its models are read now and warmed up when it starts.
+    """Return a FastAPI application that forecasts.
 
-    You may extend it as any other: `app.mount`, `app.include_router`, `nicegui.ui.run_with(app)`.
+    Its models are read now, and warmed up when it starts. You may extend it as any other:
+    `app.mount`, `app.include_router`, `nicegui.ui.run_with(app)`.
     Its keys guard the paths under `/v1/` and `/metrics`; other paths are yours to guard.
     `app.state.service` is the `Service`, whose `shelf` holds the models and whose `ask` answers a
     `Query`.
@@ -181,9 +182,10 @@ def server_of(app: Any, settings: ServerSettings) -> Any:
 
 
 def _freeze_objects() -> None:
-    """Exclude the present objects from later garbage collections, each of which would delay all requests by 0.3 s.
+    """Exclude the present objects from later garbage collections.
 
-    Models that were replaced are collected first: their layers refer to each other.
+    With them each collection would delay all requests by 0.3 s. Models that were replaced are
+    collected first: their layers refer to each other.
     """
     gc.unfreeze()
     gc.collect()

@@ -1,4 +1,4 @@
-"""The service behind the routes: its models, lanes for short, long and cold queries, and counters."""
+"""The service behind the routes: models, lanes for short, long and cold queries, counters."""
 
 import asyncio
 import contextlib
@@ -86,9 +86,10 @@ class Service:
             log_event("stop")
 
     def reserve(self, query: Query) -> Callable[[], None]:
-        """Reserve memory for a long answer, and return a function that releases it; it may be called twice.
+        """Reserve memory for a long answer, and return a function that releases it.
 
-        Short answers need no reserve, because the number of connections bounds them.
+        The function may be called twice. Short answers need no reserve, because the number of
+        connections bounds them.
 
         Args:
             query: The query.

@@ -1,4 +1,4 @@
-"""*The post, live*: a small network learns random sines in half a minute and continues one that it never saw."""
+"""*The post, live*: a small network learns random sines and continues one that it never saw."""
 
 from typing import Any
 
@@ -24,9 +24,10 @@ class PostPanel(JobPanel):
 
     title = "The post, live"
     about = (
-        "Luke Tonin's post shows an encoder-decoder random sums of sines. The encoder reads the past into a state;"
-        " the decoder writes the future from it. Here such a network learns before your eyes, and then continues a"
-        " signal that it never saw, over four times the horizon that it was trained on."
+        "Luke Tonin's post shows an encoder-decoder random sums of sines. The encoder reads the "
+        "past into a state; the decoder writes the future from it. Here such a network learns "
+        "before your eyes, and then continues a signal that it never saw, over four times the "
+        "horizon that it was trained on."
     )
     stop_text = "Stop and see what it has learnt"
     outcome: SineOutcome | None = None
@@ -104,8 +105,8 @@ class PostPanel(JobPanel):
             show_table(names, rows, "Errors of the networks")
         with panel_card("Its state, step by step"):
             note(
-                "The path of the first network's state, in the two directions in which it moves most: while it reads"
-                " the past, and then while it writes the future."
+                "The path of the first network's state, in the two directions in which it moves "
+                "most: while it reads the past, and then while it writes the future."
             )
             chart = map_chart(
                 state_path(self.outcome), low="first step", high="last step", lines=True

@@ -1,4 +1,4 @@
-"""*Data*: a file, a paste or an example, with the roles of its columns, its series and its problems."""
+"""*Data*: a file, a paste or an example, its columns' roles, its series and its problems."""
 
 import asyncio
 from collections.abc import Mapping
@@ -26,7 +26,8 @@ ACCEPTED = (
 # another.
 UPLOAD_HEADER = """
 <div class="row items-center no-wrap q-pa-sm q-gutter-sm">
-  <q-btn no-caps unelevated color="white" text-color="primary" label="Choose a file" @click="props.pickFiles" />
+  <q-btn no-caps unelevated color="white" text-color="primary" label="Choose a file"
+    @click="props.pickFiles" />
   <span>or drop one here</span>
   <div style="display: none"><q-uploader-add-trigger /></div>
 </div>
@@ -52,7 +53,7 @@ class DataPanel(Panel):
     drawn: tuple[Any, ...] = ()
 
     def refresh(self) -> None:
-        """Show the changes; where only the forecast is new, what a visitor may be choosing stays."""
+        """Show the changes; if only the forecast is new, the visitor's open choices stay."""
         now = self.session.table, self.session.frame, self.problem, self.dark
         before = self.drawn
         self.drawn = now
@@ -190,7 +191,8 @@ class DataPanel(Panel):
             or not len(table.raw.frame)
         ):
             note(
-                "Correct the columns or the way in which the file is written below, or the file itself."
+                "Correct the columns or the way in which the file is written below, or the file "
+                "itself."
             )
             return
         raw = table.raw.frame
@@ -210,7 +212,8 @@ class DataPanel(Panel):
             note(f"As likely: {', '.join(table.guess.rivals[:ROWS_SHOWN])}.")
         if table.guess.unread and not table.roles.names("time"):
             note(
-                f"No times are found; words in {', '.join(table.guess.unread[:ROWS_SHOWN])}. Rows count as steps."
+                f"No times are found; words in {', '.join(table.guess.unread[:ROWS_SHOWN])}. Rows "
+                "count as steps."
             )
         with ui.row().classes("w-full"):
             layouts = {name: layout.words for name, layout in LAYOUTS.items()}
@@ -327,7 +330,7 @@ class DataPanel(Panel):
             note(f"{others}Series in which something is wrong are left out of the forecast.")
 
     def _missing(self, error: BaseException | None = None) -> None:
-        """Write what is read as missing, beside an error with what it proposes; nothing where it proposes none."""
+        """Show the field for missing values, next to an error with the values that it proposes."""
         table = self.session.table
         proposed = error.missing_values if isinstance(error, DataError) else ()
         if table is None or (error is not None and not proposed):
@@ -345,7 +348,10 @@ class DataPanel(Panel):
             ui.button("Read again", on_click=change).props("outline")
 
     def _draw(self) -> None:
-        """Draw a series, in place of an earlier drawing: NiceGUI fails where a chart goes before it was drawn."""
+        """Draw a series into the same chart.
+
+        NiceGUI fails if a chart is removed before it was drawn.
+        """
         frame = self.session.frame
         outcome = self.session.outcome
         if frame is not None and not self.waiting.is_deleted:  # the visitor may have left

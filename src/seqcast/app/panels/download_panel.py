@@ -1,4 +1,4 @@
-"""*Take away*: the forecast as a table, the model, a report, a picture, and the recipes that repeat all of it."""
+"""*Take away*: the forecast as a table, the model, a report, a picture, recipes to repeat it."""
 
 import asyncio
 import inspect
@@ -19,7 +19,10 @@ from seqcast.tables import table_bytes
 KINDS = {"csv": "CSV", "parquet": "Parquet", "xlsx": "Excel"}
 
 # Copies the text next to the button that is pressed.
-COPY = "(event) => navigator.clipboard?.writeText(event.currentTarget.previousElementSibling.textContent)"
+COPY = (
+    "(event) => "
+    "navigator.clipboard?.writeText(event.currentTarget.previousElementSibling.textContent)"
+)
 
 
 class TakePanel(Panel):
@@ -45,10 +48,12 @@ class TakePanel(Panel):
                 self._button("Report", "report.html", partial(self._report, table, frame))
                 self._button("Model", "model.seqcast", self.session.model_file.read_bytes)
             note(
-                "The report is one page that needs no other file. The model is read by seqcast.Forecaster.load."
+                "The report is one page that needs no other file. The model is read by "
+                "seqcast.Forecaster.load."
             )
             note(
-                "In CSV, an apostrophe stands before text that a spreadsheet would take for a formula, such as =1+1."
+                "In CSV, an apostrophe stands before text that a spreadsheet would take for a "
+                "formula, such as =1+1."
             )
         text = "The recipes read these tables: put them into the folder of the script."
         with panel_card("The same again, without this page", text):

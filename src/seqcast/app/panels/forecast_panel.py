@@ -1,4 +1,4 @@
-"""*Forecast*: horizon, levels and effort; the progress of the training; the forecast of each series."""
+"""*Forecast*: horizon, levels and effort, the training's progress, each series' forecast."""
 
 import time
 from functools import partial
@@ -199,9 +199,11 @@ class ForecastPanel(JobPanel):
         )
         if outcome.windows:
             note(
-                f"The error is that of line and intervals together, on {counted(outcome.windows, 'period')} of the past"
-                " from which nothing was learnt; 0 would be perfect. Shares follow the errors. The last season repeats"
-                " the values of one season before, the last longer season those of a week of hours or a year of days."
+                "The error is that of line and intervals together, on "
+                f"{counted(outcome.windows, 'period')} of the past from which nothing was learnt; "
+                "0 would be perfect. Shares follow the errors. The last season repeats the values "
+                "of one season before, the last longer season those of a week of hours or a year "
+                "of days."
             )
 
 
@@ -247,7 +249,8 @@ def show_forecast(
         return drawn
     drawing = heading(title, 3), show_chart(options, alt, dark=dark, height="26rem")
     note(
-        "Gaps are left open; diamonds are values far from the rest. Handles below the chart show more of the past."
+        "Gaps are left open; diamonds are values far from the rest. Handles below the chart show "
+        "more of the past."
     )
     return drawing
 

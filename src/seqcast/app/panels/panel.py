@@ -161,7 +161,9 @@ class Panel:
 
 
 class JobPanel(Panel):
-    """A panel with a button that starts a job; it shows the job's place in the queue, its progress, and a stop button.
+    """A panel with a button that starts a job.
+
+    It shows the job's place in the queue, its progress, and a button that stops it.
 
     Args:
         context: The visitor's page.

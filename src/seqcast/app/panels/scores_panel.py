@@ -1,4 +1,4 @@
-"""*How good*: a backtest next to naive forecasts, with errors by step and by series, and the coverage of intervals."""
+"""*How good*: a backtest, errors by step and series next to naive ones, coverage of intervals."""
 
 from functools import partial
 from typing import Any
@@ -26,8 +26,8 @@ class ScoresPanel(JobPanel):
 
     title = "How good is it?"
     about = (
-        "The table's own past is forecast from several moments, and compared with the actual values. Networks"
-        " are trained on the rows before the first of these moments."
+        "The table's own past is forecast from several moments, and compared with the actual "
+        "values. Networks are trained on the rows before the first of these moments."
     )
     stop_text = "Stop the test"
     known: Any = None
@@ -113,7 +113,8 @@ class ScoresPanel(JobPanel):
             )
             if len(table) > WORST_SHOWN:
                 note(
-                    f"and {len(table) - WORST_SHOWN:,} series with smaller errors against the last season's"
+                    f"and {len(table) - WORST_SHOWN:,} series with smaller errors against the last "
+                    "season's"
                 )
         with panel_card():
             self.choose_series(table["series"].tolist(), self._show.refresh)
@@ -143,12 +144,15 @@ def _verdict(tested: Any, columns: Any) -> str:
     ratio = ours / naive if naive else float("inf")
     if not np.isfinite(ratio):
         return f"On average the forecast was off by {number_text(ours)} ({columns.value})."
-    off = f"On average the forecast was off by {number_text(ours)} ({columns.value}), an error {abs(ratio - 1):.0%}"
+    off = (
+        f"On average the forecast was off by {number_text(ours)} ({columns.value}), an error "
+        f"{abs(ratio - 1):.0%}"
+    )
     return f"{off} {'smaller' if ratio < 1 else 'larger'} than that of repeating the last season."
 
 
 def error_by_step(tested: Any, columns: Any) -> tuple[list[int], dict[str, list[float]]]:
-    """Return the steps of the horizon whose truth is known, and the mean absolute error at each, of each forecast.
+    """Return the steps whose truth is known, and each forecast's mean absolute error at each.
 
     Args:
         tested: A frame from `Forecaster.backtest`.

@@ -1,4 +1,4 @@
-"""*What if*: a table of the columns that are known in advance, and a forecast that follows each change."""
+"""*What if*: a table of the columns known in advance, and a forecast that follows each change."""
 
 from functools import partial
 from typing import Any
@@ -48,15 +48,19 @@ class WhatIfPanel(Panel):
         frame, outcome = self.session.forecasted
         if self.ahead is None:
             note(
-                "This table has no column that is known in advance. Give one that role in the panel Data, such as a"
-                " price, a holiday or the weather forecast, and forecast again: then its future can be changed here."
+                "This table has no column that is known in advance. Give one that role in the "
+                "panel Data, such as a price, a holiday or the weather forecast, and forecast "
+                "again: then its future can be changed here."
             )
             return
         with panel_card():
             self.choose_series(frame.ids, self._show.refresh)
             alt = f"Forecast of {self.series} before and after the change"
             self.chart = show_chart(self._chart(frame, outcome), alt, dark=self.dark)
-        text = "Change a number: the forecast follows. Where the table has no value, the last season stands here."
+        text = (
+            "Change a number: the forecast follows. Where the table has no value, the last season "
+            "stands here."
+        )
         with panel_card("What is known in advance", text):
             self._table(frame)
             ui.button("As it was", icon="undo", on_click=self._reset).props("outline")

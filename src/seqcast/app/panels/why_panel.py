@@ -1,4 +1,4 @@
-"""*Why*: the network's memory, the influence of its inputs, similar moments of the past, and a map of its states."""
+"""*Why*: the network's memory, the influence of its inputs, similar moments, a map of states."""
 
 from functools import partial
 from typing import Any
@@ -36,7 +36,8 @@ class WhyPanel(JobPanel):
             note("Make a forecast in the panel Forecast first.")
             return
         note(
-            "The network is read by its derivatives and its states: what would change the forecast, and how much."
+            "The network is read by its derivatives and its states: what would change the "
+            "forecast, and how much."
         )
         self.start_button(
             "Look inside", "psychology", partial(self.look, self.session.forecasted[0])
@@ -69,8 +70,9 @@ class WhyPanel(JobPanel):
             self._memory(seen, frame)
         with panel_card("What it reads"):
             note(
-                "At each step it reads the value and numbers computed from it, such as the difference from the season"
-                " before. Influence is how much the forecast would change with the number; it need not be a cause."
+                "At each step it reads the value and numbers computed from it, such as the "
+                "difference from the season before. Influence is how much the forecast would "
+                "change with the number; it need not be a cause."
             )
             inputs = sorted(seen.covariates.items(), key=lambda each: -each[1])[:MOST_INPUTS]
             rows = [[name, f"{share:.0%}"] for name, share in inputs]
@@ -79,16 +81,23 @@ class WhyPanel(JobPanel):
                 rows,
                 "Share of the influence that each input has",
             )
-        text = "The latest moment of each series whose continuation is known, and the moments nearest to it."
+        text = (
+            "The latest moment of each series whose continuation is known, and the moments nearest "
+            "to it."
+        )
         with panel_card("Moments of the past that look alike to it", text):
             names = ["series", "the latest moment", "is like", "of the series", "distance"]
             show_table(names, nearest_rows(seen, frame.columns), "Nearest windows of the past")
-        text = "While it reads, a network keeps numbers in mind, its state: all that it knows when it begins to write."
+        text = (
+            "While it reads, a network keeps numbers in mind, its state: all that it knows when it "
+            "begins to write."
+        )
         with panel_card("The map of its states", text):
             explained = " and ".join(f"{share:.0%}" for share in seen.explained)
             note(
-                "Each point is a moment of the past, placed by what the network remembered then; points that are near"
-                f" each other look alike to it. The two directions hold {explained} of the differences."
+                "Each point is a moment of the past, placed by what the network remembered then; "
+                "points that are near each other look alike to it. The two directions hold "
+                f"{explained} of the differences."
             )
             chart = map_chart(state_points(seen, frame.columns), low="early", high="late")
             show_chart(
@@ -100,8 +109,9 @@ class WhyPanel(JobPanel):
     def _memory(self, seen: Explanation, frame: VisitorFrame) -> None:
         last = len(seen.by_step)
         ui.label(
-            f"95 % of what moves the forecast lies within the last {min(seen.memory)} to {max(seen.memory)} of the"
-            f" {frame.spoken_steps(last)} that it reads, depending on the step of the forecast."
+            f"95 % of what moves the forecast lies within the last {min(seen.memory)} to "
+            f"{max(seen.memory)} of the {frame.spoken_steps(last)} that it reads, depending on the "
+            "step of the forecast."
         )
         steps = range(1 - last, 1)
         x_name = "step of the past; 0 is the last known one"

@@ -53,15 +53,19 @@ class TargetWindows:
         self.observed = observed
         self.segment = segment
 
+    @cached_property
+    def weight(self) -> Tensor:
+        """1 for observed values, else 0, `[B, T, D]`."""
+        return self.xp.ones_like(self.values) if self.observed is None else self.observed
+
     def mean_of(self, values: Tensor) -> Tensor:
         """Return the mean over the observed steps; 0 where there are none.
 
         Args:
             values: A number for each value, `[B, T, D]`.
         """
-        weight = self.xp.ones_like(values) if self.observed is None else self.observed
-        count = self.xp.maximum(self.xp.sum(weight, axis=1), 1.0)
-        return self.xp.sum(weight * values, axis=1) / count
+        count = self.xp.maximum(self.xp.sum(self.weight, axis=1), 1.0)
+        return self.xp.sum(self.weight * values, axis=1) / count
 
     @cached_property
     def mean(self) -> Tensor:
@@ -76,12 +80,9 @@ class TargetWindows:
     @property
     def level(self) -> Tensor:
         """The mean of the observed values in the last token, or else the last value."""
-        token = self.values[:, -self.segment :, ...]
-        if self.observed is None:
-            return type(self)(token, None, self.segment).mean
-        observed = self.observed[:, -self.segment :, ...]
-        mean = type(self)(token, observed, self.segment).mean
-        return self.xp.where(self.xp.any(observed > 0, axis=1), mean, self.last)
+        observed = None if self.observed is None else self.observed[:, -self.segment :, ...]
+        token = type(self)(self.values[:, -self.segment :, ...], observed, self.segment)
+        return self.xp.where(self.xp.any(token.weight > 0, axis=1), token.mean, token.last)
 
     @property
     def deviation(self) -> Tensor:

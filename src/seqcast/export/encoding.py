@@ -52,8 +52,7 @@ class Normalisation:
             past: The past, `[B, T, F]`.
             observed: 1 where a value was observed, `[B, T, F]`; `None` where all were.
         """
-        seen = None if observed is None else self.targets(observed)
-        windows = WindowOperators(self.targets(past), seen, self.normaliser.segment)
+        windows = WindowOperators(past, observed, self.targets, self.normaliser.segment)
         return self.normaliser.window_statistics(windows)
 
     def apply(self, past: op.Array, statistics: Statistics) -> op.Array:

@@ -4,6 +4,7 @@ They are removed before the network and restored after it. Only target columns c
 normaliser needs the index of the targets' own past.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 from types import ModuleType
 from typing import ClassVar, NamedTuple, final
@@ -38,8 +39,9 @@ class TargetWindows:
     operators, only names that library.
 
     Args:
-        values: The values, `[B, T, D]`.
-        observed: 1 where a value was observed, else 0, `[B, T, D]`; `None` if all were.
+        past: The past, `[B, T, F]`.
+        observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` if all were.
+        targets: Returns the target columns of either, `[B, T, D]`.
         segment: Steps of a token.
 
     Attributes:
@@ -48,15 +50,29 @@ class TargetWindows:
 
     xp: ClassVar[ModuleType] = ops
 
-    def __init__(self, values: Tensor, observed: Tensor | None, segment: int) -> None:
-        self.values = values
+    def __init__(
+        self,
+        past: Tensor,
+        observed: Tensor | None,
+        targets: Callable[[Tensor], Tensor],
+        segment: int,
+    ) -> None:
+        self.past = past
         self.observed = observed
+        self.targets = targets
         self.segment = segment
+
+    @cached_property
+    def values(self) -> Tensor:
+        """The values of the targets, `[B, T, D]`."""
+        return self.targets(self.past)
 
     @cached_property
     def weight(self) -> Tensor:
         """1 for observed values, else 0, `[B, T, D]`."""
-        return self.xp.ones_like(self.values) if self.observed is None else self.observed
+        if self.observed is None:
+            return self.xp.ones_like(self.values)
+        return self.targets(self.observed)
 
     def mean_of(self, values: Tensor) -> Tensor:
         """Return the mean over the observed steps; 0 where there are none.
@@ -81,7 +97,8 @@ class TargetWindows:
     def level(self) -> Tensor:
         """The mean of the observed values in the last token, or else the last value."""
         observed = None if self.observed is None else self.observed[:, -self.segment :, ...]
-        token = type(self)(self.values[:, -self.segment :, ...], observed, self.segment)
+        past = self.past[:, -self.segment :, ...]
+        token = type(self)(past, observed, self.targets, self.segment)
         return self.xp.where(self.xp.any(token.weight > 0, axis=1), token.mean, token.last)
 
     @property
@@ -126,8 +143,7 @@ class Normaliser:
             past: The past, `[B, T, F]`.
             observed: 1 where a value was observed, else 0, `[B, T, F]`; `None` if all were.
         """
-        seen = None if observed is None else self.targets(observed)
-        windows = TargetWindows(self.targets(past), seen, self.segment)
+        windows = TargetWindows(past, observed, self.targets, self.segment)
         loc, scale = self.window_statistics(windows)
         if loc is None and scale is None:
             return None

@@ -94,8 +94,12 @@ class SeasonalNaive(LearningEstimator[int]):
         array = as_array("X", X, ranks=(2, 3), finite=True)
         steps = array.shape[1]
         if steps < season:
-            expected = f"at least {season} steps, a season"
-            raise DataError("X", expected=expected, received=str(steps), hint="Give a longer past.")
+            raise DataError(
+                "X",
+                expected=f"at least {season} steps, a season",
+                received=str(steps),
+                hint="Give a longer past.",
+            )
         array = array.reshape((*array.shape, 1)[:3])
         return array if self.target_features is None else array[:, :, list(self.target_features)]
 
@@ -177,8 +181,11 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
         future, _ = check_targets(y, len(past))
         features = past.shape[2]
         if future.shape[2] != features:
-            expected = f"the {features} features of X, since forecasts are read as inputs"
-            raise DataError("y", expected=expected, received=str(future.shape[2]))
+            raise DataError(
+                "y",
+                expected=f"the {features} features of X, since forecasts are read as inputs",
+                received=str(future.shape[2]),
+            )
         spec = self.training or TrainingSpec()
         seed = draw_seed(self.random_state)
         network_seed, order_seed = (

@@ -80,9 +80,12 @@ def fit(
     check_output(output, read=[data, mask], force=force)
     callbacks = _log_callbacks(log, machines.ray, output)
     if mask is not None and machines.reads_pieces(data):
-        expected = "none where rows are read piece by piece"
-        hint = "Leave it out."
-        raise SpecError("mask", expected=expected, received=str(mask), hint=hint)
+        raise SpecError(
+            "mask",
+            expected="none where rows are read piece by piece",
+            received=str(mask),
+            hint="Leave it out.",
+        )
 
     model = options.forecaster(horizon, silent=as_json)
     rows, columns = files.read_rows(data, options, machines)
@@ -184,12 +187,19 @@ def _log_callbacks(log: Path | None, ray: str | None, output: Path) -> list[Trai
     if log is None:
         return []
     if ray is not None:
-        hint = "Workers write no log: leave it out."
-        raise SpecError("log", expected="none with --ray", received=str(log), hint=hint)
+        raise SpecError(
+            "log",
+            expected="none with --ray",
+            received=str(log),
+            hint="Workers write no log: leave it out.",
+        )
     if log.absolute() == output.absolute():
-        received = f"that of -o, {log}"
-        hint = "Name another one."
-        raise SpecError("log", expected="a file of its own", received=received, hint=hint)
+        raise SpecError(
+            "log",
+            expected="a file of its own",
+            received=f"that of -o, {log}",
+            hint="Name another one.",
+        )
 
     from seqcast.training import TrainingLog
 

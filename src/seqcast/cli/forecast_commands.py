@@ -139,9 +139,12 @@ def predict(
         table.check([model, data, future_file], column=fitted.alias)
     for name, given in (("samples", samples), ("total", total)):
         if files.layout == "wide" and given is not None:
-            expected = "none with --layout wide"
-            hint = "Leave out one of the two."
-            raise SpecError(name, expected=expected, received=str(given), hint=hint)
+            raise SpecError(
+                name,
+                expected="none with --layout wide",
+                received=str(given),
+                hint="Leave out one of the two.",
+            )
 
     rows = files.source(data) if data is not None and in_pieces else files.read_for(fitted, data)
     future_file = future_of(rows, fitted, future_file)
@@ -173,10 +176,12 @@ def _total(text: str | None) -> int | str | None:
     try:
         return int(text)
     except ValueError:  # Python reads no more than a few thousand digits
-        expected = "a number of steps, all, or a period such as W"
-        received = f"{len(text):,} digits"
-        hint = "Choose a smaller one."
-        raise SpecError("total", expected=expected, received=received, hint=hint) from None
+        raise SpecError(
+            "total",
+            expected="a number of steps, all, or a period such as W",
+            received=f"{len(text):,} digits",
+            hint="Choose a smaller one.",
+        ) from None
 
 
 def backtest(
@@ -221,9 +226,12 @@ def backtest(
     """
     in_pieces = machines.reads_pieces(data)
     if in_pieces and figure is not None:
-        expected = "none where rows are read piece by piece"
-        hint = "Leave it out."
-        raise SpecError("--figure", expected=expected, received=str(figure), hint=hint)
+        raise SpecError(
+            "--figure",
+            expected="none where rows are read piece by piece",
+            received=str(figure),
+            hint="Leave it out.",
+        )
 
     model = options.forecaster(horizon, silent=table.as_json)
     folder = table.folder(in_pieces=in_pieces)

@@ -190,9 +190,12 @@ class ForecasterOptions(SeriesOptions):
 
         if pretrained.is_zero_shot(self.preset):
             name = "cell" if self.units is None else "units"
-            expected = "none with the pretrained network, whose layers are fixed"
-            hint = "Leave it out, or name another preset."
-            raise SpecError(name, expected=expected, received=str(changes[name]), hint=hint)
+            raise SpecError(
+                name,
+                expected="none with the pretrained network, whose layers are fixed",
+                received=str(changes[name]),
+                hint="Leave it out, or name another preset.",
+            )
         if self.units is not None:
             words = "whole numbers with commas, as 35,35"
             widths = _numbers("units", int, changes.pop("units"), words, "One a layer.")
@@ -269,8 +272,12 @@ class MachineOptions:
         """
         if self.ray is None:
             if self.workers is not None:
-                expected = Phrase(Option("on"), " as well")
-                raise SpecError("workers", expected=expected, received="none", hint="Add it.")
+                raise SpecError(
+                    "workers",
+                    expected=Phrase(Option("on"), " as well"),
+                    received="none",
+                    hint="Add it.",
+                )
             return None
         return distributed.RayCluster(self.workers, self.ray, storage=storage)
 

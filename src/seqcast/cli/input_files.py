@@ -156,10 +156,12 @@ class FileOptions:
         """
         for each in fields(self):
             if each.name != "max_size" and getattr(self, each.name) != each.default:
-                expected = f"none where {path} is read piece by piece"
-                received = repr(getattr(self, each.name))
-                hint = "Leave it out; seqcast partition makes Parquet files of others."
-                raise SpecError(each.name, expected=expected, received=received, hint=hint)
+                raise SpecError(
+                    each.name,
+                    expected=f"none where {path} is read piece by piece",
+                    received=repr(getattr(self, each.name)),
+                    hint="Leave it out; seqcast partition makes Parquet files of others.",
+                )
         return str(path)
 
     def read_like(self, path: Path, rows: tables.ReadTable) -> tables.ReadTable:

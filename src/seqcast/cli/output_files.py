@@ -69,13 +69,19 @@ class TableOptions:
         if self.path is not None:
             check_output(self.path, tables.TABLES, read=read, force=self.force, column=column)
         if one_of_two and self.as_json and self.output == STANDARD_OUTPUT:
-            received = "-o -, which prints it"
-            hint = "Name a file after -o."
-            raise SpecError("--json", expected="a file for the table", received=received, hint=hint)
+            raise SpecError(
+                "--json",
+                expected="a file for the table",
+                received="-o -, which prints it",
+                hint="Name a file after -o.",
+            )
         if self.safe_formulas and self.path is not None and self.path.suffix.lower() == ".parquet":
-            received = f"{self.path}, whose text is never a formula"
-            hint = "Leave it out, or write CSV."
-            raise SpecError("safe_formulas", expected="a CSV file", received=received, hint=hint)
+            raise SpecError(
+                "safe_formulas",
+                expected="a CSV file",
+                received=f"{self.path}, whose text is never a formula",
+                hint="Leave it out, or write CSV.",
+            )
 
     def folder(self, *, in_pieces: bool) -> Path | None:
         """Return the folder of forecasts that are written piece by piece; `None` for one table.
@@ -213,18 +219,24 @@ def check_output(
         SpecError: Its name has another suffix.
     """
     if path == STANDARD_OUTPUT:
-        received = "standard output, which takes tables only"
-        raise SaveError("-o -", expected="a file", received=received, hint="Name a file.")
+        raise SaveError(
+            "-o -",
+            expected="a file",
+            received="standard output, which takes tables only",
+            hint="Name a file.",
+        )
     check_target(path, suffixes)
     if force or not path.exists():
         return
 
     for source in read:
         if source is not None and source.exists() and path.samefile(source):
-            received = "the same" if source == path else f"the same as {source}"
-            expected = "another file than those that are read"
-            hint = "Choose another; --force overwrites it."
-            raise SaveError(str(path), expected=expected, received=received, hint=hint)
+            raise SaveError(
+                str(path),
+                expected="another file than those that are read",
+                received="the same" if source == path else f"the same as {source}",
+                hint="Choose another; --force overwrites it.",
+            )
     kind = suffix_of(path, suffixes) if suffixes else "archive"
     _check_old_file(path, "html" if kind == "htm" else kind, column)
 
@@ -240,8 +252,12 @@ def _check_old_file(path: Path, kind: str, column: str | None) -> None:
     else:
         expected = f"no file yet, or forecasts, with a column {column!r}"
         received = "another table"
-    hint = "Choose another name; --force overwrites it."
-    raise SaveError(str(path), expected=expected, received=received, hint=hint)
+    raise SaveError(
+        str(path),
+        expected=expected,
+        received=received,
+        hint="Choose another name; --force overwrites it.",
+    )
 
 
 def _kind_in_words(kind: str) -> str:

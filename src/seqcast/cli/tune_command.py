@@ -124,9 +124,12 @@ def _check_script(path: Path, *, force: bool) -> None:
     """Reject a script that must not be written."""
     check_target(path, ("py",))
     if path.exists() and not force and not path.read_bytes().startswith(SCRIPT_BEGINS.encode()):
-        expected = "no file yet, or a script of seqcast tune"
-        hint = "Choose another name; --force overwrites it."
-        raise SaveError(str(path), expected=expected, received="another file", hint=hint)
+        raise SaveError(
+            str(path),
+            expected="no file yet, or a script of seqcast tune",
+            received="another file",
+            hint="Choose another name; --force overwrites it.",
+        )
 
 
 def _print_trials(result: TuningResult, most: int = 10) -> None:

@@ -45,8 +45,9 @@ class LearningEstimator(BaseEstimator, Generic[Value]):
         learnt = self._learnt
         if learnt is None:
             this = f"this {type(self).__name__} instance"
-            hint = "Call fit before using this estimator."
-            raise NotFittedError(f"{this} is not fitted yet", hint=hint)
+            raise NotFittedError(
+                f"{this} is not fitted yet", hint="Call fit before using this estimator."
+            )
         return learnt
 
     def with_fitted(self, fitted: Value) -> Self:

@@ -178,28 +178,36 @@ class BuiltNetwork:
         """
         hint = "Encode the past with this network; every training changes it."
         if not isinstance(states, networks.States):
-            expected = "states from encode"
             raise DataError(
                 "states",
-                expected=expected,
+                expected="states from encode",
                 received=type(states).__name__,
                 hint="Or call predict(X).",
             )
         widths = [tuple(int(state.shape[-1]) for state in layer) for layer in states.layers]
         if widths != list(self.model.encoder.stack.state_widths):
-            expected = f"layer states of widths {self.model.encoder.stack.state_widths}"
-            raise DataError("states", expected=expected, received=str(widths), hint=hint)
-        if states.mark is None:
-            hint = (
-                "States that you change keep their mark in dataclasses.replace(states, layers=...)."
-            )
             raise DataError(
-                "states", expected="states from encode", received="states without a mark", hint=hint
+                "states",
+                expected=f"layer states of widths {self.model.encoder.stack.state_widths}",
+                received=str(widths),
+                hint=hint,
+            )
+        if states.mark is None:
+            raise DataError(
+                "states",
+                expected="states from encode",
+                received="states without a mark",
+                hint=(
+                    "States that you change keep their mark in dataclasses.replace(states, "
+                    "layers=...)."
+                ),
             )
         if states.mark != self.mark:
-            expected = "states that this network has encoded"
             raise DataError(
-                "states", expected=expected, received="states of other weights", hint=hint
+                "states",
+                expected="states that this network has encoded",
+                received="states of other weights",
+                hint=hint,
             )
         return states
 
@@ -239,10 +247,14 @@ class BuiltNetwork:
             SpecError: The head is a point head.
         """
         if not self.model.network.is_probabilistic:
-            expected = "a head that forecasts a distribution"
-            hint = "Fit with head='quantile', 'normal', 'student_t', 'negative_binomial' or 'log_normal'."
             raise SpecError(
-                "head", expected=expected, received=repr(self.model.network.head), hint=hint
+                "head",
+                expected="a head that forecasts a distribution",
+                received=repr(self.model.network.head),
+                hint=(
+                    "Fit with head='quantile', 'normal', 'student_t', 'negative_binomial' or "
+                    "'log_normal'."
+                ),
             )
         distribution = networks.distribution_of(self.model.network)
         if self.model.network.feeds_back or self._is_long(inputs, horizon):
@@ -386,10 +398,14 @@ def check_precision() -> None:
     """Reject weights of half precision."""
     policy = keras.config.dtype_policy()
     if policy.variable_dtype in ("float16", "bfloat16"):
-        expected = "weights of float32 or float64"
-        hint = "Half precision rounds small updates away; 'mixed_bfloat16' keeps the weights in float32."
         raise SpecError(
-            "keras.config.dtype_policy()", expected=expected, received=repr(policy.name), hint=hint
+            "keras.config.dtype_policy()",
+            expected="weights of float32 or float64",
+            received=repr(policy.name),
+            hint=(
+                "Half precision rounds small updates away; 'mixed_bfloat16' keeps the weights in "
+                "float32."
+            ),
         )
 
 
@@ -415,12 +431,14 @@ def check_weights(weights: Sequence[Any], window: WindowSpec, network: NetworkSp
     numbers = sum(math.prod(values.shape) for values in weights)
     if layers > len(weights) or columns > numbers:
         raise ValueError(
-            f"{layers} layers and {columns} columns, but only {len(weights)} weights of {numbers} numbers"
+            f"{layers} layers and {columns} columns, but only {len(weights)} weights of {numbers} "
+            "numbers"
         )
     expected = networks.weight_shapes(window, network)
     for place, (values, shape) in enumerate(itertools.zip_longest(weights, expected)):
         if values is None or shape is None or values.shape != shape or values.dtype.kind != "f":
             given = "none" if values is None else f"shape {values.shape} and type {values.dtype}"
             raise ValueError(
-                f"weight {place} of {given}, but the network has {'none' if shape is None else shape}"
+                f"weight {place} of {given}, but the network has "
+                f"{'none' if shape is None else shape}"
             )

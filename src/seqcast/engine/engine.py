@@ -172,9 +172,18 @@ class Engine:
             and self.network.decoder_input == "scheduled"
             and self.network.sampling_steps is None
         ):
-            expected = "sampling_steps with decoder_input='scheduled': the number of training steps is not known"
-            hint = "Give the steps after which the decoder reads only its own outputs, or leave out time_limit."
-            raise SpecError("time_limit", expected=expected, received="None", hint=hint)
+            raise SpecError(
+                "time_limit",
+                expected=(
+                    "sampling_steps with decoder_input='scheduled': the number of training steps "
+                    "is not known"
+                ),
+                received="None",
+                hint=(
+                    "Give the steps after which the decoder reads only its own outputs, or leave "
+                    "out time_limit."
+                ),
+            )
 
     def continue_fit(
         self, windows: Any, *, window: specs.WindowSpec, callbacks: Sequence[Any] = ()
@@ -410,10 +419,11 @@ class Engine:
         built, prepared = self._ready({**inputs, "states": states})
         before = prepared.pop("states")
         if len(inputs["past"]) != len(states):
-            expected = f"new steps for each of the {len(states)} rows of the states"
-            hint = "Choose rows of states by indexing, states[rows]."
             raise DataError(
-                "past", expected=expected, received=f"{len(inputs['past'])} rows", hint=hint
+                "past",
+                expected=f"new steps for each of the {len(states)} rows of the states",
+                received=f"{len(inputs['past'])} rows",
+                hint="Choose rows of states by indexing, states[rows].",
             )
         after = built.compiled.update(before, prepared)
         return States.from_dict({**after, "mark": built.mark})
@@ -447,9 +457,11 @@ class Engine:
         """
         if self.network.attention == "none":
             kinds = "attention='additive', 'dot' or 'multi_head'"
-            hint = f"Fit with {kinds}; a Forecaster takes preset=NetworkSpec(attention='dot')."
             raise SpecError(
-                "attention", expected="a network with attention", received="'none'", hint=hint
+                "attention",
+                expected="a network with attention",
+                received="'none'",
+                hint=f"Fit with {kinds}; a Forecaster takes preset=NetworkSpec(attention='dot').",
             )
         built, prepared = self._ready(inputs)
         return built.attention(prepared, horizon)
@@ -472,9 +484,15 @@ class Engine:
         """
         built, prepared = self._ready(inputs)
         if built.model.writes_in_blocks(horizon, prepared.get("future")):
-            expected = f"at most the trained one, {built.window.horizon}"
-            hint = "A longer forecast is written block by block, each from its own states: trace one block."
-            raise SpecError("horizon", expected=expected, received=repr(horizon), hint=hint)
+            raise SpecError(
+                "horizon",
+                expected=f"at most the trained one, {built.window.horizon}",
+                received=repr(horizon),
+                hint=(
+                    "A longer forecast is written block by block, each from its own states: trace "
+                    "one block."
+                ),
+            )
         past = {name: values for name, values in prepared.items() if name != "future"}
         read = built.compiled.trace_encoder(past)
         written = built.compiled.trace_decoder(prepared, horizon=horizon)

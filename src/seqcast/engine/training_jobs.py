@@ -131,9 +131,15 @@ class TrainingJob:
             ),
         ):
             if ours != theirs:
-                expected = f"the same {name} as before, {theirs}"
-                hint = "Name preset, context_length, calendar and covariates as they were, or fit without warm_start."
-                raise SpecError("warm_start", expected=expected, received=str(ours), hint=hint)
+                raise SpecError(
+                    "warm_start",
+                    expected=f"the same {name} as before, {theirs}",
+                    received=str(ours),
+                    hint=(
+                        "Name preset, context_length, calendar and covariates as they were, or fit "
+                        "without warm_start."
+                    ),
+                )
         return replace(self, weights=engine.weights)
 
     def with_own_series(self) -> Self:
@@ -167,13 +173,17 @@ class TrainingJob:
             else (self.window.context_length, "the context")
         )
         rows = f"at least {least} + {self._horizon} rows, {read} and the horizon"
-        expected = f"{rows}, with a known value among the last"
-        hint = "Give longer series, or choose a smaller horizon."
-        received = (
-            f"{self.starts[longest]} rows up to {frame.last_stamps[longest]} in the longest series"
-        )
         name = frame.source.ids[longest]
-        raise DataError(option="df", series=name, expected=expected, received=received, hint=hint)
+        raise DataError(
+            option="df",
+            series=name,
+            expected=f"{rows}, with a known value among the last",
+            received=(
+                f"{self.starts[longest]} rows up to {frame.last_stamps[longest]} in the longest "
+                "series"
+            ),
+            hint="Give longer series, or choose a smaller horizon.",
+        )
 
     @property
     def _horizon(self) -> int:

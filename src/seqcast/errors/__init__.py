@@ -299,7 +299,10 @@ class WorkerDiedError(SeqcastError, BrokenExecutor):
             "a process that computes",
             expected="it to run until its work is done",
             received=received,
-            hint="It may have run out of memory. Try again with fewer rows, series or steps, or with less effort.",
+            hint=(
+                "It may have run out of memory. Try again with fewer rows, series or steps, or "
+                "with less effort."
+            ),
         )
 
 
@@ -387,13 +390,11 @@ def unknown_name(where: str, name: object, known: Iterable[str]) -> SpecError:
         cell: expected one of 'gru', 'lstm', received 'grru'. Did you mean 'gru'?
     """
     names = [str(item) for item in known]
-    received = repr(name)
-    hint = suggest_name(name, names) or "Choose one of them."
     return SpecError(
         where,
         expected="one of " + ", ".join(repr(item) for item in names),
-        received=received,
-        hint=hint,
+        received=repr(name),
+        hint=suggest_name(name, names) or "Choose one of them.",
     )
 
 

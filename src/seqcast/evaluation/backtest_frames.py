@@ -66,8 +66,12 @@ class Backtest:
 
         observed = np.flatnonzero(~np.isnan(truth))
         if not len(observed):
-            hint = "Join the truth to it, or wait for it."
-            raise DataError("df", expected="rows whose truth is known", received="none", hint=hint)
+            raise DataError(
+                "df",
+                expected="rows whose truth is known",
+                received="none",
+                hint="Join the truth to it, or wait for it.",
+            )
 
         self._places = observed
         self.rows = rows.take(observed)
@@ -83,12 +87,11 @@ class Backtest:
         values = self.rows.numbers(name)
         missing = np.isnan(values)
         if missing.any():
-            row = int(self._places[first(missing)])
-            expected = "a forecast wherever the truth is known"
-            received = f"none ({missing.sum()} such rows)"
-            hint = "Leave the model out with models=[...], or drop such rows for all models."
             raise self.rows.column(name).error(
-                row=row, expected=expected, received=received, hint=hint
+                row=int(self._places[first(missing)]),
+                expected="a forecast wherever the truth is known",
+                received=f"none ({missing.sum()} such rows)",
+                hint="Leave the model out with models=[...], or drop such rows for all models.",
             )
 
         return values
@@ -151,10 +154,9 @@ def count_steps(df: IntoDataFrameT, freq: Any, *, columns: Columns | None = None
     steps = steps_between(frequency, cutoffs, times)
     if (steps < 1).any():
         place = first(steps < 1)
-        expected = f"a stamp some steps of {frequency.name!r} after the cutoff {cutoffs[place]}"
         raise rows.column(rows.columns.ds).error(
             row=place,
-            expected=expected,
+            expected=f"a stamp some steps of {frequency.name!r} after the cutoff {cutoffs[place]}",
             received=str(times[place]),
             hint="Give the frequency of the series.",
         )
@@ -217,9 +219,12 @@ def join_forecasts(
             added.extend(pair)
     for name in added:
         if rows.has(name):
-            expected = "models that the backtest does not have"
-            hint = "Rename it in one of the frames, or leave it out."
-            raise SpecError("models", expected=expected, received=repr(name), hint=hint)
+            raise SpecError(
+                "models",
+                expected="models that the backtest does not have",
+                received=repr(name),
+                hint="Rename it in one of the frames, or leave it out.",
+            )
 
     keys = (*rows.window, rows.columns.ds)
     ours, theirs = (
@@ -248,11 +253,12 @@ def _check_once(rows: FrameRows) -> None:
     if len(groups) < len(rows):
         leaders = groups.first[groups.codes]
         place = first(leaders != np.arange(len(rows)))
-        expected = f"one row a {', '.join((*rows.window, rows.columns.ds))}"
-        received = Phrase("the same as in ", Row(int(leaders[place])))
-        hint = "Drop one of the two, or add the column in which they differ."
         raise DataError(
-            option=rows.where, row=place, expected=expected, received=received, hint=hint
+            option=rows.where,
+            row=place,
+            expected=f"one row a {', '.join((*rows.window, rows.columns.ds))}",
+            received=Phrase("the same as in ", Row(int(leaders[place]))),
+            hint="Drop one of the two, or add the column in which they differ.",
         )
 
 
@@ -282,9 +288,9 @@ def _check_same_truth(rows: FrameRows, others: FrameRows, places: Array) -> None
 
     if differ.any():
         place = first(differ)
-        received = f"{theirs[place]:g} ({differ.sum()} such rows)"
-        expected = f"the same truth as in df, {ours[place]:g}"
-        hint = "Forecast the same data, or drop the column from one of the frames."
         raise others.column(name).error(
-            row=int(places[place]), expected=expected, received=received, hint=hint
+            row=int(places[place]),
+            expected=f"the same truth as in df, {ours[place]:g}",
+            received=f"{theirs[place]:g} ({differ.sum()} such rows)",
+            hint="Forecast the same data, or drop the column from one of the frames.",
         )

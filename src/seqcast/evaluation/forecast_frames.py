@@ -68,9 +68,14 @@ def chosen_levels(
     for each in levels:
         if each not in known:
             words = ", ".join(map(level_text, sorted(known)))
-            expected = f"one of {words}" if known else f"no level, since {model!r} has no intervals"
-            hint = f"Such a level needs columns like {model}-lo-{level_text(each)}."
-            raise SpecError("level", expected=expected, received=level_text(each), hint=hint)
+            raise SpecError(
+                "level",
+                expected=f"one of {words}"
+                if known
+                else f"no level, since {model!r} has no intervals",
+                received=level_text(each),
+                hint=f"Such a level needs columns like {model}-lo-{level_text(each)}.",
+            )
     return tuple(levels)
 
 
@@ -308,9 +313,11 @@ class FrameRows:
         for name in names:
             name_codes, unique = pd.factorize(self.labels(name), sort=True)
             if (name_codes < 0).any():
-                hint = "Fill it in or drop the row."
                 raise self.column(name).error(
-                    row=first(name_codes < 0), expected="a name", received="none", hint=hint
+                    row=first(name_codes < 0),
+                    expected="a name",
+                    received="none",
+                    hint="Fill it in or drop the row.",
                 )
             _, codes = np.unique(codes * len(unique) + name_codes, return_inverse=True)
 
@@ -341,10 +348,11 @@ class FrameRows:
         invalid = ~((steps >= 1) & (steps == np.round(steps)))
         if invalid.any():
             place = first(invalid)
-            expected = "the step of the forecast, a whole number from 1"
-            hint = "Rename the column if it is something else."
             raise self.column(STEP).error(
-                row=place, expected=expected, received=f"{steps[place]:g}", hint=hint
+                row=place,
+                expected="the step of the forecast, a whole number from 1",
+                received=f"{steps[place]:g}",
+                hint="Rename the column if it is something else.",
             )
 
         return steps.astype(np.int64)
@@ -367,16 +375,18 @@ class FrameRows:
             return min(fitting, key=np.sum) + (1 - least)
 
         row = first(counts[0] < least) if counts else 0
-        expected = f"a column {STEP!r}, or stamps some steps of one frequency after {self._origin}"
-        hint = (
-            "Add the column, 1 for the first step after the cutoff; "
-            "seqcast.evaluation.count_steps counts them."
-        )
         stamp = self._index(times[[row]])[0]
         origin = self._index(origins[[row]])[0]
-        received = f"{stamp} after {origin}"
         raise self.column(self.columns.ds).error(
-            row=row, expected=expected, received=received, hint=hint
+            row=row,
+            expected=(
+                f"a column {STEP!r}, or stamps some steps of one frequency after {self._origin}"
+            ),
+            received=f"{stamp} after {origin}",
+            hint=(
+                "Add the column, 1 for the first step after the cutoff; "
+                "seqcast.evaluation.count_steps counts them."
+            ),
         )
 
     @property
@@ -432,11 +442,10 @@ class FrameRows:
                 raise unknown_name("models", name, forecasts)
 
         if not forecasts and not models:
-            received = f"the columns {', '.join(map(repr, self.frame.columns))}"
             raise DataError(
                 self.where,
                 expected="a column of forecasts",
-                received=received,
+                received=f"the columns {', '.join(map(repr, self.frame.columns))}",
                 hint="Add one a model.",
             )
 

@@ -101,9 +101,12 @@ def loss_functions(
         # autogluon.timeseries wants a utilsforecast without two of them.
         loss = getattr(losses, loss, None)
     if loss is None:
-        expected = "a loss of the installed utilsforecast"
-        hint = "pip install 'utilsforecast>=0.2.17' adds it."
-        raise SpecError("metrics", expected=expected, received=str(metric.loss), hint=hint)
+        raise SpecError(
+            "metrics",
+            expected="a loss of the installed utilsforecast",
+            received=str(metric.loss),
+            hint="pip install 'utilsforecast>=0.2.17' adds it.",
+        )
 
     call = partial(loss, id_col="group", target_col="y")
     if metric.of == "point":

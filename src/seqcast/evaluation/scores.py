@@ -150,9 +150,11 @@ class Scorer:
         names = [name for name, _ in chosen]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
-            hint = "Give each function a __name__ of its own."
             raise SpecError(
-                "metrics", expected="different names", received=f"{twice[0]!r} twice", hint=hint
+                "metrics",
+                expected="different names",
+                received=f"{twice[0]!r} twice",
+                hint="Give each function a __name__ of its own.",
             )
 
         self.metrics: dict[str, Metric] = dict(chosen)
@@ -183,11 +185,13 @@ class Scorer:
     def _check_intervals(self) -> None:
         of_intervals = [name for name, metric in self.metrics.items() if metric.of != "point"]
         if of_intervals and not self.levels:
-            received = f"the columns {', '.join(map(repr, self.backtest.rows.frame.columns))}"
             model = self.backtest.models[0]
-            hint = f"Add bounds such as {model}-lo-80 and {model}-hi-80."
-            expected = f"intervals, which {of_intervals[0]!r} scores"
-            raise DataError("df", expected=expected, received=received, hint=hint)
+            raise DataError(
+                "df",
+                expected=f"intervals, which {of_intervals[0]!r} scores",
+                received=f"the columns {', '.join(map(repr, self.backtest.rows.frame.columns))}",
+                hint=f"Add bounds such as {model}-lo-80 and {model}-hi-80.",
+            )
 
     def _naive_scales(
         self, train_df: IntoDataFrame | None, season: Callable[[], int]
@@ -199,14 +203,22 @@ class Scorer:
         scales: dict[str | None, Array | float] = {None: 1.0}
         for scale, name in scaled.items():
             if train_df is None:
-                expected = f"the training rows, which {name!r} takes its scale from"
-                raise DataError("train_df", expected=expected, received="None", hint=_TRAINING_ROWS)
+                raise DataError(
+                    "train_df",
+                    expected=f"the training rows, which {name!r} takes its scale from",
+                    received="None",
+                    hint=_TRAINING_ROWS,
+                )
             scales[scale] = naive_scale(self.backtest, train_df, season(), scale)
             if self._requested and np.isnan(scales[scale]).all():
-                expected = f"rows before the cutoff that change over season_length={season()} steps"
-                received = "only constant series, or ones shorter than that"
-                hint = "Choose metrics that are not scaled, or another season_length."
-                raise DataError("train_df", expected=expected, received=received, hint=hint)
+                raise DataError(
+                    "train_df",
+                    expected=(
+                        f"rows before the cutoff that change over season_length={season()} steps"
+                    ),
+                    received="only constant series, or ones shorter than that",
+                    hint="Choose metrics that are not scaled, or another season_length.",
+                )
 
         return scales
 
@@ -307,9 +319,11 @@ def usual_season(backtest: Backtest, train_df: Any) -> int:
     try:
         return infer(Index(stamps), "train_df").season_length
     except DataError as error:
-        expected = "stamps from which the frequency, and so the season, can be read"
         raise DataError(
-            "train_df", expected=expected, received=error.received, hint="Give season_length."
+            "train_df",
+            expected="stamps from which the frequency, and so the season, can be read",
+            received=error.received,
+            hint="Give season_length.",
         ) from error
 
 
@@ -374,8 +388,12 @@ def _training_rows(
     for window, row in enumerate(windows.first):
         place = places.get(rows.names[row])
         if place is None:
-            expected = f"rows of each series, such as {rows.names[row]!r}"
-            raise DataError("train_df", expected=expected, received="none", hint=_TRAINING_ROWS)
+            raise DataError(
+                "train_df",
+                expected=f"rows of each series, such as {rows.names[row]!r}",
+                received="none",
+                hint=_TRAINING_ROWS,
+            )
         starts[window] = edges[place]
         stops[window] = edges[place + 1]
         if cutoffs is not None:
@@ -494,9 +512,11 @@ def _ranking(scorer: Scorer, sort_by: str | None) -> str:
     if ranked not in scores:
         raise unknown_name("sort_by", ranked, scores)
     if not scores[ranked].lower_is_better:
-        hint = "Bias is best at 0 and coverage at its level: choose another, such as 'mae'."
         raise SpecError(
-            "sort_by", expected="a score of which less is better", received=repr(ranked), hint=hint
+            "sort_by",
+            expected="a score of which less is better",
+            received=repr(ranked),
+            hint="Bias is best at 0 and coverage at its level: choose another, such as 'mae'.",
         )
 
     return ranked

@@ -67,9 +67,11 @@ def dm_test(
 
     values = as_array("differences", differences, (1,)).astype(np.float64)
     for place in np.flatnonzero(~np.isfinite(values)):
-        received = str(values[place])
         raise DataError(
-            f"differences, {place}", expected="finite numbers", received=received, hint="Drop it."
+            f"differences, {place}",
+            expected="finite numbers",
+            received=str(values[place]),
+            hint="Drop it.",
         )
 
     count = len(values)
@@ -189,9 +191,14 @@ def diebold_mariano(
                 table[name].append(value)
 
     if np.isnan(table["statistic"]).all():
-        expected = f"more {over}: at least 2, and more than there are cutoffs within one forecast"
-        hint = "Backtest from more cutoffs, or compare over='series' if there are several."
-        raise DataError("df", expected=expected, received=str(max(table["n"])), hint=hint)
+        raise DataError(
+            "df",
+            expected=(
+                f"more {over}: at least 2, and more than there are cutoffs within one forecast"
+            ),
+            received=str(max(table["n"])),
+            hint="Backtest from more cutoffs, or compare over='series' if there are several.",
+        )
 
     result: IntoDataFrameT = backtest.rows.lay_out((), np.zeros(0, dtype=np.int64), table)
     return result
@@ -201,9 +208,12 @@ def _pairs(models: Sequence[str], baseline: str | None) -> list[tuple[str, str]]
     if baseline is not None and baseline not in models:
         raise unknown_name("baseline", baseline, models)
     if len(models) < 2:
-        received = f"{list(models)}"
-        hint = "Join another's forecasts."
-        raise SpecError("models", expected="at least two models", received=received, hint=hint)
+        raise SpecError(
+            "models",
+            expected="at least two models",
+            received=f"{list(models)}",
+            hint="Join another's forecasts.",
+        )
     if baseline is None:
         return list(itertools.combinations(models, 2))
     return [(name, baseline) for name in models if name != baseline]
@@ -213,10 +223,14 @@ def _losses(loss: Loss, backtest: Backtest, place: int) -> Array:
     values = np.asarray(loss(backtest.truth, backtest.forecasts[:, place]), dtype=np.float64)
     if values.shape != backtest.truth.shape or not np.isfinite(values).all():
         where = f"loss of {backtest.models[place]!r}"
-        expected = f"a finite number a row, {len(backtest.truth)}"
-        received = f"shape {values.shape}, {int((~np.isfinite(values)).sum())} of them not finite"
-        hint = "Return one loss a row; leave out a model with infinite forecasts."
-        raise DataError(where, expected=expected, received=received, hint=hint)
+        raise DataError(
+            where,
+            expected=f"a finite number a row, {len(backtest.truth)}",
+            received=(
+                f"shape {values.shape}, {int((~np.isfinite(values)).sum())} of them not finite"
+            ),
+            hint="Return one loss a row; leave out a model with infinite forecasts.",
+        )
     return values
 
 

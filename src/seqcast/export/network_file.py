@@ -60,29 +60,36 @@ def check_network(network: NetworkSpec, window: WindowSpec, horizon: int | None)
             raise SpecError(name, expected=expected, received=repr(value), hint=hint)
 
     if network.feeds_back and network.is_probabilistic:
-        expected = f"'zeros' or 'position' with head={network.head!r}, for a file in ONNX"
-        hint = (
-            "Such a network forecasts by sample paths; train with head='point' or another "
-            "decoder_input."
-        )
         raise SpecError(
-            "decoder_input", expected=expected, received=repr(network.decoder_input), hint=hint
+            "decoder_input",
+            expected=f"'zeros' or 'position' with head={network.head!r}, for a file in ONNX",
+            received=repr(network.decoder_input),
+            hint=(
+                "Such a network forecasts by sample paths; train with head='point' or another "
+                "decoder_input."
+            ),
         )
 
     if not network.in_blocks:
         return
 
     if horizon is None:
-        expected = f"a number with decoder_input={network.decoder_input!r}"
-        hint = "Positions are those of a known number of tokens: write a file for each horizon."
-        raise SpecError("horizon", expected=expected, received="'any'", hint=hint)
-    if horizon > window.horizon and (network.is_probabilistic or network.bidirectional):
-        expected = f"at most the trained one, {window.horizon}"
-        hint = (
-            "Beyond it such a network forecasts by sample paths, or not at all. "
-            "Train a longer horizon."
+        raise SpecError(
+            "horizon",
+            expected=f"a number with decoder_input={network.decoder_input!r}",
+            received="'any'",
+            hint="Positions are those of a known number of tokens: write a file for each horizon.",
         )
-        raise SpecError("horizon", expected=expected, received=repr(horizon), hint=hint)
+    if horizon > window.horizon and (network.is_probabilistic or network.bidirectional):
+        raise SpecError(
+            "horizon",
+            expected=f"at most the trained one, {window.horizon}",
+            received=repr(horizon),
+            hint=(
+                "Beyond it such a network forecasts by sample paths, or not at all. "
+                "Train a longer horizon."
+            ),
+        )
 
 
 def add_network(

@@ -87,9 +87,12 @@ def _checked(network: NetworkSpec, probabilities: Sequence[float] | None) -> tup
         return network.quantiles or ()
     checked = tuple(sorted(set(check_probabilities("probabilities", probabilities))))
     if not network.is_probabilistic:
-        expected = "None with head='point'"
-        hint = "Fit with head='quantile' or 'normal'."
-        raise SpecError("probabilities", expected=expected, received=repr(probabilities), hint=hint)
+        raise SpecError(
+            "probabilities",
+            expected="None with head='point'",
+            received=repr(probabilities),
+            hint="Fit with head='quantile' or 'normal'.",
+        )
     return checked
 
 

@@ -160,10 +160,11 @@ def _checked(properties: Mapping[str, ArrayLike], rows: int) -> dict[str, Array]
         where = f"properties[{name!r}]"
         array = as_array(where, numbers, (1, 2), finite=True).astype(np.float64)
         if len(array) != rows:
-            expected = f"a number for each of the {rows} windows"
-            received = str(len(array))
             raise DataError(
-                where, expected=expected, received=received, hint="Give one row a window."
+                where,
+                expected=f"a number for each of the {rows} windows",
+                received=str(len(array)),
+                hint="Give one row a window.",
             )
         checked[name] = array.reshape(rows, -1)
     return checked

@@ -281,9 +281,12 @@ def principal_components(values: Array, count: int = 2) -> Components:
     from sklearn.decomposition import PCA
 
     if check_int("count", count) > min(values.shape):
-        hint = "Choose fewer directions, or give more windows."
-        expected = f"at least {count} windows and {count} units"
-        raise DataError("values", expected=expected, received=f"shape {values.shape}", hint=hint)
+        raise DataError(
+            "values",
+            expected=f"at least {count} windows and {count} units",
+            received=f"shape {values.shape}",
+            hint="Choose fewer directions, or give more windows.",
+        )
 
     pca = PCA(count, svd_solver="full").fit(values)
     # The sign is free; the largest coordinate of a direction is positive, so that pictures do not
@@ -330,10 +333,11 @@ def nearest(
     from sklearn.neighbors import NearestNeighbors
 
     if check_int("k", k) >= len(model_inputs):
-        expected = f"more than {k} windows"
-        received = str(len(model_inputs))
         raise DataError(
-            "model_inputs", expected=expected, received=received, hint="Choose fewer neighbours."
+            "model_inputs",
+            expected=f"more than {k} windows",
+            received=str(len(model_inputs)),
+            hint="Choose fewer neighbours.",
         )
 
     values = states(model_inputs, layer).astype(np.float64)

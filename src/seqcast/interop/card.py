@@ -160,9 +160,12 @@ def _check_belonging(estimator: Forecaster | Seq2SeqRegressor, **foreign: object
     """Reject arguments that belong to the other estimator."""
     for name, value in foreign.items():
         if value is not None:
-            expected = f"None for a {type(estimator).__name__}"
-            hint = "A Forecaster takes data and backtest, a Seq2SeqRegressor test."
-            raise SpecError(name, expected=expected, received=type(value).__name__, hint=hint)
+            raise SpecError(
+                name,
+                expected=f"None for a {type(estimator).__name__}",
+                received=type(value).__name__,
+                hint="A Forecaster takes data and backtest, a Seq2SeqRegressor test.",
+            )
 
 
 def _check_in_memory(**frames: UserFrame | None) -> None:
@@ -170,8 +173,12 @@ def _check_in_memory(**frames: UserFrame | None) -> None:
     for name, frame in frames.items():
         opened = nw.from_native(frame, eager_only=True, allow_series=True, pass_through=True)
         if frame is not None and not isinstance(opened, nw.DataFrame | nw.Series):
-            hint = "Leave it out, or read the files into a frame."
-            raise SpecError(name, expected="a frame in memory", received=repr(frame), hint=hint)
+            raise SpecError(
+                name,
+                expected="a frame in memory",
+                received=repr(frame),
+                hint="Leave it out, or read the files into a frame.",
+            )
 
 
 def _about_forecaster(forecaster: Forecaster, data: UserFrame | None) -> _FitFacts:

@@ -73,10 +73,11 @@ class MlflowLog(Observer):
         mlflow = require("mlflow", extra="mlflow")
         active = mlflow.active_run()
         if run_id is None and active is None:
-            expected = "an active run, or the id of a run"
-            hint = "Write with mlflow.start_run(): around it."
             raise SpecError(
-                "run_id", expected=expected, received="None, outside of a run", hint=hint
+                "run_id",
+                expected="an active run, or the id of a run",
+                received="None, outside of a run",
+                hint="Write with mlflow.start_run(): around it.",
             )
         self.run_id = active.info.run_id if run_id is None else run_id
         self.tracking_uri = mlflow.get_tracking_uri()
@@ -146,14 +147,15 @@ def log_fit(
         KeyboardInterrupt: The user interrupted; the run has the records so far.
     """
     if not isinstance(estimator, AnyEstimator):
-        hint = Phrase(
-            "Other ones take ", Option("callbacks", "[MlflowLog()]"), " where they have callbacks."
-        )
         raise SpecError(
             "estimator",
             expected="a Forecaster or a Seq2SeqRegressor",
             received=repr(estimator),
-            hint=hint,
+            hint=Phrase(
+                "Other ones take ",
+                Option("callbacks", "[MlflowLog()]"),
+                " where they have callbacks.",
+            ),
         )
     mlflow = require("mlflow", extra="mlflow")
     run = contextlib.nullcontext() if mlflow.active_run() else mlflow.start_run()
@@ -270,12 +272,11 @@ def save_model(
 
     name = next((name for name, kind in FILES.items() if isinstance(model, kind)), None)
     if name is None:
-        hint = "Other estimators go with mlflow.sklearn."
         raise SpecError(
             "model",
             expected="a fitted Forecaster or Seq2SeqRegressor",
             received=repr(model),
-            hint=hint,
+            hint="Other estimators go with mlflow.sklearn.",
         )
 
     mlflow_model = mlflow_model or models.Model()
@@ -338,12 +339,10 @@ def load_model(model_uri: str, *, max_size: int | str | None = None) -> AnyEstim
     folder = Path(artifacts.download_artifacts(artifact_uri=os.fspath(model_uri)))
     flavours = models.Model.load(str(folder)).flavors
     if FLAVOUR not in flavours:
-        expected = "a model that seqcast has saved"
-        received = f"one of the flavours {', '.join(flavours)}"
         raise SpecError(
             "model_uri",
-            expected=expected,
-            received=received,
+            expected="a model that seqcast has saved",
+            received=f"one of the flavours {', '.join(flavours)}",
             hint="mlflow.pyfunc.load_model loads any.",
         )
 

@@ -139,9 +139,12 @@ class HorizonSteps:
             series = int(lacking[0])
             own = following[series * horizon : (series + 1) * horizon]
             foreign = stamps[~stamps.isin(own)][0]
-            expected = f"steps of {frequency.name} after {ends[series]}, the end of a series"
-            hint = "Ask for other stamps, or for steps, such as fh=[1, 2]."
-            raise DataError("fh", expected=expected, received=str(foreign), hint=hint)
+            raise DataError(
+                "fh",
+                expected=f"steps of {frequency.name} after {ends[series]}, the end of a series",
+                received=str(foreign),
+                hint="Ask for other stamps, or for steps, such as fh=[1, 2].",
+            )
         return cls(following, named)
 
     @property
@@ -229,9 +232,14 @@ class Translation:
         for option, role_columns in (("static_covariates", static), ("past_covariates", past)):
             for column in role_columns:
                 if column not in columns:
-                    expected = f"columns of X: {', '.join(map(repr, columns)) or 'there is none'}"
-                    hint = "Name columns of the X that fit is given."
-                    raise SpecError(option, expected=expected, received=repr(column), hint=hint)
+                    raise SpecError(
+                        option,
+                        expected=(
+                            f"columns of X: {', '.join(map(repr, columns)) or 'there is none'}"
+                        ),
+                        received=repr(column),
+                        hint="Name columns of the X that fit is given.",
+                    )
 
         reserved = RESERVED_NAMES if len(y.columns) > 1 else RESERVED_NAMES - {"y"}
         targets = column_names(y.columns, "y", reserved)
@@ -325,9 +333,12 @@ class Translation:
             DataError: Columns or rows are missing, or two series would have the same id.
         """
         if len(y.columns) != len(self.targets):
-            expected = f"{len(self.targets)} columns, as at fit"
-            received = f"{len(y.columns)}: {list(y.columns)}"
-            raise DataError("y", expected=expected, received=received, hint="Give the same ones.")
+            raise DataError(
+                "y",
+                expected=f"{len(self.targets)} columns, as at fit",
+                received=f"{len(y.columns)}: {list(y.columns)}",
+                hint="Give the same ones.",
+            )
 
         values = {name: y.iloc[:, place].to_numpy() for place, name in enumerate(self.targets)}
         rows, keys = self._long(y.index, values)
@@ -340,9 +351,11 @@ class Translation:
         if len(lacking):
             row = int(lacking[0])
             where = f"X (series {rows['unique_id'].tolist()[row]!r})"
-            received = f"none for {y.index.get_level_values(-1)[row]}"
             raise DataError(
-                where, expected="a row for each of y", received=received, hint="Add it."
+                where,
+                expected="a row for each of y",
+                received=f"none for {y.index.get_level_values(-1)[row]}",
+                hint="Add it.",
             )
         covariates = covariates.reindex(y.index)
         return rows.assign(**_renamed(covariates, self.names))
@@ -393,10 +406,14 @@ class Translation:
         present = () if X is None else X.columns
         lacking = [column for column in needed if column not in present]
         if lacking:
-            expected = f"the columns {', '.join(map(repr, needed))}, as at fit"
-            received = "None" if X is None else f"a frame without {lacking[0]!r}"
-            hint = "Give them; columns whose future is not known may be named in past_covariates."
-            raise DataError("X", expected=expected, received=received, hint=hint)
+            raise DataError(
+                "X",
+                expected=f"the columns {', '.join(map(repr, needed))}, as at fit",
+                received="None" if X is None else f"a frame without {lacking[0]!r}",
+                hint=(
+                    "Give them; columns whose future is not known may be named in past_covariates."
+                ),
+            )
         return X
 
     def indexed(

@@ -46,9 +46,11 @@ class WandbLog(Observer):
             SpecError: There is no active run.
         """
         if require("wandb", extra="wandb").run is None:
-            expected = "WandbLog within a run of W&B"
             raise SpecError(
-                "callbacks", expected=expected, received="none", hint="Call wandb.init() first."
+                "callbacks",
+                expected="WandbLog within a run of W&B",
+                received="none",
+                hint="Call wandb.init() first.",
             )
 
     def watch(

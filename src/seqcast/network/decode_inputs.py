@@ -108,9 +108,12 @@ def previous_tokens(
         DataError: There is no target.
     """
     if target is None:
-        expected = f"the true future, [B, {horizon}, D], in training"
-        hint = "Teacher forcing reads it; give y in the inputs too."
-        raise DataError("inputs['target']", expected=expected, received="nothing", hint=hint)
+        raise DataError(
+            "inputs['target']",
+            expected=f"the true future, [B, {horizon}, D], in training",
+            received="nothing",
+            hint="Teacher forcing reads it; give y in the inputs too.",
+        )
 
     before = target[:, : (token_count(horizon, segment) - 1) * segment]
     first = ops.expand_dims(carry["last_targets"], 1)
@@ -146,10 +149,12 @@ def check_future(future: Tensor | None, horizon: int, features: int) -> None:
         return
     shape = None if future is None else tuple(future.shape[1:])
     if shape != (horizon, features):
-        expected = f"[B, {horizon}, {features}]" if features else "nothing, as at fit"
-        received = "nothing" if shape is None else f"[B, {', '.join(map(str, shape))}]"
-        hint = "Known-future inputs have to cover every step of the horizon."
-        raise DataError("future_covariates", expected=expected, received=received, hint=hint)
+        raise DataError(
+            "future_covariates",
+            expected=f"[B, {horizon}, {features}]" if features else "nothing, as at fit",
+            received="nothing" if shape is None else f"[B, {', '.join(map(str, shape))}]",
+            hint="Known-future inputs have to cover every step of the horizon.",
+        )
 
 
 def check_endless(network: NetworkSpec) -> None:
@@ -159,12 +164,15 @@ def check_endless(network: NetworkSpec) -> None:
         network: Options of the network.
     """
     if network.decoder_input == "position":
-        expected = "a decoder without a limit of tokens"
-        received = f"decoder_input={network.decoder_input!r}"
-        hint = (
-            "Only the trained horizon has positions; `predict` and `decode` go on block by block."
+        raise SpecError(
+            "decoder_model",
+            expected="a decoder without a limit of tokens",
+            received=f"decoder_input={network.decoder_input!r}",
+            hint=(
+                "Only the trained horizon has positions; `predict` and `decode` go on block by "
+                "block."
+            ),
         )
-        raise SpecError("decoder_model", expected=expected, received=received, hint=hint)
 
 
 def row_count(carry: StateArrays) -> Tensor:

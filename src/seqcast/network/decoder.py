@@ -144,9 +144,12 @@ class Decoder(SpecLayer):
         if self.network.decoder_input != "scheduled":
             return
         if self.network.sampling_steps is None:
-            expected = "a whole number of training steps for decoder_input='scheduled'"
-            hint = "Give about half of all training steps."
-            raise SpecError("sampling_steps", expected=expected, received="None", hint=hint)
+            raise SpecError(
+                "sampling_steps",
+                expected="a whole number of training steps for decoder_input='scheduled'",
+                received="None",
+                hint="Give about half of all training steps.",
+            )
 
         self.choice_seed = keras.random.SeedGenerator(seed)
         self.teacher_steps = self.add_weight(

@@ -358,37 +358,46 @@ class Encoder(SpecLayer):
         wanted = {"past": True, "observed": self.window.observed, "static": static}
         for name, needed in wanted.items():
             if needed and inputs.get(name) is None:
-                hint = "The network was built for it."
                 raise DataError(
-                    f"inputs[{name!r}]", expected="an array", received="nothing", hint=hint
+                    f"inputs[{name!r}]",
+                    expected="an array",
+                    received="nothing",
+                    hint="The network was built for it.",
                 )
 
     def _check_season(self, past: Tensor) -> None:
         steps = past.shape[1]
         if self.network.reads_season and steps is not None and steps < self.window.season_length:
-            expected = f"at least a season, {self.window.season_length} steps"
-            hint = "The forecast is added to the last season's values; give a longer past."
-            raise DataError("past", expected=expected, received=f"{steps} steps", hint=hint)
+            raise DataError(
+                "past",
+                expected=f"at least a season, {self.window.season_length} steps",
+                received=f"{steps} steps",
+                hint="The forecast is added to the last season's values; give a longer past.",
+            )
 
     def _check_update(self, past: Tensor) -> None:
         if self.network.bidirectional:
-            expected = "an encoder that reads forwards only"
-            received = "bidirectional=True"
-            hint = (
-                "A backward layer starts at the last step, so a new one changes all it read: "
-                "encode the whole past."
+            raise SpecError(
+                "update",
+                expected="an encoder that reads forwards only",
+                received="bidirectional=True",
+                hint=(
+                    "A backward layer starts at the last step, so a new one changes all it read: "
+                    "encode the whole past."
+                ),
             )
-            raise SpecError("update", expected=expected, received=received, hint=hint)
         steps = past.shape[1]
         segment = self.network.segment
         if steps is not None and (steps < 1 or steps % segment):
-            expected = f"new steps in whole segments of {segment}"
-            received = f"{steps} steps"
-            hint = (
-                "Keep the steps of an incomplete segment until it is complete, "
-                "or encode the whole past."
+            raise DataError(
+                "update, past",
+                expected=f"new steps in whole segments of {segment}",
+                received=f"{steps} steps",
+                hint=(
+                    "Keep the steps of an incomplete segment until it is complete, "
+                    "or encode the whole past."
+                ),
             )
-            raise DataError("update, past", expected=expected, received=received, hint=hint)
 
 
 def _so_far(observed: Tensor, before: Tensor | None) -> Tensor:

@@ -206,10 +206,11 @@ class StepPrograms:
         # With a chosen number, results must not depend on the number of XLA's threads.
         one_thread = model.micro_batches is not None
         if one_thread and model.micro_batches > 1 and not self.divisible:
-            expected = "None or 1 with a scaled loss, or an overridden step"
-            hint = "Only the loss of the network's own head has micro-batches."
             raise SpecError(
-                "micro_batches", expected=expected, received=repr(model.micro_batches), hint=hint
+                "micro_batches",
+                expected="None or 1 with a scaled loss, or an overridden step",
+                received=repr(model.micro_batches),
+                hint="Only the loss of the network's own head has micro-batches.",
             )
 
         # Tracing a network is not for several threads at once.

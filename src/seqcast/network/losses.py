@@ -96,10 +96,12 @@ class HeadLoss(keras.losses.Loss):
         """Return the mean over all axes but the first, `[B]`; steps, the second, have weights."""
         if self.horizon_decay:
             if len(values.shape) < 2:
-                expected = "0 with a loss that returns one value an example"
-                received = repr(self.horizon_decay)
-                hint = "Let the loss return one value an example and step, `[B, H]`."
-                raise SpecError("horizon_decay", expected=expected, received=received, hint=hint)
+                raise SpecError(
+                    "horizon_decay",
+                    expected="0 with a loss that returns one value an example",
+                    received=repr(self.horizon_decay),
+                    hint="Let the loss return one value an example and step, `[B, H]`.",
+                )
             decayed = np.arange(1.0, values.shape[1] + 1.0) ** -self.horizon_decay
             weights = ops.convert_to_tensor(decayed / decayed.mean(), dtype=values.dtype)
             values = values * ops.reshape(weights, (-1, *[1] * (len(values.shape) - 2)))

@@ -95,10 +95,12 @@ def _spec_of(encoder_cells: Cells, decoder_cells: Cells) -> NetworkSpec:
     encoder_units = tuple(cell.units for cell in encoder_cells)
     decoder_units = tuple(cell.units for cell in decoder_cells)
     if len(kinds) > 1 or encoder_units != decoder_units:
-        expected = f"layers of one kind as wide as the encoder's, {encoder_units}"
-        received = f"{' and '.join(sorted(kinds))} layers of widths {decoder_units}"
-        hint = "Each layer of the decoder begins with the state of a layer of the encoder."
-        raise SpecError("decoder", expected=expected, received=received, hint=hint)
+        raise SpecError(
+            "decoder",
+            expected=f"layers of one kind as wide as the encoder's, {encoder_units}",
+            received=f"{' and '.join(sorted(kinds))} layers of widths {decoder_units}",
+            hint="Each layer of the decoder begins with the state of a layer of the encoder.",
+        )
     return NetworkSpec(cell=kinds.pop(), encoder_units=encoder_units, decoder_units=decoder_units)
 
 
@@ -107,9 +109,12 @@ def _output_layer(head: keras.layers.Layer) -> keras.layers.Dense:
     dense = getattr(head, "layer", head)
     is_dense = isinstance(dense, keras.layers.Dense)
     if not is_dense or _name(dense.activation) != "linear" or not dense.use_bias:
-        expected = "a Dense layer with a bias and without activation"
-        hint = "Give the layer that writes the forecast."
-        raise SpecError("head", expected=expected, received=repr(head), hint=hint)
+        raise SpecError(
+            "head",
+            expected="a Dense layer with a bias and without activation",
+            received=repr(head),
+            hint="Give the layer that writes the forecast.",
+        )
     return dense
 
 
@@ -188,9 +193,12 @@ def _check_plain(network: Seq2Seq) -> None:
     ]
     others += [name for name in ("static", "future", "observed") if getattr(network.window, name)]
     if others:
-        expected = "the defaults of NetworkSpec, for plain Keras layers"
-        hint = "Save such a network with network.save('….keras')."
-        raise SpecError(", ".join(others), expected=expected, received="other values", hint=hint)
+        raise SpecError(
+            ", ".join(others),
+            expected="the defaults of NetworkSpec, for plain Keras layers",
+            received="other values",
+            hint="Save such a network with network.save('….keras').",
+        )
 
 
 def _copy_cell(cell: Cell, plain: keras.layers.Layer) -> None:
@@ -209,12 +217,17 @@ def _copy(where: str, source: keras.Variable, target: keras.Variable) -> None:
     shape = tuple(source.shape)
     needed = tuple(target.shape)
     if shape != needed:
-        expected = f"layers in their order, first to last, whose weight {source.path} is {needed}"
-        hint = (
-            "Give the layers of the encoder or of the decoder in the order in which they read "
-            "each other."
+        raise SpecError(
+            where,
+            expected=(
+                f"layers in their order, first to last, whose weight {source.path} is {needed}"
+            ),
+            received=str(shape),
+            hint=(
+                "Give the layers of the encoder or of the decoder in the order in which they read "
+                "each other."
+            ),
         )
-        raise SpecError(where, expected=expected, received=str(shape), hint=hint)
 
     # A shared buffer would vanish when one of the models donates it to a program.
     target.assign(np.array(to_numpy(source.value)))
@@ -224,8 +237,9 @@ def _cells(where: str, layers: Layers) -> Cells:
     """Return the cells of recurrent layers, first to last."""
     cells = list(_each_cell(layers))
     if not cells:
-        hint = "Give its layers."
-        raise SpecError(where, expected="a recurrent layer", received="none", hint=hint)
+        raise SpecError(
+            where, expected="a recurrent layer", received="none", hint="Give its layers."
+        )
     return cells
 
 
@@ -246,18 +260,24 @@ def _kind(where: str, cell: keras.layers.Layer) -> str:
     kinds = {f"{layer}Cell": kind for kind, layer in LAYERS.items()}
     kind = kinds.get(type(cell).__name__)
     if kind is None or not cell.built:
-        expected = "built GRU, LSTM or SimpleRNN layers"
-        hint = "Call the model once before, and give its recurrent layers."
-        raise SpecError(where, expected=expected, received=repr(cell), hint=hint)
+        raise SpecError(
+            where,
+            expected="built GRU, LSTM or SimpleRNN layers",
+            received=repr(cell),
+            hint="Call the model once before, and give its recurrent layers.",
+        )
 
     for name, value in CELL_OPTIONS[kind].items():
         option = getattr(cell, name)
         if callable(option):
             option = _name(option)
         if option != value:
-            expected = f"cells with {name}={value!r}"
-            hint = "The network's cells have no other value."
-            raise SpecError(where, expected=expected, received=repr(option), hint=hint)
+            raise SpecError(
+                where,
+                expected=f"cells with {name}={value!r}",
+                received=repr(option),
+                hint="The network's cells have no other value.",
+            )
     return kind
 
 

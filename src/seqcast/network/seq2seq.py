@@ -191,13 +191,17 @@ class Seq2Seq(WeighedModel):
         if not self.compiles_for_jax:
             if self.micro_batches is not None and self.micro_batches > 1:
                 backend = repr(keras.backend.backend())
-                expected = f"None or 1 on {backend}, or in steps that are not compiled one by one"
-                received = repr(self.micro_batches)
-                hint = (
-                    "Only single steps that are compiled for JAX have micro-batches: "
-                    "KERAS_BACKEND=jax."
+                raise SpecError(
+                    "micro_batches",
+                    expected=(
+                        f"None or 1 on {backend}, or in steps that are not compiled one by one"
+                    ),
+                    received=repr(self.micro_batches),
+                    hint=(
+                        "Only single steps that are compiled for JAX have micro-batches: "
+                        "KERAS_BACKEND=jax."
+                    ),
                 )
-                raise SpecError("micro_batches", expected=expected, received=received, hint=hint)
             super().make_train_function(force)
         elif self.train_function is None or force:
             from seqcast.network.jax_training import StepPrograms, TrainFunction
@@ -278,12 +282,18 @@ class Seq2Seq(WeighedModel):
         if not self.network.in_blocks or horizon <= self.window.horizon:
             return False
         if self.network.bidirectional:
-            expected = f"at most the trained one, {self.window.horizon}, of a bidirectional encoder"
-            hint = (
-                f"With decoder_input={self.network.decoder_input!r} the encoder reads the forecast "
-                "to go on, but a backward layer starts at the last step. Train a longer horizon."
+            raise SpecError(
+                "horizon",
+                expected=(
+                    f"at most the trained one, {self.window.horizon}, of a bidirectional encoder"
+                ),
+                received=repr(horizon),
+                hint=(
+                    f"With decoder_input={self.network.decoder_input!r} the encoder reads the "
+                    "forecast to go on, but a backward layer starts at the last step. Train a "
+                    "longer horizon."
+                ),
             )
-            raise SpecError("horizon", expected=expected, received=repr(horizon), hint=hint)
         check_future(future, horizon, self.window.future)
         return True
 
@@ -374,10 +384,11 @@ class Seq2Seq(WeighedModel):
         """
         window = self.window
         if self.network.reads_season and window.context_length is None:
-            expected = f"a window of fixed context_length for residual={self.network.residual!r}"
-            hint = "A season can only be cut from a past of known length; `encode` takes any."
             raise SpecError(
-                "encoder_model", expected=expected, received="context_length=None", hint=hint
+                "encoder_model",
+                expected=f"a window of fixed context_length for residual={self.network.residual!r}",
+                received="context_length=None",
+                hint="A season can only be cut from a past of known length; `encode` takes any.",
             )
 
         shape = (window.context_length, window.features)

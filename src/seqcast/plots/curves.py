@@ -60,15 +60,19 @@ def learning_curve(
     }
 
     if not len(curves.get("loss", ())):
-        expected = "'loss', one number an epoch"
         raise DataError(
-            "history", expected=expected, received=f"{list(history)}", hint="Train first."
+            "history",
+            expected="'loss', one number an epoch",
+            received=f"{list(history)}",
+            hint="Train first.",
         )
 
     if best_epoch is not None and check_int("best_epoch", best_epoch) > len(curves["loss"]):
-        expected = f"at most {len(curves['loss'])}"
         raise SpecError(
-            "best_epoch", expected=expected, received=str(best_epoch), hint="Count from 1."
+            "best_epoch",
+            expected=f"at most {len(curves['loss'])}",
+            received=str(best_epoch),
+            hint="Count from 1.",
         )
 
     figure, _, (ax,) = style.new_panels(1, 1, 6.4, 4.0, margins=(0.0, 0.0))

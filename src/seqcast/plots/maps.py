@@ -88,8 +88,11 @@ def heat_map(
     for number, (ax, (name, array)) in enumerate(zip(axes, arrays.items(), strict=True)):
         places = list(x[name] if isinstance(x, Mapping) else x)
         if array.shape != (len(rows), len(places)):
-            expected = f"shape {(len(rows), len(places))}"
-            raise DataError(f"maps[{name!r}]", expected=expected, received=f"shape {array.shape}")
+            raise DataError(
+                f"maps[{name!r}]",
+                expected=f"shape {(len(rows), len(places))}",
+                received=f"shape {array.shape}",
+            )
         ax.grid(visible=False)
         ax.imshow(
             array, aspect="auto", origin="lower", cmap=colours, interpolation="nearest", norm=scale
@@ -259,10 +262,9 @@ def state_map(
     """
     where = as_array("points", points, (2,))
     if where.shape[1] != 2 or not properties:
-        expected = "[N, 2], and a property"
         raise DataError(
             "points",
-            expected=expected,
+            expected="[N, 2], and a property",
             received=f"shape {where.shape}, {len(properties)} properties",
         )
 
@@ -306,8 +308,11 @@ def _name_components(
 def _coloured_groups(ax: Axes, where: Array, values: Array, name: str) -> None:
     groups = list(dict.fromkeys(values.tolist()))
     if len(groups) > _MOST_GROUPS:
-        expected = f"numbers, or at most {_MOST_GROUPS} texts"
-        raise DataError(f"properties[{name!r}]", expected=expected, received=f"{len(groups)} texts")
+        raise DataError(
+            f"properties[{name!r}]",
+            expected=f"numbers, or at most {_MOST_GROUPS} texts",
+            received=f"{len(groups)} texts",
+        )
 
     for number, group in enumerate(groups):
         colour, marker, _ = style.model_style(number)
@@ -349,12 +354,10 @@ def state_paths(
     read = as_array("encoder", encoder, (3,))
     written = read[:, :0] if decoder is None else as_array("decoder", decoder, (3,))
     if read.shape[2] != 2 or len(read) > _MOST_GROUPS or len(written) != len(read):
-        expected = f"[N, tokens, 2] of at most {_MOST_GROUPS} windows, the same as of decoder"
-        received = f"shape {read.shape}"
         raise DataError(
             "encoder",
-            expected=expected,
-            received=received,
+            expected=f"[N, tokens, 2] of at most {_MOST_GROUPS} windows, the same as of decoder",
+            received=f"shape {read.shape}",
             hint="Choose windows and two components.",
         )
 

@@ -41,13 +41,11 @@ def only_score(scores: dict[str, Array], metric: str) -> Array:
         metric: The metric.
     """
     if len(scores) != 1:
-        expected = "a metric with one score"
-        hint = "Choose another, such as 'mae' or 'scaled_crps'."
         raise DataError(
             "metric",
-            expected=expected,
+            expected="a metric with one score",
             received=f"{metric!r}, which gives {', '.join(scores)}",
-            hint=hint,
+            hint="Choose another, such as 'mae' or 'scaled_crps'.",
         )
     return next(iter(scores.values()))
 
@@ -233,11 +231,10 @@ def importance_chart(
     values, spread, errors = (frame[name].to_numpy().astype(float) for name in numbers)
 
     if not np.isfinite(values).all():
-        received = "NaN or infinite ones"
         raise DataError(
             option="importance",
             expected="finite numbers",
-            received=received,
+            received="NaN or infinite ones",
             hint="Compute it again.",
         )
 

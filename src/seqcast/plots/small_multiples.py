@@ -476,13 +476,15 @@ def anomaly_frame(
     bounds = rows.bounds(model)
 
     if not bounds:
-        expected = (
-            "columns of a forecast and its interval, "
-            "such as 'seqcast', 'seqcast-lo-99' and 'seqcast-hi-99'"
+        raise DataError(
+            option="judged",
+            expected=(
+                "columns of a forecast and its interval, "
+                "such as 'seqcast', 'seqcast-lo-99' and 'seqcast-hi-99'"
+            ),
+            received=f"the columns {', '.join(map(repr, rows.frame.columns))}",
+            hint="Give the result of Forecaster.anomalies.",
         )
-        received = f"the columns {', '.join(map(repr, rows.frame.columns))}"
-        hint = "Give the result of Forecaster.anomalies."
-        raise DataError(option="judged", expected=expected, received=received, hint=hint)
 
     series = rows.groups(*rows.series)
     worst = np.zeros(len(series))

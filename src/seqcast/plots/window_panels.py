@@ -62,10 +62,9 @@ def forecast_panels(
 
     check_int("columns", columns)
     if titles is not None and len(titles) != count:
-        expected = f"{count}, one a panel"
         raise SpecError(
             "titles",
-            expected=expected,
+            expected=f"{count}, one a panel",
             received=str(len(titles)),
             hint="Give one a window, or None.",
         )
@@ -98,14 +97,19 @@ def _windows(where: str, values: ArrayLike, count: int | None = None) -> Array:
     """Return windows as `[N, steps]`; reject a number of windows other than `count`."""
     array = as_array(where, values, (2, 3))
     if array.size == 0 or array.shape[2:] not in ((), (1,)):
-        expected = "at least one window, [N, steps] or [N, steps, 1]"
-        hint = "Choose windows, and one target: values[:10, :, 0]."
-        raise DataError(where, expected=expected, received=f"shape {array.shape}", hint=hint)
+        raise DataError(
+            where,
+            expected="at least one window, [N, steps] or [N, steps, 1]",
+            received=f"shape {array.shape}",
+            hint="Choose windows, and one target: values[:10, :, 0].",
+        )
 
     if count is not None and len(array) != count:
-        expected = f"{count} windows, as in past"
         raise DataError(
-            where, expected=expected, received=str(len(array)), hint="Give one row a window."
+            where,
+            expected=f"{count} windows, as in past",
+            received=str(len(array)),
+            hint="Give one row a window.",
         )
 
     return array.reshape(array.shape[:2])
@@ -148,8 +152,12 @@ def similar_windows(
     if not similar or not all(
         place in numbers for window, near in similar.items() for place in (window, *near)
     ):
-        expected = f"numbers of some of the {len(values)} windows"
-        raise DataError("similar", expected=expected, received=repr(similar), hint="From 0.")
+        raise DataError(
+            "similar",
+            expected=f"numbers of some of the {len(values)} windows",
+            received=repr(similar),
+            hint="From 0.",
+        )
 
     if names is None:
         names = [f"window {place}" for place in range(len(values))]

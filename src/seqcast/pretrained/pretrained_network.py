@@ -280,13 +280,14 @@ class PretrainedNetwork(ZeroShotModel):
         """
         learns = options.covariates and not self.covariates
         if learns and options.freeze:
-            expected = (
-                "() where covariates are learnt: their weights, zero at first, are in encoder and "
-                "decoder"
-            )
-            hint = "Fine-tune all submodules first, and freeze some in a second fine-tuning."
             raise SpecError(
-                "freeze", expected=expected, received=repr(tuple(options.freeze)), hint=hint
+                "freeze",
+                expected=(
+                    "() where covariates are learnt: their weights, zero at first, are in encoder "
+                    "and decoder"
+                ),
+                received=repr(tuple(options.freeze)),
+                hint="Fine-tune all submodules first, and freeze some in a second fine-tuning.",
             )
 
         network = self.with_covariates(CovariateSizes.of(reader)) if options.covariates else self

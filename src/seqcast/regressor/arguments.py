@@ -102,12 +102,14 @@ def resolve_options(params: Mapping[str, Any]) -> Options:
     training = _changed(base.training, params)
     check_loss(network.head, training.loss)
     if network.head in MULTIPLICATIVE_HEADS and scale != "none":
-        hint = (
-            "Positive data may be multiplied, but not shifted; normalise='scale' does that window "
-            "by window."
-        )
         raise SpecError(
-            "scale", expected=f"'none' with head={network.head!r}", received=repr(scale), hint=hint
+            "scale",
+            expected=f"'none' with head={network.head!r}",
+            received=repr(scale),
+            hint=(
+                "Positive data may be multiplied, but not shifted; normalise='scale' does that "
+                "window by window."
+            ),
         )
 
     own = {name: params[name] for name in ("scale", "target_features", "season_length", "support")}
@@ -195,9 +197,11 @@ def check_past(
     if rank(X) == 3 and not hasattr(X, "toarray"):
         return _check_cube(X, fitted), None
     if fitted is not None and not fitted.is_flat:
-        expected = f"[N, T, {fitted.n_features_in}], as at fit"
         raise DataError(
-            "X", expected=expected, received=f"{rank(X)} axes", hint="Reshape your data."
+            "X",
+            expected=f"[N, T, {fitted.n_features_in}], as at fit",
+            received=f"{rank(X)} axes",
+            hint="Reshape your data.",
         )
     feature_names = _check_table(X, fitted)
     return _steps("X", X), feature_names
@@ -265,9 +269,11 @@ def _check_cube(X: ArrayLike, fitted: Preparation | None) -> Array:
         shape = (
             f"[N, {fitted.n_features_in}]" if fitted.is_flat else f"[N, T, {fitted.n_features_in}]"
         )
-        hint = "Give the same features in the same order."
         raise DataError(
-            "X", expected=f"{shape}, as at fit", received=f"shape {array.shape}", hint=hint
+            "X",
+            expected=f"{shape}, as at fit",
+            received=f"shape {array.shape}",
+            hint="Give the same features in the same order.",
         )
     return array
 

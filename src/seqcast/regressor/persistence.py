@@ -44,10 +44,12 @@ def write_regressor(
         fitted.engine.network, fitted.engine.training, params["random_state"]
     )
     if names:
-        expected = "options that can be written to a file"
-        received = ", ".join(repr(params[name]) for name in names)
-        hint = "Give names, Keras objects or registered functions, and an int as random_state."
-        raise SpecError(", ".join(names), expected=expected, received=received, hint=hint)
+        raise SpecError(
+            ", ".join(names),
+            expected="options that can be written to a file",
+            received=", ".join(repr(params[name]) for name in names),
+            hint="Give names, Keras objects or registered functions, and an int as random_state.",
+        )
 
     header, arrays = to_payload(_File({}, fitted))
     header["params"] = _plain_params(params, header["fitted"]["engine"])

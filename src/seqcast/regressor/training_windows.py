@@ -82,13 +82,14 @@ class Validation:
             return cls(batches=validation)
 
         if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
-            expected = (
-                "a number of windows, (X, y), (X, y, covariates), "
-                "or a keras.utils.PyDataset that has an end"
-            )
-            hint = "Give a tuple; a generator cannot be read again after each epoch."
             raise DataError(
-                "validation", expected=expected, received=type(validation).__name__, hint=hint
+                "validation",
+                expected=(
+                    "a number of windows, (X, y), (X, y, covariates), "
+                    "or a keras.utils.PyDataset that has an end"
+                ),
+                received=type(validation).__name__,
+                hint="Give a tuple; a generator cannot be read again after each epoch.",
             )
         X, y, *covariates = validation
         static, future = _covariates(*covariates) if covariates else (None, None)
@@ -111,9 +112,11 @@ class Validation:
         count = self.count or int(len(windows) * self.share)
         left = len(windows) - count
         if left < 1:
-            expected = f"fewer windows than X has, {len(windows)}"
             raise DataError(
-                "validation", expected=expected, received=str(count), hint="Leave some to train on."
+                "validation",
+                expected=f"fewer windows than X has, {len(windows)}",
+                received=str(count),
+                hint="Leave some to train on.",
             )
         if not count:
             return windows, None
@@ -217,9 +220,12 @@ def _from_batches(
     """Return a user's batches in the network's units, whose first ones say sizes and scaling."""
     arrays.check_in_batches(given.static_covariates, given.future_covariates, given.sample_weight)
     if validation.count:
-        expected = "windows or batches of their own, for an X of batches"
-        hint = "Give (X, y), or a keras.utils.PyDataset."
-        raise DataError("validation", expected=expected, received=str(validation.count), hint=hint)
+        raise DataError(
+            "validation",
+            expected="windows or batches of their own, for an X of batches",
+            received=str(validation.count),
+            hint="Give (X, y), or a keras.utils.PyDataset.",
+        )
 
     steps = options.training.steps_per_epoch
     first, stream = arrays.first_batches(given.X, steps)
@@ -267,12 +273,10 @@ def _support(y: Array, support: str) -> tuple[str, ...]:
     if outside.any():
         window, step, target = (int(place) for place in np.argwhere(outside)[0])
         where = f"y, window {window}, step {step}, feature {target}"
-        expected = f"{VALUES_OF[support]}, for support={support!r}"
-        received = f"{y[window, step, target]:g} ({int(outside.sum())} such values)"
         raise DataError(
             where,
-            expected=expected,
-            received=received,
+            expected=f"{VALUES_OF[support]}, for support={support!r}",
+            received=f"{y[window, step, target]:g} ({int(outside.sum())} such values)",
             hint="Correct it, or choose another support.",
         )
     return (support,) * targets
@@ -283,14 +287,16 @@ def _covariates(
 ) -> tuple[ArrayLike | None, ArrayLike | None]:
     """Return the static and the known-future covariates of `validation`."""
     if not isinstance(covariates, Mapping) or set(covariates) - set(COVARIATES):
-        expected = f"a dict with {' and '.join(COVARIATES)}"
-        hint = "Name them as the arguments of fit."
-        received = (
-            ", ".join(map(str, covariates))
-            if isinstance(covariates, Mapping)
-            else repr(type(covariates))
+        raise DataError(
+            "validation, covariates",
+            expected=f"a dict with {' and '.join(COVARIATES)}",
+            received=(
+                ", ".join(map(str, covariates))
+                if isinstance(covariates, Mapping)
+                else repr(type(covariates))
+            ),
+            hint="Name them as the arguments of fit.",
         )
-        raise DataError("validation, covariates", expected=expected, received=received, hint=hint)
     static, future = (covariates.get(name) for name in COVARIATES)
     return static, future
 
@@ -316,6 +322,9 @@ def reject_unresumable(
     streams = {"X": arrays.is_stream(X), "validation": validation.batches is not None}
     for name, is_given in streams.items():
         if is_given:
-            expected = f"None with batches of one's own in {name}, which cannot be resumed"
-            hint = "Leave out one of the two, or give arrays."
-            raise SpecError("checkpoint", expected=expected, received=repr(checkpoint), hint=hint)
+            raise SpecError(
+                "checkpoint",
+                expected=f"None with batches of one's own in {name}, which cannot be resumed",
+                received=repr(checkpoint),
+                hint="Leave out one of the two, or give arrays.",
+            )

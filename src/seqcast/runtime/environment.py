@@ -45,9 +45,9 @@ def require(package: str, *, extra: str) -> ModuleType:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        hint = f"Install it in the clone of seqcast: {install_command(extra)}"
         raise MissingPackageError(
-            f"the optional package {package!r} is needed for this", hint=hint
+            f"the optional package {package!r} is needed for this",
+            hint=f"Install it in the clone of seqcast: {install_command(extra)}",
         ) from error
 
 

@@ -331,6 +331,10 @@ def parse_size(option: str, size: object) -> int:
         if match and match[2].lower() in _UNITS:
             count = float(match[1]) * _UNITS[match[2].lower()]
     if not 1 <= count <= 2**63:
-        hint = "Give bytes, or a number with kB, MB, GB, KiB, MiB or GiB."
-        raise SpecError(option, expected="a size, such as '8 GB'", received=repr(size), hint=hint)
+        raise SpecError(
+            option,
+            expected="a size, such as '8 GB'",
+            received=repr(size),
+            hint="Give bytes, or a number with kB, MB, GB, KiB, MiB or GiB.",
+        )
     return int(count)

@@ -32,9 +32,11 @@ class Spec:
             SpecError: A field does not exist or has an impossible value, or `values` is no mapping.
         """
         if not isinstance(values, Mapping):
-            expected = "its fields, by name"
             raise SpecError(
-                cls.__name__, expected=expected, received=repr(values)[:80], hint="Give a dict."
+                cls.__name__,
+                expected="its fields, by name",
+                received=repr(values)[:80],
+                hint="Give a dict.",
             )
         known = [item.name for item in fields(cls)]  # type: ignore[arg-type]
         for name in values:
@@ -73,9 +75,12 @@ def check_writable(specs: Iterable[Spec], *, where: str, expected: str) -> None:
     """
     unwritable = unwritable_fields(specs)
     if unwritable:
-        received = ", ".join(f"{name}={value!r}" for name, value in unwritable.items())
-        hint = "Give names, Keras objects, or functions registered with keras.saving."
-        raise SpecError(where, expected=expected, received=received, hint=hint)
+        raise SpecError(
+            where,
+            expected=expected,
+            received=", ".join(f"{name}={value!r}" for name, value in unwritable.items()),
+            hint="Give names, Keras objects, or functions registered with keras.saving.",
+        )
 
 
 def unwritable_fields(specs: Iterable[Spec]) -> dict[str, Any]:

@@ -47,14 +47,18 @@ def check_int(where: str, value: Any, *, at_least: int = 1, at_most: int = MOST_
     """
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or int(value) < at_least:
-        hint = "Choose a larger one." if whole else "Give it as an int."
         raise SpecError(
-            where, expected=f"a whole number >= {at_least}", received=_shown(value), hint=hint
+            where,
+            expected=f"a whole number >= {at_least}",
+            received=_shown(value),
+            hint="Choose a larger one." if whole else "Give it as an int.",
         )
     if int(value) > at_most:
-        expected = f"a whole number from {at_least} to {at_most}"
         raise SpecError(
-            where, expected=expected, received=_shown(value), hint="Choose a smaller one."
+            where,
+            expected=f"a whole number from {at_least} to {at_most}",
+            received=_shown(value),
+            hint="Choose a smaller one.",
         )
     return int(value)
 
@@ -70,8 +74,12 @@ def check_characters(where: str, text: str) -> None:
         SpecError: It has half a character.
     """
     if not has_whole_characters(text):
-        hint = "Remove the lone surrogate."
-        raise SpecError(where, expected="whole characters", received=f"{text!r:.80}", hint=hint)
+        raise SpecError(
+            where,
+            expected="whole characters",
+            received=f"{text!r:.80}",
+            hint="Remove the lone surrogate.",
+        )
 
 
 def has_whole_characters(text: str) -> bool:
@@ -122,8 +130,12 @@ def check_number(
         number = math.nan
     finite = math.isfinite(number)
     if not finite or number > high or number < low or (open_low and number == low):
-        hint = "Choose one inside." if finite else "Give it as a float."
-        raise SpecError(where, expected=bounds, received=_shown(value), hint=hint)
+        raise SpecError(
+            where,
+            expected=bounds,
+            received=_shown(value),
+            hint="Choose one inside." if finite else "Give it as a float.",
+        )
     return number
 
 
@@ -149,12 +161,11 @@ def check_probabilities(where: str, values: Any) -> tuple[float, ...]:
         and 0.0 < float(value) < 1.0
     )
     if not items or len(probabilities) < len(items):
-        hint = "Give them in a tuple, such as (0.1, 0.5, 0.9)."
         raise SpecError(
             where,
             expected="numbers between 0 and 1, both excluded",
             received=repr(values),
-            hint=hint,
+            hint="Give them in a tuple, such as (0.1, 0.5, 0.9).",
         )
     return probabilities
 
@@ -194,9 +205,11 @@ def check_keras_object(where: str, value: Any) -> None:
         if getter[where](dict(value) if isinstance(value, Mapping) else value) is None:
             raise ValueError("None")
     except Exception as error:  # Keras raises errors of many types
-        expected = f"a Keras {where}: name, config or object"
         raise SpecError(
-            where, expected=expected, received=repr(value), hint="See keras.io/api."
+            where,
+            expected=f"a Keras {where}: name, config or object",
+            received=repr(value),
+            hint="See keras.io/api.",
         ) from error
 
 
@@ -224,10 +237,11 @@ def _check_modules(where: str, value: Any, depth: int = 0) -> None:
         return
     module = value.get("module")
     if module is not None and "class_name" in value and not _is_known(value, str(module)):
-        expected = f"objects of {', '.join(_MODULES[1:])}, or registered ones"
-        hint = "Register your own with keras.saving.register_keras_serializable."
         raise SpecError(
-            where, expected=expected, received=f"{module}.{value['class_name']}", hint=hint
+            where,
+            expected=f"objects of {', '.join(_MODULES[1:])}, or registered ones",
+            received=f"{module}.{value['class_name']}",
+            hint="Register your own with keras.saving.register_keras_serializable.",
         )
     for item in value.values():
         _check_modules(where, item, depth + 1)

@@ -51,17 +51,18 @@ class Columns(Spec):
             _check_zone(self.tz)
         if isinstance(self.y, Sequence) and not isinstance(self.y, str):
             if not len(self.y):
-                expected = "a column's name"
                 raise SpecError(
-                    "columns.y", expected=expected, received=repr(self.y), hint="Name one or more."
+                    "columns.y",
+                    expected="a column's name",
+                    received=repr(self.y),
+                    hint="Name one or more.",
                 )
             set_fields(self, y=self.y[0] if len(self.y) == 1 else tuple(self.y))
         for where, name in self.named():
             if not isinstance(name, str) or not name:
-                expected = "a column's name"
                 raise SpecError(
                     f"columns.{where}",
-                    expected=expected,
+                    expected="a column's name",
                     received=repr(name),
                     hint="Give a string.",
                 )
@@ -73,9 +74,14 @@ class Columns(Spec):
             )
         reserved = [name for name in (self.unique_id, self.ds) if name in ("target", self.value)]
         if len(self.targets) > 1 and reserved:
-            expected = f"other names than 'target' and {self.value!r}, which the forecasts of several targets have"
             raise SpecError(
-                "columns", expected=expected, received=repr(reserved[0]), hint="Rename the column."
+                "columns",
+                expected=(
+                    f"other names than 'target' and {self.value!r}, which the forecasts of several "
+                    "targets have"
+                ),
+                received=repr(reserved[0]),
+                hint="Rename the column.",
             )
 
     @property
@@ -115,19 +121,23 @@ def _check_zone(tz: str) -> None:
         TypeError,
         OSError,
     ) as error:  # zoneinfo raises errors of many types
-        expected = "the name of a time zone, such as 'Europe/Berlin' or 'UTC'"
-        hint = (
-            suggest_name(tz, zoneinfo.available_timezones())
-            or "Names are those of the IANA database."
-        )
-        raise SpecError("columns.tz", expected=expected, received=repr(tz), hint=hint) from error
+        raise SpecError(
+            "columns.tz",
+            expected="the name of a time zone, such as 'Europe/Berlin' or 'UTC'",
+            received=repr(tz),
+            hint=suggest_name(tz, zoneinfo.available_timezones())
+            or "Names are those of the IANA database.",
+        ) from error
 
 
 def _check_format(ds_format: str) -> None:
     if not isinstance(ds_format, str) or (ds_format not in DS_FORMATS and "%" not in ds_format):
-        expected = f"a format such as '%Y%m%d', or one of {', '.join(map(repr, DS_FORMATS))}"
-        hint = "Codes such as %Y and %m are those of Python's strptime."
-        raise SpecError("columns.ds_format", expected=expected, received=repr(ds_format), hint=hint)
+        raise SpecError(
+            "columns.ds_format",
+            expected=f"a format such as '%Y%m%d', or one of {', '.join(map(repr, DS_FORMATS))}",
+            received=repr(ds_format),
+            hint="Codes such as %Y and %m are those of Python's strptime.",
+        )
 
 
 @dataclass(frozen=True)
@@ -169,12 +179,14 @@ class Covariates(Spec):
             for name in names:
                 check_characters(where, name)
                 if name in roles:
-                    received = f"{name!r}, which is in {roles[name]} already"
-                    hint = (
-                        "A column that is known ahead is a future covariate; its past is read too."
-                    )
                     raise SpecError(
-                        where, expected="each column once", received=received, hint=hint
+                        where,
+                        expected="each column once",
+                        received=f"{name!r}, which is in {roles[name]} already",
+                        hint=(
+                            "A column that is known ahead is a future covariate; its past is read "
+                            "too."
+                        ),
                     )
                 roles[name] = where
             set_fields(self, **{item.name: tuple(names)})
@@ -193,10 +205,12 @@ class Covariates(Spec):
         for item in fields(self):
             for name in getattr(self, item.name):
                 if name in columns.names:
-                    expected = f"other columns than {', '.join(map(repr, columns.names))}"
-                    hint = (
-                        "A target's own past is always read, and ids are not known for new series."
-                    )
                     raise SpecError(
-                        f"{item.name}_covariates", expected=expected, received=repr(name), hint=hint
+                        f"{item.name}_covariates",
+                        expected=f"other columns than {', '.join(map(repr, columns.names))}",
+                        received=repr(name),
+                        hint=(
+                            "A target's own past is always read, and ids are not known for new "
+                            "series."
+                        ),
                     )

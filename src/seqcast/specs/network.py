@@ -68,12 +68,11 @@ class WindowSpec(Spec):
         set_ints(self, "static", "future", at_least=0)
         set_ints(self, "context_length", "season_length", optional=True)
         if self.horizon > MOST_STEPS:
-            hint = "Train on a shorter one; predict(horizon=...) forecasts more steps."
             raise SpecError(
                 "horizon",
                 expected=f"at most {MOST_STEPS:,} steps",
                 received=str(self.horizon),
-                hint=hint,
+                hint="Train on a shorter one; predict(horizon=...) forecasts more steps.",
             )
         if self.target_features is not None:
             set_fields(self, target_features=self._checked_target_features())
@@ -90,10 +89,14 @@ class WindowSpec(Spec):
             or len(set(indices)) < len(indices)
             or max(indices) >= self.features
         ):
-            expected = f"{self.targets} different column(s) of X below {self.features}, one for each target"
-            hint = "Name for each column of y the column of X with its past, or 'none'."
             raise SpecError(
-                "target_features", expected=expected, received=repr(list(indices)), hint=hint
+                "target_features",
+                expected=(
+                    f"{self.targets} different column(s) of X below {self.features}, one for each "
+                    "target"
+                ),
+                received=repr(list(indices)),
+                hint="Name for each column of y the column of X with its past, or 'none'.",
             )
         return indices
 
@@ -181,19 +184,18 @@ class NetworkSpec(Spec):
         set_ints(self, "sampling_steps", optional=True)
         set_ints(self, "segment", "attention_heads")
         if self.decoding == "parallel" and self.decoder_input != "position":
-            expected = "decoder_input='position' with 'parallel'"
-            hint = "Tokens that are written in parallel differ only by their positions."
             raise SpecError(
                 "decoding",
-                expected=expected,
+                expected="decoder_input='position' with 'parallel'",
                 received=f"decoder_input={self.decoder_input!r}",
-                hint=hint,
+                hint="Tokens that are written in parallel differ only by their positions.",
             )
         if self.attention == "multi_head" and self.decoder_units[-1] % self.attention_heads:
-            expected = f"a divisor of the last decoder width, {self.decoder_units[-1]}"
-            hint = "Change one of the two."
             raise SpecError(
-                "attention_heads", expected=expected, received=repr(self.attention_heads), hint=hint
+                "attention_heads",
+                expected=f"a divisor of the last decoder width, {self.decoder_units[-1]}",
+                received=repr(self.attention_heads),
+                hint="Change one of the two.",
             )
         if self.regularizer is not None:
             set_fields(self, regularizer=_checked_regularizer(self.regularizer))
@@ -204,21 +206,26 @@ class NetworkSpec(Spec):
             quantiles = DEFAULT_QUANTILES if self.quantiles is None else self.quantiles
             set_fields(self, quantiles=_checked_quantiles(quantiles))
         elif self.quantiles is not None:
-            expected = f"nothing with head={self.head!r}"
-            hint = "Only head='quantile' takes quantiles; a distribution has all of them."
             raise SpecError(
-                "quantiles", expected=expected, received=repr(self.quantiles), hint=hint
+                "quantiles",
+                expected=f"nothing with head={self.head!r}",
+                received=repr(self.quantiles),
+                hint="Only head='quantile' takes quantiles; a distribution has all of them.",
             )
         if self.head in MULTIPLICATIVE_HEADS and self.normalise not in ("none", "scale"):
-            expected = f"'none' or 'scale' with head={self.head!r}"
-            hint = "Positive data may be multiplied, but not shifted."
             raise SpecError(
-                "normalise", expected=expected, received=repr(self.normalise), hint=hint
+                "normalise",
+                expected=f"'none' or 'scale' with head={self.head!r}",
+                received=repr(self.normalise),
+                hint="Positive data may be multiplied, but not shifted.",
             )
         if self.head in MULTIPLICATIVE_HEADS and self.residual != "none":
-            expected = f"'none' with head={self.head!r}"
-            hint = "Positive data may be multiplied, but nothing may be added to them."
-            raise SpecError("residual", expected=expected, received=repr(self.residual), hint=hint)
+            raise SpecError(
+                "residual",
+                expected=f"'none' with head={self.head!r}",
+                received=repr(self.residual),
+                hint="Positive data may be multiplied, but nothing may be added to them.",
+            )
 
     @property
     def stack_options(self) -> dict[str, Any]:
@@ -275,28 +282,39 @@ class NetworkSpec(Spec):
             SpecError: An option needs an input that the window does not have.
         """
         if self.needs_target_past and window.target_features is None:
-            expected = "the index of each target's own past among the input features"
-            hint = f"It is needed by {' and '.join(self.readers_of_target_past)}."
-            raise SpecError("target_features", expected=expected, received="none", hint=hint)
+            raise SpecError(
+                "target_features",
+                expected="the index of each target's own past among the input features",
+                received="none",
+                hint=f"It is needed by {' and '.join(self.readers_of_target_past)}.",
+            )
         if self.segment > window.horizon:
-            expected = f"at most the horizon, {window.horizon}"
-            hint = "A longer token would have steps without a training target."
-            raise SpecError("segment", expected=expected, received=repr(self.segment), hint=hint)
+            raise SpecError(
+                "segment",
+                expected=f"at most the horizon, {window.horizon}",
+                received=repr(self.segment),
+                hint="A longer token would have steps without a training target.",
+            )
         if self.reads_season:
             self._check_season(window)
 
     def _check_season(self, window: WindowSpec) -> None:
         if window.season_length is None:
-            expected = f"the steps of a season, for residual={self.residual!r}"
-            hint = "Give it, such as 24 for the hours of a day."
-            raise SpecError("season_length", expected=expected, received="None", hint=hint)
-        if window.context_length is not None and window.context_length < window.season_length:
-            expected = (
-                f"at least a season, {window.season_length} steps, for residual={self.residual!r}"
-            )
-            hint = "Lengthen the context, or leave the residual out."
             raise SpecError(
-                "context_length", expected=expected, received=repr(window.context_length), hint=hint
+                "season_length",
+                expected=f"the steps of a season, for residual={self.residual!r}",
+                received="None",
+                hint="Give it, such as 24 for the hours of a day.",
+            )
+        if window.context_length is not None and window.context_length < window.season_length:
+            raise SpecError(
+                "context_length",
+                expected=(
+                    f"at least a season, {window.season_length} steps, for "
+                    f"residual={self.residual!r}"
+                ),
+                received=repr(window.context_length),
+                hint="Lengthen the context, or leave the residual out.",
             )
 
 
@@ -304,9 +322,11 @@ def _checked_units(where: str, units: Any) -> tuple[int, ...]:
     if isinstance(units, numbers.Integral) and not isinstance(units, bool):
         units = (units,)
     if isinstance(units, str) or not isinstance(units, Sequence) or not len(units):
-        expected = "one width a layer, such as (35, 35)"
         raise SpecError(
-            where, expected=expected, received=repr(units), hint="Give a tuple of ints."
+            where,
+            expected="one width a layer, such as (35, 35)",
+            received=repr(units),
+            hint="Give a tuple of ints.",
         )
     return tuple(checks.check_int(where, width) for width in units)
 
@@ -315,9 +335,12 @@ def _checked_quantiles(values: Any) -> tuple[float, ...]:
     quantiles = checks.check_probabilities("quantiles", values)
     rising = all(low < high for low, high in itertools.pairwise(quantiles))
     if not rising or 0.5 not in quantiles or len(quantiles) < 2:
-        expected = "rising numbers, 0.5 and at least one other among them"
-        hint = "Give (0.1, 0.5, 0.9); the median is the point forecast."
-        raise SpecError("quantiles", expected=expected, received=repr(values), hint=hint)
+        raise SpecError(
+            "quantiles",
+            expected="rising numbers, 0.5 and at least one other among them",
+            received=repr(values),
+            hint="Give (0.1, 0.5, 0.9); the median is the point forecast.",
+        )
     return quantiles
 
 

@@ -264,11 +264,13 @@ class EnsembleSpec(Spec):
         if self.finetuning is not None:
             TrainingSpec.from_dict(self.finetuning)
         if self.judge is not None and (self.alone or not isinstance(self.judge, MemberSpec)):
-            expected = (
-                "None with alone=True: there is no share to judge" if self.alone else "a MemberSpec"
-            )
             raise SpecError(
-                "judge", expected=expected, received=repr(self.judge)[:80], hint="Leave it out."
+                "judge",
+                expected="None with alone=True: there is no share to judge"
+                if self.alone
+                else "a MemberSpec",
+                received=repr(self.judge)[:80],
+                hint="Leave it out.",
             )
         for name, values in (
             ("head", [(member.network.head, member.network.quantiles) for member in self.trained]),
@@ -279,10 +281,9 @@ class EnsembleSpec(Spec):
         ):
             if len(set(values)) > 1:
                 different = " and ".join(map(str, dict.fromkeys(values)))
-                expected = "the same of all members"
                 raise SpecError(
                     name,
-                    expected=expected,
+                    expected="the same of all members",
                     received=different,
                     hint="Their forecasts are combined.",
                 )

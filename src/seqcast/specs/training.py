@@ -14,9 +14,11 @@ from seqcast.specs.checks import check_choice, check_int, check_keras_object, ch
 
 def _checked_metrics(metrics: Any) -> tuple[Any, ...]:
     if isinstance(metrics, str) or not isinstance(metrics, Sequence):
-        expected = "a sequence of Keras metrics"
         raise SpecError(
-            "metrics", expected=expected, received=repr(metrics), hint="Give a tuple, ('mae',)."
+            "metrics",
+            expected="a sequence of Keras metrics",
+            received=repr(metrics),
+            hint="Give a tuple, ('mae',).",
         )
     for metric in metrics:
         check_keras_object("metrics", metric)
@@ -123,9 +125,11 @@ def check_loss(head: str, loss: Any) -> None:
         seqcast.errors.SpecError: loss: expected None with head='normal', received 'mse'. The head has its own loss.
     """
     if head != "point" and loss is not None:
-        expected = f"None with head={head!r}"
         raise SpecError(
-            "loss", expected=expected, received=repr(loss), hint="The head has its own loss."
+            "loss",
+            expected=f"None with head={head!r}",
+            received=repr(loss),
+            hint="The head has its own loss.",
         )
 
 
@@ -171,7 +175,10 @@ class CheckpointSpec:
         if isinstance(checkpoint, cls):
             return checkpoint
         if not isinstance(checkpoint, str | os.PathLike):
-            expected = "the path of a folder, or a CheckpointSpec"
-            hint = "Give a folder for this fit alone."
-            raise SpecError("checkpoint", expected=expected, received=repr(checkpoint), hint=hint)
+            raise SpecError(
+                "checkpoint",
+                expected="the path of a folder, or a CheckpointSpec",
+                received=repr(checkpoint),
+                hint="Give a folder for this fit alone.",
+            )
         return cls(checkpoint)

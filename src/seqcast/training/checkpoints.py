@@ -144,7 +144,8 @@ class Checkpoints:
                 continue
             if damaged:
                 warn_user(
-                    f"{damaged[0].where} is damaged, so training goes on from {path.name}, the one before"
+                    f"{damaged[0].where} is damaged, so training goes on from {path.name}, the one "
+                    "before"
                 )
             return file.state
         if damaged:
@@ -185,9 +186,11 @@ def check_same(
             )
             was = f": {was}"
             received = f"{entry} with {words}"
-        hint = f"Give the same data and options as before, or {otherwise}."
         raise SpecError(
-            "resume", expected=f"{expected} has other {entry}{was}", received=received, hint=hint
+            "resume",
+            expected=f"{expected} has other {entry}{was}",
+            received=received,
+            hint=f"Give the same data and options as before, or {otherwise}.",
         )
 
 
@@ -239,24 +242,29 @@ class CheckpointFolder:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            expected = "a folder that no other training uses"
-            hint = "Wait for the process that trains there, or choose another."
             raise SpecError(
-                "checkpoint", expected=expected, received=str(folder), hint=hint
+                "checkpoint",
+                expected="a folder that no other training uses",
+                received=str(folder),
+                hint="Wait for the process that trains there, or choose another.",
             ) from None
         except OSError as error:
-            received = str(error.strerror)
-            hint = "Choose another."
             raise SaveError(
-                str(folder), expected="a folder to write to", received=received, hint=hint
+                str(folder),
+                expected="a folder to write to",
+                received=str(error.strerror),
+                hint="Choose another.",
             ) from error
         try:
             for unfinished in folder.glob("*/.*.part"):  # of a process that was killed
                 unfinished.unlink(missing_ok=True)
             if not resume and any(folder.glob(f"*/*{SUFFIX}")):
-                expected = Phrase("a folder without a training, or ", Option("resume", True))
-                hint = "To begin once more, empty it or choose another."
-                raise SpecError("checkpoint", expected=expected, received=str(folder), hint=hint)
+                raise SpecError(
+                    "checkpoint",
+                    expected=Phrase("a folder without a training, or ", Option("resume", True)),
+                    received=str(folder),
+                    hint="To begin once more, empty it or choose another.",
+                )
             yield opened
         finally:
             lock.release()

@@ -135,12 +135,14 @@ def check_time_limit(time_limit: Any, checkpoint: Any) -> Deadline | None:
     if time_limit is None:
         return None
     if checkpoint is not None:
-        hint = (
-            "A training by the clock cannot be resumed with the same result; "
-            "leave out one of the two."
-        )
         raise SpecError(
-            "time_limit", expected="None with checkpoint", received=repr(time_limit), hint=hint
+            "time_limit",
+            expected="None with checkpoint",
+            received=repr(time_limit),
+            hint=(
+                "A training by the clock cannot be resumed with the same result; "
+                "leave out one of the two."
+            ),
         )
     return Deadline.of(time_limit)
 
@@ -158,9 +160,11 @@ def _seconds(time_limit: Any) -> float:
         seconds = float(time_limit)
 
     if not (math.isfinite(seconds) and seconds > 0):
-        expected = "seconds, or a text such as '10 min'"
         raise SpecError(
-            "time_limit", expected=expected, received=repr(time_limit), hint="Give more than 0."
+            "time_limit",
+            expected="seconds, or a text such as '10 min'",
+            received=repr(time_limit),
+            hint="Give more than 0.",
         )
     return seconds
 

@@ -153,9 +153,11 @@ def _check_log(path: Path, suffix: str) -> None:
         first = file.readline(4096).decode("utf-8", "replace").strip()
     start = ",".join(FIELDS) if suffix == "csv" else '{"event":'
     if first and not first.startswith(start):
-        expected = "a log of training, or no file"
         raise FileFormatError(
-            str(path), expected=expected, received=repr(first[:60]), hint="Name another file."
+            str(path),
+            expected="a log of training, or no file",
+            received=repr(first[:60]),
+            hint="Name another file.",
         )
 
 

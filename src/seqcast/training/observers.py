@@ -226,10 +226,9 @@ def check_callbacks(callbacks: Any) -> Sequence[Any]:
     if not isinstance(callbacks, Sequence) or not all(
         isinstance(callback, kind) for callback in callbacks
     ):
-        expected = "a list of keras.callbacks.Callback objects"
         raise SpecError(
             "callbacks",
-            expected=expected,
+            expected="a list of keras.callbacks.Callback objects",
             received=repr(callbacks),
             hint="Give a list, also for one.",
         )
@@ -258,9 +257,15 @@ def check_observers(callbacks: Sequence[Any], expected: str, *, in_workers: bool
     for callback in callbacks:
         if isinstance(callback, Observer) and (callback.in_workers or not in_workers):
             continue
-        received = f"{callback!r}, which observes a single training from its beginning"
-        hint = "Take TrainingLog or another observer of seqcast, or train one network without checkpoint."
-        raise SpecError("callbacks", expected=expected, received=received, hint=hint)
+        raise SpecError(
+            "callbacks",
+            expected=expected,
+            received=f"{callback!r}, which observes a single training from its beginning",
+            hint=(
+                "Take TrainingLog or another observer of seqcast, or train one network without "
+                "checkpoint."
+            ),
+        )
 
 
 def for_network(

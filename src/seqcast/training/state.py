@@ -65,7 +65,10 @@ class TrainState:
         if not possible or any(
             values.dtype.kind not in "fiub" for group in groups for values in group
         ):
-            sizes = f"{self.epoch} epochs, {self.step} steps, {self.epoch_step} of them in the next epoch, "
+            sizes = (
+                f"{self.epoch} epochs, {self.step} steps, {self.epoch_step} of them in the next "
+                "epoch, "
+            )
             sizes += f"{self.micro_batches} micro-batches"
             raise ValueError(f"a state of {sizes}, or no numbers")
 
@@ -146,7 +149,12 @@ def _check_shapes(group: str, values: Sequence[Any], variables: Sequence[Any]) -
     """Reject values with other shapes than a group of variables."""
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [value.shape for value in values]:
-        expected = f"{len(shapes)} {group} variables of the shapes {shapes}"
-        received = f"{len(values)} of the shapes {[value.shape for value in values]}"
-        hint = "Resume with the network, optimiser, metrics and frozen submodules of the interrupted training."
-        raise SpecError("state", expected=expected, received=received, hint=hint)
+        raise SpecError(
+            "state",
+            expected=f"{len(shapes)} {group} variables of the shapes {shapes}",
+            received=f"{len(values)} of the shapes {[value.shape for value in values]}",
+            hint=(
+                "Resume with the network, optimiser, metrics and frozen submodules of the "
+                "interrupted training."
+            ),
+        )

@@ -212,8 +212,12 @@ class Range:
         """
         value = given[name]
         if isinstance(value, bool) or not isinstance(value, int | float):
-            expected = f"a Choice for {name}, which is {value!r}"
-            raise SpecError("space", expected=expected, received=repr(self), hint="Give a Choice.")
+            raise SpecError(
+                "space",
+                expected=f"a Choice for {name}, which is {value!r}",
+                received=repr(self),
+                hint="Give a Choice.",
+            )
         return replace(self, low=min(self.low, value), high=max(self.high, value))
 
     def others_than(self, value: float) -> list[float]:

@@ -111,7 +111,8 @@ class LastValue(SeasonalNaive):
         target_features: Columns of X that are the targets' own past; by default all.
 
     Example:
-        >>> LastValue().fit(np.zeros((1, 4)), np.zeros((1, 3))).predict(np.array([[1.0, 2.0, 3.0, 4.0]]))
+        >>> baseline = LastValue().fit(np.zeros((1, 4)), np.zeros((1, 3)))
+        >>> baseline.predict(np.array([[1.0, 2.0, 3.0, 4.0]]))
         array([[4., 4., 4.]])
     """
 
@@ -140,7 +141,8 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
     Example:
         >>> from seqcast.data.signals import random_sines
         >>> past, future = random_sines(32, past=8, future=4, seed=1)
-        >>> model = ManyToOneRegressor((4,), training=TrainingSpec(epochs=1), random_state=0, verbose=0)
+        >>> brief = TrainingSpec(epochs=1)
+        >>> model = ManyToOneRegressor((4,), training=brief, random_state=0, verbose=0)
         >>> model.fit(past, future).predict(past, horizon=6).shape
         (32, 6, 1)
 
@@ -167,7 +169,9 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
     """Seed of everything that was random in the fit."""
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Train to forecast one step. A fit that fails or is interrupted leaves the baseline as it was.
+        """Train to forecast one step.
+
+        A fit that fails or is interrupted leaves the baseline as it was.
 
         Args:
             X: The past, `[N, T, F]`.
@@ -220,7 +224,9 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
         """
         fitted = self.fitted_
         steps = fitted.horizon if horizon is None else check_int("horizon", horizon)
-        return to_numpy(fitted.model.rolled(self._past(X).astype(np.float32), horizon=steps))  # type: ignore[no-any-return]
+        past = self._past(X).astype(np.float32)
+        forecast: Array = to_numpy(fitted.model.rolled(past, horizon=steps))
+        return forecast
 
     @staticmethod
     def _past(X: Any) -> Array:

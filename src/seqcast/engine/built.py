@@ -46,7 +46,7 @@ _built = itertools.count(1)
 
 
 def _free_dropped() -> None:
-    """Free dropped networks and the gaps that they leave in memory, once in `BETWEEN_SEARCHES` built networks.
+    """Free dropped networks and their memory, once in `BETWEEN_SEARCHES` built networks.
 
     Keras's layers refer to themselves, in the closures around their `build`. So a dropped network
     and its compiled programs stay in memory until the garbage collector looks for cycles: the more
@@ -73,7 +73,8 @@ class BuiltNetwork:
 
     Example:
         >>> network = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
-        >>> built = BuiltNetwork.build(WindowSpec(horizon=3, features=1, targets=1), network, seed=0)
+        >>> window = WindowSpec(horizon=3, features=1, targets=1)
+        >>> built = BuiltNetwork.build(window, network, seed=0)
         >>> rebuilt = BuiltNetwork.from_payload(*built.to_payload(), seed=0)
         >>> len(rebuilt.model.weights) == len(built.model.weights)
         True
@@ -164,7 +165,7 @@ class BuiltNetwork:
 
     @functools.cached_property
     def mark(self) -> str:
-        """The mark of its states: a digest of the weights, which stays the same in a file and on another backend."""
+        """The mark of its states: a digest of the weights, the same in files and on any backend."""
         return digest(weights_of(self.model))
 
     def check_states(self, states: Any) -> networks.States:
@@ -262,7 +263,7 @@ class BuiltNetwork:
         return networks.Parametric(distribution, self._parameters(inputs, horizon))
 
     def attention(self, inputs: Inputs, horizon: int) -> Array:
-        """Return the attention's weights, `[N, H, tokens]`, of the forecast whose decoder reads points.
+        """Return the attention weights, `[N, H, tokens]`, of a forecast whose decoder reads points.
 
         Args:
             inputs: The inputs, see the class.
@@ -280,7 +281,7 @@ class BuiltNetwork:
         return self.compiled.predict(longer, horizon=steps)[:, :horizon]
 
     def _lengthened(self, inputs: Inputs, horizon: int) -> tuple[Inputs, int]:
-        """Return the inputs of a forecast in one block, and the number of steps that its program writes.
+        """Return the inputs of a forecast in one block, and the steps that its program writes.
 
         The first steps of a longer forecast equal a shorter one, so horizons that differ little
         share a program.
@@ -297,10 +298,10 @@ class BuiltNetwork:
     def _block_by_block(
         self, inputs: Inputs, horizon: int, noise: Array | None = None
     ) -> tuple[Array, Any]:
-        """Return the forecast, block after block, each reading the points before, and the attention's weights.
+        """Return the forecast, written block by block, and the attention weights.
 
-        With noise, `[B, steps, D, k]`, the forecast is a draw, which later blocks read. All blocks
-        have the length of the trained horizon, and steps beyond the forecast are cut, so that all
+        Each block reads the points of the one before. With noise, `[B, steps, D, k]`, the forecast
+        is a draw, which later blocks read. All blocks have the length of the trained horizon, and steps beyond the forecast are cut, so that all
         take the same programs.
         """
         length = self.window.horizon
@@ -419,7 +420,8 @@ def check_weights(weights: Sequence[Any], window: WindowSpec, network: NetworkSp
 
     Example:
         >>> import numpy as np
-        >>> window, tiny = WindowSpec(horizon=3, features=2, targets=1), NetworkSpec(encoder_units=(4,))
+        >>> window = WindowSpec(horizon=3, features=2, targets=1)
+        >>> tiny = NetworkSpec(encoder_units=(4,))
         >>> check_weights([np.zeros((5, 12))] * 20, window, tiny)
         Traceback (most recent call last):
         ValueError: weight 0 of shape (5, 12) and type float64, but the network has (2, 12)

@@ -46,7 +46,8 @@ class CompiledNetwork:
     number of rows, context, number of paths and number of written steps (`written_steps`) takes
     one.
 
-    All methods return NumPy arrays for all rows of their inputs, which have the same number of rows.
+    All methods return NumPy arrays for all rows of their inputs, which have the same number of
+    rows.
 
     Args:
         model: A built network. On JAX, whose programs take the weights as an argument, networks of
@@ -91,7 +92,8 @@ class CompiledNetwork:
             states: The arrays of the states before.
             values: The values, `[N, n, D]`.
         """
-        return self._run(append, {"states": states, "values": values})  # type: ignore[no-any-return]
+        appended: Inputs = self._run(append, {"states": states, "values": values})
+        return appended
 
     def predict(self, inputs: Inputs, *, horizon: int) -> Array:
         """Return the forecast, `[N, H, D]`, or its parameters, `[N, H, D, P]`.
@@ -162,7 +164,10 @@ class CompiledNetwork:
         Returns:
             The derivatives by the name of the input, `[N, H · D, steps, features]` each.
         """
-        return self._run(sensitivity, inputs, largest=largest, horizon=horizon)  # type: ignore[no-any-return]
+        derivatives: dict[str, Array] = self._run(
+            sensitivity, inputs, largest=largest, horizon=horizon
+        )
+        return derivatives
 
     def _run(
         self,
@@ -322,8 +327,8 @@ def written_steps(horizon: int, trained: int) -> int:
     """Return the number of steps that a program writes for a horizon.
 
     The first of them are the forecast. The number is the trained horizon, halved or doubled several
-    times: less than twice the horizon from `LEAST_STEPS` on. So a network has at most eight programs
-    for all horizons up to 1,000.
+    times: less than twice the horizon from `LEAST_STEPS` on. So a network has at most eight
+    programs for all horizons up to 1,000.
 
     Args:
         horizon: Number of steps of the forecast.

@@ -54,7 +54,8 @@ class Engine:
         >>> import numpy as np
         >>> from seqcast.data.windows.batches import ArrayWindows
         >>> from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
-        >>> engine = Engine(NetworkSpec(encoder_units=(4,), decoder_units=(4,)), TrainingSpec(epochs=1), seed=0)
+        >>> network = NetworkSpec(encoder_units=(4,), decoder_units=(4,))
+        >>> engine = Engine(network, TrainingSpec(epochs=1), seed=0)
         >>> windows = ArrayWindows({"past": np.zeros((6, 5, 1))}, np.zeros((6, 3, 1)), batch_size=4)
         >>> _ = engine.fit(windows, window=WindowSpec(horizon=3, features=1, targets=1), verbose=0)
         >>> engine.predict({"past": np.zeros((6, 5, 1))}, horizon=8).shape
@@ -214,7 +215,7 @@ class Engine:
             self._built = replace(self.built, micro_batches=model.used_micro_batches)
 
     def copy(self) -> Engine:
-        """Return an independent engine with the same specs and weights, without the optimiser's moments."""
+        """Return an independent engine with the same weights, without the optimiser's moments."""
         engine = Engine(self.network, self.training, seed=self.seed)
         engine._built = None if self._built is None else self._built.copy()
         return engine
@@ -305,7 +306,7 @@ class Engine:
         return ours if by_clock and ours is not None else learning_rate(self.training, steps)
 
     def _steps_per_epoch(self, windows: Any) -> int:
-        """Return the training steps of an epoch: those of numbered batches, else of the spec, else one pass."""
+        """Return the training steps of an epoch: of numbered batches, of the spec, or one pass."""
         if isinstance(windows, NumberedBatches):
             return len(windows)
         steps = self.training.steps_per_epoch
@@ -401,7 +402,9 @@ class Engine:
         return States.from_dict({**built.states(prepared), "mark": built.mark})
 
     def update(self, states: States, inputs: dict[str, Array]) -> States:
-        """Read new steps after states: the same as encoding all steps at once with the old normaliser statistics.
+        """Read new steps after states.
+
+        The result is that of encoding all steps at once with the old normaliser statistics.
 
         Args:
             states: The result of `encode` or `update`.
@@ -467,7 +470,7 @@ class Engine:
         return built.attention(prepared, horizon)
 
     def trace(self, inputs: dict[str, Any], horizon: int) -> dict[str, Any]:
-        """Return the states and gates of every layer while the encoder reads and while the decoder writes.
+        """Return states and gates of every layer while the encoder reads and the decoder writes.
 
         Args:
             inputs: As for `predict`, with `past`.
@@ -537,7 +540,7 @@ class Engine:
         return built, prepared
 
     def to_payload(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Return the payload of the engine without the optimiser's moments: JSON types and arrays."""
+        """Return the engine as JSON types and arrays, without the optimiser's moments."""
         header = {
             "network": self.network.to_dict(),
             "training": self.training.to_dict(),

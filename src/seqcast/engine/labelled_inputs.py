@@ -131,7 +131,8 @@ class ModelInputs:
         >>> from seqcast import Seq2SeqRegressor
         >>> from seqcast.data.signals import random_sines
         >>> past, future = random_sines(64, past=15, future=5, seed=1)
-        >>> model = Seq2SeqRegressor(encoder_units=(8,), epochs=1, random_state=0, verbose=0).fit(past, future)
+        >>> model = Seq2SeqRegressor(encoder_units=(8,), epochs=1, random_state=0, verbose=0)
+        >>> model = model.fit(past, future)
         >>> model_inputs = model.model_inputs(past[:3], future[:3])
         >>> len(model_inputs), model_inputs.horizon, model_inputs.features, len(model_inputs[1:])
         (3, 5, ('x0',), 2)

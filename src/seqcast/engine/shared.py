@@ -20,9 +20,9 @@ from seqcast.training import clone_config, learning_rate, optimizer
 if TYPE_CHECKING:
     from seqcast.network import StepPrograms
 
-# Kinds of networks whose programs stay in memory without a model: those that were used last. A search
-# combines five networks and the one that represents them on hold-out windows; a backtest fits them
-# in turn.
+# Kinds of networks whose programs stay in memory without a model: those that were used last. A
+# search combines five networks and the one that represents them on hold-out windows; a backtest
+# fits them in turn.
 MOST_SHARED = 8
 # Kinds of trainings whose programs stay in memory, as above.
 MOST_TRAININGS = 6
@@ -60,7 +60,8 @@ class NetworkKind:
 
         Example:
             >>> window = WindowSpec(horizon=3, features=1, targets=1)
-            >>> NetworkKind.of(window, NetworkSpec()) == NetworkKind.of(window, NetworkSpec(cell="lstm"))
+            >>> gru = NetworkKind.of(window, NetworkSpec())
+            >>> gru == NetworkKind.of(window, NetworkSpec(cell="lstm"))
             False
         """
         if keras.backend.backend() != "jax":

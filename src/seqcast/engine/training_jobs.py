@@ -50,10 +50,13 @@ class TrainingJob:
         >>> from seqcast.data.series.scalers import SeriesScaler
         >>> from seqcast.data.series.store import InMemoryStore
         >>> store = InMemoryStore.of({"a": np.sin(np.arange(40.0))[:, None]})
-        >>> reader = WindowReader(store, None, SeriesScaler(np.zeros((1, 1)), np.ones((1, 1))), context_length=4)
-        >>> window = WindowSpec(horizon=2, features=1, targets=1, target_features=(0,), context_length=4)
+        >>> scaler = SeriesScaler(np.zeros((1, 1)), np.ones((1, 1)))
+        >>> reader = WindowReader(store, None, scaler, context_length=4)
+        >>> sizes = {"features": 1, "targets": 1, "target_features": (0,)}
+        >>> window = WindowSpec(horizon=2, context_length=4, **sizes)
         >>> tiny = NetworkSpec(encoder_units=(2,), decoder_units=(2,))
-        >>> job = TrainingJob(reader, np.array([36]), window, tiny, TrainingSpec(epochs=1), seeds=(0, 1))
+        >>> brief = TrainingSpec(epochs=1)
+        >>> job = TrainingJob(reader, np.array([36]), window, tiny, brief, seeds=(0, 1))
         >>> history = job.train(job.engine())
         >>> sorted(history.epochs)
         ['loss', 'val_loss']
@@ -143,7 +146,7 @@ class TrainingJob:
         return replace(self, weights=engine.weights)
 
     def with_own_series(self) -> Self:
-        """Return the job without the series that have neither a training nor a validation window."""
+        """Return the job without the series that have no training or validation window."""
         counts = self._reader.index(self._horizon).per_series
         if counts.all():
             return self
@@ -254,7 +257,7 @@ class TrainingJob:
         )
 
     def mixed(self, weights: Sequence[Array]) -> list[Array]:
-        r"""Return the mean of initial and trained weights, in which the trained ones have the weight `share`, `s`.
+        r"""Return the mean of initial and trained weights, of which these have the weight `share`, `s`.
 
         .. math:: W = (1 - s)\, W_{\text{first}} + s\, W_{\text{trained}}
 

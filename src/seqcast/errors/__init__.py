@@ -2,24 +2,24 @@
 
 ```
 SeqcastError
-├── SpecError                 (ValueError)        an option: unknown name, impossible value or combination
-├── DataError                 (ValueError)        arrays or frames: NaN, shape, stamps, lengths
-│   ├── DataTypeError         (TypeError)         arrays or frames: values that are no numbers at all
-│   └── AmbiguityError        (ValueError)        a table can be read in two ways
-├── NotFittedError            (scikit-learn's)    a result was asked for before `fit`
-├── FileFormatError           (ValueError)        a file is damaged, foreign or written by a newer version
-├── MissingFileError          (FileNotFoundError) a file to read does not exist
-├── TrainingError             (ArithmeticError)   training diverged
-├── SaveError                 (OSError)           a file could not be written; an older one is intact
-├── ClusterError              (RuntimeError)      a cluster does not answer, or its workers die
-├── WorkerDiedError           (BrokenExecutor)    a process that computes has ended, perhaps for want of memory
-└── MissingPackageError       (ImportError)       an optional package is not installed
+├── SpecError            (ValueError)         an option: unknown name, impossible value
+├── DataError            (ValueError)         arrays or frames: NaN, shape, stamps, lengths
+│   ├── DataTypeError    (TypeError)          arrays or frames: values that are no numbers at all
+│   └── AmbiguityError   (ValueError)         a table can be read in two ways
+├── NotFittedError       (scikit-learn's)     a result was asked for before `fit`
+├── FileFormatError      (ValueError)         a file is damaged, foreign or of a newer version
+├── MissingFileError     (FileNotFoundError)  a file to read does not exist
+├── TrainingError        (ArithmeticError)    training diverged
+├── SaveError            (OSError)            a file could not be written; an older one is intact
+├── ClusterError         (RuntimeError)       a cluster does not answer, or its workers die
+├── WorkerDiedError      (BrokenExecutor)     a process ended, perhaps for lack of memory
+└── MissingPackageError  (ImportError)        an optional package is not installed
 ```
 
-Every message says where (argument, or column and row), what was expected, what came, and how to fix it. It is worded
-once, for those who call from Python. A `DataError` also has the place and the `Fix` as fields, and a `Phrase` has the
-options and rows that it mentions. So another speaker, such as the command line, need not parse a message, and no code
-decides by its words.
+Every message says where (argument, or column and row), what was expected, what came, and how to fix
+it. It is worded once, for callers from Python. A `DataError` also has the place and the `Fix` as
+fields, and a `Phrase` has the options and rows that it mentions. So the command line, for example,
+need not parse a message, and no code decides by its words.
 
 Stability: stable.
 """
@@ -60,8 +60,8 @@ class SeqcastError(Exception):
         hint: How to fix it.
 
     Example:
-        >>> print(DataError("X, row 3", expected="finite numbers", received="nan", hint="Drop the row."))
-        X, row 3: expected finite numbers, received nan. Drop the row.
+        >>> print(DataError("X", expected="finite numbers", received="nan", hint="Drop the row."))
+        X: expected finite numbers, received nan. Drop the row.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class SpecError(SeqcastError, ValueError):
 
 
 class Fix(StrEnum):
-    """The way to fix the data that a `DataError` is about, for code that decides by it or has words of its own.
+    """The way to fix the data that a `DataError` is about, for code that decides by it.
 
     Attributes:
         CONVERT: Convert the column to another type.
@@ -132,9 +132,9 @@ class DataError(SeqcastError, ValueError):
             single rows.
 
     Example:
-        >>> error = DataError(column="y", row=3, series="a", expected="a finite number", received="nan")
+        >>> error = DataError(column="y", row=3, series="a", expected="a number", received="nan")
         >>> print(error)
-        y, row 3 (series 'a'): expected a finite number, received nan.
+        y, row 3 (series 'a'): expected a number, received nan.
         >>> error.column, error.row, error.series, error.option
         ('y', 3, 'a', None)
     """
@@ -195,7 +195,7 @@ class DataError(SeqcastError, ValueError):
     def first_of(
         cls, places: Sequence[int], names: Sequence[Any], at: Callable[[int], DataError]
     ) -> DataError:
-        """Return the error of the first of some places, in order, which has that of each series by `names`.
+        """Return the error of the first of some places, with the first of each series in it.
 
         Args:
             places: Places at which something is wrong.
@@ -277,11 +277,11 @@ class SaveError(SeqcastError, OSError):
 
 
 class ClusterError(SeqcastError, RuntimeError):
-    """A cluster of other machines does not answer, or its workers died more often than is allowed."""
+    """A cluster of other machines does not answer, or its workers died too often."""
 
 
 class WorkerDiedError(SeqcastError, BrokenExecutor):
-    """A process that computes has ended in the middle of its work, most likely for want of memory."""
+    """A process ended in the middle of its work, most likely for lack of memory."""
 
     @classmethod
     def with_advice(cls, received: str = "its end") -> WorkerDiedError:
@@ -292,8 +292,9 @@ class WorkerDiedError(SeqcastError, BrokenExecutor):
 
         Example:
             >>> print(WorkerDiedError.with_advice())
-            a process that computes: expected it to run until its work is done, received its end. It may have run out of
-            memory. Try again with fewer rows, series or steps, or with less effort.
+            a process that computes: expected it to run until its work is done, received its end.
+            It may have run out of memory. Try again with fewer rows, series or steps, or with less
+            effort.
         """
         return cls(
             "a process that computes",
@@ -350,8 +351,8 @@ def compose_message(where: str, *, expected: str = "", received: str = "", hint:
         hint: How to fix it.
 
     Example:
-        >>> compose_message("horizon", expected="a whole number >= 1", received="0", hint="Choose a larger one.")
-        'horizon: expected a whole number >= 1, received 0. Choose a larger one.'
+        >>> compose_message("horizon", expected="a number >= 1", received="0", hint="Take more.")
+        'horizon: expected a number >= 1, received 0. Take more.'
     """
     middle = ", ".join(
         f"{verb} {text}" for verb, text in (("expected", expected), ("received", received)) if text
@@ -424,7 +425,7 @@ def ask_for(nearest: str | None) -> str:
 
 
 def nearest_name(name: object, known: Iterable[str]) -> str | None:
-    """Return the nearest of the known names: one that differs in case, means the same, or looks alike; or `None`.
+    """Return the nearest known name: of another case, a synonym, or one that looks alike.
 
     Args:
         name: The user's text.

@@ -56,7 +56,7 @@ class Row:
 
 
 class Phrase(str):
-    """A piece of a message that has its options and rows as fields; as a string it is worded for Python.
+    """A piece of a message with its options and rows as fields; the string is worded for Python.
 
     Args:
         fragments: Text, options and rows, one after the other. A phrase among them gives its own.
@@ -68,7 +68,8 @@ class Phrase(str):
         >>> phrase.worded(lambda fragment: f"--{fragment.name} {fragment.value}")
         'Fill it in, or take --missing fill.'
         >>> Phrase(phrase, " Or drop ", Row(3), ".").fragments
-        ('Fill it in, or take ', Option(name='missing', value='fill', code=''), '.', ' Or drop ', Row(number=3), '.')
+        ('Fill it in, or take ', Option(name='missing', value='fill', code=''), '.', ' Or drop ',
+         Row(number=3), '.')
     """
 
     __slots__ = ("fragments",)

@@ -139,7 +139,7 @@ class SeasonalWindows(SeriesWindows):
         self._next: tuple[int, Callable[[], Batch]] | None = None
 
     def batch(self, number: int) -> Batch:
-        """Return a batch, see `Windows`; a thread reads the next one, unless all are read at once."""
+        """Return a batch, see `Windows`; a thread reads the next one unless all are in memory."""
         if self._at_once:
             return super().batch(number)
         following = self._next

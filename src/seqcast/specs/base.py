@@ -1,4 +1,4 @@
-"""The base of all specs: conversion to JSON, and fields that are set while a frozen spec is created."""
+"""The base of all specs: conversion to JSON, and fields that are set during creation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class Spec:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
-        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}  # type: ignore[arg-type]
+        names = [item.name for item in fields(self)]  # type: ignore[arg-type]
+        return {name: _plain(getattr(self, name)) for name in names}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -89,8 +90,12 @@ def unwritable_fields(specs: Iterable[Spec]) -> dict[str, Any]:
     Args:
         specs: The specs, whose fields may be specs too.
     """
-    values = ((item.name, getattr(spec, item.name)) for spec in specs for item in fields(spec))  # type: ignore[arg-type]
-    return {name: value for name, value in values if not _is_writable(value)}
+    return {
+        item.name: getattr(spec, item.name)
+        for spec in specs
+        for item in fields(spec)  # type: ignore[arg-type]
+        if not _is_writable(getattr(spec, item.name))
+    }
 
 
 def _is_writable(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Checks of single options: a name, a whole number, a number, probabilities, a flag, a Keras object."""
+"""Checks of single options: a name, a number, probabilities, a flag, a Keras object."""
 
 import math
 import numbers
@@ -43,7 +43,7 @@ def check_int(where: str, value: Any, *, at_least: int = 1, at_most: int = MOST_
         15
         >>> check_int("horizon", 1.5)
         Traceback (most recent call last):
-        seqcast.errors.SpecError: horizon: expected a whole number >= 1, received 1.5. Give it as an int.
+        seqcast.errors.SpecError: horizon: expected a whole number >= 1, received 1.5. Give it ...
     """
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or int(value) < at_least:
@@ -219,9 +219,10 @@ _DEPTH = 64
 
 
 def _check_modules(where: str, value: Any, depth: int = 0) -> None:
-    """Reject a Keras config with objects of other modules: configs come from files, and a layer may read other files.
+    """Reject a Keras config with objects of other modules.
 
-    Keras itself rejects code and modules that are not its own.
+    Configs come from files, and a layer of another module may read other files. Keras itself
+    rejects code and modules that are not its own.
     """
     if depth > _DEPTH:
         raise SpecError(

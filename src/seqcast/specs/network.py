@@ -254,7 +254,7 @@ class NetworkSpec(Spec):
 
     @property
     def in_blocks(self) -> bool:
-        """Whether horizons longer than the trained one are written block by block; each block reads the one before."""
+        """Whether longer horizons are written in blocks, of which each reads the one before."""
         return self.decoder_input == "position"
 
     @property

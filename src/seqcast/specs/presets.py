@@ -41,7 +41,7 @@ class Preset:
     def fitted_to(
         self, *, season_length: int, context_length: int, horizon: int, windows: int = 1
     ) -> Self:
-        """Return the preset with segments, layers and residual that suit the data, if it has segments.
+        """Return the preset with segments, layers and residual that suit the data.
 
         Segments follow `segment_rule`. A network has two layers from ten thousand windows on, and
         two of twice the width from a hundred thousand on. If a context contains a season, the
@@ -57,7 +57,8 @@ class Preset:
             The preset; presets without segments, such as `classic`, are unchanged.
 
         Example:
-            >>> fitted = preset("segment").fitted_to(season_length=24, context_length=168, horizon=48, windows=90_000)
+            >>> sizes = {"season_length": 24, "context_length": 168, "horizon": 48}
+            >>> fitted = preset("segment").fitted_to(**sizes, windows=90_000)
             >>> fitted.network.segment, fitted.network.encoder_units, fitted.network.residual
             (24, (64, 64), 'gated')
         """
@@ -92,8 +93,10 @@ def segment_rule(season_length: int, context_length: int, horizon: int) -> int:
         A divisor of the season length.
 
     Example:
-        >>> segment_rule(24, 168, 48), segment_rule(24, 48, 24), segment_rule(12, 24, 8), segment_rule(7, 28, 5)
-        (24, 12, 6, 1)
+        >>> segment_rule(24, 168, 48), segment_rule(24, 48, 24)
+        (24, 12)
+        >>> segment_rule(12, 24, 8), segment_rule(7, 28, 5)
+        (6, 1)
     """
     season = check_int("season_length", season_length)
     longest = min(
@@ -198,7 +201,8 @@ class MemberSpec(Spec):
             SpecError: The fields do not fit together.
 
         Example:
-            >>> other = MemberSpec(NetworkSpec(), TrainingSpec()).changed({"dropout": 0.2, "context_length": 8})
+            >>> member = MemberSpec(NetworkSpec(), TrainingSpec())
+            >>> other = member.changed({"dropout": 0.2, "context_length": 8})
             >>> other.network.dropout, other.context_length
             (0.2, 8)
         """
@@ -215,7 +219,7 @@ def _changed(spec: OneSpec, values: Mapping[str, Any]) -> OneSpec:
 
 @dataclass(frozen=True)
 class EnsembleSpec(Spec):
-    """Networks that are trained on the same data and forecast together, as the `preset` of a `Forecaster`.
+    """Networks that are trained on the same data and forecast together, a `Forecaster`'s `preset`.
 
     The forecast of the members is their median or mean, by the forecaster's `combine`. With the
     last season and the fine-tuned zero-shot model they are candidates, whose shares depend on
@@ -236,7 +240,8 @@ class EnsembleSpec(Spec):
 
     Example:
         >>> wide = MemberSpec(NetworkSpec(encoder_units=(64,)), TrainingSpec())
-        >>> EnsembleSpec([wide, MemberSpec(NetworkSpec(), TrainingSpec())]).members[0].network.encoder_units
+        >>> ensemble = EnsembleSpec([wide, MemberSpec(NetworkSpec(), TrainingSpec())])
+        >>> ensemble.members[0].network.encoder_units
         (64,)
     """
 
@@ -346,7 +351,8 @@ class FinetuneSpec(Spec):
         SpecError: A submodule does not exist, or all are frozen.
 
     Example:
-        >>> FinetuneSpec(TrainingSpec(epochs=3)).changed({"freeze": ["encoder"], "epochs": 6}).freeze
+        >>> spec = FinetuneSpec(TrainingSpec(epochs=3))
+        >>> spec.changed({"freeze": ["encoder"], "epochs": 6}).freeze
         ('encoder',)
     """
 

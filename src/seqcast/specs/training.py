@@ -122,7 +122,7 @@ def check_loss(head: str, loss: Any) -> None:
         >>> check_loss("normal", None)
         >>> check_loss("normal", "mse")
         Traceback (most recent call last):
-        seqcast.errors.SpecError: loss: expected None with head='normal', received 'mse'. The head has its own loss.
+        seqcast.errors.SpecError: loss: expected None with head='normal', received 'mse'. ...
     """
     if head != "point" and loss is not None:
         raise SpecError(

@@ -1,4 +1,4 @@
-"""The history of a training, and the callbacks that all trainings have: best weights, epochs of windows, Ctrl-C."""
+"""The history of a training, and the callbacks of all trainings: best weights, epochs, Ctrl-C."""
 
 import math
 import signal
@@ -58,7 +58,8 @@ class History:
             recorded: The history of the later training.
 
         Example:
-            >>> history = History({"loss": [2.0]}, seconds=1.0).continued(History({"loss": [1.0]}, seconds=0.5))
+            >>> history = History({"loss": [2.0]}, seconds=1.0)
+            >>> history = history.continued(History({"loss": [1.0]}, seconds=0.5))
             >>> history.epochs, history.seconds
             ({'loss': [2.0, 1.0]}, 1.5)
         """
@@ -104,9 +105,10 @@ class History:
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Record a training, store the weights of the epoch with the smallest validation loss, and stop early.
+    """Record a training, store the weights of its best epoch, and stop early.
 
-    Keras's `EarlyStopping` does not restore weights after an interruption.
+    The best epoch has the smallest validation loss. Keras's `EarlyStopping` does not restore weights
+    after an interruption.
 
     Args:
         patience: Epochs without improvement after which training stops; `None` never stops.
@@ -151,7 +153,9 @@ class KeepBest(keras.callbacks.Callback):
 
 
 def epoch_counter(windows: Any) -> Any:
-    """Return what sets the position of windows when an epoch begins: Keras also ends one after it peeked at a batch.
+    """Return the callback that sets the position of windows when an epoch begins.
+
+    It is needed because Keras ends an epoch also after it peeked at a batch.
 
     Args:
         windows: Batches with a `position`.
@@ -165,7 +169,7 @@ def epoch_counter(windows: Any) -> Any:
 
 
 class CtrlC(keras.callbacks.Callback):
-    """Raise KeyboardInterrupt between two steps after Ctrl-C; raise it at once after a second Ctrl-C.
+    """Raise KeyboardInterrupt between two steps after Ctrl-C, and at once after a second one.
 
     Keras waits for the device inside a bare `except:` (pythonify_logs), where nearly all
     interruptions would be lost. So are interruptions of a callback of the garbage collector (JAX

@@ -1,4 +1,4 @@
-"""Checkpoints: files with the state of a training, which is resumed from them after its process has died.
+"""Checkpoints: files with the state of a training, from which it is resumed.
 
 ```
 folder/.lock                       the lock of the process that trains
@@ -6,8 +6,8 @@ folder/fit.json                    the seed of the fit
 folder/<network>/1234.checkpoint   the state after 1,234 steps; the last two stay
 ```
 
-A checkpoint is a file of `seqcast.runtime.model_files`, written under another name and renamed. It has the state and
-the fingerprint of the training: its data, options and versions.
+A checkpoint is a file of `seqcast.runtime.model_files`, written under another name and renamed. It
+has the state and the fingerprint of the training: its data, options and versions.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ _MOST_BYTES = 4096
 
 @dataclass(frozen=True)
 class _File:
-    """The content of a checkpoint: the fingerprint of the training, JSON types by name, and its state."""
+    """The content of a checkpoint: the training's fingerprint, as JSON types, and its state."""
 
     fingerprint: dict[str, Any]
     state: TrainState
@@ -270,7 +270,9 @@ class CheckpointFolder:
             lock.release()
 
     def seed(self, drawn: int) -> int:
-        """Return the seed of the fit: the recorded one of a resumed fit, otherwise the new one, which is recorded.
+        """Return the seed of the fit: the recorded one if it is resumed, otherwise the new one.
+
+        A new seed is recorded.
 
         Args:
             drawn: The seed of a new fit.

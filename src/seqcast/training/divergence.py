@@ -1,4 +1,4 @@
-"""Divergence: a training stops at the batch whose loss is not finite or explodes, with the weights before it."""
+"""Divergence: a training stops at the batch whose loss is not finite or explodes."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def _losses(model: Any, inputs: dict[str, Array], y: Array) -> Array:
 def _unusual(
     arrays: Mapping[str, Array], names: Mapping[str, tuple[str, ...]], rows: Array
 ) -> tuple[tuple[str, float], ...]:
-    """Return the columns with values that are not finite or unusual in some windows, the most extreme first."""
+    """Return columns with infinite or unusual values in some windows, the most extreme first."""
     extremes: dict[str, tuple[float, float]] = {}  # size and value of each column
     for array, columns in names.items():
         for place, column in enumerate(columns):

@@ -44,7 +44,7 @@ class TrainingLog(Observer):
         self._failed = False
 
     def for_network(self, network: str) -> Self:
-        """Return the log of one of several networks, with the name of the network in that of the file.
+        """Return the log of one of several networks, whose file name has the network's name.
 
         Args:
             network: Name of the network.
@@ -91,7 +91,7 @@ class TrainingLog(Observer):
         write_atomically(self.path, lambda file: file.write(text.encode("utf-8")))
 
     def record(self, record: Record) -> None:
-        """Append a line; the first line that cannot be written gives a warning, and training goes on.
+        """Append a line; if it cannot be written, warn once and let the training go on.
 
         Args:
             record: The record of an epoch or a step.

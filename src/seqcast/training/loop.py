@@ -61,7 +61,10 @@ def learning_rate(spec: TrainingSpec, steps: int) -> Any:
 
 @keras.saving.register_keras_serializable(package="seqcast", name="Muon")
 class ShapedMuon(keras.optimizers.Muon):
-    """Muon for TensorFlow, whose loops return gradients without a static shape; Keras 3.15 branches on it."""
+    """Muon for TensorFlow, whose loops return gradients without a static shape.
+
+    Keras 3.15 branches on that shape.
+    """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Keras's hook.

@@ -29,7 +29,8 @@ class Record:
 
     Example:
         >>> Record("epoch", 1, 20, 0.5, 0.01, {"loss": 2.0}).to_dict()
-        {'event': 'epoch', 'epoch': 1, 'step': 20, 'seconds': 0.5, 'learning_rate': 0.01, 'loss': 2.0}
+        {'event': 'epoch', 'epoch': 1, 'step': 20, 'seconds': 0.5, 'learning_rate': 0.01,
+         'loss': 2.0}
     """
 
     event: str
@@ -53,7 +54,8 @@ class Observer(keras.callbacks.Callback):
     A subclass defines `record`. Before a training begins, all its attributes can be pickled.
 
     Args:
-        every_n_steps: Steps from one record to the next, for which Keras waits; `None` records epochs only.
+        every_n_steps: Steps from one record to the next, for which Keras waits; `None` records
+            epochs only.
 
     Raises:
         SpecError: `every_n_steps` is no whole number above 0.
@@ -180,7 +182,7 @@ class Observer(keras.callbacks.Callback):
         self.record(self._record("epoch", logs or {}))
 
     def _set_step(self, epochs: int) -> None:
-        """Set the number of finished steps from whole epochs, if the steps of an epoch are known."""
+        """Set the number of finished steps from epochs, if the steps of an epoch are known."""
         steps = (self.params or {}).get("steps")
         if steps:
             self._step = epochs * steps

@@ -98,7 +98,7 @@ class _Follower(keras.callbacks.Callback):
 
 
 def listeners(deadline: Deadline | None) -> list[Any]:
-    """Return the callbacks that send events to the listener of this process: one, or none without a listener.
+    """Return the callback that sends events to the listener of this process, if there is one.
 
     Args:
         deadline: The end of the training; `None` if its epochs determine it.
@@ -256,7 +256,7 @@ class Progress(_Follower):
             self._write()
 
     def _end_epoch(self) -> None:
-        """Note the best epoch; write a line of the first, every n-th and the last epoch to a log file."""
+        """Note the best epoch; a log file gets a line of the first, every n-th and last epoch."""
         if (validation := self._logs.get("val_loss", math.inf)) < self._best[0]:
             self._best = (validation, self._epoch)
         if self._bar is None:
@@ -296,7 +296,8 @@ class Progress(_Follower):
         else:
             total = self.deadline.ends - self.deadline.began
             done = total - max(0.0, self.deadline.left())
-        if done:  # rich's rate leaves out the time before the first sample: the step that compiled the network
+        # rich's rate leaves out the time before the first sample: the step that compiled.
+        if done:
             self._bar.start_task(self._task)
         epoch = min(self._epoch + 1, self._epochs or self._epoch + 1)
         text = f"{_number(epoch, self._epochs)}  {_losses(self._logs) or 'starting'}"

@@ -1,4 +1,4 @@
-"""The state of a training: all variables of the next step, so that a resumed training gives the same weights."""
+"""The state of a training: all variables of the next step, so that resuming changes no weight."""
 
 import copy
 from collections.abc import Sequence

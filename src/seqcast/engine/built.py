@@ -301,8 +301,8 @@ class BuiltNetwork:
         """Return the forecast, written block by block, and the attention weights.
 
         Each block reads the points of the one before. With noise, `[B, steps, D, k]`, the forecast
-        is a draw, which later blocks read. All blocks have the length of the trained horizon, and steps beyond the forecast are cut, so that all
-        take the same programs.
+        is a draw, which later blocks read. All blocks have the length of the trained horizon, and
+        steps beyond the forecast are cut, so that all take the same programs.
         """
         length = self.window.horizon
         along = {} if noise is None else {"noise": noise}

@@ -257,7 +257,7 @@ class TrainingJob:
         )
 
     def mixed(self, weights: Sequence[Array]) -> list[Array]:
-        r"""Return the mean of initial and trained weights, of which these have the weight `share`, `s`.
+        r"""Return the mean of initial and trained weights; the latter weigh `share`, `s`.
 
         .. math:: W = (1 - s)\, W_{\text{first}} + s\, W_{\text{trained}}
 

@@ -107,8 +107,8 @@ class History:
 class KeepBest(keras.callbacks.Callback):
     """Record a training, store the weights of its best epoch, and stop early.
 
-    The best epoch has the smallest validation loss. Keras's `EarlyStopping` does not restore weights
-    after an interruption.
+    The best epoch has the smallest validation loss. Keras's `EarlyStopping` does not restore
+    weights after an interruption.
 
     Args:
         patience: Epochs without improvement after which training stops; `None` never stops.

@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from seqcast.data.arrays import as_array, check_targets
 from seqcast.data.windows import ArrayWindows, repeat_newest_season
@@ -20,7 +21,7 @@ from seqcast.engine import LearningEstimator, Learnt
 from seqcast.errors import DataError, NotFittedError
 from seqcast.network import CELLS, PointHead, RecurrentStack, WeighedModel, child_seeds, scan
 from seqcast.regressor import draw_seed
-from seqcast.runtime import Array, compile_call, keras, to_numpy, weights_of
+from seqcast.runtime import Array, Tensor, compile_call, keras, to_numpy, weights_of
 from seqcast.specs import TrainingSpec, check_choice, check_int
 from seqcast.training import History, learning_rate, optimizer, progress, train
 
@@ -52,7 +53,7 @@ class SeasonalNaive(LearningEstimator[int]):
         self.season_length = season_length
         self.target_features = target_features
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Remember the horizon; there is nothing to learn.
 
         Args:
@@ -65,7 +66,7 @@ class SeasonalNaive(LearningEstimator[int]):
         self._learnt = check_targets(y, len(self._past(X)))[0].shape[1]
         return self
 
-    def predict(self, X: Any, horizon: int | None = None) -> Array:
+    def predict(self, X: ArrayLike, horizon: int | None = None) -> Array:
         """Forecast.
 
         Args:
@@ -89,7 +90,7 @@ class SeasonalNaive(LearningEstimator[int]):
         )
         return forecast[:, :, 0] if np.ndim(X) == 2 else forecast
 
-    def _past(self, X: Any) -> Array:
+    def _past(self, X: ArrayLike) -> Array:
         season = check_int("season_length", self.season_length)
         array = as_array("X", X, ranks=(2, 3), finite=True)
         steps = array.shape[1]
@@ -153,7 +154,7 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
     _: KW_ONLY
     cell: str = "gru"
     training: TrainingSpec | None = None
-    random_state: Any = None
+    random_state: int | None = None
     verbose: int = 1
 
     model_ = Learnt["ManyToOne"](lambda fitted: fitted.model)
@@ -168,7 +169,7 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
     seed_ = Learnt[int](lambda fitted: fitted.seed)
     """Seed of everything that was random in the fit."""
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Train to forecast one step.
 
         A fit that fails or is interrupted leaves the baseline as it was.
@@ -209,7 +210,7 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
         self._learnt = FittedManyToOne(model, history, future.shape[1], seed)
         return self
 
-    def predict(self, X: Any, horizon: int | None = None) -> Array:
+    def predict(self, X: ArrayLike, horizon: int | None = None) -> Array:
         """Forecast step by step, each step from the whole window, moved on by one.
 
         Args:
@@ -229,7 +230,7 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
         return forecast
 
     @staticmethod
-    def _past(X: Any) -> Array:
+    def _past(X: ArrayLike) -> Array:
         return as_array("X", X, ranks=(3,), finite=True)
 
 
@@ -283,7 +284,7 @@ class ManyToOne(WeighedModel):
             input_shape: Ignored.
         """
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Return the next value, `[B, 1, F]`.
 
         Args:
@@ -299,7 +300,7 @@ class ManyToOne(WeighedModel):
         """`roll`, compiled."""
         return compile_call(self, self.roll)
 
-    def roll(self, past: Any, *, horizon: int) -> Any:
+    def roll(self, past: Tensor, *, horizon: int) -> Tensor:
         """Return a forecast that reads its own values, `[B, H, F]`.
 
         Args:
@@ -307,7 +308,7 @@ class ManyToOne(WeighedModel):
             horizon: Number of steps.
         """
 
-        def advance(window: Any, _: Any) -> tuple[Any, Any]:
+        def advance(window: Tensor, _: None) -> tuple[Tensor, Tensor]:
             value = self(window)
             return keras.ops.concatenate([window[:, 1:], value], axis=1), value[:, 0]
 

@@ -360,7 +360,7 @@ def test_two_visitors_have_work_of_their_own(open_page):
     begin(second, "Balanced")
     forecast(first, "5")  # what takes moments does not wait for the training of another visitor
     begin(first, "Balanced")
-    first.get_by_text(re.compile("Waiting: 1 computation|Computing|Training")).wait_for()
+    first.get_by_text(re.compile("Waiting for 1 computation|Computing|Training")).wait_for()
     for page, there, elsewhere in ((first, "Nord", "north"), (second, "north", "Nord")):
         page.get_by_role("button", name="Stop and keep the best so far").wait_for(
             state="hidden", timeout=LONG

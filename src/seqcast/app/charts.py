@@ -13,7 +13,7 @@ import numpy as np
 
 from seqcast.data import is_outlier
 from seqcast.plots import GUIDE, MODELS, TRUTH
-from seqcast.runtime import json_number
+from seqcast.runtime import Array, json_number
 
 RED, GREEN, PURPLE, ORANGE, *_ = MODELS
 COLOURS = (TRUTH, ORANGE, GREEN, PURPLE, RED, GUIDE)
@@ -30,11 +30,11 @@ Options = dict[str, Any]
 
 def fan_chart(
     name: str,
-    past: tuple[Any, Any],
-    ahead: tuple[Any, Any] | None,
-    bounds: Mapping[str, tuple[Any, Any]],
+    past: tuple[Array, Array],
+    ahead: tuple[Array, Array] | None,
+    bounds: Mapping[str, tuple[Array, Array]],
     *,
-    before: tuple[Any, Any] | None = None,
+    before: tuple[Array, Array] | None = None,
     unit: str,
 ) -> Options:
     """Return a chart of a series with its outliers, its forecast and the intervals around it.
@@ -87,7 +87,7 @@ def fan_chart(
 
 
 def line_chart(
-    lines: Mapping[str, Sequence[float]], *, x: Sequence[Any], x_name: str, y_name: str
+    lines: Mapping[str, Sequence[float]], *, x: Sequence[object], x_name: str, y_name: str
 ) -> Options:
     """Return lines over steps, which the wheel enlarges.
 
@@ -165,7 +165,7 @@ def _chart(x_axis: Options, y_name: str) -> Options:
     }
 
 
-def _time_chart(unit: str, stamps: Any) -> Options:
+def _time_chart(unit: str, stamps: Array) -> Options:
     counted = len(stamps) > 0 and isinstance(stamps[0], int | np.integer)
     chart = _chart({"type": "value", "scale": True} if counted else {"type": "time"}, unit)
     chart["tooltip"]["order"] = "valueDesc"
@@ -179,7 +179,13 @@ def _axis(kind: str, name: str) -> Options:
 
 
 def _line(
-    name: str, data: list[Any], colour: str, *, width: int = 2, dash: str = "solid", **more: Any
+    name: str,
+    data: Sequence[object],
+    colour: str,
+    *,
+    width: int = 2,
+    dash: str = "solid",
+    **more: object,
 ) -> Options:
     style = {
         "lineStyle": {"color": colour, "width": width, "type": dash},
@@ -188,12 +194,12 @@ def _line(
     return {"name": name, "type": "line", "symbol": "none", **style, "data": data, **more}
 
 
-def _pairs(stamps: Any, values: Any) -> list[list[Any]]:
+def _pairs(stamps: Array, values: Array) -> list[list[object]]:
     """Return stamps with their values, thinned if there are very many."""
     return [[_stamp(stamps[k]), _number(values[k])] for k in thinned(values, MOST_POINTS)]
 
 
-def thinned(values: Any, most: int) -> Any:
+def thinned(values: Array, most: int) -> Array:
     """Return places of values that keep the peaks: the smallest and largest of each stretch.
 
     Args:
@@ -211,12 +217,12 @@ def thinned(values: Any, most: int) -> Any:
     return np.unique([[each[low[each].argmin()], each[high[each].argmax()]] for each in stretches])
 
 
-def _stamp(stamp: Any) -> Any:
+def _stamp(stamp: np.datetime64 | np.integer | int) -> str | int:
     """Return a stamp as ECharts reads it: text of a time, or a whole number as it is."""
     if isinstance(stamp, int | np.integer):
         return int(stamp)
     return str(np.datetime_as_string(np.datetime64(stamp), unit="s"))
 
 
-def _number(value: Any) -> Any:
+def _number(value: float) -> float | None:
     return json_number(float(value))

@@ -1,10 +1,12 @@
 """Computations in the page's processes: fits, backtests, forecasts, explanations, the post."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +14,12 @@ from seqcast import forecaster, inspect, regressor, runtime
 from seqcast.app.job_queue import OnEvent
 from seqcast.data import random_sines
 from seqcast.errors import SpecError
+from seqcast.runtime import Array, keras
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from seqcast.forecaster import Forecaster
 
 # Most models that a process keeps loaded.
 LOADED_MODELS = 8
@@ -34,7 +42,7 @@ class FitOutcome:
         interrupted: Whether it was stopped, and forecasts with the best so far.
     """
 
-    forecast: Any
+    forecast: pd.DataFrame
     choice: list[tuple[str, float, float | None]]
     windows: int
     season_length: int
@@ -61,8 +69,8 @@ class Explanation:
     memory: list[int]
     by_step: list[float]
     covariates: dict[str, float]
-    nearest: Any
-    states: Any
+    nearest: pd.DataFrame | None
+    states: pd.DataFrame
     explained: list[float]
 
 
@@ -73,11 +81,11 @@ def warm_up() -> None:
 
 def fit(
     emit: OnEvent,
-    df: Any,
-    ahead: Any,
+    df: pd.DataFrame,
+    ahead: pd.DataFrame | None,
     options: Mapping[str, Any],
     model_file: Path,
-    time_limit: Any,
+    time_limit: float | None,
 ) -> FitOutcome:
     """Fit a forecaster, save it and forecast; events of the training are passed on.
 
@@ -124,8 +132,12 @@ def fit(
 
 
 def backtest(
-    emit: OnEvent, df: Any, options: Mapping[str, Any], windows: int, time_limit: Any
-) -> Any:
+    emit: OnEvent,
+    df: pd.DataFrame,
+    options: Mapping[str, Any],
+    windows: int,
+    time_limit: float | None,
+) -> pd.DataFrame:
     """Forecast the rows' own past.
 
     Args:
@@ -139,12 +151,15 @@ def backtest(
         A frame as from `Forecaster.backtest`.
     """
     with runtime.listen(emit):
-        return forecaster.Forecaster(**options, verbose=0).backtest(
+        table: pd.DataFrame = forecaster.Forecaster(**options, verbose=0).backtest(
             df, n_windows=windows, time_limit=time_limit
         )
+    return table
 
 
-def forecast(model_file: Path, df: Any, ahead: Any, level: Sequence[float]) -> Any:
+def forecast(
+    model_file: Path, df: pd.DataFrame, ahead: pd.DataFrame | None, level: Sequence[float]
+) -> pd.DataFrame:
     """Forecast with a fitted model.
 
     Args:
@@ -157,7 +172,12 @@ def forecast(model_file: Path, df: Any, ahead: Any, level: Sequence[float]) -> A
 
 
 def write_report(
-    model_file: Path, path: Path, df: Any, ahead: Any, backtested: Any, title: str
+    model_file: Path,
+    path: Path,
+    df: pd.DataFrame,
+    ahead: pd.DataFrame | None,
+    backtested: pd.DataFrame | None,
+    title: str,
 ) -> None:
     """Write the report of a fitted model as an HTML page.
 
@@ -174,7 +194,7 @@ def write_report(
     )
 
 
-def explain(model_file: Path, df: Any) -> Explanation | None:
+def explain(model_file: Path, df: pd.DataFrame) -> Explanation | None:
     """Explain the forecasts of a model's first network.
 
     Args:
@@ -213,13 +233,13 @@ def explain(model_file: Path, df: Any) -> Explanation | None:
     )
 
 
-def _loaded(path: Path) -> Any:
+def _loaded(path: Path) -> Forecaster:
     """Return the model of a file, which is read again when the file has changed."""
     return _load(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(LOADED_MODELS)
-def _load(path: Path, written: int) -> Any:  # noqa: ARG001
+def _load(path: Path, written: int) -> Forecaster:  # noqa: ARG001
 
     return forecaster.Forecaster.load(path)
 
@@ -348,10 +368,10 @@ def _post_network(seed: int, decoder: str) -> regressor.Seq2SeqRegressor:
     )
 
 
-def _snapshots(emit: OnEvent, decoder: str, past: Any) -> Any:
+def _snapshots(emit: OnEvent, decoder: str, past: Array) -> keras.callbacks.Callback:
     """Return a callback that sends the network's forecast of a signal after each epoch."""
 
-    class Snapshots(runtime.keras.callbacks.Callback):
+    class Snapshots(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             runtime.fetch_weights(self.model)
             forecast = runtime.to_numpy(self.model({"past": past}, training=False))[0, :, 0]

@@ -234,7 +234,7 @@ def warn(problem: str | DataError) -> None:
         problem: A text, or an error, which is put into words with its hint.
     """
     if isinstance(problem, DataError):
-        rows = f" ({len(problem.rows):,} rows)" * (len(problem.rows) > 1)
+        rows = f" ({len(problem.rows):,} rows)" if len(problem.rows) > 1 else ""
         problem = (
             f"{explain_problem(problem).removesuffix('.')}{rows}. {in_page_words(problem.hint)}"
         )

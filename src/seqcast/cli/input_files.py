@@ -64,10 +64,16 @@ class FileOptions:
         """The dialect of the files, as far as it was typed."""
         sep = None if self.sep is None else _TAB.get(self.sep, self.sep)
         missing = split_names(self.missing_values or "")
-        written = tables.Dialect(
-            sep, self.decimal, self.thousands, self.encoding, self.day_first, self.sheet
+        return tables.Dialect(
+            sep=sep,
+            decimal=self.decimal,
+            thousands=self.thousands,
+            encoding=self.encoding,
+            day_first=self.day_first,
+            sheet=self.sheet,
+            header=self.header,
+            missing_values=missing,
         )
-        return replace(written, header=self.header, missing_values=missing)
 
     def dialect_for(self, model: forecaster.Forecaster) -> tables.Dialect:
         """Return the dialect of files for a fitted model.

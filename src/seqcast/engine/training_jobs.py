@@ -11,7 +11,7 @@ import numpy as np
 from seqcast.data.frames import AnyFrame
 from seqcast.data.windows import WindowReader, training_windows
 from seqcast.engine.engine import Engine
-from seqcast.errors import DataError, SpecError, TrainingError
+from seqcast.errors import DataError, SpecError, TrainingError, counted
 from seqcast.runtime import Array, Executor, Processes, choose_executor, digest, say, task
 from seqcast.specs import NetworkSpec, TrainingSpec, WindowSpec
 from seqcast.training import (
@@ -402,7 +402,7 @@ def _in_order(done: dict[int, Outcome]) -> dict[int, Outcome]:
 
 
 def _in_words(history: History) -> str:
-    epochs = f"{len(history)} epoch{'s' * (len(history) != 1)}"
+    epochs = counted(len(history), "epoch")
     if "val_loss" in history:
         return f"{epochs}, best validation loss {np.min(history['val_loss']):.4g}"
     return f"{epochs}, last loss {history['loss'][-1]:.4g}"

@@ -372,7 +372,8 @@ def counted(number: int, noun: str) -> str:
         >>> counted(1, "row"), counted(1234, "row"), counted(2, "series")
         ('1 row', '1,234 rows', '2 series')
     """
-    return f"{number:,} {noun}{'s' * (number != 1 and not noun.endswith('s'))}"
+    is_plural = number != 1 and not noun.endswith("s")
+    return f"{number:,} {noun}s" if is_plural else f"{number:,} {noun}"
 
 
 def unknown_name(where: str, name: object, known: Iterable[str]) -> SpecError:

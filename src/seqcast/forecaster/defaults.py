@@ -150,40 +150,53 @@ def specs(
         level: Levels of the intervals.
         sizes: Sizes of the data, on which the choice depends.
     """
-    usual = TrainingSpec()
-
     if isinstance(preset, EnsembleSpec):
-        return preset.member(sizes.member).network, preset.member(sizes.member).training
-    if isinstance(preset, NetworkSpec):
-        network = preset
-    else:
-        fitted = _fitted_preset(preset, level, sizes)
+        member = preset.member(sizes.member)
+        return member.network, member.training
+
+    usual = TrainingSpec()
+    network = preset
+    if not isinstance(network, NetworkSpec):
+        fitted = _fitted_preset(network, level, sizes)
         network = fitted.network
         # The classic network's own recipe is for data without noise.
-        usual = (
-            fitted.training
-            if network.segment > 1
-            else replace(usual, early_stopping=EARLY_STOPPING)
-        )
+        usual = replace(usual, early_stopping=EARLY_STOPPING)
+        if network.segment > 1:
+            usual = fitted.training
 
     if isinstance(training, TrainingSpec):
         return network, training
+    is_named = network is not preset
+    return network, _training_for(network, usual, training or {}, sizes, is_named=is_named)
 
-    changes = dict(training or {})
+
+def _training_for(
+    network: NetworkSpec,
+    usual: TrainingSpec,
+    changes: Mapping[str, Any],
+    sizes: Sizes,
+    *,
+    is_named: bool,
+) -> TrainingSpec:
+    """Return the training of a network, with the changed fields and sizes that suit the data."""
     chosen = TrainingSpec.from_dict({**usual.to_dict(), **changes})
     batch_size = chosen.batch_size
     if "batch_size" not in changes:
         batch_size = min(batch_size, max(SMALLEST_BATCH, sizes.windows // FEW_STEPS))
 
-    least = LEAST_QUICK_STEPS if network.segment > 1 or network is not preset else LEAST_STEPS
-    many = network.segment > 1 and sizes.future > 0 and sizes.windows >= MORE_WINDOWS
-    most, epochs = (MORE_STEPS, MORE_EPOCHS) if many else (MANY_STEPS, SHORTER_EPOCHS)
+    has_segments = network.segment > 1
+    least = LEAST_QUICK_STEPS if has_segments or is_named else LEAST_STEPS
+    most = MANY_STEPS
+    epochs = SHORTER_EPOCHS
+    if has_segments and sizes.future > 0 and sizes.windows >= MORE_WINDOWS:
+        most = MORE_STEPS
+        epochs = MORE_EPOCHS
     steps = chosen.steps_per_epoch or max(least, min(most, -(-sizes.windows // batch_size)))
 
-    ours = network is not preset and not {*OF_LENGTH, *OF_RATE} & set(changes)
-    if ours and network.segment > 1 and steps >= LONG_EPOCH_STEPS:
+    is_ours = is_named and not {*OF_LENGTH, *OF_RATE} & set(changes)
+    if is_ours and has_segments and steps >= LONG_EPOCH_STEPS:
         chosen = replace(chosen, epochs=epochs, early_stopping=SHORTER_EARLY_STOPPING)
-    return network, replace(chosen, batch_size=batch_size, steps_per_epoch=steps)
+    return replace(chosen, batch_size=batch_size, steps_per_epoch=steps)
 
 
 def auto_scale(head: str, point: str, frame: AnyFrame, starts: Array, season: int) -> str:

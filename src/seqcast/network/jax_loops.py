@@ -347,7 +347,10 @@ def _single_backward(
 ) -> tuple[_Weights, Array | None, Arrays]:
     weights, x, before, saved = residuals
     backward = _Backward(recurrence, weights)
-    d_before, d_x, sums = backward.step(d_states, x, None, _with_ones(before[0]), before[1:], saved)
+    with_ones = _with_ones(before[0])
+    d_before, d_x, sums = backward.step(
+        d_states, x, None, with_ones=with_ones, others=before[1:], saved=saved
+    )
     return _as(weights, backward.weights(sums)), d_x, d_before
 
 
@@ -404,7 +407,9 @@ def _layer_backward(loop: _Loop, residuals: Array, gradients: Array) -> Arrays:
         )
         with_ones = _with_ones(jnp.where(t == start, first, output))
         others, saved_t = _unpacked(stored)
-        return backward.step(d_states, x_t, valid_t, with_ones, others, saved_t)
+        return backward.step(
+            d_states, x_t, valid_t, with_ones=with_ones, others=others, saved=saved_t
+        )
 
     def step(carry: Array, at: Array) -> tuple[Array, Array | None]:
         d_states, sums = carry

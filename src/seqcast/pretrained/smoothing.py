@@ -150,7 +150,12 @@ def _of_one_season(
                 moved = of_state @ state + (of_values @ new).reshape(count, -1, new.shape[1])
             else:
                 moved = _step_by_step(
-                    gains, season, state, new, is_known[first:last, of], begun[first:last, of]
+                    gains,
+                    season,
+                    state,
+                    new,
+                    known=is_known[first:last, of],
+                    begun=begun[first:last, of],
                 )
             levels[:, of] = moved[:, last - first]
             trends[:, of] = moved[:, last - first + 1]
@@ -178,7 +183,13 @@ def _blocks(length: int) -> Iterator[tuple[int, int]]:
 
 
 def _step_by_step(
-    gains: tuple[Gains, ...], season: int, state: Array, values: Array, known: Array, begun: Array
+    gains: tuple[Gains, ...],
+    season: int,
+    state: Array,
+    values: Array,
+    *,
+    known: Array,
+    begun: Array,
 ) -> Array:
     """Return one-step forecasts, followed by the new state, `[K, L + 2 + s, B]`.
 
@@ -223,7 +234,7 @@ def _products(gains: tuple[Gains, ...], season: int, steps: int) -> tuple[Array,
     unit = np.eye(states + steps)
     state = np.tile(unit[:states], (len(gains), 1, 1))
     known = np.ones((steps, len(unit)), dtype=bool)
-    whole = _step_by_step(gains, season, state, unit[states:], known, known)
+    whole = _step_by_step(gains, season, state, unit[states:], known=known, begun=known)
     return whole[:, :, :states].copy(), whole[:, :, states:].reshape(-1, steps)
 
 

@@ -276,7 +276,9 @@ def read_query(
     else:
         future = _future(options.future, model, most_rows)
         series = _series(options.series, rows, model)
-        query = Query(model, rows, future, series, options.horizon, level)
+        query = Query(
+            model, rows, future=future, series=series, horizon=options.horizon, level=level
+        )
 
     _check_answer(query, settings)
     return query

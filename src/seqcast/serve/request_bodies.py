@@ -25,7 +25,14 @@ from seqcast.errors import AmbiguityError, DataError
 from seqcast.runtime import Array
 from seqcast.serve.problems import RequestError, shown
 from seqcast.specs import Columns
-from seqcast.tables import OpenTable, Steps, guess_columns, has_header, joined_parts
+from seqcast.tables import (
+    ColumnGuess,
+    OpenTable,
+    Steps,
+    guess_columns,
+    has_header,
+    joined_parts,
+)
 
 JSON = "application/json"
 CSV = "text/csv"
@@ -328,6 +335,30 @@ def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], s
         RequestError: The table has too many columns or cells.
         DataError: As for `Table.read`; or several readings are about as likely.
     """
+    needed = Needed("\0", "\0", _names_of_all(value, most_rows))
+    columns, _ = _columns_of(value, needed, "rows", most_rows)
+    frame = _frame_to_guess(columns, needed)
+    try:
+        guess = _guess(frame, steps)
+        for name in joined_parts(frame.columns, guess.unique_id):
+            # Ids of CSV are text, whatever they look like.
+            if isinstance(value, dict) and isinstance(value[name], tuple):
+                frame[name] = value[name]
+        own = Columns(**guess.names)
+        table = OpenTable.of_frame(frame, "rows").as_guessed(
+            guess, own, steps, series=needed.only or "series"
+        )
+    except DataError as error:
+        raise error.changed(option="rows", path=None) from error
+
+    long = table.with_ids()
+    _check_size("rows", len(long), most_rows)
+    read = replace(table, guessed=guess.sentence(steps.start)).understood
+    return _with_usual_names(long, own), read
+
+
+def _names_of_all(value: Any, most_rows: int) -> tuple[str, ...]:
+    """Return the names of all columns of a table, which has few enough."""
     rows = value if isinstance(value, list) else []
     names = dict.fromkeys(
         chain.from_iterable(row for row in rows if isinstance(row, dict)) if rows else value
@@ -335,42 +366,48 @@ def guessed(value: Any, steps: Steps, most_rows: int) -> tuple[dict[str, Any], s
     _check_size("columns", len(names), _MOST_COLUMNS)
     _check_size("cells", len(names) * len(rows), _most_cells(most_rows))
     _check_names(names, "rows")
+    return tuple(names)
 
-    needed = Needed("\0", "\0", tuple(names))
-    columns, _ = _columns_of(value, needed, "rows", most_rows)
+
+def _frame_to_guess(columns: Mapping[str, Sequence[Any]], needed: Needed) -> pd.DataFrame:
+    """Return the frame whose columns are guessed, and reject many columns of text."""
     typed = {name: _typed(cells, name, needed, "rows") for name, cells in columns.items()}
     texts = [name for name, (kind, _) in typed.items() if kind not in "fbi"]
     if len(texts) > _MOST_TEXT_COLUMNS:
-        hint = "Name the columns of a long table unique_id, ds and y, which takes no guess."
-        expected = f"at most {_MOST_TEXT_COLUMNS} columns of text"
-        raise RequestError(413, "rows", expected, f"{len(texts)}", hint)
+        raise RequestError(
+            413,
+            "rows",
+            f"at most {_MOST_TEXT_COLUMNS} columns of text",
+            f"{len(texts)}",
+            "Name the columns of a long table unique_id, ds and y, which takes no guess.",
+        )
 
     series = {name: pd.Series(typed[name][1], dtype="str") for name in texts}
-    frame = pd.DataFrame({name: series.get(name, array) for name, (_, array) in typed.items()})
-    try:
-        guess = guess_columns(frame)
-        if (question := guess.question(steps.start)) is not None:
-            hint = "Name the column of times ds, or give start and freq."
-            if isinstance(question, AmbiguityError):
-                hint = "Name one of them y, or send each as a series."
-            raise question.changed(hint=hint)
-        for name in joined_parts(frame.columns, guess.unique_id) if isinstance(value, dict) else ():
-            if isinstance(value[name], tuple):
-                frame[name] = value[name]  # ids of CSV are text
-        own = Columns(**guess.names)
-        table = OpenTable.of_frame(frame, "rows").as_guessed(
-            guess, own, steps, series=needed.only or "series"
-        )
-    except DataError as error:
-        raise error.changed(option="rows", path=None) from error
-    long = table.with_ids()
-    _check_size("rows", len(long), most_rows)
+    return pd.DataFrame({name: series.get(name, array) for name, (_, array) in typed.items()})
+
+
+def _guess(frame: pd.DataFrame, steps: Steps) -> ColumnGuess:
+    """Return the guess of the columns of a frame, and reject one with a question."""
+    guess = guess_columns(frame)
+    question = guess.question(steps.start)
+    if isinstance(question, AmbiguityError):
+        raise question.changed(hint="Name one of them y, or send each as a series.")
+    if question is not None:
+        raise question.changed(hint="Name the column of times ds, or give start and freq.")
+    return guess
+
+
+def _with_usual_names(long: pd.DataFrame, own: Columns) -> dict[str, Any]:
+    """Return the columns of a long frame as lists, by the usual names."""
     times = long[own.ds]
     values = long[own.value].astype(object)
-    texts = times.map(lambda time: time.isoformat()) if times.dtype.kind == "M" else times
-    usual = {"unique_id": long[own.unique_id].tolist(), "ds": texts.tolist()}
-    read = replace(table, guessed=guess.sentence(steps.start)).understood
-    return usual | {"y": values.where(values.notna(), None).tolist()}, read
+    if times.dtype.kind == "M":
+        times = times.map(lambda time: time.isoformat())
+    return {
+        "unique_id": long[own.unique_id].tolist(),
+        "ds": times.tolist(),
+        "y": values.where(values.notna(), None).tolist(),
+    }
 
 
 def _columns_of(
@@ -378,29 +415,43 @@ def _columns_of(
 ) -> tuple[dict[str, Sequence[Any]], Mapping[str, Any]]:
     """Return the columns of a table that are read, and the names of all."""
     if isinstance(value, list):
-        _check_size("rows", len(value), most_rows)
-        if not set(map(type, value)) <= {dict}:
-            row, other = next(
-                (row, each) for row, each in enumerate(value) if not isinstance(each, dict)
-            )
-            raise DataError(
-                option=option,
-                row=row,
-                expected="an object",
-                received=shown(other),
-                hint="One object a row.",
-            )
-        names = dict.fromkeys(chain.from_iterable(value))
-        return {
-            name: [row.get(name) for row in value] for name in needed.names if name in names
-        }, names
-    if not isinstance(value, dict):
+        return _columns_of_rows(value, needed, option, most_rows)
+    if isinstance(value, dict):
+        return _checked_columns(value, needed, option, most_rows), value
+    raise DataError(
+        option=option,
+        expected="a list of objects, one a row",
+        received=shown(value),
+        hint='For example [{"unique_id": "a", "ds": "2024-01-01", "y": 1.0}].',
+    )
+
+
+def _columns_of_rows(
+    rows: Sequence[Any], needed: Needed, option: str, most_rows: int
+) -> tuple[dict[str, Sequence[Any]], Mapping[str, Any]]:
+    """Return the columns of a list of objects that are read, and the names of all."""
+    _check_size("rows", len(rows), most_rows)
+    if not set(map(type, rows)) <= {dict}:
+        number, other = next(
+            (number, row) for number, row in enumerate(rows) if not isinstance(row, dict)
+        )
         raise DataError(
             option=option,
-            expected="a list of objects, one a row",
-            received=shown(value),
-            hint='For example [{"unique_id": "a", "ds": "2024-01-01", "y": 1.0}].',
+            row=number,
+            expected="an object",
+            received=shown(other),
+            hint="One object a row.",
         )
+
+    names = dict.fromkeys(chain.from_iterable(rows))
+    read = [name for name in needed.names if name in names]
+    return {name: [row.get(name) for row in rows] for name in read}, names
+
+
+def _checked_columns(
+    value: Mapping[str, Any], needed: Needed, option: str, most_rows: int
+) -> dict[str, Sequence[Any]]:
+    """Return the columns of an object of lists that are read; cells of CSV are parsed."""
     columns = {name: value[name] for name in needed.names if name in value}
     lengths = {
         name: len(cells) if isinstance(cells, list | tuple) else None
@@ -416,11 +467,11 @@ def _columns_of(
             ),
             hint="null stands for a value that is missing.",
         )
+
     _check_size("rows", max(map(len, columns.values()), default=0), most_rows)
-    is_text = any(isinstance(cells, tuple) for cells in columns.values())
-    return {
-        name: needed.parsed(name, cells) for name, cells in columns.items()
-    } if is_text else columns, value
+    if not any(isinstance(cells, tuple) for cells in columns.values()):
+        return columns
+    return {name: needed.parsed(name, cells) for name, cells in columns.items()}
 
 
 def _typed(cells: Sequence[Any], name: str, needed: Needed, option: str) -> tuple[str, Any]:

@@ -98,7 +98,8 @@ def has_whole_characters(text: str) -> bool:
 def _shown(value: Any) -> str:
     """Return a value as a message shows it."""
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-        return f"a {'negative ' * (value < 0)}whole number of {value.bit_length()} bits"
+        kind = "negative whole number" if value < 0 else "whole number"
+        return f"a {kind} of {value.bit_length()} bits"
     return repr(value)
 
 

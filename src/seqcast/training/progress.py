@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
+from seqcast.errors import counted
 from seqcast.runtime import TaskEvent, bar_is_shown, keras, listener, new_bar
 from seqcast.training.callbacks import History
 from seqcast.training.deadline import Deadline
@@ -309,9 +310,10 @@ class Progress(_Follower):
         return _duration(time.perf_counter() - self._began)
 
     def _summary(self) -> str:
-        some = self._epoch < self._epochs
-        count = f"{self._epoch} of {self._epochs}" if some else str(self._epoch)
-        text = f"{count} epoch{'s' * ((self._epochs or self._epoch) != 1)} in {self._elapsed()}"
+        epochs = counted(self._epochs or self._epoch, "epoch")
+        if self._epoch < self._epochs:
+            epochs = f"{self._epoch} of {epochs}"
+        text = f"{epochs} in {self._elapsed()}"
         if self._best[1]:
             return f"{text}, best epoch {self._best[1]} with validation loss {self._best[0]:.4g}"
         return f"{text}, {_losses(self._logs)}" if self._epoch and self._logs else text

@@ -1,7 +1,7 @@
 """*Data*: a file, a paste or an example, its columns' roles, its series and its problems."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -363,14 +363,16 @@ class DataPanel(Panel):
         by_role = [
             (text, table.roles.names(role)) for role, text in ROLES.items() if role != "ignore"
         ]
-        roles = [
-            f"{text}: {', '.join(of[:NAMES_SAID])}{', …' * (len(of) > NAMES_SAID)}"
-            for text, of in by_role
-            if of
-        ]
+        roles = [f"{text}: {_first_names(of)}" for text, of in by_role if of]
         rows, columns = table.raw.frame.shape
         frame = self.session.frame
         # What became of times and rows is known once the series have been read.
         understood = table.raw.understood if frame is None else frame.rows.understood
         said = [f"{rows:,} rows, {columns} columns", understood, *roles]
         return f"{'; '.join(filter(None, said))}."
+
+
+def _first_names(names: Sequence[str]) -> str:
+    """Return the first of some names in words, with an ellipsis for the others."""
+    shown = ", ".join(names[:NAMES_SAID])
+    return shown if len(names) <= NAMES_SAID else f"{shown}, …"

@@ -13,7 +13,7 @@ from nicegui.functions.refreshable import RefreshableTarget
 from seqcast.app.job_queue import Job, JobQueue, OnEvent
 from seqcast.app.theme import explain_problem, heading, note, problem_card
 from seqcast.app.visitors import Session, Sessions
-from seqcast.errors import SeqcastError
+from seqcast.errors import SeqcastError, counted
 
 logger = logging.getLogger("seqcast.app")
 
@@ -278,7 +278,7 @@ class JobPanel(Panel):
         seconds = time.monotonic() - self.began
         self.bar.visible = self.event is not None
         if before:
-            self.text.set_text(f"Waiting: {before} computation{'s' * (before > 1)} come first")
+            self.text.set_text(f"Waiting for {counted(before, 'computation')}")
         elif self.event is None:
             self.text.set_text(f"Computing, {seconds:.0f} s")
         else:

@@ -91,13 +91,13 @@ class WhatIfPanel(Panel):
         ):
             when = stamp_text(row[time])
             cells = [
-                partial(self._cell, frame, step, name, row[name], f"{name} on {when}")
+                partial(self._cell, frame, step, name, value=row[name], alt=f"{name} on {when}")
                 for name in names
             ]
             rows.append([when, *cells])
         show_table([time, *names], rows, "Known in advance")
 
-    def _cell(self, frame: VisitorFrame, step: int, name: str, value: Any, alt: str) -> None:
+    def _cell(self, frame: VisitorFrame, step: int, name: str, *, value: Any, alt: str) -> None:
         """Write a field for a value, by its kind."""
 
         async def change(event: Any) -> None:

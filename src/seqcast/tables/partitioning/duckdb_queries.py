@@ -8,7 +8,7 @@ import gzip
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -323,22 +323,12 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
     described = connection.execute(f"DESCRIBE SELECT * FROM {source.sql()}").fetchall()
     types = {name: str(kind) for name, kind, *_ in described}
     missing = {name: _missing(name, types[name]) for name in (unique_id, ds)}
-    texts = [name for name in source.names if source.kind == "CSV" and name not in missing]
     times = _times(connection, columns) if types[ds] == "VARCHAR" else {}
+    texts: list[str] = []
+    if source.kind == "CSV":
+        texts = [name for name in source.names if name not in missing]
 
-    # One pass answers all.
-    terms: dict[Any, str] = {"rows": "count(*)", **missing}
-    for name in texts:
-        terms["type", name], terms["comma", name] = _number_type(name)
-    for sql, check in times.items():
-        terms["count", sql] = f"count({check})"
-        terms["other", sql] = f"min({_text_of(ds)}) FILTER ({check} IS NULL)"
-    # Not `fetchone`, after which DuckDB 2 waits for the next row.
-    (row,) = connection.execute(
-        f"SELECT {', '.join(terms.values())} FROM {source.sql()}"
-    ).fetchall()
-    answers = dict(zip(terms, row, strict=True))
-
+    answers = _answers(connection, source, missing, texts, times, _text_of(ds))
     _check_keys(connection, source, columns, missing, answers)
     _check_types(source, columns, types)
     if not answers["rows"]:
@@ -347,15 +337,7 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
     typed = {name: identifier(name) for name in source.names}
     if types[unique_id] == "UUID":  # Arrow has no such type
         typed[unique_id] = f"CAST({typed[unique_id]} AS VARCHAR)"
-    for name in texts:
-        if answers["comma", name] is not None:
-            received = f"{answers['comma', name]!r:.80}"
-            hint = "Write a point, or save the table as Parquet."
-            raise file_error(
-                source.where, "numbers with a decimal point", received, hint, column=name
-            )
-        if answers["type", name] != "VARCHAR":
-            typed[name] = f"CAST({_number_text(name)} AS {answers['type', name]})"
+    typed |= _typed_texts(source, texts, answers)
 
     if times:
         typed[ds] = max(times, key=lambda sql: int(answers["count", sql]))
@@ -363,6 +345,47 @@ def read_columns(connection: Any, source: Source, columns: Columns) -> tuple[int
         if others:
             raise _no_time(source, columns, others, answers["other", typed[ds]])
     return int(answers["rows"]), typed
+
+
+def _answers(
+    connection: Any,
+    source: Source,
+    missing: Mapping[str, str],
+    texts: Sequence[str],
+    times: Mapping[str, str],
+    text_of_time: str,
+) -> dict[Any, Any]:
+    """Return what is asked of the table, in one pass: rows, missing keys, types, formats of times."""
+    terms: dict[Any, str] = {"rows": "count(*)", **missing}
+    for name in texts:
+        terms["type", name], terms["comma", name] = _number_type(name)
+    for sql, check in times.items():
+        terms["count", sql] = f"count({check})"
+        terms["other", sql] = f"min({text_of_time}) FILTER ({check} IS NULL)"
+
+    # Not `fetchone`, after which DuckDB 2 waits for the next row.
+    query = f"SELECT {', '.join(terms.values())} FROM {source.sql()}"
+    (row,) = connection.execute(query).fetchall()
+    return dict(zip(terms, row, strict=True))
+
+
+def _typed_texts(
+    source: Source, texts: Sequence[str], answers: Mapping[Any, Any]
+) -> dict[str, str]:
+    """Return the SQL of the columns of text that hold numbers, and reject decimal commas."""
+    typed = {}
+    for name in texts:
+        if answers["comma", name] is not None:
+            raise file_error(
+                source.where,
+                "numbers with a decimal point",
+                f"{answers['comma', name]!r:.80}",
+                "Write a point, or save the table as Parquet.",
+                column=name,
+            )
+        if answers["type", name] != "VARCHAR":
+            typed[name] = f"CAST({_number_text(name)} AS {answers['type', name]})"
+    return typed
 
 
 def _check_keys(

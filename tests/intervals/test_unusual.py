@@ -141,7 +141,7 @@ def test_the_noise_of_a_series_that_is_mostly_zero_is_that_of_the_rest():
     errors[5] = 2.0
     errors[4000] = 700.0
     errors[10] = 6.0
-    deviations = UsualErrors.learn(errors, [series], piece=np.ones(6000)).deviations(errors)
+    deviations = UsualErrors.learn(errors, [series], resolution=np.ones(6000)).deviations(errors)
     assert deviations[4000] > 1.5 * deviations[5] > 1.5 * 2.58
     assert deviations[10] > 2 * deviations[5]
     assert (deviations[errors == 1.0] < 2.6).all()

@@ -218,7 +218,12 @@ def _usual(columns: Array, values: Array, groups: Sequence[Array]) -> UsualError
         np.stack([middle - columns[..., low], columns[..., low + 1] - middle], axis=-1)[known]
         for low in pairs
     ]
-    piece = np.ones(len(given)) if (given == np.floor(given)).all() else SMALLEST * sides[0][:, 1]
+    resolution = (
+        np.ones(len(given)) if (given == np.floor(given)).all() else SMALLEST * sides[0][:, 1]
+    )
     return UsualErrors.learn(
-        (values - middle)[known], [group[known] for group in groups], shapes=sides, piece=piece
+        (values - middle)[known],
+        [group[known] for group in groups],
+        shapes=sides,
+        resolution=resolution,
     )

@@ -21,7 +21,7 @@ from seqcast.runtime import Array
 ROUNDING = 1e-6
 # Intervals of this level are made to hold sums of past truths.
 LEARNT_LEVEL = 0.8
-# The numbers that are tried.
+# Both numbers of a dependence are searched on this grid.
 CORRELATIONS = np.round(np.linspace(0.0, 0.99, 100), 2)
 # The multiples among which sums choose.
 MULTIPLES = np.linspace(0.0, 1.5, 4)
@@ -34,7 +34,7 @@ USUAL_ACROSS = 0.05
 
 @dataclass(frozen=True)
 class Dependence:
-    r"""The dependence of the steps of a path: one normal score is common to all steps, another one persists.
+    r"""The dependence of the steps of a path: one score is common to all, another one persists.
 
     .. math:: \operatorname{corr}(z_s, z_t) = c + (1 - c)\, φ^{|s - t|}
 
@@ -60,7 +60,9 @@ class Dependence:
             raise ValueError(f"{self}, with numbers of at least 0 and below 1")
 
     def multiplied(self, by: float) -> Dependence:
-        """Return the dependence with the common fraction and the length of the memory, `-1 / log φ`, multiplied.
+        """Return a stronger or weaker dependence.
+
+        The common fraction and the length of the memory, `-1 / log φ`, are multiplied.
 
         Args:
             by: The factor, at least 0.
@@ -82,13 +84,10 @@ class Dependence:
         scores = rng.standard_normal(shape)
         innovation = math.sqrt(1.0 - self.persistence**2)
         for step in range(1, shape[1]):
-            scores[:, step] = self.persistence * scores[:, step - 1] + innovation * scores[:, step]
+            before = scores[:, step - 1]
+            scores[:, step] = self.persistence * before + innovation * scores[:, step]
         common = rng.standard_normal((shape[0], 1, *shape[2:]))
         return np.asarray(math.sqrt(self.shared) * common + math.sqrt(1.0 - self.shared) * scores)
-
-
-# Returns the share of past sums that intervals of 80 % hold whose paths have a dependence.
-Held = Callable[[Dependence], float] | None
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ class Copula:
             )
 
     def ranks(self, own: Array, common: Array) -> Array:
-        """Return the ranks of the paths of a series, between 0 and 1; those of one step are distributed uniformly.
+        """Return the ranks of the paths of a series, which are uniform between 0 and 1 at each step.
 
         Args:
             own: Scores of the series alone, drawn by `steps`.
@@ -127,11 +126,17 @@ class Copula:
 
     @classmethod
     def learnt(
-        cls, scores: Array, times: Array, prior: Dependence, overlap: float = 1.0, held: Held = None
+        cls,
+        scores: Array,
+        times: Array,
+        prior: Dependence,
+        overlap: float = 1.0,
+        held: Callable[[Dependence], float] | None = None,
     ) -> Self:
-        """Learn from normal scores of past truths; the fewer windows there are, the more the prior counts.
+        """Learn from normal scores of past truths.
 
-        Windows of one time resemble each other. So `n` of them, `k` a time, count as `n / (1 + (k -
+        The fewer windows there are, the more the prior counts. Windows of one time resemble each
+        other. So `n` of them, `k` a time, count as `n / (1 + (k -
         1) ρ)`, where `ρ` is the correlation of their mean scores. Scores of a sum know neither how
         far the quantiles of its steps lie apart nor that they are skewed. So the dependence is
         multiplied, as far as windows show it, until intervals hold as many past sums as they
@@ -148,35 +153,41 @@ class Copula:
         Example:
             >>> drawn = Dependence(0.4, 0.5).scores(np.random.default_rng(0), (4_000, 16))
             >>> learnt = Copula.learnt(drawn, np.arange(4_000), Dependence())
-            >>> round(learnt.steps.shared, 1), round(learnt.steps.persistence, 1), round(learnt.across, 1)
-            (0.4, 0.5, 0.0)
+            >>> round(learnt.steps.shared, 1), round(learnt.steps.persistence, 1)
+            (0.4, 0.5)
+            >>> round(learnt.across, 1)
+            0.0
         """
         own = likeliest(scores)
-        count = len(np.unique(times))
         if own is None:
             return cls(prior)
+
+        count = len(np.unique(times))
         levels = np.nan_to_num(scores).mean(axis=1, keepdims=True)
         alike = 1.0 + (len(scores) / count - 1.0) * correlation_across(levels, times)
         windows = len(scores) / overlap / alike
-        cutoffs = count / overlap
-        across = correlation_across(scores, times) * cutoffs + USUAL_ACROSS * PRIOR_CUTOFFS
-        pairs = ((own.shared, prior.shared), (own.persistence, prior.persistence))
         weight = windows / (windows + PRIOR_WINDOWS)
-        steps = Dependence(*(weight * mine + (1.0 - weight) * before for mine, before in pairs))
+        steps = Dependence(
+            weight * own.shared + (1.0 - weight) * prior.shared,
+            weight * own.persistence + (1.0 - weight) * prior.persistence,
+        )
         if held is not None:
             shares = np.maximum.accumulate([held(steps.multiplied(each)) for each in MULTIPLES])
-            steps = steps.multiplied(
-                weight * float(np.interp(LEARNT_LEVEL, shares, MULTIPLES)) + 1.0 - weight
-            )
+            multiple = float(np.interp(LEARNT_LEVEL, shares, MULTIPLES))
+            steps = steps.multiplied(weight * multiple + 1.0 - weight)
+
+        cutoffs = count / overlap
+        across = correlation_across(scores, times) * cutoffs + USUAL_ACROSS * PRIOR_CUTOFFS
         return cls(steps, across / (cutoffs + PRIOR_CUTOFFS))
 
 
 def normal_scores(
     truth: Array, quantiles: Array, probabilities: Array, rng: np.random.Generator
 ) -> Array:
-    """Return truths as normal scores of their forecasts, `[...]`; of equal quantiles, one of theirs by chance.
+    """Return truths as normal scores of their forecasts, `[...]`.
 
-    Those beyond the outermost quantiles have the scores of these.
+    Truths beyond the outermost quantiles have the scores of these. Where several quantiles equal
+    the truth, one of their scores is drawn.
 
     Args:
         truth: The truth, `[...]`; NaN is missing.
@@ -185,14 +196,15 @@ def normal_scores(
         rng: The generator.
 
     Example:
-        >>> normal_scores(np.array([1.0, 2.0]), np.array([[0.0, 1.0, 2.0]] * 2), np.array([0.1, 0.5, 0.9]),
-        ...     np.random.default_rng(0)).round(2)
+        >>> truth = np.array([1.0, 2.0])
+        >>> quantiles = np.array([[0.0, 1.0, 2.0]] * 2)
+        >>> rng = np.random.default_rng(0)
+        >>> normal_scores(truth, quantiles, np.array([0.1, 0.5, 0.9]), rng).round(2)
         array([0.  , 1.28])
 
     Source: Smith 1985, Diagnostic checks of non-standard time series models, Journal of Forecasting
-        4(3), for the
-    scores; Brockwell 2007, Universal residuals, Statistics and Probability Letters 77(14), for
-    ties.
+    4(3), for the scores; Brockwell 2007, Universal residuals, Statistics and Probability Letters
+    77(14), for ties.
     """
     # In units of the largest quantile, a power of two: slopes between numbers near the least one
     # would be infinite.
@@ -200,20 +212,23 @@ def normal_scores(
     quantiles = np.ldexp(quantiles, -exponent[..., None])
     with np.errstate(over="ignore"):  # far beyond all quantiles
         truth = np.ldexp(truth, -exponent)
+
     near = ROUNDING * np.abs(quantiles).max(axis=-1, initial=0.0)
-    rows = quantiles.reshape(-1, len(probabilities))
-    low, high = (
-        np.reshape(
-            [np.interp(*each, probabilities) for each in zip(values.ravel(), rows, strict=True)],
-            truth.shape,
-        )
-        for values in (truth - near, truth + near)
-    )
+    low = _probabilities_of(truth - near, quantiles, probabilities)
+    high = _probabilities_of(truth + near, quantiles, probabilities)
     return np.asarray(special.ndtri(low + rng.random(truth.shape) * (high - low)))
 
 
+def _probabilities_of(values: Array, quantiles: Array, probabilities: Array) -> Array:
+    """Return the probability at which each forecast sees its value, `[...]`."""
+    forecasts = quantiles.reshape(-1, len(probabilities))
+    pairs = zip(values.ravel(), forecasts, strict=True)
+    seen = [np.interp(value, forecast, probabilities) for value, forecast in pairs]
+    return np.reshape(seen, values.shape)
+
+
 def likeliest(scores: Array) -> Dependence | None:
-    r"""Return the dependence under which sums of scores of 2, 4, 8, … consecutive steps are likeliest.
+    r"""Return the dependence under which sums of 2, 4, 8, … consecutive scores are likeliest.
 
     .. math:: \min_{c, φ} \sum_n \frac{v_n}{V_n(c, φ)} + \log V_n(c, φ)
 
@@ -227,23 +242,24 @@ def likeliest(scores: Array) -> Dependence | None:
     Returns:
         The dependence; `None` where no two steps are known.
     """
-    fit = np.zeros((len(CORRELATIONS), len(CORRELATIONS)))
+    horizon = scores.shape[1]
+    lengths = {2**power for power in range(1, horizon.bit_length())} | {horizon}
+    loss = np.zeros((len(CORRELATIONS), len(CORRELATIONS)))
     known = False
-    for steps in sorted(
-        {*(2**k for k in range(1, scores.shape[1].bit_length())), scores.shape[1]} - {1}
-    ):
-        blocks = scores.shape[1] // steps
+    for steps in sorted(lengths - {1}):
+        blocks = horizon // steps
         sums = scores[:, : blocks * steps].reshape(len(scores), blocks, steps).sum(axis=2)
         if not np.isnan(sums).all():
             known = True
             variance = variance_of_sum(CORRELATIONS[:, None], CORRELATIONS, steps)
-            fit += _usual_variance(sums[~np.isnan(sums)]) / variance + np.log(variance)
-    shared, persistence = CORRELATIONS[list(np.unravel_index(np.argmin(fit), fit.shape))].tolist()
+            loss += _usual_variance(sums[~np.isnan(sums)]) / variance + np.log(variance)
+
+    shared, persistence = CORRELATIONS[list(np.unravel_index(np.argmin(loss), loss.shape))].tolist()
     return Dependence(shared, persistence) if known else None
 
 
 def variance_of_sum(shared: Array, persistence: Array, steps: int) -> Array:
-    """Return the variance of the sum of the scores of some consecutive steps, for numbers as of `Dependence`.
+    """Return the variance of the sum of the scores of some consecutive steps.
 
     Args:
         shared: Fractions of the variance that all steps have in common.
@@ -260,30 +276,35 @@ def variance_of_sum(shared: Array, persistence: Array, steps: int) -> Array:
 
 
 def _usual_variance(sums: Array) -> float:
-    """Return the square of the deviation of normal sums of which 80 % lie as near to zero as of these."""
-    return float(
-        (np.quantile(np.abs(sums), LEARNT_LEVEL) / special.ndtri(0.5 + LEARNT_LEVEL / 2)) ** 2
-    )
+    """Return the variance of normal sums of which 80 % lie as near to zero as of these."""
+    reach = np.quantile(np.abs(sums), LEARNT_LEVEL)
+    return float((reach / special.ndtri(0.5 + LEARNT_LEVEL / 2)) ** 2)
 
 
 def correlation_across(scores: Array, times: Array) -> float:
-    """Return the mean correlation of the scores of two windows of the same time at the same step, at least 0.
+    """Return the mean correlation at a step of two windows of the same time, at least 0.
 
     Args:
         scores: Normal scores, `[B, H]`; NaN is missing.
         times: The number of the time of each window's cutoff, `[B]`.
 
     Example:
-        >>> common = np.random.default_rng(0).normal(size=(500, 1, 2)).repeat(3, axis=1).reshape(-1, 2)
+        >>> common = np.random.default_rng(0).normal(size=(500, 2)).repeat(3, axis=0)
         >>> correlation_across(common, np.arange(500).repeat(3))
         0.99
     """
     groups, owner = np.unique(times, return_inverse=True)
     known = ~np.isnan(scores)
     filled = np.nan_to_num(scores)
-    sums, squares, counts = (np.zeros((len(groups), scores.shape[1])) for _ in range(3))
-    for total, values in ((sums, filled), (squares, filled**2), (counts, known)):
+
+    def by_time(values: Array) -> Array:
+        total = np.zeros((len(groups), scores.shape[1]))
         np.add.at(total, owner, values)
+        return total
+
+    sums = by_time(filled)
+    squares = by_time(filled**2)
+    counts = by_time(known)
     pairs = float((counts * (counts - 1)).sum())
     variance = float(squares.sum()) / max(1.0, float(counts.sum()))
     if not pairs or not variance:

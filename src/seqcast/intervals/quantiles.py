@@ -3,15 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from seqcast.data.series import AnyArray
 from seqcast.errors import Option, Phrase, SpecError
+from seqcast.runtime import Array
 from seqcast.specs import check_choice, check_number
-
-Array = npt.NDArray[np.floating]
 
 # A level of 0.8 is meant as a fraction.
 LEAST_LEVEL = 1
@@ -32,6 +30,7 @@ MOSTLY_ZERO = 0.5
 # Doubles do not represent all whole numbers beyond this.
 MOST_COUNT = 2.0**53
 
+# Levels and probabilities within this distance are equal.
 _ROUNDING = 1e-9
 
 
@@ -77,7 +76,8 @@ def check_levels(level: Sequence[float] | float) -> tuple[float, ...]:
     """
     values = list(level) if isinstance(level, Sequence | np.ndarray) else [level]
     levels = [check_number("level", each) for each in values]
-    if not levels or levels[0] <= LEAST_LEVEL or levels[-1] >= 100 or levels != sorted(set(levels)):
+    ascend = levels == sorted(set(levels))
+    if not levels or not ascend or levels[0] <= LEAST_LEVEL or levels[-1] >= 100:
         hint: str = Phrase("Give, for example, ", Option("level", (80, 95)), ".")
         if fractions := [each for each in levels if 0 < each < 1]:
             hint = f"Levels are per cent: {100 * fractions[0]:g}, not {fractions[0]:g}."
@@ -96,9 +96,7 @@ def level_quantiles(level: Sequence[float]) -> tuple[float, ...]:
         >>> level_quantiles((80, 95))
         (0.025, 0.1, 0.5, 0.9, 0.975)
     """
-    return tuple(
-        sorted({0.5, *(bound_probability(each, sign) for each in level for sign in (-1, 1))})
-    )
+    return tuple(sorted({0.5, *_bounds(level)}))
 
 
 def quantile_levels(quantiles: Sequence[float]) -> tuple[float, ...]:
@@ -111,12 +109,17 @@ def quantile_levels(quantiles: Sequence[float]) -> tuple[float, ...]:
         >>> quantile_levels((0.1, 0.5, 0.9, 0.975))
         (80.0,)
     """
-    upper = [
-        each
-        for each in quantiles
-        if each > 0.5 and any(abs(1 - each - low) < _ROUNDING for low in quantiles)
-    ]
+    upper = (each for each in quantiles if each > 0.5 and _is_among(1 - each, quantiles))
     return tuple(round(200 * each - 100, 9) for each in sorted(upper))
+
+
+def _bounds(level: Sequence[float]) -> tuple[float, ...]:
+    """Return the probabilities of the lower and the upper bound, level after level."""
+    return tuple(bound_probability(each, sign) for each in level for sign in (-1, 1))
+
+
+def _is_among(number: float, numbers: Sequence[float]) -> bool:
+    return any(abs(number - each) < _ROUNDING for each in numbers)
 
 
 def check_trained(level: Sequence[float], known: Sequence[float], *, hint: str) -> None:
@@ -131,7 +134,7 @@ def check_trained(level: Sequence[float], known: Sequence[float], *, hint: str) 
         SpecError: It lacks one of them.
     """
     for each in level:
-        if not any(abs(each - other) < _ROUNDING for other in known):
+        if not _is_among(each, known):
             listed = ", ".join(f"{other:g}" for other in known) or "none: it forecasts a point"
             raise SpecError(
                 "level", expected=f"levels that it has: {listed}", received=f"{each:g}", hint=hint
@@ -187,7 +190,7 @@ class ForecastRequest:
     @property
     def probabilities(self) -> tuple[float, ...]:
         """Probabilities of the bounds, level after level."""
-        return tuple(bound_probability(level, sign) for level in self.level for sign in (-1, 1))
+        return _bounds(self.level)
 
     @property
     def probabilities_with_point(self) -> tuple[float, ...]:
@@ -234,15 +237,14 @@ def observed_support(targets: Array, point: str = "mean") -> tuple[str, ...]:
     """
     by_target = []
     for values in targets.T:
-        given = values[~np.isnan(values)]
-        support = "real" if (given < 0).any() else "non-negative"
-        if (
-            support != "real"
-            and point == "median"
-            and len(given)
-            and (given == np.floor(given)).all()
-        ):
-            support = "counts" if (given == 0).mean() >= MOSTLY_ZERO else support
+        known = values[~np.isnan(values)]
+        is_whole = len(known) > 0 and (known == np.floor(known)).all()
+        if (known < 0).any():
+            support = "real"
+        elif point == "median" and is_whole and (known == 0).mean() >= MOSTLY_ZERO:
+            support = "counts"
+        else:
+            support = "non-negative"
         by_target.append(support)
     return tuple(by_target)
 
@@ -258,13 +260,16 @@ def outside_support_of(targets: Array, support: str) -> Array:
         >>> outside_support_of(np.array([-1.0, 0.5, 2.0, np.nan]), "counts")
         array([ True,  True, False, False])
     """
-    below = (targets < 0) & (support in ("non-negative", "counts"))
-    return np.asarray(
-        below | ~np.isnan(targets) & (targets != np.floor(targets)) & (support == "counts")
-    )
+    if support not in ("non-negative", "counts"):
+        return np.zeros(targets.shape, dtype=bool)
+
+    outside = targets < 0
+    if support == "counts":
+        outside = outside | ~np.isnan(targets) & (targets != np.floor(targets))
+    return np.asarray(outside)
 
 
-def bounded(forecast: Any, supports: Sequence[str], *, is_mean: bool = False) -> Any:
+def bounded(forecast: AnyArray, supports: Sequence[str], *, is_mean: bool = False) -> AnyArray:
     """Return a forecast within the support of its targets.
 
     Values below zero become zero. Counts are rounded to the nearest whole number, bounds too: an
@@ -288,12 +293,14 @@ def bounded(forecast: Any, supports: Sequence[str], *, is_mean: bool = False) ->
     """
     if all(support == "real" for support in supports):
         return forecast
+
     xp = forecast.__array_namespace__()
     least = np.array([[-math.inf if each == "real" else 0.0] for each in supports])
     counts = np.array([[each == "counts"] for each in supports])
     within = xp.maximum(forecast, xp.asarray(least, dtype=forecast.dtype))
     if not counts.any():
         return within
+
     smaller = xp.minimum(within, MOST_COUNT)
     rounded = xp.round(smaller)
     if is_mean:

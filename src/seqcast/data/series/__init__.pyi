@@ -1,6 +1,7 @@
 from .scalers import LOGARITHMS as LOGARITHMS
 from .scalers import SCALES as SCALES
 from .scalers import SERIES_SCALES as SERIES_SCALES
+from .scalers import AnyArray as AnyArray
 from .scalers import Rows as Rows
 from .scalers import Scaler as Scaler
 from .scalers import SeriesScaler as SeriesScaler

@@ -84,8 +84,8 @@ def width_power(scores: Array, relative: Array, series: Numbers) -> float:
     """
     counts = np.bincount(series, weights=(~np.isnan(scores)).sum(axis=1))
     sums = np.bincount(series, weights=np.nansum(np.minimum(scores, MOST_SCORE), axis=1))
-    own = np.bincount(series, weights=np.log(relative).mean(axis=1))
-    own = own / np.maximum(np.bincount(series), 1)
+    own_sums = np.bincount(series, weights=np.log(relative).mean(axis=1))
+    own = own_sums / np.maximum(np.bincount(series), 1)
     known = sums > 0
     if known.sum() < LEAST_SERIES:
         return 0.0

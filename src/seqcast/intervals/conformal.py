@@ -1,13 +1,14 @@
-"""Calibrating intervals on windows that training has not seen: split-conformal prediction, step by step.
+"""Split-conformal calibration of intervals on windows that training has not seen.
 
-The error of a window is measured in units of the reach that its own interval has on that side, so later intervals are
-wide where the network says so. If old and new windows are exchangeable (all orders are equally likely), an interval of
-any network covers the truth at least as often as its level says. Series that drift or trend are not quite
-exchangeable: `common_errors` has what is learnt from windows that share their times and series.
+The error of a window is measured in units of the reach that its own interval has on that side, so
+later intervals are wide where the network says so. If old and new windows are exchangeable (all
+orders are equally likely), an interval of any network covers the truth at least as often as its
+level says. Series that drift or trend are not quite exchangeable: `common_errors` has the widths
+for windows that share their times and series.
 
-Source: Romano, Patterson and Candès, Conformalized quantile regression, NeurIPS 2019; locally weighted scores, and
-point forecasts, Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-free predictive inference for regression,
-JASA 113 (2018), section 5.2 and algorithm 2.
+Source: Romano, Patterson and Candès, Conformalized quantile regression, NeurIPS 2019; locally
+weighted scores, and point forecasts, Lei, G'Sell, Rinaldo, Tibshirani and Wasserman,
+Distribution-free predictive inference for regression, JASA 113 (2018), section 5.2 and algorithm 2.
 """
 
 import math
@@ -340,7 +341,8 @@ def calibrate_intervals(
 
     Example:
         >>> truth = np.array([[0.0], [1.5], [-3.0], [0.5]])
-        >>> calibrate_intervals(truth, np.full((4, 1, 1), -1.0), np.full((4, 1, 1), 1.0), level=80).widths
+        >>> upper = np.ones((4, 1, 1))
+        >>> calibrate_intervals(truth, -upper, upper, level=80).widths
         array([[3.]])
     """
     levels = check_levels(level)
@@ -399,7 +401,7 @@ def _ranked(scores: Array, windows: Array, levels: tuple[float, ...]) -> Array:
 
 
 def _windows(truth: Array, levels: tuple[float, ...]) -> Array:
-    """Return the number of windows with a known truth at each step, and reject levels that need more."""
+    """Return the known windows at each step, and reject levels that need more."""
     windows = np.asarray((~np.isnan(truth)).sum(axis=0))
     step = int(np.argmin(windows))
     count = int(windows[step])

@@ -1,4 +1,4 @@
-"""Gaussian copulas of sample paths: how the steps of a path depend on each other, and series on each other.
+"""Gaussian copulas of sample paths: how steps and series depend on each other.
 
 A copula says nothing about single steps: each has the quantiles of its forecast. It is learnt from
 normal scores of past truths, the normal quantiles of the probabilities at which forecasts saw them.
@@ -94,7 +94,8 @@ class Dependence:
 class Copula:
     r"""The dependence of sample paths over steps, and over series that begin at the same cutoff.
 
-    .. math:: \operatorname{corr}(z_{i,s}, z_{j,t}) = a\, \operatorname{corr}(z_{i,s}, z_{i,t}), \quad i ≠ j
+    .. math:: \operatorname{corr}(z_{i,s}, z_{j,t}) = a\, \operatorname{corr}(z_{i,s}, z_{i,t}),
+        \quad i ≠ j
 
     Args:
         steps: The dependence of the steps of a path.
@@ -114,7 +115,7 @@ class Copula:
             )
 
     def ranks(self, own: Array, common: Array) -> Array:
-        """Return the ranks of the paths of a series, which are uniform between 0 and 1 at each step.
+        """Return the ranks of the paths of a series, uniform between 0 and 1 at each step.
 
         Args:
             own: Scores of the series alone, drawn by `steps`.
@@ -136,10 +137,10 @@ class Copula:
         """Learn from normal scores of past truths.
 
         The fewer windows there are, the more the prior counts. Windows of one time resemble each
-        other. So `n` of them, `k` a time, count as `n / (1 + (k -
-        1) ρ)`, where `ρ` is the correlation of their mean scores. Scores of a sum know neither how
-        far the quantiles of its steps lie apart nor that they are skewed. So the dependence is
-        multiplied, as far as windows show it, until intervals hold as many past sums as they
+        other. So `n` of them, `k` a time, count as `n / (1 + (k - 1) ρ)`, where `ρ` is the
+        correlation of their mean scores. Scores of a sum know neither how far the quantiles of its
+        steps lie apart nor that they are skewed. So the dependence is multiplied, as far as windows
+        show it, until intervals hold as many past sums as they
         should.
 
         Args:

@@ -1,4 +1,4 @@
-"""Quantiles of forecasts: the levels of intervals between them, their columns and possible values."""
+"""Quantiles of forecasts: the levels of intervals, their columns and possible values."""
 
 import math
 from collections.abc import Sequence

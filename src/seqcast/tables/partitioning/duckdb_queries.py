@@ -355,7 +355,7 @@ def _answers(
     times: Mapping[str, str],
     text_of_time: str,
 ) -> dict[Any, Any]:
-    """Return what is asked of the table, in one pass: rows, missing keys, types, formats of times."""
+    """Count rows, missing keys, types and formats of times in one pass over the table."""
     terms: dict[Any, str] = {"rows": "count(*)", **missing}
     for name in texts:
         terms["type", name], terms["comma", name] = _number_type(name)

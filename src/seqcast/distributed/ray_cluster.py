@@ -8,6 +8,7 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Self, TypeVar
 
 from seqcast import runtime
@@ -18,8 +19,10 @@ from seqcast.forecaster import OutputFolder
 from seqcast.specs import TrainingSpec, check_int
 from seqcast.training import History
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+# The address that stands for this machine.
 LOCAL = "local"
 # Least number of micro-batches of a batch, with which one, two and four workers give the same
 # training.
@@ -61,8 +64,8 @@ class RayCluster:
         SpecError: A number is impossible.
 
     Example:
-        >>> RayCluster(workers=2).shared_micro_batches(), RayCluster(workers=3).shared_micro_batches()
-        (4, 6)
+        >>> [RayCluster(workers=workers).shared_micro_batches() for workers in (2, 3)]
+        [4, 6]
     """
 
     def __init__(
@@ -77,27 +80,28 @@ class RayCluster:
         max_failures: int = 3,
     ) -> None:
         if address is not None and not (isinstance(address, str) and address):
-            expected = "local, auto, host:port, ray://host:port or None"
-            hint = "Name the cluster, or leave it out for this machine."
-            raise SpecError("address", expected=expected, received=repr(address), hint=hint)
-        self.workers = runtime.cores() if workers is None else check_int("workers", workers)
+            raise SpecError(
+                "address",
+                expected="local, auto, host:port, ray://host:port or None",
+                received=repr(address),
+                hint="Name the cluster, or leave it out for this machine.",
+            )
+        self.workers = _count("workers", workers, runtime.cores())
         self.address = address
         self.cpus_per_worker = check_int("cpus_per_worker", cpus_per_worker)
         self.storage = None if storage is None else Path(storage).absolute()
         self.micro_batches = (
             None if micro_batches is None else check_int("micro_batches", micro_batches)
         )
-        self.min_workers = (
-            self.workers if min_workers is None else check_int("min_workers", min_workers)
-        )
+        self.min_workers = _count("min_workers", min_workers, self.workers)
         self.max_failures = check_int("max_failures", max_failures, at_least=0)
+
         if micro_batches is not None:
             self._check_micro_batches(micro_batches)
         if self.min_workers > self.workers:
-            expected = f"at most workers={self.workers}"
             raise SpecError(
                 "min_workers",
-                expected=expected,
+                expected=f"at most workers={self.workers}",
                 received=repr(min_workers),
                 hint="Choose a smaller one.",
             )
@@ -109,7 +113,7 @@ class RayCluster:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def connect(self) -> Any:
+    def connect(self) -> ModuleType:
         """Return Ray, connected to the cluster or started on this machine.
 
         Raises:
@@ -121,6 +125,7 @@ class RayCluster:
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
         ray = runtime.require("ray", extra="ray")
+
         # More CPUs than the machine has allow more workers than cores.
         cpus = max(runtime.cores(), self.workers * self.cpus_per_worker)
         if ray.is_initialized() and 0 < _started_cpus < cpus:
@@ -129,12 +134,15 @@ class RayCluster:
             address = self.address or os.environ.get("RAY_ADDRESS") or LOCAL
             _begin(ray, address, cpus)
             _started_cpus = cpus if address == LOCAL else 0
+
         if self.storage is None and sum(node["Alive"] for node in ray.nodes()) > 1:
-            expected = "a folder that all machines of the cluster can read and write"
-            hint = (
-                "Name one on a shared file system; at the command line it is that of --checkpoint."
+            raise SpecError(
+                "storage of RayCluster",
+                expected="a folder that all machines of the cluster can read and write",
+                received="None",
+                hint="Name one on a shared file system; "
+                "at the command line it is that of --checkpoint.",
             )
-            raise SpecError("storage of RayCluster", expected=expected, received="None", hint=hint)
         return ray
 
     def stop(self) -> None:
@@ -145,11 +153,9 @@ class RayCluster:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment of a worker: the variables of this process for seqcast, and one thread for each CPU."""
-        return {
-            **runtime.inherited_environment(),
-            **runtime.worker_environment(self.cpus_per_worker),
-        }
+        """The environment of a worker: variables of this process, and one thread for each CPU."""
+        own = runtime.worker_environment(self.cpus_per_worker)
+        return runtime.inherited_environment() | own
 
     def executor(self, retries: int = 2) -> RayExecutor:
         """Return the executor that runs one job at a time in each worker.
@@ -160,7 +166,7 @@ class RayCluster:
         return RayExecutor(self, retries=retries)
 
     def write(
-        self, table: Callable[[Any], Any], items: Sequence[Any], folder: OutputFolder
+        self, table: Callable[[Item], object], items: Sequence[Item], folder: OutputFolder
     ) -> None:
         """Write the missing output file of each item, in the workers.
 
@@ -176,6 +182,7 @@ class RayCluster:
         missing = [number for number in range(len(items)) if not folder.file(number).exists()]
         if not missing:
             return
+
         ray = self.connect()
         data = runtime.require("ray.data", extra="ray")
         logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -190,6 +197,7 @@ class RayCluster:
             num_cpus=self.cpus_per_worker,
             runtime_env={"env_vars": self.variables},
         )
+
         for row in dataset.iter_rows():
             if row["error"]:
                 raise pickle.loads(row["error"])
@@ -208,10 +216,10 @@ class RayCluster:
         if given is None or given == self.micro_batches:
             return self.micro_batches or self.workers * -(-LEAST_MICRO_BATCHES // self.workers)
         if self.micro_batches is not None:
-            expected = f"that of the RayCluster, {self.micro_batches}, or none in the TrainingSpec"
             raise SpecError(
                 "micro_batches",
-                expected=expected,
+                expected=f"that of the RayCluster, {self.micro_batches}, "
+                "or none in the TrainingSpec",
                 received=repr(given),
                 hint="Leave out one of the two.",
             )
@@ -220,10 +228,11 @@ class RayCluster:
 
     def _check_micro_batches(self, micro_batches: int) -> None:
         if micro_batches % self.workers:
-            expected = f"a multiple of workers={self.workers}, so that each worker has as many"
-            hint = "Choose other micro-batches or workers."
             raise SpecError(
-                "micro_batches", expected=expected, received=repr(micro_batches), hint=hint
+                "micro_batches",
+                expected=f"a multiple of workers={self.workers}, so that each worker has as many",
+                received=repr(micro_batches),
+                hint="Choose other micro-batches or workers.",
             )
 
     def train(self, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
@@ -248,20 +257,23 @@ class RayCluster:
         return train_together(self, job, engine, verbose=verbose)
 
 
-def _begin(ray: Any, address: str, cpus: int) -> None:
+def _count(name: str, count: int | None, usual: int) -> int:
+    return usual if count is None else check_int(name, count)
+
+
+def _begin(ray: ModuleType, address: str, cpus: int) -> None:
     """Connect to a cluster, or start Ray on this machine."""
-    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    if address == LOCAL:
-        options |= {"num_cpus": cpus, "include_dashboard": False}
+    local = {"num_cpus": cpus, "include_dashboard": False} if address == LOCAL else {}
     try:
         # JAX warns of the fork, after which Ray's processes at once execute other programs.
         with runtime.filtering_warnings("ignore", RuntimeWarning, "os.fork() was called"):
-            ray.init(address, **options)
+            ray.init(address, logging_level=logging.ERROR, log_to_driver=False, **local)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        expected = "a running cluster of Ray"
-        hint = "Start one with `ray start --head`, or leave the address out for this machine."
         raise ClusterError(
-            "address", expected=expected, received=f"{address!r}: {error}", hint=hint
+            "address",
+            expected="a running cluster of Ray",
+            received=f"{address!r}: {error}",
+            hint="Start one with `ray start --head`, or leave the address out for this machine.",
         ) from error
 
 
@@ -304,27 +316,30 @@ class RayExecutor:
         waiting = deque(enumerate(jobs))
         if not waiting:
             return []
+
         ray = self.cluster.connect()
-        options = {
-            "num_cpus": self.cluster.cpus_per_worker,
-            "runtime_env": {"env_vars": self.cluster.variables},
-        }
-        task = ray.remote(max_retries=self.retries, **options)(runtime.run_job)
+        remote = ray.remote(
+            max_retries=self.retries,
+            num_cpus=self.cluster.cpus_per_worker,
+            runtime_env={"env_vars": self.cluster.variables},
+        )
+        task = remote(runtime.run_job)
         types = ray.put(runtime.NumberTypes.current())
         called = ray.put(function)
+
         results: dict[int, Result] = {}
-        running: dict[Any, int] = {}
+        running: dict[object, int] = {}  # places of jobs, by Ray's references to their results
         try:
             while waiting or running:
                 while waiting and len(running) < self.workers:
                     place, job = waiting.popleft()
                     running[task.remote(types, called, job)] = place
                 (done,), _ = ray.wait(list(running), num_returns=1)
-                place = running[done]
-                results[place] = ray.get(done)
-                del running[done]
+                result = ray.get(done)
+                place = running.pop(done)
+                results[place] = result
                 if finished is not None:
-                    finished(place, results[place])
+                    finished(place, result)
         except BaseException as error:
             _stop(ray, list(running))
             if isinstance(error, ray.exceptions.RayTaskError):
@@ -335,7 +350,7 @@ class RayExecutor:
         return [results[place] for place in range(len(results))]
 
 
-def _stop(ray: Any, running: list[Any]) -> None:
+def _stop(ray: ModuleType, running: Sequence[object]) -> None:
     """Stop jobs, and wait for their end."""
     for job in running:
         ray.cancel(job, force=True)
@@ -351,15 +366,16 @@ class _Writer:
             of an item.
     """
 
-    def __init__(self, work: Sequence[Any]) -> None:
+    def __init__(self, work: Sequence[object]) -> None:
         types, self.folder, self.table = runtime.require("ray", extra="ray").get(work[0])
         types.apply()
 
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Write the file of an item; return an error of ours, since Ray would retry after a raised one."""
+    def __call__(self, row: dict[str, Any]) -> dict[str, object]:
+        """Write the file of an item, and return an error of ours: Ray would retry a raised one."""
+        number = int(row["number"])
         error = b""
         try:
-            self.folder.write(int(row["number"]), lambda: self.table(pickle.loads(row["item"])))
+            self.folder.write(number, lambda: self.table(pickle.loads(row["item"])))
         except SeqcastError as ours:
             error = pickle.dumps(ours)
-        return {"number": int(row["number"]), "error": error}
+        return {"number": number, "error": error}

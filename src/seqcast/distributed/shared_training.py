@@ -1,4 +1,4 @@
-"""A training that all workers of Ray share: the process that starts it, and the worker of each share.
+"""A training that all workers of Ray share: the process that starts it, and its workers.
 
 A worker imports this module before it joins the others. So modules that create tensors are imported
 inside functions, after `join`.
@@ -14,7 +14,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from seqcast import runtime
@@ -22,6 +22,7 @@ from seqcast.errors import ClusterError, Option, Phrase, SpecError, TrainingErro
 from seqcast.runtime import Processes, make_folder, require, say, temporary_folder
 
 if TYPE_CHECKING:
+    from seqcast.distributed.ray_cluster import RayCluster
     from seqcast.engine import Engine, TrainingJob
     from seqcast.training import Checkpoints, History, TrainState
 
@@ -34,8 +35,25 @@ _SETTINGS = {
 }
 
 
-def train_together(cluster: Any, job: TrainingJob, engine: Engine, *, verbose: int = 0) -> History:
-    """Train one network in all workers together; errors and results as for `seqcast.distributed.RayCluster.train`.
+@dataclass(frozen=True)
+class SharedOutcome:
+    """The end of a shared training, which the first worker returns.
+
+    Args:
+        engine: The state of its engine.
+        history: The history of the training.
+        error: The error that has ended it, if any; Ray would retry after a raised one.
+    """
+
+    engine: dict[str, Any]
+    history: History
+    error: SpecError | TrainingError | None
+
+
+def train_together(
+    cluster: RayCluster, job: TrainingJob, engine: Engine, *, verbose: int = 0
+) -> History:
+    """Train one network in all workers together, as `seqcast.distributed.RayCluster.train` does.
 
     The first worker writes checkpoints: to those of the job, or else every two minutes to
     `storage`. If a worker dies, Ray Train stops the others, which wait for it. It then starts all
@@ -50,60 +68,56 @@ def train_together(cluster: Any, job: TrainingJob, engine: Engine, *, verbose: i
     from seqcast.training import Checkpoints
 
     micro_batches = cluster.shared_micro_batches(job.training)
-    if runtime.keras.backend.backend() != "jax":
-        expected = "the JAX backend, whose collectives add up gradients"
-        hint = Phrase("Set KERAS_BACKEND=jax, or leave out ", Option("on"), ".")
+    backend = runtime.keras.backend.backend()
+    if backend != "jax":
         raise SpecError(
-            "on", expected=expected, received=runtime.keras.backend.backend(), hint=hint
+            "on",
+            expected="the JAX backend, whose collectives add up gradients",
+            received=backend,
+            hint=Phrase("Set KERAS_BACKEND=jax, or leave out ", Option("on"), "."),
         )
     ray = cluster.connect()
-    train = require("ray.train", extra="ray")
-    training = replace(job.training, micro_batches=micro_batches)
     if verbose:
         say(
             f"seqcast: {cluster.workers} workers share each batch, in {micro_batches} micro-batches"
         )
     if cluster.storage is not None:
         make_folder(cluster.storage)
+
     with temporary_folder(cluster.storage) as folder:
-        written = job.checkpoints or Checkpoints(folder / "network", {})
-        written = replace(written, resume=True)
+        checkpoints = job.checkpoints or Checkpoints(folder / "network", {})
+        checkpoints = replace(checkpoints, resume=True)
+        training = replace(job.training, micro_batches=micro_batches)
         shared = replace(job, training=training, checkpoints=None).with_own_series()
-        work = {
-            "work": ray.put((runtime.NumberTypes.current(), shared, written)),
-            "micro_batches": micro_batches,
-        }
+        work = ray.put((runtime.NumberTypes.current(), shared, checkpoints))
+        config = {"work": work, "micro_batches": micro_batches}
         try:
             with _settings(), _own_interrupts():
-                outcome = _trainer(cluster, work, str(folder)).fit().return_value
-        except train.TrainingFailedError as error:
-            expected = f"workers that die at most {cluster.max_failures} times"
-            last_line = str(error).strip().splitlines()[-1]
-            advice = "Find the cause, perhaps memory, or allow more with max_failures."
-            raise ClusterError("on", expected=expected, received=last_line, hint=advice) from error
+                outcome = _run_workers(cluster, config, str(folder))
         except KeyboardInterrupt as interruption:
-            interruption.history = _take_best(engine, job, written)  # type: ignore[attr-defined]
+            best = _take_best(engine, job, checkpoints)
+            interruption.history = best  # type: ignore[attr-defined]
             raise
+
     # A function in the job's own specs would return as a copy, which is not registered with Keras.
-    engine.__setstate__({**outcome["engine"], "network": job.network, "training": job.training})
-    history: History = outcome["history"]
-    if outcome["error"] is not None:
-        raise outcome["error"]
+    engine.__setstate__({**outcome.engine, "network": job.network, "training": job.training})
+    if outcome.error is not None:
+        raise outcome.error
     if verbose:
-        say(f"seqcast: {len(history)} epochs, {_outcome(history)}")
-    return history
+        say(f"seqcast: {len(outcome.history)} epochs, {_loss_of(outcome.history)}")
+    return outcome.history
 
 
-def _trainer(cluster: Any, work: dict[str, Any], folder: str) -> Any:
-    """Return Ray Train's trainer of a shared training."""
+def _run_workers(cluster: RayCluster, config: dict[str, object], folder: str) -> SharedOutcome:
+    """Let Ray Train run the workers, and return the outcome of the first one."""
     train = require("ray.train", extra="ray")
     # Ray's JaxTrainer joins processes on TPUs and GPUs only.
-    trainer = require("ray.train.v2.api.data_parallel_trainer", extra="ray").DataParallelTrainer
+    trainers = require("ray.train.v2.api.data_parallel_trainer", extra="ray")
     least = cluster.min_workers
     most = cluster.workers
-    return trainer(
+    trainer = trainers.DataParallelTrainer(
         train_share,
-        train_loop_config=work,
+        train_loop_config=config,
         scaling_config=train.ScalingConfig(
             num_workers=most if least == most else (least, most),
             resources_per_worker={"CPU": cluster.cpus_per_worker},
@@ -116,6 +130,17 @@ def _trainer(cluster: Any, work: dict[str, Any], folder: str) -> Any:
             logging_config=train.LoggingConfig("ERROR"),
         ),
     )
+
+    try:
+        outcome: SharedOutcome = trainer.fit().return_value
+    except train.TrainingFailedError as error:
+        raise ClusterError(
+            "on",
+            expected=f"workers that die at most {cluster.max_failures} times",
+            received=str(error).strip().splitlines()[-1],
+            hint="Find the cause, perhaps memory, or allow more with max_failures.",
+        ) from error
+    return outcome
 
 
 @contextmanager
@@ -147,11 +172,11 @@ def _own_interrupts() -> Iterator[None]:
             signal.signal(signal.SIGINT, before)
 
 
-def _take_best(engine: Engine, job: TrainingJob, written: Checkpoints) -> History:
-    """Set the best weights of the last checkpoint, if any, in an engine; return the history up to there."""
+def _take_best(engine: Engine, job: TrainingJob, checkpoints: Checkpoints) -> History:
+    """Set the best weights of the last checkpoint, if any, in an engine; return its history."""
     from seqcast.training import History
 
-    state = written.newest()
+    state = checkpoints.newest()
     if state is None or state.best_weights is None:
         return History(interrupted=True)
     engine.build(job.window, steps=max(1, state.step))
@@ -159,13 +184,13 @@ def _take_best(engine: Engine, job: TrainingJob, written: Checkpoints) -> Histor
     return replace(state.history, interrupted=True)
 
 
-def _outcome(history: History) -> str:
+def _loss_of(history: History) -> str:
     if "val_loss" in history:
         return f"best validation loss {min(history['val_loss'], default=math.nan):.4g}"
     return f"last loss {history['loss'][-1]:.4g}"
 
 
-# In a worker
+# ---------------------------------------------------------------- in a worker
 
 
 def processes_among(workers: int, micro_batches: int) -> int:
@@ -182,7 +207,7 @@ def processes_among(workers: int, micro_batches: int) -> int:
     return max(count for count in range(1, workers + 1) if micro_batches % count == 0)
 
 
-def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
+def train_share(config: dict[str, Any]) -> SharedOutcome | None:
     """Compute a worker's share of a training; Ray Train calls it in each of them.
 
     Args:
@@ -195,23 +220,27 @@ def train_share(config: dict[str, Any]) -> dict[str, Any] | None:
     ray = require("ray", extra="ray")
     train = require("ray.train", extra="ray")
     broadcast = require("ray.train.collective", extra="ray").broadcast_from_rank_zero
-    rank = train.get_context().get_world_rank()
-    workers = train.get_context().get_world_size()
-    processes = Processes(
-        rank, processes_among(workers, config["micro_batches"]), config["micro_batches"]
-    )
-    joins = rank < processes.count
+    context = train.get_context()
+    rank = context.get_world_rank()
+    micro_batches = config["micro_batches"]
+    count = processes_among(context.get_world_size(), micro_batches)
+    processes = Processes(rank, count, micro_batches)
+
+    joins = rank < count
     address = broadcast(f"{ray.util.get_node_ip_address()}:{_free_port()}" if rank == 0 else None)
     if joins:
         runtime.join(processes, address)
+
     number_types, job, checkpoints = ray.get(config["work"])
     state = checkpoints.newest()
     step = None if state is None else state.step
     first_step = broadcast(step)
     if step != first_step:
         raise RuntimeError(
-            f"worker {rank} sees the checkpoint of step {step}, the first worker that of {first_step}"
+            f"worker {rank} sees the checkpoint of step {step}, "
+            f"the first worker that of {first_step}"
         )
+
     if not joins:
         return None
     number_types.apply()
@@ -223,7 +252,7 @@ def train_processes(
     job: TrainingJob,
     state: TrainState | None = None,
     checkpoints: Checkpoints | None = None,
-) -> dict[str, Any] | None:
+) -> SharedOutcome | None:
     """Train together with other processes, which have joined.
 
     Args:
@@ -233,27 +262,27 @@ def train_processes(
         checkpoints: The checkpoints, which the first process writes.
 
     Returns:
-        In the first process `engine` (its state), `history`, and `error`, which ended the training,
-        or `None`.
+        The outcome in the first process, `None` in the others.
     """
     from seqcast.training import History
 
-    first = processes.rank == 0
+    is_first = processes.rank == 0
     # All processes have read the state already.
-    writes = replace(checkpoints, resume=False) if first and checkpoints is not None else None
+    if checkpoints is not None:
+        checkpoints = replace(checkpoints, resume=False) if is_first else None
+    own_job = replace(job, checkpoints=checkpoints)
     engine = job.engine()
     error: SpecError | TrainingError | None = None
     try:
-        history = replace(job, checkpoints=writes).train(engine, state=state, processes=processes)
+        history = own_job.train(engine, state=state, processes=processes)
     except (SpecError, TrainingError) as ours:
-        # All processes reach it at the same step. Ray would retry after a raised error.
+        # All processes reach it at the same step.
         history = getattr(ours, "history", None) or History()
         error = ours
-    trained = (
-        {"engine": engine.__getstate__(), "history": history, "error": error} if first else None
-    )
+
+    outcome = SharedOutcome(engine.__getstate__(), history, error) if is_first else None
     runtime.leave()
-    return trained
+    return outcome
 
 
 def _free_port() -> int:

@@ -35,7 +35,7 @@ def walks(seed, shift=0.0):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_base_is_a_mean_by_errors(seed):
     past, season = walks(seed, -60)  # none is positive, so logarithms are not taken
-    loc, scale = module.units_of(past, season)
+    loc, scale = module.WindowUnits.of(past, season)
     values = (past - loc) / scale
     found = SimpleForecasts.concat(
         [smoothed(values, season, HORIZON, GAINS), autoregressed(values, season, NONE, HORIZON)]
@@ -79,7 +79,7 @@ def test_a_longer_season_is_continued_where_more_than_one_of_it_is_known():
     of_longer = [place for place, name in enumerate(BASE_FORECASTS) if "longer" in name]
     others = 2 * (len(GAINS) + len(AUTOREGRESSIONS)) + 1
     assert given.models.forecasts.shape[2] == len(BASE_FORECASTS) == others + len(of_longer)
-    assert len(of_longer) == 2 * len(module.LONGER_GAINS)
+    assert len(of_longer) == 2 * len(module.LONGER_SEASON_MODELS)
     for base in (missing, short):
         assert np.isnan(base.models.forecasts[:, :, of_longer]).all()
         assert (base.weights[:, of_longer] == 0).all()
@@ -92,7 +92,7 @@ def test_logarithms_are_smoothed_where_all_is_positive():
     past[:6] = np.exp(past[:6] / 5)
     past[6:] -= 100
     found = module.both_ways_smoothed(past, season, HORIZON, GAINS)
-    loc, scale = module.units_of(past, season)
+    loc, scale = module.WindowUnits.of(past, season)
     values, logarithms = np.split(found.forecasts, 2, axis=2)
     np.testing.assert_array_equal(values[6:], logarithms[6:])
     own = smoothed(np.log(past[:6]), season[:6], HORIZON, GAINS, module.DAMPING_OF_LOGARITHMS)

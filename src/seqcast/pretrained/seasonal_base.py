@@ -37,56 +37,29 @@ GAINS = (
     Gains(level=0.05, trend=0.0, season=None, damping=0.9),
     Gains(level=0.3, trend=0.0, season=None, damping=0.9),
 )
-# Those of the longer season, where two of them are known.
-LONGER_GAINS = (
-    Gains(level=0.02, trend=0.0, season=0.1, damping=0.9),
-    Gains(level=0.1, trend=0.0, season=0.4, damping=0.98),
-)
-# How changes since the last longer season fade, where fewer than two of them are known, which is
-# then repeated.
-DAMPINGS = (0.9, 0.99)
 
 
-class ModelGroup(NamedTuple):
-    """Models that are computed at once.
+class LongerSeasonModel(NamedTuple):
+    """A model of the season that contains the season.
 
     Args:
-        names: Name of each model of values.
-        of_logarithms: Whether logarithms of the values have the same models.
+        gains: Its gains, where two of these seasons are known.
+        fading: Factor of the change since the last of them from step to step, where fewer are
+            known, and the last one is repeated.
     """
 
-    names: tuple[str, ...]
-    of_logarithms: bool = True
-
-    def columns(self) -> list[str]:
-        """Return the name of each column of their forecasts: of values, then of logarithms."""
-        if not self.of_logarithms:
-            return list(self.names)
-        return [name.format(of) for of in ("values", "logarithms") for name in self.names]
+    gains: Gains
+    fading: float
 
 
-MODEL_GROUPS = {
-    "season": ModelGroup(tuple(f"smoothing {n} of {{}}" for n in range(len(GAINS)))),
-    "lags": ModelGroup(tuple(f"{model.name} of {{}}" for model in AUTOREGRESSIONS)),
-    "longer season": ModelGroup(
-        tuple(f"smoothing {n} of {{}} with the longer season" for n in range(len(LONGER_GAINS)))
-    ),
-    "lowest": ModelGroup(("lowest value again",), of_logarithms=False),
-}
-"""The models of the base, by the name of their group."""
-
-BASE_FORECASTS = tuple(name for group in MODEL_GROUPS.values() for name in group.columns())
-"""Name of each model."""
-
+LONGER_SEASON_MODELS = (
+    LongerSeasonModel(Gains(level=0.02, trend=0.0, season=0.1, damping=0.9), fading=0.9),
+    LongerSeasonModel(Gains(level=0.1, trend=0.0, season=0.4, damping=0.98), fading=0.99),
+)
+# The model that repeats the lowest value.
+LOWEST = "lowest value again"
 # Trends of logarithms end, however long they have lasted: exponential growth is soon out of reach.
 DAMPING_OF_LOGARITHMS = 0.99
-# Weights before errors are known: the lowest value counts as much as all others, many of which are
-# alike.
-BEFORE_ERRORS = np.where(
-    [name in MODEL_GROUPS["lowest"].names for name in BASE_FORECASTS],
-    len(BASE_FORECASTS) - 1.0,
-    1.0,
-)
 
 
 class ErrorPowers(NamedTuple):
@@ -130,6 +103,75 @@ LEAST_LEVEL = 1e-30
 FEW = 4
 
 
+class WindowUnits(NamedTuple):
+    """The units of some windows.
+
+    Args:
+        loc: Centre of each window, `[B, 1]`: the mean of its last season.
+        scale: Unit of each, `[B, 1]`: the mean absolute deviation.
+    """
+
+    loc: Array
+    scale: Array
+
+    @classmethod
+    def of(cls, past: Array, season: Integers) -> Self:
+        """Return the units of windows.
+
+        Args:
+            past: The known values, `[B, T]`; NaN is missing.
+            season: Steps of the season of each, `[B]`.
+        """
+        length = past.shape[1]
+        last = np.where(np.arange(length) >= length - season[:, None], past, np.nan)
+        everywhere = simple_models.mean_of_known(past)
+        loc = simple_models.mean_of_known(last)
+        loc = np.nan_to_num(np.where(np.isnan(loc), everywhere, loc))
+
+        spread = simple_models.mean_of_known(np.abs(past - everywhere))
+        # A constant is its own unit, despite the rounding of its mean; so are numbers whose
+        # differences round to nothing.
+        highest = np.fmax.reduce(past, axis=1, keepdims=True)
+        varies = highest > np.fmin.reduce(past, axis=1, keepdims=True)
+        constant = np.maximum(np.abs(loc), LEAST_SIZE)
+        return cls(loc, np.where(varies & (spread > 0), spread, constant))
+
+    def scaled(self, values: Array) -> Array:
+        """Return values in these units, within reach, `[B, T]`."""
+        return np.clip((values - self.loc) / self.scale, -FARTHEST, FARTHEST)
+
+    def for_models(self) -> Self:
+        """Return the units with an axis of models, `[B, 1, 1]` each."""
+        return type(self)(self.loc[:, :, None], self.scale[:, :, None])
+
+
+@dataclass(frozen=True)
+class BaseWindows:
+    """Windows that the models of the base forecast.
+
+    Args:
+        past: The known values, `[B, T]`; NaN is missing.
+        season: Steps of the season of each, `[B]`; 1 is none.
+        longer: Steps of a season that contains it, `[B]`; 0 is none.
+        horizon: Number of future steps, `H`.
+    """
+
+    past: Array
+    season: Integers
+    longer: Integers
+    horizon: int
+
+    @cached_property
+    def units(self) -> WindowUnits:
+        """Their units."""
+        return WindowUnits.of(self.past, self.season)
+
+    @cached_property
+    def values(self) -> Array:
+        """The known values in these units, `[B, T]`."""
+        return self.units.scaled(self.past)
+
+
 @dataclass(frozen=True)
 class SeasonalBase:
     """The forecast that a network corrects, a mean of simple models, in each window's own units.
@@ -163,20 +205,9 @@ class SeasonalBase:
             >>> base.in_units.round(6).tolist()
             [[1.0, 2.0, 3.0, 1.0]]
         """
-        loc, scale = units_of(past, season)
-        values = np.clip((past - loc) / scale, -FARTHEST, FARTHEST)
-
-        def lagged(own: Array, rows: Integers) -> SimpleForecasts:
-            return autoregressed(own, season[rows], longer[rows], horizon)
-
-        groups = {
-            "season": both_ways_smoothed(past, season, horizon, GAINS),
-            "lags": both_ways(past, season, lagged),
-            "longer season": _of_longer_season(past, season, longer, horizon),
-            "lowest": simple_models.lowest_again(values, horizon),
-        }
-        models = SimpleForecasts.concat([groups[name] for name in MODEL_GROUPS])
-        return cls(loc, scale, values, models)
+        windows = BaseWindows(past, season, longer, horizon)
+        models = SimpleForecasts.concat([group.forecasts(windows) for group in MODEL_GROUPS])
+        return cls(*windows.units, windows.values, models)
 
     @cached_property
     def errors(self) -> Array:
@@ -244,56 +275,49 @@ class SeasonalBase:
         return mean
 
 
-def _of_longer_season(
-    past: Array, season: Integers, longer: Integers, horizon: int
-) -> SimpleForecasts:
+def _of_longer_season(windows: BaseWindows) -> SimpleForecasts:
     """Return forecasts of windows by their longer season; NaN where no more than one is known."""
-    models = len(MODEL_GROUPS["longer season"].columns())
+    past = windows.past
+    season = windows.season
+    longer = windows.longer
+    horizon = windows.horizon
+    # Values and logarithms have the same models.
+    models = 2 * len(LONGER_SEASON_MODELS)
     whole = SimpleForecasts.unknown(len(past), past.shape[1], horizon, models)
 
     def put(rows: Integers, own: SimpleForecasts) -> None:
         # From units by the longer season to those by the season.
-        own_loc, own_scale = (each[:, :, None] for each in units_of(past[rows], longer[rows]))
-        to_loc, to_scale = (each[:, :, None] for each in units_of(past[rows], season[rows]))
-        whole.put(rows, own.mapped(lambda each: (each * own_scale + own_loc - to_loc) / to_scale))
+        old = WindowUnits.of(past[rows], longer[rows]).for_models()
+        new = WindowUnits.of(past[rows], season[rows]).for_models()
+        changed = own.mapped(lambda each: (each * old.scale + old.loc - new.loc) / new.scale)
+        whole.put(rows, changed)
 
     known = np.where(longer > 0, (~np.isnan(past)).sum(axis=1), -1)
     twice = np.flatnonzero(2 * longer <= known)
     if len(twice):
-        put(twice, both_ways_smoothed(past[twice], longer[twice], horizon, LONGER_GAINS))
+        gains = [model.gains for model in LONGER_SEASON_MODELS]
+        put(twice, both_ways_smoothed(past[twice], longer[twice], horizon, gains))
 
     once = np.flatnonzero((longer + season < known) & (known < 2 * longer))
     if len(once):
         lengths = longer[once]
+        dampings = [model.fading for model in LONGER_SEASON_MODELS]
 
         def model(own: Array, rows: Integers) -> SimpleForecasts:
-            return repeated(own, lengths[rows], horizon, DAMPINGS)
+            return repeated(own, lengths[rows], horizon, dampings)
 
         put(once, both_ways(past[once], lengths, model))
 
     return whole
 
 
-def units_of(past: Array, season: Integers) -> tuple[Array, Array]:
-    """Return the units of windows: mean of the last season, mean absolute deviation, `[B, 1]` each.
+def _of_lags(windows: BaseWindows) -> SimpleForecasts:
+    """Return forecasts of windows by autoregressions."""
 
-    Args:
-        past: The known values, `[B, T]`; NaN is missing.
-        season: Steps of the season of each, `[B]`.
-    """
-    length = past.shape[1]
-    last = np.where(np.arange(length) >= length - season[:, None], past, np.nan)
-    everywhere = simple_models.mean_of_known(past)
-    loc = simple_models.mean_of_known(last)
-    loc = np.nan_to_num(np.where(np.isnan(loc), everywhere, loc))
+    def model(own: Array, rows: Integers) -> SimpleForecasts:
+        return autoregressed(own, windows.season[rows], windows.longer[rows], windows.horizon)
 
-    spread = simple_models.mean_of_known(np.abs(past - everywhere))
-    # A constant is its own unit, despite the rounding of its mean; so are numbers whose differences
-    # round to nothing.
-    varies = np.fmax.reduce(past, axis=1, keepdims=True) > np.fmin.reduce(
-        past, axis=1, keepdims=True
-    )
-    return loc, np.where(varies & (spread > 0), spread, np.maximum(np.abs(loc), LEAST_SIZE))
+    return both_ways(windows.past, windows.season, model)
 
 
 def both_ways(
@@ -312,15 +336,16 @@ def both_ways(
         Forecasts from values and from logarithms, `2K` in all, in the units of the values. They are
         equal where some values are not positive, or all are the same but for a billionth.
     """
-    loc, scale = units_of(past, season)
+    units = WindowUnits.of(past, season)
+    loc, scale = units
     least = np.nanmin(np.where(np.isnan(past), np.inf, past), axis=1)
     rows = np.flatnonzero((least > 0) & np.isfinite(least) & (scale > LEAST_SPREAD * loc)[:, 0])
 
     logarithms = np.log(past[rows])
-    centre, spread = units_of(logarithms, season[rows])
+    centre, spread = WindowUnits.of(logarithms, season[rows])
 
     # Both at once, since a model goes through the steps of all windows one by one.
-    both = [np.clip((past - loc) / scale, -FARTHEST, FARTHEST), (logarithms - centre) / spread]
+    both = [units.scaled(past), (logarithms - centre) / spread]
     forecasts = model(np.concatenate(both), np.concatenate([np.arange(len(past)), rows]))
     of_values = forecasts.take(slice(0, len(past)))
 
@@ -398,3 +423,55 @@ def _above_least(errors: Array) -> Array:
     logarithms = np.log(np.maximum(np.where(np.isnan(errors), np.inf, errors), LEAST_ERROR))
     above = logarithms - logarithms.min(axis=-1, keepdims=True, initial=np.finfo(float).max)
     return np.where(np.isinf(logarithms), 0.0, above)
+
+
+@dataclass(frozen=True)
+class ModelGroup:
+    """Models that are computed at once.
+
+    Args:
+        names: Name of each model of values.
+        forecasts: Forecasts windows by these models, and then by those of logarithms.
+        of_logarithms: Whether logarithms of the values have the same models.
+    """
+
+    names: tuple[str, ...]
+    forecasts: Callable[[BaseWindows], SimpleForecasts]
+    of_logarithms: bool = True
+
+    def columns(self) -> list[str]:
+        """Return the name of each column of their forecasts: of values, then of logarithms."""
+        if not self.of_logarithms:
+            return list(self.names)
+        return [name.format(of) for of in ("values", "logarithms") for name in self.names]
+
+
+MODEL_GROUPS = (
+    ModelGroup(
+        tuple(f"smoothing {number} of {{}}" for number in range(len(GAINS))),
+        lambda windows: both_ways_smoothed(windows.past, windows.season, windows.horizon, GAINS),
+    ),
+    ModelGroup(tuple(f"{model.name} of {{}}" for model in AUTOREGRESSIONS), _of_lags),
+    ModelGroup(
+        tuple(
+            f"smoothing {number} of {{}} with the longer season"
+            for number in range(len(LONGER_SEASON_MODELS))
+        ),
+        _of_longer_season,
+    ),
+    ModelGroup(
+        (LOWEST,),
+        lambda windows: simple_models.lowest_again(windows.values, windows.horizon),
+        of_logarithms=False,
+    ),
+)
+"""The models of the base."""
+
+BASE_FORECASTS = tuple(name for group in MODEL_GROUPS for name in group.columns())
+"""Name of each model."""
+
+# Weights before errors are known: the lowest value counts as much as all others, many of which are
+# alike.
+BEFORE_ERRORS = np.where(
+    [name == LOWEST for name in BASE_FORECASTS], len(BASE_FORECASTS) - 1.0, 1.0
+)

@@ -1,4 +1,4 @@
-"""An SBOM of requirements.lock in runs/audit/sbom.json, and the known vulnerabilities of what is in it.
+"""An SBOM of requirements.lock in runs/audit/sbom.json, and its known vulnerabilities.
 
 `make audit` runs it, in an environment of its own. It fails where a vulnerability is known. Where
 the indexes of vulnerabilities do not answer, or know nothing of a package, it says so: that is no
@@ -32,7 +32,7 @@ def write_sbom():
 
 
 def vulnerabilities(service):
-    """Return what an index of vulnerabilities says of each package; `None` where it does not answer."""
+    """Return an index's vulnerabilities of each package; `None` where it does not answer."""
     target = FOLDER / f"vulnerabilities-{service}.json"
     target.unlink(missing_ok=True)
     options = [
@@ -76,7 +76,8 @@ def main():
             for each in package["vulns"]:
                 found = True
                 print(
-                    f"{package['name']} {package['version']}: {each['id']}, fixed in {each['fix_versions']}"
+                    f"{package['name']} {package['version']}: {each['id']}, fixed in "
+                    f"{each['fix_versions']}"
                 )
         print(f"The index {service} knows {len(known)} of {len(packages)} packages.")
         if len(known) == len(packages):

@@ -1,4 +1,4 @@
-"""The SBOM that a wheel carries (PEP 770): the package, and the weights and sample data that are bundled in it.
+"""The SBOM in a wheel (PEP 770): the package, and its bundled weights and sample data.
 
 Hatchling runs it for each wheel. What the package asks for stands in the wheel's METADATA; `make
 audit` lists what the lock installs. It holds no time and no random number, so that equal sources

@@ -1,16 +1,17 @@
 """Half-hourly electricity demand, a day ahead: what temperature and holidays known ahead are worth.
 
-Demand of the state of Victoria, 2012 to 2014. A network that is told the temperature and the holidays of the day to
-come is compared with one that knows the past demand and the calendar only, on the last eight weeks, Christmas among
-them. The measured temperature stands for its forecast, which would be somewhat off. Stamps have a time zone, so that
-the hours of the day stay those of the wall clock; intervals are calibrated on rows that were not trained on, and
-calibration.png shows what they hold.
+Demand of the state of Victoria, 2012 to 2014. A network that is told the temperature and the
+holidays of the day to come is compared with one that knows the past demand and the calendar only,
+on the last eight weeks, Christmas among them. The measured temperature stands for its forecast,
+which would be somewhat off. Stamps have a time zone, so that the hours of the day stay those of the
+wall clock; intervals are calibrated on rows that were not trained on, and calibration.png shows
+what they hold.
 
-    python examples/electricity_demand.py --data FOLDER            # some minutes; pictures in runs/examples/
-    python examples/electricity_demand.py --data FOLDER --quick    # two months, hardly any training: proves the path
+    python examples/electricity_demand.py --data FOLDER            # pictures in runs/examples/
+    python examples/electricity_demand.py --data FOLDER --quick    # two months, hardly any training
 
-FOLDER holds vic_elec/vic_elec.csv.gz, the data set vic_elec of the R package tsibbledata as CSV: Time (UTC), Demand
-[MWh], Temperature [°C], Date, Holiday.
+FOLDER holds vic_elec/vic_elec.csv.gz, the data set vic_elec of the R package tsibbledata as CSV:
+Time (UTC), Demand [MWh], Temperature [°C], Date, Holiday.
 """
 
 import argparse
@@ -96,7 +97,8 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"\nTemperature and holidays lower the error by {1 - told / blind:.0%}.")
     test = diebold_mariano(backtest, models=MODELS)
     print(
-        f"Diebold-Mariano test over all steps: p = {test.loc[test['step'] == 0, 'p_value'].item():.2g}"
+        "Diebold-Mariano test over all steps: p = "
+        f"{test.loc[test['step'] == 0, 'p_value'].item():.2g}"
     )
 
     week = backtest[backtest["cutoff"] >= backtest["cutoff"].max() - pd.Timedelta(days=6)]

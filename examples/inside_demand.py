@@ -1,16 +1,17 @@
-"""Inside a model of half-hourly electricity demand: which weeks does it think are alike, and what does it look at?
+"""Inside a model of half-hourly demand: which weeks are alike to it, and what does it look at?
 
-A network reads a week of the demand of the state of Victoria and forecasts a day; it is told no calendar.
+A network reads a week of the demand of the state of Victoria and forecasts a day; it is told no
+calendar.
 
     nearest_weeks.png   four weeks, and those whose states in the network are nearest to theirs
-    states.png          the states of all days of the last year, coloured by the day of the week, the season, the demand
+    states.png          the states of all days of the last year, by day of the week, season, demand
     sensitivity.png     what each half-hour of the forecast depends on
 
     python examples/inside_demand.py --data FOLDER            # a minute; pictures in runs/examples/
-    python examples/inside_demand.py --data FOLDER --quick    # two months, hardly any training: proves the path
+    python examples/inside_demand.py --data FOLDER --quick    # two months, hardly any training
 
-FOLDER holds vic_elec/vic_elec.csv.gz, the data set vic_elec of the R package tsibbledata as CSV: Time (UTC), Demand
-[MWh], Temperature [°C], Date, Holiday.
+FOLDER holds vic_elec/vic_elec.csv.gz, the data set vic_elec of the R package tsibbledata as CSV:
+Time (UTC), Demand [MWh], Temperature [°C], Date, Holiday.
 """
 
 import argparse
@@ -30,7 +31,7 @@ NETWORK = NetworkSpec(normalise="last", decoder_input="position", decoding="para
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Return the demand, in GWh a half-hour, as a long frame on Melbourne's clock, up to the end of a day."""
+    """Return the demand, in GWh a half-hour, as a long frame on Melbourne's clock."""
     table = pd.read_csv(path)
     stamps = pd.to_datetime(table["Time"], utc=True).dt.tz_convert("Australia/Melbourne")
     frame = pd.DataFrame({"unique_id": "Victoria", "ds": stamps, "y": table["Demand"] / 1000})
@@ -71,7 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
     same_day = found["cutoff"].dt.day_of_week == found["near_cutoff"].dt.day_of_week
     first = same_day[found["rank"] == 1].mean()
     print(
-        f"{len(days)} windows, a day apart. Their nearest by state ends on the same weekday in {first:.0%} of them, of"
+        f"{len(days)} windows, a day apart. Their nearest by state ends on the same weekday in "
+        f"{first:.0%} of them, of"
     )
     print(f"the three nearest {same_day.mean():.0%} do (by chance {1 / 7:.0%}).")
     demand = frame.set_index("ds")["y"]
@@ -106,7 +108,8 @@ def main(arguments: list[str] | None = None) -> None:
     ]
     print("  " + ", ".join(f"{k + 1} d before {each:.1f}" for k, each in enumerate(share)))
     print(
-        f"95 % of the influence lies within {np.median(depends.memory_length()) / DAY:.1f} days (median over steps)."
+        f"95 % of the influence lies within {np.median(depends.memory_length()) / DAY:.1f} days "
+        "(median over steps)."
     )
     save_figure(
         sensitivity_map(depends.frame(), step_name="half-hour"), options.out / "sensitivity.png"

@@ -1,13 +1,15 @@
 """Daily page views with missing days: gaps, yearly and weekly seasons, intervals.
 
-The logarithm of the daily views of a footballer's page, 2007 to 2016. Some days are missing: they are filled in for
-the network, marked as unobserved, and left out of losses and scores. The weekly and the yearly season come from the
-calendar, which is taken up by itself. The last year is forecast in windows of 30 days, then the 30 days after it.
+The logarithm of the daily views of a footballer's page, 2007 to 2016. Some days are missing: they
+are filled in for the network, marked as unobserved, and left out of losses and scores. The weekly
+and the yearly season come from the calendar, which is taken up by itself. The last year is forecast
+in windows of 30 days, then the 30 days after it.
 
-    python examples/page_views.py --data FOLDER            # a minute or two; pictures in runs/examples/
+    python examples/page_views.py --data FOLDER            # two minutes; pictures in runs/examples/
     python examples/page_views.py --data FOLDER --quick    # hardly any training: proves the path
 
-FOLDER holds classics/example_wp_log_peyton_manning.csv, from the examples of the package prophet: ds, y.
+FOLDER holds classics/example_wp_log_peyton_manning.csv, from the examples of the package prophet:
+ds, y.
 """
 
 import argparse

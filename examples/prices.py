@@ -1,14 +1,15 @@
 """Daily prices with two targets: the lowest and the highest price of a day, forecast together.
 
-Bitcoin in US dollars, 2013 to 2018. Prices grew a hundredfold, so the network reads their logarithms
-(`scale="log1p"`). Forecasts of several targets come out long, with a column `target`. Prices are close to a random
-walk: a good forecast is little better than the last value, and what is to be had is the interval.
+Bitcoin in US dollars, 2013 to 2018. Prices grew a hundredfold, so the network reads their
+logarithms (`scale="log1p"`). Forecasts of several targets come out long, with a column `target`.
+Prices are close to a random walk: a good forecast is little better than the last value, and what is
+to be had is the interval.
 
     python examples/prices.py --data FOLDER            # about a minute; pictures in runs/examples/
     python examples/prices.py --data FOLDER --quick    # hardly any training: proves the path
 
-FOLDER holds bitcoin/bitcoin_price.csv, daily prices as CoinMarketCap lists them, the newest row first: Date
-(20-Feb-18), Open, High, Low, Close and others.
+FOLDER holds bitcoin/bitcoin_price.csv, daily prices as CoinMarketCap lists them, the newest row
+first: Date (20-Feb-18), Open, High, Low, Close and others.
 """
 
 import argparse
@@ -74,7 +75,8 @@ def main(arguments: list[str] | None = None) -> None:
     print(evaluate(backtest, ["mae"], by="target").round(1).to_string(index=False, na_rep=""))
     wide = backtest.pivot(index="ds", columns="target", values="seqcast")
     print(
-        f"\nThe forecast of the low is below that of the high on {(wide['low'] < wide['high']).mean():.0%} of the days."
+        "\nThe forecast of the low is below that of the high on "
+        f"{(wide['low'] < wide['high']).mean():.0%} of the days."
     )
 
     forecast = model.fit(frame).predict()

@@ -1,15 +1,16 @@
 """Several signals in, one forecast out: unemployment from three other indicators of the US economy.
 
-Quarterly data from 1959 to 2009, which come with the package statsmodels. Growth of output, growth of investment and
-the interest rate are past covariates: known up to today, not for the quarters to come. Networks that read them are
-compared with ones that read the unemployment rate alone, on the last ten years, from every quarter, four quarters
-ahead. With two hundred rows one network is much like a throw of the dice: the median of five is forecast. More
-inputs need not help, and with so few rows these do not: the networks that read unemployment alone are closer, and
-neither's intervals hold what they promise. So look at a backtest before you add signals.
+Quarterly data from 1959 to 2009, which come with the package statsmodels. Growth of output, growth
+of investment and the interest rate are past covariates: known up to today, not for the quarters to
+come. Networks that read them are compared with ones that read the unemployment rate alone, on the
+last ten years, from every quarter, four quarters ahead. With two hundred rows one network is much
+like a throw of the dice: the median of five is forecast. More inputs need not help, and with so few
+rows these do not: the networks that read unemployment alone are closer, and neither's intervals
+hold what they promise. So look at a backtest before you add signals.
 
     pip install statsmodels
     python examples/several_signals.py            # a minute or two; pictures in runs/examples/
-    python examples/several_signals.py --quick    # one network, hardly any training: proves the path
+    python examples/several_signals.py --quick    # one network, hardly any training
 """
 
 import argparse

@@ -25,7 +25,7 @@ class Docstrings(griffe.Extension):
     """
 
     def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
-        """Give each class and function of an experimental package the label that its heading shows."""
+        """Label each class and function of an experimental package in its heading."""
         for room in pkg.modules.values():
             if room.docstring is not None and STABILITY.findall(room.docstring.value) == [
                 "experimental"

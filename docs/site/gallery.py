@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/gallery.md by running its lines: `make gallery` (about four minutes)."""
+"""Draw the pictures of docs/gallery.md by running its lines: `make gallery` (four minutes)."""
 
 import contextlib
 import re
@@ -25,7 +25,7 @@ def draw(folder: Path, code: str) -> None:
 
 
 def pack(picture: Path) -> None:
-    """Write a PNG with as many colours as fit into 60 KiB, at most 256, which a chart has hardly more of."""
+    """Write a PNG with at most 256 colours, and as many as fit into 60 KiB."""
     with Image.open(picture) as image:
         drawn = image.convert("RGB")
     for colours in (256, 64, 16):

@@ -176,7 +176,7 @@ def command_line() -> str:
 
 
 def _with_links(text: str, name: str, linked: set[str]) -> str:
-    """Return a document whose links lead to pages of the site; add what they show as code to `linked`."""
+    """Return a document with links to pages of the site; code that they show goes to `linked`."""
     here = posixpath.dirname(name)
 
     def rewritten(match: re.Match[str]) -> str:

@@ -1,7 +1,6 @@
 """Curves: loss by epoch, errors by step, repeated runs, and coverage of intervals by level."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -75,7 +74,7 @@ def learning_curve(
             hint="Count from 1.",
         )
 
-    figure, _, (ax,) = style.new_panels(1, 1, 6.4, 4.0, margins=(0.0, 0.0))
+    figure, ax = style.new_panel(6.4, 4.0)
     styles = {
         "loss": ("training", (style.PAST, "o", "-")),
         "val_loss": ("validation", (style.MODELS[0], style.MARKERS[0], "--")),
@@ -124,7 +123,7 @@ def error_by_step(
     """
     arrays = style.named_arrays("errors", errors, 1)
 
-    figure, _, (ax,) = style.new_panels(1, 1, 6.4, 4.0, margins=(0.0, 0.0))
+    figure, ax = style.new_panel(6.4, 4.0)
     for number, (name, values) in enumerate(arrays.items()):
         style.line(ax, np.arange(1, len(values) + 1), values, name, style.model_style(number))
     if trained_horizon is not None:
@@ -242,21 +241,14 @@ def calibration_curve(
     backtest = scorer.backtest
     windows = len(backtest.rows.groups(*backtest.rows.window))
 
-    figure, _, (ax,) = style.new_panels(1, 1, 5.5, 4.8, margins=(0.0, 0.0))
+    figure, ax = style.new_panel(5.5, 4.8)
 
     shares = np.linspace(0.01, 0.99, 99)
     low, high = (100 * binom.ppf(side, windows, shares) / windows for side in (0.025, 0.975))
     label = f"95 % of {windows} independent windows"
-    ax.fill_between(100 * shares, low, high, color="#DDDDDD", linewidth=0, zorder=0, label=label)
-    ax.plot(
-        [0, 100],
-        [0, 100],
-        color=style.GUIDE,
-        linewidth=1.0,
-        linestyle="-",
-        label="exact coverage",
-        zorder=1,
-    )
+    style.band(ax, 100 * shares, low, high, colour="#DDDDDD", label=label, zorder=0)
+    exact = [0, 100]
+    ax.plot(exact, exact, **style.ZERO_LINE, linestyle="-", label="exact coverage", zorder=1)
 
     for number, model in enumerate(backtest.models):
         covered = {}
@@ -349,7 +341,7 @@ def repeated_runs(
     return style.finish(figure, title)
 
 
-def _curve(ax: Axes, name: str, number: int, x: ArrayLike, y: Any) -> None:
+def _curve(ax: Axes, name: str, number: int, x: ArrayLike, y: ArrayLike) -> None:
     places = as_array(f"x of {name!r}", x, (1,))
     runs = np.atleast_2d(as_array(f"y of {name!r}", y, (1, 2)))
     if runs.shape[1] != len(places):
@@ -362,12 +354,8 @@ def _curve(ax: Axes, name: str, number: int, x: ArrayLike, y: Any) -> None:
     style.line(ax, places, runs.mean(axis=0), name, style.model_style(number))
     if len(runs) > 1:
         colour = style.model_style(number)[0]
-        ax.fill_between(
-            places, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, linewidth=0
-        )
-        ax.fill_between(
-            [], [], [], color=style.GUIDE, alpha=0.3, linewidth=0, label="smallest to largest run"
-        )
+        style.band(ax, places, runs.min(axis=0), runs.max(axis=0), colour=colour, alpha=0.15)
+        style.band(ax, [], [], [], colour=style.GUIDE, label="smallest to largest run", alpha=0.3)
 
 
 def _scale(ax: Axes, *, logx: bool, logy: bool, lowest: float | None) -> None:

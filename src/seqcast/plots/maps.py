@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -28,7 +29,7 @@ _MOST_GROUPS = 6
 _STEP_READ = "{} that was read (0 is now)"
 _STEP_WRITTEN = "{} of the forecast"
 # Numbers or texts of rows or columns.
-Ticks = Iterable[float] | Iterable[str]
+Ticks = Iterable[float | str]
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -104,7 +105,9 @@ def heat_map(
             ax.set_ylabel(style.plain(ylabel))
 
     # An arrow stands for larger numbers than the scale has.
-    beyond: Any = "max" if high is not None and numbers.max() > high else "neither"
+    beyond: Literal["max", "neither"] = (
+        "max" if high is not None and numbers.max() > high else "neither"
+    )
     bar = grid.colorbar(
         ScalarMappable(scale, colours), ax=axes, fraction=0.04, pad=0.02, extend=beyond
     )
@@ -113,11 +116,12 @@ def heat_map(
     return style.finish(figure, title)
 
 
-def _tick(axis: Any, names: list[Any]) -> None:
+def _tick(axis: Axis, names: Sequence[float | str]) -> None:
     """Label all rows or columns with texts, or some with numbers."""
-    if all(isinstance(name, str) for name in names):
-        axis.set_ticks(range(len(names)), [style.plain(name) for name in names])
-        if axis.axis_name == "x" and max(map(len, names)) > 6:
+    texts = [name for name in names if isinstance(name, str)]
+    if len(texts) == len(names):
+        axis.set_ticks(range(len(texts)), [*map(style.plain, texts)])
+        if isinstance(axis, XAxis) and max(map(len, texts)) > 6:
             axis.set_tick_params(labelrotation=30)
         return
 
@@ -361,7 +365,7 @@ def state_paths(
             hint="Choose windows and two components.",
         )
 
-    figure, _, (ax,) = style.new_panels(1, 1, 6.0, 5.0, margins=(0.0, 0.0))
+    figure, ax = style.new_panel(6.0, 5.0)
     for number in range(len(read)):
         colour, marker, _ = style.model_style(number)
         name = style.plain(f"window {number + 1}" if names is None else str(names[number]))

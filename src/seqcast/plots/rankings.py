@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
@@ -30,7 +30,7 @@ def score_label(metric: str, unit: str) -> str:
         metric: The metric.
         unit: Unit of the values, or an empty text.
     """
-    return spoken_metric(metric) + (f" [{unit}]" if unit else "")
+    return style.with_unit(spoken_metric(metric), unit)
 
 
 def only_score(scores: dict[str, Array], metric: str) -> Array:
@@ -63,11 +63,11 @@ def series_and_windows(backtest: Backtest) -> str:
     return f"{series:,} series, {counted(windows, 'window')}"
 
 
-def _rows(names: Iterable[Any], xlabel: str, height: float = 0.34) -> tuple[Figure, Axes]:
+def _rows(names: Iterable[object], xlabel: str, height: float = 0.34) -> tuple[Figure, Axes]:
     """Return a figure with a row for each name, the first at the bottom."""
     words = [style.plain(style.short(str(name), 60)).strip() for name in names]
     width = max(6.8, 5.2 + 0.065 * max(map(len, words)))
-    figure, _, (ax,) = style.new_panels(1, 1, width, height * len(words) + 1.3, margins=(0.0, 0.0))
+    figure, ax = style.new_panel(width, height * len(words) + 1.3)
     ax.set_yticks(range(len(words)), words)
     ax.set_xlabel(style.plain(xlabel))
     return figure, ax
@@ -147,7 +147,7 @@ def score_by_series(
     elif len(drawn) and drawn.min() >= 0:
         ax.set_xlim(left=0)
     else:
-        ax.axvline(0, color=style.GUIDE, linewidth=1.0, zorder=1)
+        ax.axvline(0, **style.ZERO_LINE, zorder=1)
 
     few = f"all {len(groups)}"
     if len(order) < len(groups):
@@ -255,7 +255,7 @@ def importance_chart(
         error_kw=reach,
     )
 
-    ax.axvline(0.0, color=style.GUIDE, linewidth=1.0)
+    ax.axvline(0, **style.ZERO_LINE)
     if len(order) < len(values):
         title = title or f"{len(order)} of {len(values)} covariates, the most important"
     return style.finish(figure, title)
@@ -304,7 +304,7 @@ def probe_scores(
             label=control,
         )
 
-    ax.axvline(0, color=style.GUIDE, linewidth=1.0, linestyle=":")
+    ax.axvline(0, **style.ZERO_LINE, linestyle=":")
     ax.set_xlim(-0.24, 1.04)
     return style.finish(figure, title)
 

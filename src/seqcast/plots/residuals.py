@@ -67,7 +67,7 @@ def residual_diagnostics(
     residuals = residuals[finite]
 
     series = rows.groups(*rows.series)
-    label = "truth − forecast" + (f" [{unit}]" if unit else "")
+    label = style.with_unit("truth − forecast", unit)
     if len(series) > 1:
         size = np.sqrt(series.mean(residuals**2))
         residuals = residuals / np.where(size > 0, size, 1.0)[series.codes]
@@ -89,7 +89,7 @@ def _over_time(ax: Axes, stamps: Array, residuals: Array, label: str) -> None:
     order = np.argsort(stamps, kind="stable")
     order = order[:: -(-len(order) // _MOST_POINTS)]
     ax.plot(stamps[order], residuals[order], ".", color=style.MODELS[0], markersize=3, alpha=0.5)
-    ax.axhline(0, color=style.GUIDE, linewidth=1.0)
+    ax.axhline(0, **style.ZERO_LINE)
     style.time_axis(ax, stamps, most=6)
     ax.set(title="over time", xlabel="time", ylabel=label)
 
@@ -103,7 +103,7 @@ def _distribution(ax: Axes, residuals: Array, label: str) -> None:
     bins = min(40, max(5, round(len(residuals) ** 0.5))) if high > low else 1
     ax.hist(np.clip(residuals, low, high), bins=bins, color=style.tint(style.MODELS[0], 0.6))
 
-    ax.axvline(0, color=style.GUIDE, linewidth=1.0)
+    ax.axvline(0, **style.ZERO_LINE)
     ax.axvline(
         float(residuals.mean()),
         color=style.TRUTH,
@@ -123,17 +123,11 @@ def _by_step(ax: Axes, steps: Array, residuals: Array, label: str) -> None:
     unique = by_step.index.to_numpy()
     (low, middle, high) = by_step.to_numpy().T
 
-    ax.fill_between(
-        unique,
-        low,
-        high,
-        color=style.tint(style.MODELS[0], 0.3),
-        linewidth=0,
-        label="middle 80 % of errors",
-    )
+    shade = style.tint(style.MODELS[0], 0.3)
+    style.band(ax, unique, low, high, colour=shade, label="middle 80 % of errors")
     style.line(ax, unique, middle, "median error", (style.MODELS[0], ".", "-"))
 
-    ax.axhline(0, color=style.GUIDE, linewidth=1.0)
+    ax.axhline(0, **style.ZERO_LINE)
     style.step_axis(ax, 8)
     ax.set(title="by step", xlabel="step of the forecast", ylabel=label)
 
@@ -144,7 +138,7 @@ def _autocorrelation(ax: Axes, residuals: Array, steps: Array, windows: Array) -
 
     ax.vlines(lags, 0, values, color=style.MODELS[0], linewidth=2.0)
     ax.plot(lags, values, "o", color=style.MODELS[0], markersize=4)
-    ax.axhline(0, color=style.GUIDE, linewidth=1.0)
+    ax.axhline(0, **style.ZERO_LINE)
 
     ax.set_ylim(min(-0.3, np.nanmin(values, initial=0.0) - 0.05), 1.05)
     ax.set_xlim(0.4, max(len(values), 2) + 0.6)

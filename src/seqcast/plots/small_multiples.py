@@ -8,7 +8,7 @@ import matplotlib
 import narwhals.stable.v2 as nw
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from narwhals.typing import IntoDataFrame
 
 from seqcast.data import Description, is_outlier
@@ -49,7 +49,7 @@ def read_pair(
     return history, forecast
 
 
-def _series_columns(rows: FrameRows, name: Any) -> SeriesColumns:
+def _series_columns(rows: FrameRows, name: object) -> SeriesColumns:
     """Return the columns of one series in the order of time."""
     places = np.flatnonzero(rows.names == name)
     if not len(places):
@@ -85,7 +85,7 @@ class _SeriesPair:
     y: str
 
     @classmethod
-    def of(cls, history: FrameRows, forecast: FrameRows, name: Any) -> Self:
+    def of(cls, history: FrameRows, forecast: FrameRows, name: object) -> Self:
         """Return those of the series of a name."""
         before, after = (_series_columns(rows, name) for rows in (history, forecast))
         return cls(before, after, forecast.columns.value)
@@ -106,19 +106,17 @@ def _check_sizes(max_series: int, last: int | None) -> None:
         check_int("last", last)
 
 
-def _first(drawn: Sequence[Any], total: int) -> str | None:
+def _first(drawn: Sequence[object], total: int) -> str | None:
     """Return the title of a figure that shows only some series; otherwise `None`."""
     return f"The first {len(drawn)} of {total} series" if len(drawn) < total else None
 
 
-def _label(grid: Any, columns: Columns, ylabel: str | None) -> None:
+def _label(grid: SubFigure, columns: Columns, ylabel: str | None) -> None:
     """Label the axes, once for all panels."""
     default = Columns()
-    grid.supylabel(
-        style.plain(ylabel or ("value" if columns.value == default.y else columns.value)),
-        fontsize=10,
-    )
-    grid.supxlabel(style.plain("time" if columns.ds == default.ds else columns.ds), fontsize=10)
+    time = "time" if columns.ds == default.ds else columns.ds
+    value = "value" if columns.value == default.y else columns.value
+    style.label_grid(grid, time, ylabel or value)
 
 
 @matplotlib.rc_context(style.STYLE)
@@ -237,15 +235,15 @@ def _bands(ax: Axes, window: SeriesColumns, model: str, bounds: Bounds, colour: 
     label = style.plain(f"{style.spoken(model)}, {' and '.join(levels)} % {noun}")
 
     for below, above in reversed(list(bounds.values())):
-        ax.fill_between(
+        style.band(
+            ax,
             window[""],
             window[below],
             window[above],
-            color=colour,
-            alpha=0.18,
-            linewidth=0,
-            zorder=1,
+            colour=colour,
             label=label,
+            alpha=0.18,
+            zorder=1,
         )
         label = "_nolegend_"
 
@@ -342,14 +340,9 @@ def _fan(ax: Axes, pair: _SeriesPair, model: str, bounds: Bounds, last: int | No
     ):
         label = f"{level_text(each)} % interval"
         colour = style.tint(style.MODELS[0], float(share))
-        ax.fill_between(
-            steps,
-            forecast[below],
-            forecast[above],
-            color=colour,
-            linewidth=0,
-            zorder=0.9 - 0.01 * depth,
-            label=label,
+        place = 0.9 - 0.01 * depth
+        style.band(
+            ax, steps, forecast[below], forecast[above], colour=colour, label=label, zorder=place
         )
 
     style.guide(ax, forecast[CUTOFF][0] if CUTOFF in forecast else before, "cutoff")
@@ -516,9 +509,7 @@ def _unusual_rows(ax: Axes, series: SeriesColumns, y: str, model: str, bounds: B
     label = style.plain(f"{name}, {level_text(level)} % interval")
     shade = style.tint(style.MODELS[4], 0.35)
 
-    ax.fill_between(
-        when, series[below], series[above], color=shade, linewidth=0, zorder=1, label=label
-    )
+    style.band(ax, when, series[below], series[above], colour=shade, label=label, zorder=1)
     ax.plot(
         when, series[model], color=style.MODELS[4], linewidth=1.0, zorder=2, label=style.plain(name)
     )

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from numpy.typing import ArrayLike
 
 from seqcast.data.arrays import as_array
 from seqcast.errors import DataError
@@ -35,6 +38,8 @@ DASHES: Any = ("--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 LineStyle = tuple[str, str, Any]
 PAST_LINE: LineStyle = (PAST, ".", "-")
 TRUTH_LINE: LineStyle = (TRUTH, "o", "-")
+# Options of a line at zero.
+ZERO_LINE: Any = {"color": GUIDE, "linewidth": 1.0}
 # Colour maps of numbers, which colour-blind readers can distinguish; the second one is circular.
 COLOURS = "viridis"
 CIRCLE = "twilight_shifted"
@@ -122,7 +127,7 @@ def new_panels(
     *,
     margins: tuple[float, float] = (0.5, 0.6),
     **options: Any,
-) -> tuple[Figure, Any, list[Axes]]:
+) -> tuple[Figure, SubFigure, list[Axes]]:
     """Return a figure of several panels, the subfigure that contains them, and their axes.
 
     Labels of the subfigure do not overlap the legend of the figure.
@@ -139,7 +144,7 @@ def new_panels(
     down = math.ceil(count / across)
     figure = new_figure(max(width * across, _NARROWEST) + margins[0], height * down + margins[1])
 
-    grid: Any = figure.subfigures()
+    grid: SubFigure = figure.subfigures(squeeze=False).item()
     axes = list(grid.subplots(down, across, squeeze=False, **options).flat)
 
     for ax in axes[count:]:
@@ -152,7 +157,44 @@ def new_panels(
     return figure, grid, axes[:count]
 
 
-def named_arrays(where: str, values: Mapping[str, Any], rank: int) -> dict[str, Array]:
+def new_panel(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a figure of one panel, and its axes.
+
+    Args:
+        width: Width in inches.
+        height: Height in inches.
+    """
+    figure, _, (ax,) = new_panels(1, 1, width, height, margins=(0.0, 0.0))
+    return figure, ax
+
+
+def label_grid(grid: SubFigure, xlabel: str, ylabel: str) -> None:
+    """Label the axes, once for all panels.
+
+    Args:
+        grid: The subfigure that contains the panels.
+        xlabel: Name of the x axis.
+        ylabel: Name of the y axis.
+    """
+    grid.supxlabel(plain(xlabel), fontsize=10)
+    grid.supylabel(plain(ylabel), fontsize=10)
+
+
+def with_unit(name: str, unit: str) -> str:
+    """Return the name of an axis with its unit, unless that is empty.
+
+    Args:
+        name: The name.
+        unit: The unit.
+
+    Example:
+        >>> with_unit("error", "kW"), with_unit("error", "")
+        ('error [kW]', 'error')
+    """
+    return f"{name} [{unit}]" if unit else name
+
+
+def named_arrays(where: str, values: Mapping[str, ArrayLike], rank: int) -> dict[str, Array]:
     """Return arrays by their names.
 
     Args:
@@ -202,6 +244,29 @@ def line(
     )
 
 
+def band(
+    ax: Axes,
+    x: ArrayLike,
+    low: ArrayLike,
+    high: ArrayLike,
+    colour: str,
+    label: str | None = None,
+    **options: Any,
+) -> None:
+    """Fill the area between two lines.
+
+    Args:
+        ax: The panel.
+        x: Places, `[n]`.
+        low: The lower line, `[n]`.
+        high: The upper line, `[n]`.
+        colour: The colour.
+        label: Name in the legend.
+        options: Options of matplotlib's `fill_between`.
+    """
+    ax.fill_between(x, low, high, color=colour, linewidth=0, label=label, **options)
+
+
 def guide(ax: Axes, x: float, label: str) -> None:
     """Mark a place on the x axis.
 
@@ -237,7 +302,7 @@ def finish(figure: Figure, title: str | None) -> Figure:
     if title:
         figure.suptitle(plain(title), fontsize=12)
 
-    legend: dict[str, Any] = {}
+    legend: dict[str, Artist] = {}
     for ax in figure.axes:
         ax.tick_params(which="both", **_TICKS)
         legend.update(
@@ -349,7 +414,7 @@ def step_axis(ax: Axes, most: int = 10) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(most, integer=True, min_n_ticks=1))
 
 
-def name_decades(axis: Any, few: float = 1e5) -> None:
+def name_decades(axis: Axis, few: float = 1e5) -> None:
     """Label 1, 2 and 5 of each decade of a logarithmic axis, or only 1 if there are many decades.
 
     Args:

@@ -88,8 +88,7 @@ def forecast_panels(
         ax.set_title(style.plain(style.short(str(titles[i]), 24)) if titles else "")
         ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
 
-    grid.supxlabel(style.plain(xlabel), fontsize=10)
-    grid.supylabel(style.plain(ylabel), fontsize=10)
+    style.label_grid(grid, xlabel, ylabel)
     return style.finish(figure, suptitle)
 
 
@@ -183,6 +182,5 @@ def similar_windows(
         title_of_panel = f"{words[window]}; nearest: {', '.join(words[place] for place in near)}"
         ax.set_title(style.plain(title_of_panel), loc="left", fontsize=9)
 
-    grid.supxlabel(style.plain(xlabel), fontsize=10)
-    grid.supylabel(style.plain(ylabel), fontsize=10)
+    style.label_grid(grid, xlabel, ylabel)
     return style.finish(figure, title)

@@ -14,11 +14,13 @@ Distribution-free predictive inference for regression, JASA 113 (2018), section 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from seqcast.data.arrays import as_array
+from seqcast.data.series import AnyArray
 from seqcast.errors import DataError, SpecError
 from seqcast.intervals.common_errors import WindowLabels, common_widths, width_power
 from seqcast.intervals.quantiles import ForecastRequest, check_levels
@@ -27,17 +29,17 @@ from seqcast.specs import check_choice
 
 __all__ = ["Calibration", "calibrate_intervals", "calibrate_points", "windows_needed"]
 
-
-_ROUNDING = 1e-9  # (n + 1) · level must not pass a whole number by rounding
+# (n + 1) · level must not pass a whole number by rounding.
+_ROUNDING = 1e-9
 
 KINDS = ("intervals", "point")
 
-# Least reach of an interval as a unit of errors, over the usual one, and most of its width over the
-# usual one.
+# Least reach of an interval as a unit of errors, over the usual reach.
 LEAST_REACH = 0.01
+# Largest width of an interval, over the usual width; its inverse is the smallest.
 MOST_RELATIVE = 8.0
+# Least usual width, because widths are divided by it.
 SMALLEST = 1e-12
-
 
 Levels = Sequence[float] | float
 # Lower and upper bounds, `[N, H, L]` each.
@@ -83,28 +85,20 @@ class Calibration:
         levels = check_levels(self.level)
         windows = as_array("windows", self.windows, (1,)).astype(np.int64)
         shape = (len(windows), len(levels))
-        widths = _check_numbers("widths", self.widths, shape, least=0.0)
-        usual = (
-            np.ones(shape)
-            if self.usual is None
-            else _check_numbers("usual", self.usual, shape, least=SMALLEST)
-        )
-        power = (
-            np.zeros(shape[1])
-            if self.power is None
-            else _check_numbers("power", self.power, shape[1:])
-        )
-        fields = {
+        usual = np.ones(shape) if self.usual is None else self.usual
+        power = np.zeros(len(levels)) if self.power is None else self.power
+
+        checked = {
             "level": levels,
-            "widths": widths,
+            "widths": _check_numbers("widths", self.widths, shape, least=0.0),
             "windows": windows,
-            "usual": usual,
-            "power": power,
+            "usual": _check_numbers("usual", usual, shape, least=SMALLEST),
+            "power": _check_numbers("power", power, shape[1:]),
         }
-        for name, value in fields.items():
+        for name, value in checked.items():
             object.__setattr__(self, name, value)
 
-    def widths_at(self, steps: Any, level: Sequence[float]) -> Any:
+    def widths_at(self, steps: AnyArray, level: Sequence[float]) -> AnyArray:
         """Return the widths of some steps, `[H, L]`.
 
         Beyond the calibrated steps there is no guarantee. Intervals, which grow by themselves, keep
@@ -127,7 +121,9 @@ class Calibration:
             widths = widths * xp.sqrt(xp.maximum((steps + 1) / len(self.widths), 1.0))[:, None]
         return widths
 
-    def reach(self, below: Any, above: Any, steps: Any, level: Sequence[float]) -> tuple[Any, Any]:
+    def reach(
+        self, below: AnyArray, above: AnyArray, steps: AnyArray, level: Sequence[float]
+    ) -> tuple[AnyArray, AnyArray]:
         """Return how far calibrated bounds lie below and above the point, `[N, H, L]`.
 
         Args:
@@ -140,6 +136,7 @@ class Calibration:
         widths = self.widths_at(steps, level)
         if self.kind == "point":
             return widths, widths
+
         xp = below.__array_namespace__()
         usual = self._at(steps, self.usual, level, reaches=True)
         least = xp.asarray(usual * LEAST_REACH)
@@ -148,7 +145,9 @@ class Calibration:
             widths = _relative((below + above) / 2, usual) ** power * widths
         return xp.maximum(below, least) * widths, xp.maximum(above, least) * widths
 
-    def _at(self, steps: Any, values: Any, level: Sequence[float], *, reaches: bool) -> Any:
+    def _at(
+        self, steps: AnyArray, values: Array | None, level: Sequence[float], *, reaches: bool
+    ) -> AnyArray:
         """Return numbers of some steps and of any levels, beyond the last step those of the last.
 
         A reach grows with the normal quantile of the level, from 0 at level 0; a factor stays
@@ -156,20 +155,26 @@ class Calibration:
         """
         from scipy import special
 
-        known, wanted = (
-            special.ndtri(0.5 + np.asarray(each) / 200) for each in (self.level, level)
-        )
+        known = special.ndtri(0.5 + np.asarray(self.level) / 200)
+        wanted = special.ndtri(0.5 + np.asarray(level) / 200)
         rows = np.asarray(values)
         if reaches:
-            chosen = [np.interp(wanted, [0.0, *known], [0.0, *row]) for row in rows] * np.fmax(
-                wanted / known[-1], 1.0
-            )
+            within = [np.interp(wanted, [0.0, *known], [0.0, *row]) for row in rows]
+            numbers = within * np.fmax(wanted / known[-1], 1.0)
         else:
-            chosen = np.stack([np.interp(wanted, known, row) for row in rows])
-        xp = steps.__array_namespace__()
-        return xp.take(xp.asarray(np.asarray(chosen)), xp.minimum(steps, len(rows) - 1), axis=0)
+            numbers = np.stack([np.interp(wanted, known, row) for row in rows])
 
-    def apply(self, lo: Any, hi: Any, *, level: Levels | None = None, point: Any = None) -> Bounds:
+        xp = steps.__array_namespace__()
+        return xp.take(xp.asarray(numbers), xp.minimum(steps, len(rows) - 1), axis=0)
+
+    def apply(
+        self,
+        lo: ArrayLike,
+        hi: ArrayLike,
+        *,
+        level: Levels | None = None,
+        point: ArrayLike | None = None,
+    ) -> Bounds:
         """Return calibrated intervals.
 
         A wider level then contains the narrower ones, and the point is inside. For that bounds are
@@ -196,11 +201,12 @@ class Calibration:
             array([[[1.5, 1.5]]])
         """
         levels = self._levels(level)
-        lower, upper, middle = _own_intervals(lo, hi, point, len(levels))
-        reach = self.reach(middle - lower, upper - middle, np.arange(lower.shape[1]), levels)
-        return _split(_nested(middle, *reach))
+        own = _own_intervals(lo, hi, point, len(levels))
+        steps = np.arange(own.lower.shape[1])
+        reach = self.reach(own.middle - own.lower, own.upper - own.middle, steps, levels)
+        return _split(_nested(own.middle, *reach))
 
-    def around(self, point: Any, *, level: Levels | None = None) -> Bounds:
+    def around(self, point: ArrayLike, *, level: Levels | None = None) -> Bounds:
         """Return intervals around a point forecast.
 
         Args:
@@ -233,9 +239,20 @@ class Calibration:
         return levels
 
 
+class _OwnIntervals(NamedTuple):
+    """The intervals of a forecast, as they are: bounds `[N, H, L]`, and a point or the middles."""
+
+    lower: Array
+    upper: Array
+    middle: Array
+
+
 def calibrated(
-    forecast: Any, request: ForecastRequest, calibrations: Sequence[Calibration], steps: Any = None
-) -> Any:
+    forecast: AnyArray,
+    request: ForecastRequest,
+    calibrations: Sequence[Calibration],
+    steps: AnyArray | None = None,
+) -> AnyArray:
     """Return a forecast with its intervals widened, or with intervals around a point forecast.
 
     Args:
@@ -251,6 +268,7 @@ def calibrated(
     level = request.level
     if not level:
         return forecast[..., :1]
+
     xp = forecast.__array_namespace__()
     steps = np.arange(forecast.shape[1]) if steps is None else steps
     targets = []
@@ -259,12 +277,12 @@ def calibrated(
         point = own[..., :1]
         reach = each.reach(point - own[..., 1::2], own[..., 2::2] - point, steps, level)
         targets.append(xp.concat([point, *_nested(point, *reach)], axis=-1)[:, :, None, :])
-    return xp.asarray(
-        targets[0] if len(targets) == 1 else xp.concat(targets, axis=2), dtype=forecast.dtype
-    )
+
+    joined = targets[0] if len(targets) == 1 else xp.concat(targets, axis=2)
+    return xp.asarray(joined, dtype=forecast.dtype)
 
 
-def _nested(point: Any, below: Any, above: Any) -> list[Any]:
+def _nested(point: AnyArray, below: AnyArray, above: AnyArray) -> list[AnyArray]:
     """Return the lower and the upper bound of each level, `[..., 1]`, one level after the other.
 
     Args:
@@ -278,10 +296,9 @@ def _nested(point: Any, below: Any, above: Any) -> list[Any]:
     bounds = [lower[..., :1], upper[..., :1]]
     for place in range(1, lower.shape[-1]):
         level = slice(place, place + 1)
-        bounds += [
-            xp.minimum(lower[..., level], bounds[-2]),
-            xp.maximum(upper[..., level], bounds[-1]),
-        ]
+        narrower = bounds[-2:]
+        bounds.append(xp.minimum(lower[..., level], narrower[0]))
+        bounds.append(xp.maximum(upper[..., level], narrower[1]))
     return bounds
 
 
@@ -289,7 +306,7 @@ def _split(bounds: Sequence[Array]) -> Bounds:
     return np.concatenate(bounds[::2], axis=2), np.concatenate(bounds[1::2], axis=2)
 
 
-def _relative(own: Any, usual: Any) -> Any:
+def _relative(own: AnyArray, usual: AnyArray) -> AnyArray:
     """Return an own width over the usual one, within an eightfold."""
     xp = own.__array_namespace__()
     return xp.minimum(xp.maximum(own / usual, 1.0 / MOST_RELATIVE), MOST_RELATIVE)
@@ -309,12 +326,12 @@ def windows_needed(level: float) -> int:
 
 
 def calibrate_intervals(
-    truth: Any,
-    lo: Any,
-    hi: Any,
+    truth: ArrayLike,
+    lo: ArrayLike,
+    hi: ArrayLike,
     *,
     level: Levels,
-    point: Any = None,
+    point: ArrayLike | None = None,
     labels: WindowLabels | None = None,
 ) -> Calibration:
     """Learn the widths of intervals, step by step.
@@ -348,12 +365,14 @@ def calibrate_intervals(
     levels = check_levels(level)
     values = _truth(truth)
     lower, upper, middle = _own_intervals(lo, hi, point, len(levels), values.shape)
+
     usual = np.maximum(np.mean(upper - lower, axis=0) / 2, SMALLEST)
     side = np.where(values[:, :, None] < middle, middle - lower, upper - middle)
     scores = np.abs(values[:, :, None] - middle) / np.maximum(side, LEAST_REACH * usual)
     windows = _windows(values, levels)
     if labels is None:
         return Calibration(levels, _ranked(scores, windows, levels), windows, usual=usual)
+
     relative = _relative((upper - lower) / 2, usual)
     power = np.zeros(len(levels))
     widths = np.empty(usual.shape)
@@ -364,7 +383,7 @@ def calibrate_intervals(
     return Calibration(levels, widths, windows, usual=usual, power=power)
 
 
-def calibrate_points(truth: Any, point: Any, *, level: Levels) -> Calibration:
+def calibrate_points(truth: ArrayLike, point: ArrayLike, *, level: Levels) -> Calibration:
     """Learn the widths of intervals around a point forecast from its absolute errors.
 
     Args:
@@ -408,62 +427,74 @@ def _windows(truth: Array, levels: tuple[float, ...]) -> Array:
     supported = [level for level in levels if windows_needed(level) <= count]
     if len(supported) == len(levels):
         return windows
-    level = levels[len(supported)]  # ascending: the others follow
+
+    # Levels ascend, so all others need even more.
+    level = levels[len(supported)]
     remedy = f"choose level={supported}" if supported else "choose lower levels"
-    expected = (
-        f"at least {windows_needed(level)} calibration windows with a known truth at each step"
-    )
-    hint = f"Calibrate on more windows, or {remedy}."
     raise DataError(
-        f"level {level:g}", expected=expected, received=f"{count} at step {step + 1}", hint=hint
+        f"level {level:g}",
+        expected=f"at least {windows_needed(level)} calibration windows with a known truth at "
+        "each step",
+        received=f"{count} at step {step + 1}",
+        hint=f"Calibrate on more windows, or {remedy}.",
     )
 
 
 def _own_intervals(
-    lo: Any, hi: Any, point: Any, levels: int, windows: tuple[int, ...] = ()
-) -> tuple[Array, ...]:
-    """Return lower and upper bounds, `[N, H, L]`, and the point, `[N, H, 1]`, or their middles."""
-    lower = as_array("lo", lo, (3,)).astype(np.float64)
-    shape = (*(windows or lower.shape[:2]), levels)
-    lower, upper = (
-        _check_shape(name, each, shape, finite=True) for name, each in (("lo", lower), ("hi", hi))
-    )
+    lo: ArrayLike,
+    hi: ArrayLike,
+    point: ArrayLike | None,
+    levels: int,
+    windows: tuple[int, ...] = (),
+) -> _OwnIntervals:
+    """Return checked intervals; their number is that of the lower bounds where none is given."""
+    windows = windows or as_array("lo", lo, (3,)).shape[:2]
+    lower = _check_shape("lo", lo, (*windows, levels), finite=True)
+    upper = _check_shape("hi", hi, (*windows, levels), finite=True)
     if point is None:
-        return lower, upper, (lower + upper) / 2
-    return lower, upper, _check_shape("point", point, shape[:2], finite=True)[..., None]
+        return _OwnIntervals(lower, upper, (lower + upper) / 2)
+
+    middle = _check_shape("point", point, windows, finite=True)
+    return _OwnIntervals(lower, upper, middle[..., None])
 
 
-def _truth(truth: Any) -> Array:
+def _truth(truth: ArrayLike) -> Array:
     values = as_array("truth", truth, (2,)).astype(np.float64)
     if not values.size or np.isinf(values).any():
         received = "inf" if values.size else f"shape {values.shape}"
-        hint = "Give at least one window and step, NaN where the truth is missing."
-        raise DataError("truth", expected="finite numbers, [N, H]", received=received, hint=hint)
+        raise DataError(
+            "truth",
+            expected="finite numbers, [N, H]",
+            received=received,
+            hint="Give at least one window and step, NaN where the truth is missing.",
+        )
     return values
 
 
 def _check_numbers(
-    where: str, values: Any, shape: tuple[int, ...], *, least: float = -math.inf
+    where: str, values: ArrayLike, shape: tuple[int, ...], *, least: float = -math.inf
 ) -> Array:
     """Return an array of finite numbers that are not below the least, for one step at least."""
     array = _check_shape(where, values, shape)
     if not (array.size and np.isfinite(array).all() and (array >= least).all()):
-        expected = "finite numbers" + (f" >= {least:g}" if math.isfinite(least) else "")
-        received = "others" if array.size else "no step"
         raise DataError(
-            where, expected=expected, received=received, hint="Calibrate on more windows."
+            where,
+            expected=f"finite numbers >= {least:g}" if math.isfinite(least) else "finite numbers",
+            received="others" if array.size else "no step",
+            hint="Calibrate on more windows.",
         )
     return array
 
 
-def _check_shape(where: str, values: Any, shape: tuple[int, ...], *, finite: bool = False) -> Array:
+def _check_shape(
+    where: str, values: ArrayLike, shape: tuple[int, ...], *, finite: bool = False
+) -> Array:
     """Return an array in double precision, and reject other shapes."""
     array = as_array(where, values, (len(shape),), finite=finite).astype(np.float64)
     if array.shape != shape:
-        expected = f"shape {shape}, from windows, steps and levels"
         raise DataError(
             where,
-            expected=expected,
+            expected=f"shape {shape}, from windows, steps and levels",
             received=f"shape {array.shape}",
             hint="Give one entry for each.",
         )

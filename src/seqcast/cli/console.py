@@ -16,7 +16,6 @@ import shlex
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
-from typing import Any
 from unicodedata import category
 
 from rich.console import Console
@@ -95,7 +94,7 @@ def print_line(text: str) -> None:
         _OUTPUT.print(text.translate(_CONTROLS), highlight=False, markup=False, soft_wrap=True)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """Print the result as JSON.
 
     Args:

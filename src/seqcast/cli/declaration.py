@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -57,8 +57,10 @@ def declared(command: Callable[..., None]) -> Callable[..., None]:
             of the command.
     """
     own = inspect.signature(command, eval_str=True).parameters
-    groups: dict[str, Any] = {
-        name: each.annotation for name, each in own.items() if is_dataclass(each.annotation)
+    groups: dict[str, type] = {
+        name: each.annotation
+        for name, each in own.items()
+        if isinstance(each.annotation, type) and is_dataclass(each.annotation)
     }
     parameters = list(_options(command))
     places = {}
@@ -70,8 +72,8 @@ def declared(command: Callable[..., None]) -> Callable[..., None]:
     parameters.sort(key=lambda each: (*_USUAL, each.name).index(each.name))
 
     @functools.wraps(command)
-    def run(**values: Any) -> None:
-        fields: dict[str, dict[str, Any]] = {group: {} for group in groups}
+    def run(**values: object) -> None:
+        fields: dict[str, dict[str, object]] = {group: {} for group in groups}
         for name, group in places.items():
             fields[group][name] = values.pop(name)
         command(**values, **{group: kind(**fields[group]) for group, kind in groups.items()})

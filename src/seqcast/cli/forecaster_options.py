@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from seqcast import distributed, forecaster, pretrained
 from seqcast.errors import Option, Phrase, SpecError
@@ -14,6 +15,8 @@ from seqcast.specs import CheckpointSpec, Columns
 if TYPE_CHECKING:
     from seqcast.forecaster import Forecaster
     from seqcast.specs import NetworkSpec
+
+Number = TypeVar("Number", int, float)
 
 # The roles of covariates.
 _ROLES = ("static", "past", "future")
@@ -197,8 +200,9 @@ class ForecasterOptions(SeriesOptions):
                 hint="Leave it out, or name another preset.",
             )
         if self.units is not None:
-            words = "whole numbers with commas, as 35,35"
-            widths = _numbers("units", int, changes.pop("units"), words, "One a layer.")
+            expected = "whole numbers with commas, as 35,35"
+            widths = _numbers("units", int, self.units, expected=expected, hint="One a layer.")
+            del changes["units"]
             changes |= {"encoder_units": widths, "decoder_units": widths}
         name = "classic" if self.preset == "auto" else self.preset
         return replace(forecaster.named_network(name, level, forecaster.Sizes()), **changes)
@@ -282,7 +286,7 @@ class MachineOptions:
         return distributed.RayCluster(self.workers, self.ray, storage=storage)
 
 
-def given(**options: Any) -> dict[str, Any]:
+def given(**options: object) -> dict[str, Any]:
     """Return the options that are not `None`.
 
     Args:
@@ -304,10 +308,14 @@ def parse_levels(text: str) -> tuple[float, ...]:
         >>> parse_levels("80,95"), parse_levels("")
         ((80.0, 95.0), ())
     """
-    return _numbers("level", float, text, "numbers with commas, as 80,95", "In per cent.")
+    return _numbers(
+        "level", float, text, expected="numbers with commas, as 80,95", hint="In per cent."
+    )
 
 
-def _numbers(option: str, kind: type, text: str, expected: str, hint: str) -> tuple[Any, ...]:
+def _numbers(
+    option: str, kind: Callable[[str], Number], text: str, *, expected: str, hint: str
+) -> tuple[Number, ...]:
     try:
         return tuple(map(kind, split_names(text)))
     except ValueError:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqcast import forecaster, plots, tables
 from seqcast.cli.console import print_json, print_line
@@ -133,7 +133,7 @@ class TableOptions:
             print_line(f"Wrote {self.path}")
 
     def report(
-        self, facts: dict[str, Any], show: Callable[[], None], written: Iterable[Path | None]
+        self, facts: Mapping[str, object], show: Callable[[], None], written: Iterable[Path | None]
     ) -> None:
         """Print facts as a JSON document, or a summary; nothing after a table on standard output.
 
@@ -177,7 +177,7 @@ def as_records(table: pd.DataFrame) -> list[dict[str, object]]:
     ]
 
 
-def _as_json(value: Any) -> object:
+def _as_json(value: object) -> object:
     if hasattr(value, "isoformat"):
         return None if value != value else value.isoformat()  # NaT has none
     return json_number(value.item() if hasattr(value, "item") else value)

@@ -43,7 +43,7 @@ READ_TOGETHER = 128
 
 def finetune_training(
     windows: int,
-    changes: TrainingSpec | Mapping[str, Any] | None = None,
+    changes: TrainingSpec | Mapping[str, object] | None = None,
     *,
     covariates: bool = False,
     shares_data: bool = False,
@@ -81,7 +81,7 @@ def finetune_training(
     return TrainingSpec.from_dict({**TrainingSpec().to_dict(), **usual, **(changes or {})})
 
 
-def limits(training: TrainingSpec | Mapping[str, Any] | None) -> dict[str, Any]:
+def limits(training: TrainingSpec | Mapping[str, object] | None) -> dict[str, object]:
     """Return the fields of a user's training that limit its length, also of a fine-tuning.
 
     Args:
@@ -198,7 +198,7 @@ class SeasonalWindows(SeriesWindows):
         return column_names(self.reader.names)
 
 
-def window_options(season: Season, steps_forecast: int) -> dict[str, Any]:
+def window_options(season: Season, steps_forecast: int) -> dict[str, object]:
     """Return the options of the windows of a fine-tuning, see `training_windows`.
 
     Args:

@@ -39,6 +39,7 @@ from seqcast.pretrained.seasonal_inputs import (
 from seqcast.pretrained.zero_shot import FinetuneOptions, ZeroShotModel, ZeroShotWindows
 from seqcast.runtime import (
     Array,
+    Payload,
     check_fields,
     in_threads,
     one_blas_thread,
@@ -340,7 +341,7 @@ class PretrainedNetwork(ZeroShotModel):
 
     # Files
 
-    def to_payload(self) -> tuple[dict[str, Any], dict[str, Array]]:
+    def to_payload(self) -> Payload:
         """Return JSON types and arrays of the network, its weights in half precision."""
         engine, weights = self.engine.to_payload()
         half = {name: values.astype(np.float16) for name, values in weights.items()}
@@ -354,7 +355,7 @@ class PretrainedNetwork(ZeroShotModel):
         return header, half
 
     @classmethod
-    def from_payload(cls, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Self:
+    def from_payload(cls, header: Mapping[str, object], arrays: Mapping[str, Array]) -> Self:
         """Build the network from the result of `to_payload`.
 
         Arrays in an open file are read once their shapes fit.
@@ -362,7 +363,7 @@ class PretrainedNetwork(ZeroShotModel):
         Raises:
             ValueError: They are not those of such a network.
         """
-        kinds: dict[str, Any] = {
+        kinds: dict[str, object] = {
             "version": str,
             "context_lengths": tuple[int, ...],
             "engine": dict[str, Any],
@@ -384,7 +385,7 @@ class PretrainedNetwork(ZeroShotModel):
 
         return network
 
-    def save(self, path: str | os.PathLike[str], log: dict[str, Any]) -> None:
+    def save(self, path: str | os.PathLike[str], log: Mapping[str, object]) -> None:
         """Write the network.
 
         Args:
@@ -477,7 +478,7 @@ MODELS: dict[str, type[ZeroShotModel]] = {PretrainedNetwork.key: PretrainedNetwo
 """The class of each zero-shot model; CONTRIBUTING has the recipe."""
 
 
-def is_zero_shot(preset: Any) -> TypeGuard[str]:
+def is_zero_shot(preset: object) -> TypeGuard[str]:
     """Return whether a preset names a model that is not trained on the data.
 
     Example:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -434,7 +434,7 @@ def _at(values: Array, places: Integers, season: Integers) -> Array:
     return np.where(inside, taken, np.nan)
 
 
-def last_steps(values: npt.NDArray[Any], steps: int, missing: float) -> npt.NDArray[Any]:
+def last_steps(values: Array, steps: int, missing: float) -> Array:
     """Return the last steps of windows, `[B, steps, ...]`.
 
     Args:
@@ -467,7 +467,7 @@ def column_names(names: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, .
 
 
 def add_covariates(
-    inputs: Mapping[str, npt.NDArray[Any]], covariates: Mapping[str, npt.NDArray[Any]]
+    inputs: Mapping[str, Array], covariates: Mapping[str, Array]
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Return inputs of a network, followed by covariates times `GAIN`; unknown ones are 0.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from seqcast.data.windows import WindowReader
 from seqcast.engine import Engine, Labels, ModelInputs, Outcome, TrainingJob
@@ -35,7 +35,7 @@ class ZeroShotWindows:
     covariates: Mapping[str, Array] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def take(self, rows: Any) -> Self:
+    def take(self, rows: Array | slice) -> Self:
         """Return some of the windows; `rows` is an index array, a mask or a slice."""
         past, season, longer = (values[rows] for values in (self.past, self.season, self.longer))
         covariates = {name: values[rows] for name, values in self.covariates.items()}
@@ -62,7 +62,7 @@ class FinetuneOptions:
     season_length: int
     horizon: int
     seeds: tuple[int, int]
-    training: TrainingSpec | Mapping[str, Any] | None = None
+    training: TrainingSpec | Mapping[str, object] | None = None
     weighting: str = "windows"
     freeze: tuple[str, ...] = ()
     covariates: bool = False

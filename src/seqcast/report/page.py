@@ -7,7 +7,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from matplotlib.figure import Figure
 
@@ -100,7 +100,7 @@ class Facts:
         [('units', '35, 35'), ('scale', '–')]
     """
 
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return names and values as texts."""
@@ -164,7 +164,7 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
     return pages.get_template("page.html.j2").render(title=title, lead=lead, sections=sections)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if value is None or value == "":
         return "–"
     if isinstance(value, bool):

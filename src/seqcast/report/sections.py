@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -40,7 +39,7 @@ def report(
     forecast: IntoDataFrame | None = None,
     backtest: IntoDataFrame | None = None,
     model: str | None = None,
-    metadata: Mapping[str, Mapping[str, Any]] | None = None,
+    metadata: Mapping[str, Mapping[str, object]] | None = None,
     learning: Mapping[str, Sequence[float]] | None = None,
     importance: IntoDataFrame | None = None,
     metrics: Sequence[str] | None = None,
@@ -136,7 +135,7 @@ def report(
     write_atomically(path, lambda file: file.write(text.encode("utf-8")))
 
 
-def _data(rows: evaluation.FrameRows) -> dict[str, Any]:
+def _data(rows: evaluation.FrameRows) -> dict[str, object]:
     groups = rows.groups(*rows.series)
     lengths = np.bincount(groups.codes)
     times = rows.times(rows.columns.ds, local=True)
@@ -187,7 +186,7 @@ def _importance_picture(importance: IntoDataFrame) -> Picture:
 
 
 def _fit_sections(
-    metadata: Mapping[str, Mapping[str, Any]], learning: Mapping[str, Sequence[float]] | None
+    metadata: Mapping[str, Mapping[str, object]], learning: Mapping[str, Sequence[float]] | None
 ) -> list[Section]:
     """Return the sections about training and settings."""
     groups = dict(metadata)

@@ -67,7 +67,7 @@ def inputs(frame, mean, count):
 
 
 def boosting(old, seed):
-    """Return gradient boosting that has learnt from the panel."""
+    """Return gradient boosting that has learned from the panel."""
     rng = np.random.default_rng(seed)
     sold = by_series(old)
     examples = []

@@ -6,7 +6,7 @@
 Each forecaster is fitted once, on rows before four cutoffs a horizon apart; the last horizon ends
 where the test part of the data begins. It forecasts from the newest rows at each cutoff. Steps are
 drawn independently, in the order of past truths (Schaake shuffle), and with the dependence that the
-fit has learnt. Trainings take 40 seconds.
+fit has learned. Trainings take 40 seconds.
 
 Source: Clark et al. 2004, The Schaake shuffle, Journal of Hydrometeorology 5(1).
 """
@@ -35,7 +35,7 @@ PRESETS = {
     "segment": {"preset": "segment"},
     "autoregressive Student-t": {"preset": AUTOREGRESSIVE},
 }
-WAYS = ("independent", "Schaake", "learnt")
+WAYS = ("independent", "Schaake", "learned")
 SEASONS = {"NN5": 7, "M4 Hourly": 24, "retail": 7}
 
 
@@ -111,7 +111,7 @@ def coverage(model, df, cut, name):
         shuffled = [schaake(*each, SEASONS[name]) for each in zip(paths, past, strict=True)]
         for count, total in ((short, short), (horizon, "all")):
             sums = truth[:, :count].sum(axis=1)
-            for way, one in (("independent", alone), ("learnt", model)):
+            for way, one in (("independent", alone), ("learned", model)):
                 forecast = one.predict(df=newer, total=total, level=80).groupby("unique_id").first()
                 held = inside(sums, forecast["seqcast-lo-80"], forecast["seqcast-hi-80"])
                 hits.setdefault(f"{count} {way}", []).append(held)

@@ -117,7 +117,7 @@ def measured(design, seed, given, path):
     )
     network = DesignedNetwork(engine, design, pretrain.CONTEXTS, design=reading)
 
-    # Beyond them it forecasts what it has not learnt to.
+    # Beyond them it forecasts what it has not learned to.
     near = {
         task: replace(source, horizon=min(source.horizon, WRITTEN))
         for task, source in SOURCES.items()

@@ -14,7 +14,7 @@ and each budget is a decay of its own:
     python pretraining/pretrain.py --decay 0 --steps 3000 --out runs/stable
 
 The second one decays from 1,500 steps on, the third continues the first. In the end the numbers are
-learnt by which steps of sample paths depend on each other. No real series is seen in training.
+learned by which steps of sample paths depend on each other. No real series is seen in training.
 `--data` scores the network and its base on the windows of `held_back.py`.
 """
 
@@ -34,7 +34,7 @@ from seqcast.pretrained import PretrainedNetwork
 from seqcast.runtime import keras
 from seqcast.specs.training import CheckpointSpec
 from seqcast.training.checkpoints import CheckpointFolder, fingerprint
-from step_dependence import learnt_dependence
+from step_dependence import fitted_dependence
 from synthetic_windows import SyntheticBatches, SyntheticWindows
 
 # Probabilities of the quantiles that the network writes.
@@ -251,7 +251,7 @@ def main():
     engine, log = train(arguments, window=PretrainedNetwork.window(max(HORIZONS)))
     trained = PretrainedNetwork(engine, arguments.version, CONTEXTS)
 
-    dependence = learnt_dependence(trained, DRAWN_CONTEXTS, arguments.batch_size)
+    dependence = fitted_dependence(trained, DRAWN_CONTEXTS, arguments.batch_size)
     trained = replace(trained, dependence=dependence)
     path = arguments.out / "pretrained.seqcast"
     trained.save(path, log)

@@ -2,7 +2,7 @@
 
     python pretraining/pretrained_page.py  # two minutes; writes into the page and docs/images/
 
-The signals are made up here, by other means than those that the network has learnt from. Nothing
+The signals are made up here, by other means than those that the network has learned from. Nothing
 is trained.
 """
 

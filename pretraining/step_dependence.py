@@ -3,7 +3,7 @@
     python pretraining/step_dependence.py --data FOLDER    # coverage of totals, before test parts
 
 The two numbers of `seqcast.intervals.Dependence` are those under which sums of 2, 4, …, 64 normal
-scores of the truth are likeliest. They are learnt with a network, by `pretrain.py`; this program
+scores of the truth are likeliest. They are learned with a network, by `pretrain.py`; this program
 shows how many totals over the whole horizon the intervals of 80 % hold, with these numbers and with
 steps that are drawn one by one.
 """
@@ -25,7 +25,7 @@ from synthetic_windows import SyntheticBatches
 
 # Steps of the sums, at most.
 STEPS = 64
-# Batches that the numbers are learnt from.
+# Batches that the numbers are learned from.
 BATCHES = 60
 # Their seed, which no training and no validation has.
 SEED = 2 * 10**6
@@ -33,7 +33,7 @@ SEED = 2 * 10**6
 PATHS = 200
 
 
-def learnt_dependence(network, context_lengths, batch_size):
+def fitted_dependence(network, context_lengths, batch_size):
     """Return the two numbers of a network, from synthetic series that no training draws.
 
     Args:

@@ -22,7 +22,7 @@ FEWEST = 6
 LONGEST_SLOW = 512
 # Most known steps of a batch with Gaussian processes, which cost the cube of their length.
 LONGEST_DENSE = 512
-# Batches that are read while others are learnt from.
+# Batches that are read while others are learned from.
 AHEAD = 8
 # Libraries that would have threads of their own in each process.
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")

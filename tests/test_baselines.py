@@ -68,7 +68,7 @@ def test_many_to_one_rolls_as_a_loop_does(sines):
     )  # the horizon of fit
 
 
-# ---------------------------------------------------------------- what is learnt
+# ---------------------------------------------------------------- what is learned
 
 
 NETWORK_OF_THREE = ManyToOneRegressor((3,), cell="lstm", training=TrainingSpec(epochs=1), verbose=0)
@@ -81,7 +81,7 @@ FITTED = {
 
 @pytest.fixture(params=FITTED)
 def fitted(request):
-    """A fitted baseline, and the names of what it has learnt."""
+    """A fitted baseline, and the names of what it has learned."""
     model, names = FITTED[request.param]
     return clone(model).fit(PAST, PAST[:, :6]), names
 
@@ -89,7 +89,7 @@ def fitted(request):
 def test_copies_predict_the_same_and_a_fit_that_fails_leaves_the_baseline_as_it_was(fitted):
     model, names = fitted
     before = model.predict(PAST)
-    learnt = [getattr(model, name) for name in names]
+    learned = [getattr(model, name) for name in names]
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         np.testing.assert_array_equal(other.predict(PAST), before)
         assert (other.horizon_, repr(other)) == (6, repr(model))
@@ -102,7 +102,7 @@ def test_copies_predict_the_same_and_a_fit_that_fails_leaves_the_baseline_as_it_
         with pytest.raises(TrainingError):
             model.fit(PAST, PAST[:, :4])
     np.testing.assert_array_equal(model.predict(PAST), before)
-    assert all(getattr(model, name) is value for name, value in zip(names, learnt, strict=True))
+    assert all(getattr(model, name) is value for name, value in zip(names, learned, strict=True))
 
 
 @pytest.mark.parametrize("random_state", [None, np.random.RandomState(3), 5])

@@ -10,7 +10,7 @@ works out what the shares of `choose` forecast, and what the best candidate on t
 
 The score is the mean quantile loss at the nine deciles, in units of each series' naive error (half of SQL). The regret
 is this score over that of the best candidate on the same windows, less 1. It is below zero where shares are better than
-each candidate. The optimism of what has learnt from the rows is how much better than the pretrained network it is on
+each candidate. The optimism of what has learned from the rows is how much better than the pretrained network it is on
 the hold-out windows, over how much better it is after the cut, less 1.
 """
 

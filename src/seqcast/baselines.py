@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from seqcast.data.arrays import as_array, check_targets
 from seqcast.data.windows import ArrayWindows, repeat_newest_season
-from seqcast.engine import LearningEstimator, Learnt
+from seqcast.engine import FittedAttribute, LearningEstimator
 from seqcast.errors import DataError, NotFittedError
 from seqcast.network import CELLS, PointHead, RecurrentStack, WeighedModel, child_seeds, scan
 from seqcast.regressor import draw_seed
@@ -46,7 +46,7 @@ class SeasonalNaive(LearningEstimator[int]):
     Source: Hyndman and Athanasopoulos, Forecasting: Principles and Practice, section 5.2.
     """
 
-    horizon_ = Learnt[int](lambda fitted: fitted)
+    horizon_ = FittedAttribute[int](lambda fitted: fitted)
     """Number of steps that y had in fit."""
 
     def __init__(self, season_length: int, *, target_features: Sequence[int] | None = None) -> None:
@@ -63,7 +63,7 @@ class SeasonalNaive(LearningEstimator[int]):
         Returns:
             The fitted baseline.
         """
-        self._learnt = check_targets(y, len(self._past(X)))[0].shape[1]
+        self._fitted = check_targets(y, len(self._past(X)))[0].shape[1]
         return self
 
     def predict(self, X: ArrayLike, horizon: int | None = None) -> Array:
@@ -80,7 +80,7 @@ class SeasonalNaive(LearningEstimator[int]):
             NotFittedError: There is neither a horizon nor a fit.
             DataError: The past is shorter than a season.
         """
-        steps = self._learnt if horizon is None else check_int("horizon", horizon)
+        steps = self._fitted if horizon is None else check_int("horizon", horizon)
         if steps is None:
             raise NotFittedError(
                 "horizon", expected="a number", received="None before fit", hint="Give it, or fit."
@@ -157,16 +157,16 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
     random_state: int | None = None
     verbose: int = 1
 
-    model_ = Learnt["ManyToOne"](lambda fitted: fitted.model)
+    model_ = FittedAttribute["ManyToOne"](lambda fitted: fitted.model)
     """The trained network."""
 
-    history_ = Learnt[History](lambda fitted: fitted.history)
+    history_ = FittedAttribute[History](lambda fitted: fitted.history)
     """The training history."""
 
-    horizon_ = Learnt[int](lambda fitted: fitted.horizon)
+    horizon_ = FittedAttribute[int](lambda fitted: fitted.horizon)
     """Number of steps that y had in fit."""
 
-    seed_ = Learnt[int](lambda fitted: fitted.seed)
+    seed_ = FittedAttribute[int](lambda fitted: fitted.seed)
     """Seed of everything that was random in the fit."""
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
@@ -176,7 +176,7 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
 
         Args:
             X: The past, `[N, T, F]`.
-            y: The future of all features, `[N, H, F]`; only its first step is learnt.
+            y: The future of all features, `[N, H, F]`; only its first step is learned.
 
         Returns:
             The fitted baseline.
@@ -207,7 +207,7 @@ class ManyToOneRegressor(LearningEstimator["FittedManyToOne"]):
         rate = learning_rate(spec, spec.epochs * len(windows))
         model.compile(optimizer=optimizer(spec, rate), loss=model.head.loss(spec.loss))
         history = train(model, windows, spec, callbacks=progress(self.verbose))
-        self._learnt = FittedManyToOne(model, history, future.shape[1], seed)
+        self._fitted = FittedManyToOne(model, history, future.shape[1], seed)
         return self
 
     def predict(self, X: ArrayLike, horizon: int | None = None) -> Array:

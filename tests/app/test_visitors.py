@@ -16,7 +16,7 @@ from seqcast.app.panels.scores_panel import coverage, error_by_step, scores_by_s
 from seqcast.app.panels.why_panel import nearest_rows, state_points
 from seqcast.app.settings import AppSettings
 from seqcast.app.visitor_table import Table, assumed_ahead, changed_ahead
-from seqcast.app.visitors import SessionLimitError, Sessions, learnt_pace
+from seqcast.app.visitors import SessionLimitError, Sessions, updated_pace
 from seqcast.errors import DataError, SpecError
 from seqcast.forecaster import estimate_seconds
 from seqcast.runtime import BoundedProcess, ProcessLimits
@@ -226,7 +226,7 @@ def test_estimates_grow_with_what_is_done(session):
     assert seconds["balanced"] < estimate_seconds(np.tile(lengths, 100), 7, "balanced")
     pace = 1.0
     for _ in range(20):
-        pace = learnt_pace(pace, estimated=10.0, measured=10.0 * 3)
+        pace = updated_pace(pace, estimated=10.0, measured=10.0 * 3)
     assert pace == pytest.approx(3.0, rel=1e-3)
 
 

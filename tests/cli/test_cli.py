@@ -270,7 +270,7 @@ def test_unusual_rows_are_listed_and_left_out(run, tmp_path):
         "m.seqcast",
         "unusual.csv",
         "-o",
-        "judged.csv",
+        "scored.csv",
         "--figure",
         "u.png",
         "--most",
@@ -282,13 +282,13 @@ def test_unusual_rows_are_listed_and_left_out(run, tmp_path):
     )
     assert re.search(r"main_street +│ 2028-05-01 +│ +40 │", out)
     assert out.count("main_street") == 1
-    assert out.endswith("Wrote judged.csv\nWrote u.png\n")
+    assert out.endswith("Wrote scored.csv\nWrote u.png\n")
     assert (tmp_path / "u.png").read_bytes().startswith(b"\x89PNG")
-    judged = pd.read_csv(tmp_path / "judged.csv")
-    assert judged["y"][judged["score"].idxmax()] == 40.0
+    scored = pd.read_csv(tmp_path / "scored.csv")
+    assert scored["y"][scored["score"].idxmax()] == 40.0
     assert (
         run("anomalies", "m.seqcast", "unusual.csv", "-o", "-")[1]
-        == (tmp_path / "judged.csv").read_text()
+        == (tmp_path / "scored.csv").read_text()
     )
     found = document(run, "anomalies", "m.seqcast", "unusual.csv", "--level", 95, "--most", 1)
     assert found["rows"] >= found["unusual"] >= 1
@@ -302,7 +302,7 @@ def test_unusual_rows_are_listed_and_left_out(run, tmp_path):
             "-o",
             "clean.seqcast",
             "--mask",
-            "judged.csv",
+            "scored.csv",
             *names,
             *SMALL,
         )[0]

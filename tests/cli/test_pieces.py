@@ -55,9 +55,9 @@ def test_from_a_folder_to_forecasts(run_here, folder):
 
 
 def test_a_backtest_of_a_folder(run_here, folder):
-    code, out, _ = run_here("backtest", "sales", "-H", "4", "-o", "judged", *QUICK)
-    assert (code, out) == (0, "Wrote judged, 1 Parquet file\n")
-    assert len(pd.read_parquet(folder / "judged")) == 16
+    code, out, _ = run_here("backtest", "sales", "-H", "4", "-o", "scored", *QUICK)
+    assert (code, out) == (0, "Wrote scored, 1 Parquet file\n")
+    assert len(pd.read_parquet(folder / "scored")) == 16
     scores = json.loads(run_here("backtest", "sales", "-H", "4", "--json", *QUICK)[1])
     assert {row["metric"] for row in scores["scores"]} >= {"mae", "rmse"}
 

@@ -99,12 +99,12 @@ def test_a_copy_has_weights_of_its_own_and_compiles_nothing_again(programs):
         engine.window,
     )
     engine.continue_fit(batches(past, future), window=PLAIN)
-    learnt = engine.predict({"past": past}, 5)
-    assert np.abs(learnt - before).max() > 0
+    learned = engine.predict({"past": past}, 5)
+    assert np.abs(learned - before).max() > 0
     np.testing.assert_array_equal(copy.predict({"past": past}, 5), before)
     # Nor does what the copy learns come back, and a copy of a copy is one too.
     copy.continue_fit(batches(past, -future), window=PLAIN)
-    np.testing.assert_array_equal(engine.predict({"past": past}, 5), learnt)
+    np.testing.assert_array_equal(engine.predict({"past": past}, 5), learned)
     np.testing.assert_array_equal(
         copy.copy().predict({"past": past}, 5), copy.predict({"past": past}, 5)
     )

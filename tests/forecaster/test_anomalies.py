@@ -1,4 +1,4 @@
-"""Unusual rows are found, each row is judged once, and what is marked is not trained on."""
+"""Unusual rows are found, each row is scored once, and what is marked is not trained on."""
 
 import os
 
@@ -47,35 +47,35 @@ def fitted():
 
 
 @pytest.fixture(scope="module")
-def judged(fitted):
+def scored(fitted):
     return fitted.anomalies(planted(waves(), PLACES))
 
 
-def test_planted_rows_are_the_most_unusual_and_each_row_is_judged_once(judged):
-    worst = judged.nlargest(len(PLACES), "score")
+def test_planted_rows_are_the_most_unusual_and_each_row_is_judged_once(scored):
+    worst = scored.nlargest(len(PLACES), "score")
     found, expected = (
         rows.set_index(["unique_id", "ds"]).index for rows in (worst, waves().loc[PLACES])
     )
     assert set(found) == set(expected)
     assert worst["anomaly"].all()
-    assert judged["anomaly"].mean() < 0.06
+    assert scored["anomaly"].mean() < 0.06
     # From the first context on; the forecasts are counted back from the end.
-    assert judged.groupby("unique_id").size().tolist() == [ROWS - 12] * 2
-    assert not judged.duplicated(["unique_id", "ds"]).any()
-    assert set((judged["ds"] - judged["cutoff"]).dt.days) == set(range(1, HORIZON + 1))
+    assert scored.groupby("unique_id").size().tolist() == [ROWS - 12] * 2
+    assert not scored.duplicated(["unique_id", "ds"]).any()
+    assert set((scored["ds"] - scored["cutoff"]).dt.days) == set(range(1, HORIZON + 1))
 
 
-def test_score_interval_and_mark_say_the_same(judged):
-    outside = (judged["y"] < judged["seqcast-lo-99"]) | (judged["y"] > judged["seqcast-hi-99"])
-    np.testing.assert_array_equal(judged["anomaly"], outside)
-    np.testing.assert_array_equal(judged["anomaly"], judged["score"] > BOUND)
-    above = judged["y"] > judged["seqcast"]
-    bound = np.where(above, judged["seqcast-hi-99"], judged["seqcast-lo-99"])
-    distance = np.abs(judged["y"] - judged["seqcast"]) / np.abs(bound - judged["seqcast"])
+def test_score_interval_and_mark_say_the_same(scored):
+    outside = (scored["y"] < scored["seqcast-lo-99"]) | (scored["y"] > scored["seqcast-hi-99"])
+    np.testing.assert_array_equal(scored["anomaly"], outside)
+    np.testing.assert_array_equal(scored["anomaly"], scored["score"] > BOUND)
+    above = scored["y"] > scored["seqcast"]
+    bound = np.where(above, scored["seqcast-hi-99"], scored["seqcast-lo-99"])
+    distance = np.abs(scored["y"] - scored["seqcast"]) / np.abs(bound - scored["seqcast"])
     # It rises with the distance in units of the interval.
     order = np.argsort(distance.to_numpy(), kind="stable")
-    assert (np.diff(judged["score"].to_numpy()[order]) >= -1e-6).all()
-    at_bound = judged["score"][(distance > 0.97) & (distance < 1.03)]
+    assert (np.diff(scored["score"].to_numpy()[order]) >= -1e-6).all()
+    at_bound = scored["score"][(distance > 0.97) & (distance < 1.03)]
     np.testing.assert_allclose(at_bound, BOUND, atol=0.15)
 
 
@@ -96,15 +96,15 @@ def test_an_anomaly_does_not_disturb_the_rows_after_it(fitted):
 
 
 def test_where_the_series_changes_later_forecasts_read_that(fitted):
-    judged = fitted.anomalies(planted(waves(), range(120, ROWS), size=20.0))
-    since = judged[(judged["unique_id"] == "s0") & (judged["ds"] >= waves()["ds"][120])]
+    scored = fitted.anomalies(planted(waves(), range(120, ROWS), size=20.0))
+    since = scored[(scored["unique_id"] == "s0") & (scored["ds"] >= waves()["ds"][120])]
     assert since["anomaly"][:HORIZON].all()
     assert since["anomaly"][3 * HORIZON :].mean() < 0.2
 
 
-def test_rows_that_were_trained_on_are_said_to_be(fitted, judged):
+def test_rows_that_were_trained_on_are_said_to_be(fitted, scored):
     # A fifth of each series are validation rows.
-    assert judged.groupby("unique_id")["trained_on"].sum().tolist() == [ROWS * 4 // 5 - 12] * 2
+    assert scored.groupby("unique_id")["trained_on"].sum().tolist() == [ROWS * 4 // 5 - 12] * 2
     new = waves(("new a", "new b"), seed=1)
     for rows in (new, later(2)):
         assert not fitted.anomalies(rows)["trained_on"].any()
@@ -137,31 +137,31 @@ def test_forecasts_that_repeat_the_last_season_judge_too():
         HORIZON, training=brief, **{**OPTIONS, "level": 99}, random_state=0, verbose=0
     ).fit(df)
     assert not repeats.engines_
-    judged = repeats.anomalies(planted(df, PLACES))
-    worst = judged.nlargest(len(PLACES), "score")
+    scored = repeats.anomalies(planted(df, PLACES))
+    worst = scored.nlargest(len(PLACES), "score")
     assert worst["anomaly"].all()
-    assert set(worst.index) == set(judged.index[judged["y"].abs() > 1.9])
-    assert not judged["trained_on"].any()
+    assert set(worst.index) == set(scored.index[scored["y"].abs() > 1.9])
+    assert not scored["trained_on"].any()
 
 
 def test_bounds_keep_to_the_support(fitted):
     positive = waves(noise=0.3).assign(y=lambda rows: np.maximum(rows["y"], 0.0))
-    judged = forecaster().fit(positive).anomalies(planted(positive, [100], size=-5.0))
-    assert judged["seqcast-lo-99"].min() == 0.0
-    below = judged[judged["y"] < 0]
+    scored = forecaster().fit(positive).anomalies(planted(positive, [100], size=-5.0))
+    assert scored["seqcast-lo-99"].min() == 0.0
+    below = scored[scored["y"] < 0]
     assert below["anomaly"].tolist() == (below["score"] > BOUND).tolist() == [True]
-    assert (judged["score"] > BOUND).sum() == judged["anomaly"].sum()
+    assert (scored["score"] > BOUND).sum() == scored["anomaly"].sum()
 
 
 def test_polars_and_several_targets():
     df = waves(["s0"]).rename(columns={"y": "one"}).assign(two=waves(["s0"], seed=5)["y"])
     model = forecaster(columns=Columns(y=("one", "two"))).fit(pl.from_pandas(df))
     df.loc[100, "two"] += 3.0
-    judged = model.anomalies(pl.from_pandas(df))
-    worst = judged.sort("score", descending=True).row(0, named=True)
+    scored = model.anomalies(pl.from_pandas(df))
+    worst = scored.sort("score", descending=True).row(0, named=True)
     assert (worst["target"], worst["ds"]) == ("two", df["ds"][100].to_pydatetime())
-    assert judged.schema["anomaly"] == pl.Boolean
-    left = model.fit(pl.from_pandas(df), mask=judged.filter(pl.col("score") == worst["score"]))
+    assert scored.schema["anomaly"] == pl.Boolean
+    left = model.fit(pl.from_pandas(df), mask=scored.filter(pl.col("score") == worst["score"]))
     assert np.isnan(left.fitted_.frame.targets).sum() == 1
 
 
@@ -171,9 +171,9 @@ def test_what_is_masked_is_not_trained_on():
     mask = df.loc[PLACES]
     gaps = model.fit(df.assign(y=df["y"].where(~df.index.isin(PLACES))))
     expected = gaps.predict()
-    judged = gaps.anomalies()
-    assert len(judged) == 2 * (ROWS - 12) - len(PLACES)  # values that are missing are not judged
-    assert judged["score"].notna().all()
+    scored = gaps.anomalies()
+    assert len(scored) == 2 * (ROWS - 12) - len(PLACES)  # values that are missing are not scored
+    assert scored["score"].notna().all()
     pd.testing.assert_frame_equal(
         model.fit(planted(df, PLACES, size=1e6), mask=mask).predict(), expected
     )
@@ -196,7 +196,7 @@ def test_what_is_masked_is_not_trained_on():
 def test_impossible_questions_are_rejected(fitted):
     for level, message in ((100, "level"), ([90, 99], "level: expected one level")):
         rejected(SpecError, message, fitted.anomalies, level=level)
-    rejected(DataError, "at least 50 rows to judge", fitted.anomalies, waves(rows=24))
+    rejected(DataError, "at least 50 rows to score", fitted.anomalies, waves(rows=24))
     with pytest.raises(NotFittedError):
         forecaster().anomalies(waves())
 
@@ -232,10 +232,10 @@ def test_spikes_come_first_in_large_and_small_series(support):
         model = Forecaster(7, preset="pretrained", support=support, random_state=0, verbose=0).fit(
             df[["unique_id", "ds", "y"]]
         )
-        judged = model.anomalies().merge(df, on=["unique_id", "ds", "y"])
-        spikes = judged["size"] > 0
-        found.append((judged.nlargest(spikes.sum(), "score")["size"] > 0).mean())
-        assert judged["score"].max() < 40
+        scored = model.anomalies().merge(df, on=["unique_id", "ds", "y"])
+        spikes = scored["size"] > 0
+        found.append((scored.nlargest(spikes.sum(), "score")["size"] > 0).mean())
+        assert scored["score"].max() < 40
     print(f"Shares of spikes among as many first rows, support {support}: {np.round(found, 2)}")
     assert np.mean(found) >= 0.9
 
@@ -275,16 +275,16 @@ def test_planted_among_noise():
             Forecaster(24, random_state=seed, verbose=0).fit(df[keys]).anomalies()["anomaly"].mean()
         )
         odd = df.assign(y=df["y"] + df["size"])
-        judged = (
+        scored = (
             Forecaster(24, random_state=seed, verbose=0)
             .fit(odd[keys])
             .anomalies()
             .merge(odd, on=keys)
         )
-        assert (judged["size"] != 0).sum() == 40
-        judged["ideal"] = (judged["y"] - judged["signal"]).abs() / judged["deviation"]
+        assert (scored["size"] != 0).sum() == 40
+        scored["ideal"] = (scored["y"] - scored["signal"]).abs() / scored["deviation"]
         first = {
-            name: (judged.nlargest(40, name)["size"] != 0).mean() for name in ("score", "ideal")
+            name: (scored.nlargest(40, name)["size"] != 0).mean() for name in ("score", "ideal")
         }
         rows.append({"clean rows outside": clean, **first})
     table = pd.DataFrame(rows)
@@ -302,20 +302,20 @@ def test_without_a_season_nothing_comes_again():
     two = values.copy()
     two[150:152] += 8.0
     frames = [pd.DataFrame({"unique_id": "a", "ds": days, "y": each}) for each in (values, two)]
-    plain, judged = (
+    plain, scored = (
         Forecaster(2, preset="pretrained", season_length=1, verbose=0)
         .fit(each)
         .anomalies()
         .set_index("ds")
         for each in frames
     )
-    assert judged["anomaly"][days[150:152]].all()
+    assert scored["anomaly"][days[150:152]].all()
     # The rows after them are forecast as if they had not been.
     later = days[152:160]
-    assert np.abs(judged["seqcast"][later] - plain["seqcast"][later]).max() < 1.0
+    assert np.abs(scored["seqcast"][later] - plain["seqcast"][later]).max() < 1.0
 
 
-def test_what_comes_again_each_week_is_learnt_and_no_anomaly():
+def test_what_comes_again_each_week_is_learned_and_no_anomaly():
     hours = pd.date_range("2024-01-01", periods=24 * 7 * 8, freq="h")
     daily = (
         10
@@ -324,7 +324,7 @@ def test_what_comes_again_each_week_is_learnt_and_no_anomaly():
     )
     nights = (hours.dayofweek == 5) & (hours.hour < 5)
     df = pd.DataFrame({"unique_id": "taxis", "ds": hours, "y": daily + 8.0 * nights})
-    judged = Forecaster(24, preset="pretrained", verbose=0).fit(df).anomalies()
-    late = judged[judged["ds"] > hours[24 * 7 * 4]]
+    scored = Forecaster(24, preset="pretrained", verbose=0).fit(df).anomalies()
+    late = scored[scored["ds"] > hours[24 * 7 * 4]]
     assert late.loc[late["ds"].isin(hours[nights]), "anomaly"].sum() == 0
     assert late["anomaly"].mean() < 0.02

@@ -159,11 +159,11 @@ def test_a_choice_in_words_and_in_files():
     }
 
 
-def test_shares_follow_candidates_that_have_learnt_since():
+def test_shares_follow_candidates_that_have_learned_since():
     choice = Choice({"pretrained": 0.6, "trained": 0.4})
     model = load_pretrained()
     trained = FittedTrained(())
-    finetuned = FittedZeroShot(model, 7, has_learnt=True)
+    finetuned = FittedZeroShot(model, 7, is_trained=True)
     assert choice.among([finetuned, trained]).shares == {"finetuned": 0.6, "trained": 0.4}
     assert choice.among([FittedZeroShot(model, 7), trained]) == choice
     assert choice.among([FittedLastSeason(7), trained]).shares == {"trained": 1.0}
@@ -289,7 +289,7 @@ def test_files_refits_and_clones_keep_the_shapes(fitted, tmp_path):
 def test_members_have_the_share_of_their_judge(monkeypatch):
     quantiles = {"head": "quantile", "quantiles": (0.1, 0.5, 0.9)}
     members = [member((3,), 8, **quantiles), member((3,), 12, **quantiles)]
-    judge = member((5,), 8, **quantiles)
+    proxy = member((5,), 8, **quantiles)
     asked = []
 
     def choose(hold_out, forecasts):
@@ -299,12 +299,12 @@ def test_members_have_the_share_of_their_judge(monkeypatch):
         return Choice({"seasonal_naive": 1 - share, "trained": share}, losses, 9)
 
     how = {"level": (80,), "random_state": 0, "verbose": 0, "irregular": True, "scale": "standard"}
-    model = Forecaster(4, preset=EnsembleSpec(members, judge=judge), **how)
+    model = Forecaster(4, preset=EnsembleSpec(members, proxy=proxy), **how)
     with monkeypatch.context() as patch:
         patch.setattr("seqcast.forecaster.hold_out.HoldOut.choice", choose)
         model.fit(FRAME)
-    members_forecast, judges_forecast = (each["trained"] for each in asked)
-    assert not np.array_equal(members_forecast, judges_forecast)
+    members_forecast, proxys_forecast = (each["trained"] for each in asked)
+    assert not np.array_equal(members_forecast, proxys_forecast)
     assert model.choice_.shares == {"seasonal_naive": 0.75, "trained": 0.25}
     assert [engine.network for engine in model.engines_] == [each.network for each in members]
     assert len(model.training_) == len(model.histories_) == 2
@@ -314,23 +314,23 @@ def test_members_have_the_share_of_their_judge(monkeypatch):
     assert [engine.window.context_length for engine in again.engines_] == [8, 12]
 
 
-JUDGED = [(0.9, 1.0, "judge"), (0.84, 1.0, "judge"), (0.8, 1.0, "own"), (1.5, 1.0, "judge")]
+OF_PROXY = [(0.9, 1.0, "proxy"), (0.84, 1.0, "proxy"), (0.8, 1.0, "own"), (1.5, 1.0, "proxy")]
 
 
-@pytest.mark.parametrize(("own", "judged", "expected"), JUDGED)
+@pytest.mark.parametrize(("own", "of_proxy", "expected"), OF_PROXY)
 def test_only_members_that_are_better_by_far_stand_for_themselves(
-    monkeypatch, own, judged, expected
+    monkeypatch, own, of_proxy, expected
 ):
     choices = {
         "own": Choice({"trained": 1.0}, {"trained": own, "seasonal_naive": 2.0, "blend": own}, 9),
-        "judge": Choice(
-            {"seasonal_naive": 1.0}, {"trained": judged, "seasonal_naive": 0.7, "blend": 0.7}, 9
+        "proxy": Choice(
+            {"seasonal_naive": 1.0}, {"trained": of_proxy, "seasonal_naive": 0.7, "blend": 0.7}, 9
         ),
     }
-    monkeypatch.setattr(HoldOut, "choice", lambda hold_out, forecasts: choices["judge"])
+    monkeypatch.setattr(HoldOut, "choice", lambda hold_out, forecasts: choices["proxy"])
     monkeypatch.setattr(HoldOut, "forecast", lambda hold_out, candidate: np.zeros(1))
     hold_out = HoldOut(None, None, ForecastRequest())
-    assert hold_out.choice_of_picked(choices["own"], {}, "trained", judge=None) is choices[expected]
+    assert hold_out.choice_of_picked(choices["own"], {}, "trained", proxy=None) is choices[expected]
 
 
 def test_shares_add_up_to_a_hundred_as_they_are_printed():

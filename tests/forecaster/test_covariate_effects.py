@@ -52,7 +52,7 @@ def effects_of(forecaster):
     return forecaster.fitted_.candidates[-1].effects
 
 
-def test_a_promotion_is_learnt_from_the_rows_alone(fitted):
+def test_a_promotion_is_learned_from_the_rows_alone(fitted):
     known, ahead = parted(sales())
     truth = sales()[lambda frame: frame["ds"] > known["ds"].max()]["y"].to_numpy()
     alone = model(future_covariates=()).fit(known[["unique_id", "ds", "y"]]).predict()["seqcast"]
@@ -166,7 +166,7 @@ def test_what_cannot_be_done_with_effects_is_rejected_by_name(fitted, tmp_path):
         fitted.export(tmp_path / "m.onnx")
 
 
-def test_effects_are_not_learnt_from_the_rows_that_they_are_judged_on():
+def test_effects_are_not_learned_from_the_rows_that_they_are_judged_on():
     rng = np.random.default_rng(0)
     days = pd.date_range("2024-01-01", periods=60)
     promotion = rng.random(60) < 0.3

@@ -43,7 +43,7 @@ def seasonal(rows=140, series=2):
 
 
 def untrained(**options):
-    """Return a forecaster whose candidates are the last season and a network that has learnt nothing.
+    """Return a forecaster whose candidates are the last season and a network that has learned nothing.
 
     The pretrained network, which would have a share, does not go so far as a level of 99.
     """
@@ -143,7 +143,7 @@ def test_it_is_saved_and_updated_like_any_other(fallen, tmp_path):
     np.testing.assert_allclose(loaded.predict()["seqcast"], later["y"], rtol=1e-5)
     refitted = loaded.refit(
         seasonal(rows=120)
-    )  # the choice stays: nothing is judged, nothing is said
+    )  # the choice stays: nothing is compared, nothing is said
     assert refitted.engines_ == ()
     np.testing.assert_allclose(
         refitted.predict()["seqcast"][:7], seasonal(rows=120)["y"][113:120], rtol=1e-5
@@ -193,7 +193,7 @@ def test_too_few_rows_to_judge_a_network_by():
     df = seasonal(rows=12, series=1)
     with pytest.warns(
         FallbackWarning,
-        match="there are no validation rows to judge a network by: give at least 21",
+        match="there are no validation rows to evaluate a network on: give at least 21",
     ):
         forecast = untrained(season_length=2).fit(df).predict()
     np.testing.assert_allclose(

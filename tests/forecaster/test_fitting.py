@@ -102,7 +102,9 @@ def test_an_interruption_keeps_what_was_chosen_before(monkeypatch, owner, name):
 def test_validation_rows_without_a_value_are_none():
     frame = waves()
     frame.loc[frame.groupby("unique_id").cumcount() >= 100, "y"] = np.nan
-    with pytest.warns(FallbackWarning, match="there are no validation rows to judge a network by"):
+    with pytest.warns(
+        FallbackWarning, match="there are no validation rows to evaluate a network on"
+    ):
         forecaster = best(effort="balanced", verbose=0).fit(frame)
     assert forecaster.choice_.shares == {"seasonal_naive": 1.0}
     assert np.isfinite(forecaster.predict()["seqcast"]).all()

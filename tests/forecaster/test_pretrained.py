@@ -220,7 +220,7 @@ def with_price():
     )
 
 
-def test_covariates_are_learnt_in_a_fine_tuning(with_price, tmp_path):
+def test_covariates_are_learned_in_a_fine_tuning(with_price, tmp_path):
     known, later = priced()
     assert with_price.choice_.shares == {"finetuned": 1.0}
     forecast = with_price.predict(future=later)
@@ -281,7 +281,7 @@ def test_what_reads_covariates_is_looked_into_reported_and_trained_again(with_pr
     )
     assert np.isfinite(values(again.predict(future=after))).all()
     # Submodules that hold new weights cannot be frozen.
-    with pytest.raises(SpecError, match=r"freeze: expected \(\) where covariates are learnt"):
+    with pytest.raises(SpecError, match=r"freeze: expected \(\) where covariates are learned"):
         months(future_covariates=["price"]).finetune(known, freeze=("encoder",))
 
 
@@ -291,7 +291,7 @@ def test_a_fine_tuning_that_does_not_help_leaves_the_forecasts_as_they_were():
     model = months(future_covariates=["price"]).finetune(known, training=training)
     assert model.choice_.shares == {"pretrained": 1.0}
     before = months(future_covariates=["price"]).fit(known).predict(future=later)
-    # Effects of the price are learnt from all rows but the hold-out rows, which are more where
+    # Effects of the price are learned from all rows but the hold-out rows, which are more where
     # nothing is trained.
     np.testing.assert_allclose(values(model.predict(future=later)), values(before), rtol=1e-3)
 

@@ -101,7 +101,7 @@ def test_seasons_are_compared_a_season_ahead_where_no_window_has_the_whole_horiz
     np.testing.assert_allclose(
         model.predict()["seqcast"], hours(252)["y"].to_numpy()[84:252], rtol=1e-6, atol=1e-6
     )
-    # With fewer rows, or with covariates that were learnt from them, nothing is compared.
+    # With fewer rows, or with covariates that were learned from them, nothing is compared.
     few = Forecaster(168, effort="quick", verbose=0).fit(week[:210])
     known = week.assign(holiday=np.arange(252) % 50 == 0)
     assert few.choice_.windows == 0

@@ -1,4 +1,4 @@
-"""Rows that are read piece by piece teach, forecast and are judged as the same rows in memory are."""
+"""Rows that are read piece by piece train, forecast and evaluate as the same rows in memory do."""
 
 import json
 import tempfile

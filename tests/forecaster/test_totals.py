@@ -170,17 +170,17 @@ def test_paths_do_not_depend_on_the_company_of_a_series_and_files_hold_the_copul
     pd.testing.assert_frame_equal(loaded.predict(total="W"), model.predict(total="W"))
 
 
-def test_the_copula_is_learnt_where_paths_are_first_drawn(monkeypatch, tmp_path):
-    learnt = []
-    learn = Copula.learnt.__func__
+def test_the_copula_is_learned_where_paths_are_first_drawn(monkeypatch, tmp_path):
+    learned = []
+    learn = Copula.learn.__func__
     monkeypatch.setattr(
-        Copula, "learnt", classmethod(lambda *given: learnt.append(1) or learn(*given))
+        Copula, "learned", classmethod(lambda *given: learned.append(1) or learn(*given))
     )
     model = Forecaster(10, preset="pretrained", verbose=0).fit(PANEL)
     newer = panels.waves(("s0", "s1", "s2"), 130, level=10.0).groupby("unique_id").tail(10)
     model.predict()
     model.predict(df=newer)
-    assert not learnt
+    assert not learned
     paths = model.predict(samples=3)
     updated = Forecaster(10, preset="pretrained", verbose=0).with_fitted(
         model.fitted_.updated(newer)
@@ -189,10 +189,10 @@ def test_the_copula_is_learnt_where_paths_are_first_drawn(monkeypatch, tmp_path)
     model.save(tmp_path / "m.seqcast")
     loaded = Forecaster.load(tmp_path / "m.seqcast")
     pd.testing.assert_frame_equal(loaded.predict(samples=3), paths)
-    assert len(learnt) == 1
+    assert len(learned) == 1
 
 
-def test_the_copula_is_learnt_from_hold_out_windows():
+def test_the_copula_is_learned_from_hold_out_windows():
     rng = np.random.default_rng(0)
     levels = np.repeat(rng.normal(size=(6, 30)), 8, axis=1)  # steps of one block of 8 err together
     frames = [

@@ -92,7 +92,7 @@ def read_walks(path):
 
 
 def write_season(path):
-    """Write a forecaster that repeats the last season, since its network has learnt nothing."""
+    """Write a forecaster that repeats the last season, since its network has learned nothing."""
     training = {"epochs": 1, "steps_per_epoch": 1, "learning_rate": 1e-9}
     model = Forecaster(
         3, training=training, level=(80, 99), season_length=1, random_state=0, verbose=0

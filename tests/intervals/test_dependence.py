@@ -1,4 +1,4 @@
-"""Copulas of sample paths: the formula, what is learnt from normal scores, ranks of truths."""
+"""Copulas of sample paths: the formula, what is learned from normal scores, ranks of truths."""
 
 import numpy as np
 import pytest
@@ -60,34 +60,34 @@ def test_both_numbers_change_until_sums_are_held_as_far_as_windows_show():
     scores = drawn(0.4, 0.5, shape=(2_000, 16))
     prior = Dependence(0.4, 0.5)
     times = np.arange(len(scores))
-    plain = Copula.learnt(scores, times, prior).steps
+    plain = Copula.learn(scores, times, prior).steps
 
     def held(steps):
         return 0.7 + 0.2 * steps.shared / plain.shared  # 80 % are held at half of the number
 
     halved, few = (
-        Copula.learnt(scores[:count], times[:count], prior, held=held).steps for count in (2_000, 3)
+        Copula.learn(scores[:count], times[:count], prior, held=held).steps for count in (2_000, 3)
     )
     assert halved.shared / plain.shared == pytest.approx(0.5, abs=0.01)
     assert halved.persistence == pytest.approx(plain.persistence**2, abs=0.01)
-    by_scores = Copula.learnt(scores[:3], times[:3], prior).steps
+    by_scores = Copula.learn(scores[:3], times[:3], prior).steps
     assert few.shared / by_scores.shared > 0.6
 
 
 def test_steps_that_cannot_be_compared_leave_the_prior():
     prior = Dependence(0.3, 0.6)
     for scores in (np.zeros((5, 1)), np.full((5, 4), np.nan)):
-        assert Copula.learnt(scores, np.arange(5), prior).steps == prior
+        assert Copula.learn(scores, np.arange(5), prior).steps == prior
 
 
 def test_few_windows_stay_near_the_prior_and_windows_of_one_time_count_less():
     prior = Dependence(0.0, 0.0)
     scores = drawn(0.6, 0.0, shape=(2_000, 8))
-    few = Copula.learnt(scores[:2], np.arange(2), prior).steps.shared
-    many = Copula.learnt(scores, np.arange(2_000), prior).steps.shared
+    few = Copula.learn(scores[:2], np.arange(2), prior).steps.shared
+    many = Copula.learn(scores, np.arange(2_000), prior).steps.shared
     assert few < 0.5 < many
     together = np.repeat(scores[:40], 50, axis=0)
-    alike = Copula.learnt(together, np.arange(40).repeat(50), prior)
+    alike = Copula.learn(together, np.arange(40).repeat(50), prior)
     assert alike.across > 0.9
     assert alike.steps.shared < many
 

@@ -103,7 +103,7 @@ def test_forecasts_without_an_error_have_intervals():
 
 @pytest.mark.parametrize("exact", [0.3, 0.75, 0.82, 0.9, 0.98, 0.995])
 @pytest.mark.parametrize("kind", ["counts", "numbers"])
-def test_of_forecasts_that_are_often_right_the_others_are_judged(exact, kind):
+def test_of_forecasts_that_are_often_right_the_others_are_scored(exact, kind):
     rng = np.random.default_rng(5)
     errors = rng.laplace(size=ROWS)
     errors = np.sign(errors) * np.ceil(np.abs(errors)) if kind == "counts" else errors
@@ -116,7 +116,7 @@ def test_of_forecasts_that_are_often_right_the_others_are_judged(exact, kind):
 
 def test_few_rows_are_rejected():
     zeros = np.zeros(LEAST_ROWS - 1)
-    with pytest.raises(DataError, match=r"df: expected at least 50 rows to judge: .*, received 49"):
+    with pytest.raises(DataError, match=r"df: expected at least 50 rows to score: .*, received 49"):
         reach_of(zeros, level=99, groups=[zeros.astype(int)])
 
 

@@ -155,7 +155,7 @@ def test_targets_have_panels_of_their_own(make_backtest):
 # ---------------------------------------------------------------- anomalies
 
 
-def judged(ids=("a", "b"), rows=30):
+def scored(ids=("a", "b"), rows=30):
     tables = []
     for place, name in enumerate(ids):
         score = np.linspace(0.0, 0.9, rows)
@@ -175,7 +175,7 @@ def judged(ids=("a", "b"), rows=30):
 
 @KINDS
 def test_the_most_unusual_series_comes_first(convert, lines, legend):
-    figure = anomaly_frame(convert(judged().sample(frac=1, random_state=0)))
+    figure = anomaly_frame(convert(scored().sample(frac=1, random_state=0)))
     assert [ax.get_title() for ax in figure.axes] == [
         "b: 1 of 30 rows outside",
         "a: 1 of 30 rows outside",
@@ -185,7 +185,7 @@ def test_the_most_unusual_series_comes_first(convert, lines, legend):
     for label, day in (("outside", "2024-01-06"), ("end of training", "2024-01-20")):
         assert str(np.asarray(drawn[label].get_xdata()[:1], dtype="datetime64[D]")[0]) == day
     assert legend(figure) == ["m, 99 % interval", "m", "values", "outside", "end of training"]
-    figure = anomaly_frame(judged(), max_series=1, last=7, ylabel="MW")
+    figure = anomaly_frame(scored(), max_series=1, last=7, ylabel="MW")
     assert len(figure.axes) == 1
     assert figure.get_suptitle() == "1 of 2 series, those with the most unusual rows"
     assert len(figure.axes[0].lines[1].get_xdata()) == 7
@@ -222,16 +222,16 @@ WRONG = {
     "fans, model": (fans(model="goood"), SpecError, "Did you mean 'good'"),
     "fans, level": (fans(level=[90]), SpecError, "level: expected one of 80, received 90"),
     "fans, no level": (fans(level=[90], model="naive"), SpecError, "'naive' has no intervals"),
-    "anomalies, series": (lambda: anomaly_frame(judged(), max_series=0), SpecError, "max_series"),
+    "anomalies, series": (lambda: anomaly_frame(scored(), max_series=0), SpecError, "max_series"),
     "no score": (
-        lambda: anomaly_frame(judged().drop(columns="score")),
+        lambda: anomaly_frame(scored().drop(columns="score")),
         DataError,
-        "judged: expected a column 'score'",
+        "scored: expected a column 'score'",
     ),
     "no bound": (
-        lambda: anomaly_frame(judged().drop(columns="m-lo-99")),
+        lambda: anomaly_frame(scored().drop(columns="m-lo-99")),
         DataError,
-        "judged: expected columns of a f",
+        "scored: expected columns of a f",
     ),
 }
 test_wrong_inputs = rejections(WRONG)

@@ -27,7 +27,7 @@ def windows(count=6, rows=ROWS, effect=lambda flag, number: 2.0 * flag - 0.5 * n
     return values[:, :rows, None], np.stack([flag, number], axis=2), truth[:, :, None]
 
 
-def learnt(values, covariates):
+def learned(values, covariates):
     """Return the effects that are pooled over the windows, each a series of its own."""
     count, rows, _ = values.shape
     ids = [f"{place:02d}" for place in range(count)]
@@ -66,7 +66,7 @@ def season_before(flag, number):
 )
 def test_planted_effects_are_found_and_continued(effect, most):
     values, covariates, truth = windows(effect=effect)
-    found = learnt(values, covariates).of(values, covariates)
+    found = learned(values, covariates).of(values, covariates)
     assert found.shape == truth.shape
     # Each of the three regressions holds a third of an effect that the others have no term for.
     assert relative(found[:, ROWS:], truth[:, ROWS:]) < most
@@ -75,7 +75,7 @@ def test_planted_effects_are_found_and_continued(effect, most):
 
 def test_effects_of_features_add_up():
     values, covariates, _ = windows()
-    effects = learnt(values, covariates)
+    effects = learned(values, covariates)
     by_feature = effects.by_feature(values, covariates)
     assert by_feature.shape == (6, AHEAD, 1, 2)
     np.testing.assert_allclose(
@@ -86,7 +86,7 @@ def test_effects_of_features_add_up():
 
 
 def test_windows_with_few_values_take_the_pooled_coefficients_and_many_their_own():
-    effects = learnt(*windows()[:2])
+    effects = learned(*windows()[:2])
     values, covariates, _ = windows(count=2, effect=lambda flag, number: -3.0 * flag, seed=1)
     for rows, sign in ((0, 1.0), (3, 1.0), (ROWS, -1.0)):
         known = np.where(np.arange(ROWS)[None, :, None] >= ROWS - rows, values, np.nan)
@@ -96,7 +96,7 @@ def test_windows_with_few_values_take_the_pooled_coefficients_and_many_their_own
 
 def test_each_window_has_its_own_effects_in_any_order_and_of_the_past_alone():
     values, covariates, _ = windows()
-    effects = learnt(values, covariates)
+    effects = learned(values, covariates)
     order = np.array([3, 0, 5, 1, 4, 2])
     found = effects.of(values, covariates)
     np.testing.assert_allclose(
@@ -110,7 +110,7 @@ def test_each_window_has_its_own_effects_in_any_order_and_of_the_past_alone():
 
 def test_gaps_in_values_and_covariates_are_left_out():
     values, covariates, _ = windows()
-    effects = learnt(values, covariates)
+    effects = learned(values, covariates)
     values[:, ::3] = np.nan
     covariates[:, 1::5] = np.nan
     found = effects.of(values, covariates)
@@ -119,7 +119,7 @@ def test_gaps_in_values_and_covariates_are_left_out():
 
 
 def test_effects_that_do_not_fit_are_rejected():
-    effects = learnt(*windows()[:2])
+    effects = learned(*windows()[:2])
     effects.check(1, ("flag", "number"))
     curved, seasonal, _ = effects.regressions
     for wrong, message in (

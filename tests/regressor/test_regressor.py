@@ -33,8 +33,8 @@ LEARNS = Seq2SeqRegressor(
     **{**SMALL, "encoder_units": (8,), "epochs": 60}, learning_rate=0.03, validation_fraction=0.0
 )
 CHECKS = [*estimator_checks_generator(LEARNS)]
-# These ask what was learnt; others ask for shapes, types and messages, for which two epochs do.
-OF_WHAT_IS_LEARNT = {"check_regressors_train", *EXPECTED_TO_FAIL}
+# These ask what was learned; others ask for shapes, types and messages, for which two epochs do.
+OF_WHAT_IS_LEARNED = {"check_regressors_train", *EXPECTED_TO_FAIL}
 
 
 def name_check(check):
@@ -54,12 +54,12 @@ def test_scikit_learns_own_checks(check, request):
         request.applymarker(
             pytest.mark.xfail(reason="mini-batches", raises=AssertionError, strict=True)
         )
-    check(clone(LEARNS) if name in OF_WHAT_IS_LEARNT else clone(LEARNS).set_params(epochs=2))
+    check(clone(LEARNS) if name in OF_WHAT_IS_LEARNED else clone(LEARNS).set_params(epochs=2))
 
 
 def test_scikit_learn_has_many_checks():
     assert len(CHECKS) > 50
-    assert {*OF_WHAT_IS_LEARNT, "check_methods_subset_invariance"} <= {
+    assert {*OF_WHAT_IS_LEARNED, "check_methods_subset_invariance"} <= {
         name_check(check) for _, check in CHECKS
     }
 

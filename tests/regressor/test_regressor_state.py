@@ -15,7 +15,7 @@ from seqcast.errors import DataError, NotFittedError, TrainingError
 from tests.rejections import rejected
 
 SMALL = {"encoder_units": (6,), "epochs": 2, "batch_size": 32, "random_state": 0, "verbose": 0}
-LEARNT = (
+LEARNED = (
     "fitted_",
     "engine_",
     "history_",
@@ -52,9 +52,9 @@ def frame(values):
 # ---------------------------------------------------------------- attributes
 
 
-def test_what_is_learnt_is_there_after_fit_and_cannot_be_set(fitted):
+def test_what_is_learned_is_there_after_fit_and_cannot_be_set(fitted):
     model = Seq2SeqRegressor(**SMALL)
-    for name in LEARNT:
+    for name in LEARNED:
         assert not hasattr(model, name)
         rejected(
             NotFittedError,

@@ -125,7 +125,7 @@ def test_a_fit_in_the_middle_of_a_call_changes_the_next_call_only(fitted_with_co
         rejected(DataError, "states of other weights", CALLS[name], model, states, array)
     else:
         assert np.any(CALLS[name](model, states, array) != before)
-    # What the first fit has learnt answers as before, in any estimator.
+    # What the first fit has learned answers as before, in any estimator.
     other = Seq2SeqRegressor(epochs=7).with_fitted(fitted_with_covariates.fitted_)
     np.testing.assert_array_equal(CALLS[name](other, states, array), before)
     assert (other.epochs, other.seed_) == (7, 0)

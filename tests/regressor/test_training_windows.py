@@ -271,7 +271,7 @@ def test_weights_of_a_batch_are_checked(sines, weight, message):
         Seq2SeqRegressor(**SMALL, steps_per_epoch=1).fit(iter([(*sines, weight)]))
 
 
-def test_a_window_of_weight_zero_is_not_learnt_from(sines):
+def test_a_window_of_weight_zero_is_not_learned_from(sines):
     past, future = (values.copy() for values in sines)
     weight = np.ones(96)
     weight[::3] = 0

@@ -74,12 +74,12 @@ def test_members_are_counted_around_and_the_judge_comes_last():
     ensemble = EnsembleSpec([ONE, OTHER])
     assert [ensemble.member(place) for place in range(3)] == [ONE, OTHER, ONE]
     assert list(ensemble.specs) == [(ONE.network, ONE.training), (OTHER.network, OTHER.training)]
-    assert EnsembleSpec([ONE], judge=OTHER).trained == (ONE, OTHER)
+    assert EnsembleSpec([ONE], proxy=OTHER).trained == (ONE, OTHER)
 
 
 SPECS = [
     EnsembleSpec([ONE, OTHER], alone=True),
-    EnsembleSpec([ONE], finetuning={"epochs": 2}, judge=OTHER),
+    EnsembleSpec([ONE], finetuning={"epochs": 2}, proxy=OTHER),
     FinetuneSpec(TrainingSpec(epochs=2), freeze=["encoder"]),
 ]
 
@@ -113,9 +113,9 @@ REJECTED = [
     (lambda: EnsembleSpec([NetworkSpec()]), "members: expected one MemberSpec or more"),
     (lambda: EnsembleSpec([ONE], alone=1), "alone: expected"),
     (lambda: EnsembleSpec([ONE], finetuning={"epoch": 1}), "epoch"),
-    (lambda: EnsembleSpec([ONE], judge=NetworkSpec()), "judge: expected a MemberSpec"),
-    (lambda: EnsembleSpec([ONE], alone=True, judge=OTHER), "judge: expected None with alone=True"),
-    (lambda: EnsembleSpec([ONE], judge=UNSURE), "head: expected the same of all members"),
+    (lambda: EnsembleSpec([ONE], proxy=NetworkSpec()), "proxy: expected a MemberSpec"),
+    (lambda: EnsembleSpec([ONE], alone=True, proxy=OTHER), "proxy: expected None with alone=True"),
+    (lambda: EnsembleSpec([ONE], proxy=UNSURE), "head: expected the same of all members"),
     (lambda: EnsembleSpec([ONE, UNSURE]), "head: expected the same of all members"),
     (
         lambda: EnsembleSpec([ONE, LONGER]),

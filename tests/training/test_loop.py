@@ -350,7 +350,7 @@ def test_a_fit_leaves_no_trace_in_the_users_objects():
 
 
 def test_a_network_errs_less_at_steps_that_count_more():
-    # Both steps see the same past and want opposite values of one bias: what is learnt is what
+    # Both steps see the same past and want opposite values of one bias: what is learned is what
     # counts.
     past = np.random.default_rng(0).normal(size=(64, 5, 1))
     future = np.stack([np.ones((64, 1)), -np.ones((64, 1))], axis=1)

@@ -32,19 +32,17 @@ def objective(frame, **changes):
 def test_the_loss_is_that_of_the_equation():
     frame = waves()
     frame.loc[57, "y"] = np.nan
-    judge = objective(frame)
-    forecast, probabilities = judge.forecast(judge.fit(judge.untuned))
+    own = objective(frame)
+    forecast, probabilities = own.forecast(own.fit(own.untuned))
     assert probabilities == (0.5,)
     losses = []
     values = frame.pivot(index="unique_id", columns="ds", values="y").to_numpy()
-    for place, (series, stop) in enumerate(
-        zip(judge.origins.series, judge.origins.stops, strict=True)
-    ):
+    for place, (series, stop) in enumerate(zip(own.origins.series, own.origins.stops, strict=True)):
         first = values[series, : 60 - WINDOWS * HORIZON]
         scale = np.nanmean(np.abs(first[7:] - first[:-7]))
         error = np.abs(values[series, stop : stop + HORIZON] - forecast[place, :, 0, 0])
         losses.append(np.nanmean(error) / scale)
-    assert judge.loss_of(forecast, probabilities) == pytest.approx(np.mean(losses), rel=1e-6)
+    assert own.loss_of(forecast, probabilities) == pytest.approx(np.mean(losses), rel=1e-6)
     larger = objective(frame.assign(y=1000.0 * frame["y"]))
     assert larger.loss_of(1000.0 * forecast, probabilities) == pytest.approx(
         np.mean(losses), rel=1e-6
@@ -55,9 +53,9 @@ def test_the_loss_is_that_of_the_equation():
 def test_the_future_reaches_neither_training_nor_forecasts():
     """What comes after an origin may be anything: the forecast from it, and the network, stay as they are."""
     frame = waves()
-    judge = objective(frame)
-    state = judge.fit(judge.untuned)
-    forecast, _ = judge.forecast(state)
+    own = objective(frame)
+    state = own.fit(own.untuned)
+    forecast, _ = own.forecast(state)
     days = np.sort(frame["ds"].unique())
     for window in range(WINDOWS):
         first = days[60 - (WINDOWS - window) * HORIZON]
@@ -70,17 +68,17 @@ def test_the_future_reaches_neither_training_nor_forecasts():
             state.networks[0].weights, other_state.networks[0].weights, strict=True
         ):
             np.testing.assert_array_equal(ours, theirs)
-        known = judge.origins.cutoff <= window
+        known = own.origins.cutoff <= window
         np.testing.assert_array_equal(other.forecast(other_state)[0][known], forecast[known])
-    assert not np.array_equal(other.frame.targets, judge.frame.targets)
+    assert not np.array_equal(other.frame.targets, own.frame.targets)
 
 
 def test_series_that_do_not_change_or_begin_late_are_left_out():
     frame = waves()
     flat = pd.DataFrame({"unique_id": "flat", "ds": frame["ds"].iloc[:60], "y": 3.0})
     late = pd.DataFrame({"unique_id": "late", "ds": frame["ds"].iloc[54:60], "y": np.arange(6.0)})
-    judge = objective(pd.concat([frame, flat, late], ignore_index=True))
-    assert np.isfinite(judge.score(judge.untuned))
+    own = objective(pd.concat([frame, flat, late], ignore_index=True))
+    assert np.isfinite(own.score(own.untuned))
     only = objective(flat)
     rejected(DataError, "of series that change before it", only.score, only.untuned)
 
@@ -89,11 +87,11 @@ def test_of_many_windows_and_series_a_trial_learns_from_some(monkeypatch):
     """The untuned training reads 2 epochs of 2 steps of 16 windows; its setting stays whole."""
     monkeypatch.setattr(module, "MOST_SERIES", 2)
     monkeypatch.setattr(module, "MOST_WINDOWS", 32)
-    judge = objective(waves(series=5))
-    assert (judge.frame.source.ids, judge.share) == (("s0", "s3"), 0.5)
-    assert [len(history) for history in judge.fit(judge.untuned).histories] == [1]
-    assert judge.untuned.training.epochs == 2
-    assert np.isfinite(judge.score(judge.untuned))
+    own = objective(waves(series=5))
+    assert (own.frame.source.ids, own.share) == (("s0", "s3"), 0.5)
+    assert [len(history) for history in own.fit(own.untuned).histories] == [1]
+    assert own.untuned.training.epochs == 2
+    assert np.isfinite(own.score(own.untuned))
     monkeypatch.setattr(module, "LEAST_STEPS", 1)
-    (training,) = judge.fit(judge.untuned).trainings
+    (training,) = own.fit(own.untuned).trainings
     assert (training.epochs, training.steps_per_epoch) == (2, 1)

@@ -250,7 +250,7 @@ def test_trials_are_a_frame_and_json(found):
 def test_what_is_found_has_the_share_that_the_untuned_network_would_have():
     untuned = MemberSpec(TINY, TrainingSpec())
     other = MemberSpec(TINY, TrainingSpec(epochs=3))
-    for preset, members, judge in (
+    for preset, members, proxy in (
         ("auto", [other], untuned),
         ("auto", [untuned], None),
         ("classic", [other], None),
@@ -258,7 +258,7 @@ def test_what_is_found_has_the_share_that_the_untuned_network_would_have():
         limited = {"epochs": 2, "learning_rate": 0.1}
         given = ForecasterArguments(4, preset=preset, training=limited, context_length=8, level=80)
         expected = EnsembleSpec(
-            members, alone=preset != "auto", finetuning={"epochs": 2}, judge=judge
+            members, alone=preset != "auto", finetuning={"epochs": 2}, proxy=proxy
         )
         final = final_arguments(given, members, untuned, 3)
         assert vars(final) == vars(

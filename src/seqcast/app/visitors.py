@@ -220,7 +220,7 @@ class Sessions:
         self.settings = settings
         self.trainings = JobQueue(max_waiting=settings.max_waiting)
         self.answers = JobQueue(max_waiting=4 * settings.max_waiting)
-        # The ratio of measured to estimated seconds on this machine, learnt from fits.
+        # The ratio of measured to estimated seconds on this machine, learned from fits.
         self.pace = 1.0
         self.reader = BoundedProcess(READER_LIMITS)
         # Files are read in the order in which they came.
@@ -322,7 +322,7 @@ class Sessions:
         self.reader.close()
 
 
-def learnt_pace(pace: float, *, estimated: float, measured: float) -> float:
+def updated_pace(pace: float, *, estimated: float, measured: float) -> float:
     """Return a pace that is moved half-way to the ratio of a fit, by order of magnitude.
 
     Args:
@@ -331,7 +331,7 @@ def learnt_pace(pace: float, *, estimated: float, measured: float) -> float:
         measured: Seconds that it took.
 
     Example:
-        >>> learnt_pace(1.0, estimated=10.0, measured=40.0)
+        >>> updated_pace(1.0, estimated=10.0, measured=40.0)
         2.0
     """
     return math.sqrt(pace * min(max(measured / max(estimated, 1e-9), 0.05), 20.0))

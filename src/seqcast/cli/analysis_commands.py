@@ -27,24 +27,24 @@ def anomalies(
 ) -> None:
     """List unusual rows, those outside the intervals of forecasts.
 
-    Each row is judged by a forecast from the rows before it. About one row in a hundred of usual
+    Each row is scored by a forecast from the rows before it. About one row in a hundred of usual
     data lies outside at level 99. The first rows of a series, which a forecast needs to read, are
-    not judged. A training can leave out the rows in the file of -o: `seqcast fit --mask`. With `-o
-    -` all judged rows are printed.
+    not scored. A training can leave out the rows in the file of -o: `seqcast fit --mask`. With `-o
+    -` all scored rows are printed.
 
     For example:
 
         seqcast anomalies sales.seqcast sales.csv --figure unusual.png
 
-        seqcast anomalies sales.seqcast sales.csv --level 99.9 -o judged.csv
+        seqcast anomalies sales.seqcast sales.csv --level 99.9 -o scored.csv
 
-        seqcast fit sales.csv -H 28 --mask judged.csv -o clean.seqcast
+        seqcast fit sales.csv -H 28 --mask scored.csv -o clean.seqcast
 
     Args:
         model: File that `seqcast fit` wrote.
         data: File with one row a series and time: CSV, Excel, Parquet, JSON lines or Feather; - is
             standard input.
-        table: Where all judged rows go.
+        table: Where all scored rows go.
         files: Format of the files.
         level: Level of the intervals in per cent.
         most: Rows to list, the most unusual first.

@@ -35,7 +35,7 @@ from seqcast.specs import TrainingSpec
 PAST = 15
 # Steps that it learns to write.
 FUTURE = 15
-# Steps that it then writes, more than it has learnt.
+# Steps that it then writes, more than it has learned.
 LONGER = 20
 # Width of each layer of the post's encoder and decoder.
 UNITS = (35, 35)

@@ -57,7 +57,7 @@ def fit(
 
         seqcast fit sales.csv -H 28 -o m.seqcast --ray local --workers 4
 
-        seqcast fit sales.csv -H 28 --mask judged.csv -o m.seqcast
+        seqcast fit sales.csv -H 28 --mask scored.csv -o m.seqcast
 
         seqcast fit 'sales/*.parquet' -H 28 --memory-limit '2 GiB' -o m.seqcast
 

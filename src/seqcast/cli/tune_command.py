@@ -32,7 +32,7 @@ class SearchOptions:
         resume: Go on with the study in --storage, or join it from another machine.
         workers: Processes that train side by side; one a core if absent.
         ensemble: Most networks of the model, the best ones of the search; 5 if absent.
-        n_windows: Origins by which a trial is judged; one to three if absent.
+        n_windows: Origins at which a trial is evaluated; one to three if absent.
         step_size: Steps between origins; the horizon if absent.
         pruner: Rule that stops trials early: median, hyperband or none.
     """
@@ -63,9 +63,9 @@ def tune(
 ) -> None:
     """Search for the best settings of networks; needs the extra `tune`.
 
-    The best model is written to a file. Each trial is judged by forecasts of rows that it has not
-    seen. With `--storage` a search that was interrupted goes on with `--resume`; several machines
-    share a database.
+    The best model is written to a file. Each trial is evaluated by forecasts of rows that it has
+    not seen. With `--storage` a search that was interrupted goes on with `--resume`, and several
+    machines share a database.
 
     For example:
 

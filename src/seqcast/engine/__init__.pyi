@@ -1,5 +1,5 @@
+from .base_estimator import FittedAttribute as FittedAttribute
 from .base_estimator import LearningEstimator as LearningEstimator
-from .base_estimator import Learnt as Learnt
 from .engine import Engine as Engine
 from .labelled_inputs import ArrayLabels as ArrayLabels
 from .labelled_inputs import Labels as Labels

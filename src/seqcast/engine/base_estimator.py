@@ -14,22 +14,22 @@ Value = TypeVar("Value")
 class LearningEstimator(BaseEstimator, Generic[Value]):
     """The base of estimators with one fitted value.
 
-    A fit completes the value and publishes it by a single assignment, `self._learnt = fitted`. A
+    A fit completes the value and publishes it by a single assignment, `self._fitted = fitted`. A
     method reads it once, from `fitted_`. A thread that predicts during a fit sees the whole old
     value or the whole new one. A fit that fails leaves the old one.
 
     Example:
         >>> class Mean(LearningEstimator[float]):
-        ...     mean_ = Learnt[float](lambda fitted: fitted)
+        ...     mean_ = FittedAttribute[float](lambda fitted: fitted)
         ...     def fit(self, y):
-        ...         self._learnt = sum(y) / len(y)
+        ...         self._fitted = sum(y) / len(y)
         ...         return self
         >>> model = Mean().fit([1.0, 2.0])
         >>> model.mean_, model.with_fitted(5.0).mean_, hasattr(Mean(), "mean_")
         (1.5, 5.0, False)
     """
 
-    _learnt: Value | None = None
+    _fitted: Value | None = None
 
     @property
     def fitted_(self) -> Value:
@@ -42,13 +42,13 @@ class LearningEstimator(BaseEstimator, Generic[Value]):
 
     @property
     def _published(self) -> Value:
-        learnt = self._learnt
-        if learnt is None:
+        fitted = self._fitted
+        if fitted is None:
             this = f"this {type(self).__name__} instance"
             raise NotFittedError(
                 f"{this} is not fitted yet", hint="Call fit before using this estimator."
             )
-        return learnt
+        return fitted
 
     def with_fitted(self, fitted: Value) -> Self:
         """Return a copy of this estimator with another fitted value.
@@ -57,14 +57,14 @@ class LearningEstimator(BaseEstimator, Generic[Value]):
             fitted: The fitted value, see `fitted_`.
         """
         other = copy.copy(self)
-        other._learnt = fitted
+        other._fitted = fitted
         return other
 
     def __sklearn_is_fitted__(self) -> bool:
-        return self._learnt is not None
+        return self._fitted is not None
 
 
-class Learnt(Generic[Value]):
+class FittedAttribute(Generic[Value]):
     """A read-only attribute of an estimator that shows a field of the fitted value.
 
     Args:

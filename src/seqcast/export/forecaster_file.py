@@ -270,7 +270,9 @@ class FileWindows:
         after = self._features("future", "future_stamps", steps, len(names.get("future", ())))
         self.horizon = file.read_horizon(horizon)
         self.features, self.future = self._with_calendar(before, after)
-        self.scaling: Any = self._given() if scaling == "given" else _learnt(past, model.scale)
+        self.scaling: Any = (
+            self._given() if scaling == "given" else _learned_scaling(past, model.scale)
+        )
         past, self.known = self._end(past)
         # Missing values are 0 in scaled units, not 0 before the scaling.
         self.scaled = ndx.where(self.known, self.scaling.transform(past), 0.0)
@@ -370,7 +372,7 @@ class FileWindows:
         return fill_gaps(*self._context, both_ways=True)
 
 
-def _learnt(past: Array, method: str) -> Any:
+def _learned_scaling(past: Array, method: str) -> Any:
     known = ~ndx.isnan(past)
     return SeriesScaler.of(WindowRows(ndx.where(known, past, 0.0), known), method)
 

@@ -139,7 +139,7 @@ def plan_finetuning(
 
 
 def _latest(fitted: FittedForecaster) -> Sequence[FittedCandidate]:
-    """Return the version of each candidate that learnt most."""
+    """Return the version of each candidate that learned most."""
     return tuple({each.key: each for each in fitted.candidates}.values())
 
 

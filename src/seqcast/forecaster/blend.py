@@ -94,7 +94,7 @@ class Blend:
 
     @property
     def prior(self) -> Dependence:
-        """The dependence of steps before any is learnt: the candidates' mean, by their shares."""
+        """The dependence of steps before any is learned: the candidates' mean, by their shares."""
         own = [(each.dependence.shared, each.dependence.persistence) for each in self.candidates]
         return Dependence(*np.average(own, axis=0, weights=self.shares).tolist())
 

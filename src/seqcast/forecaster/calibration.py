@@ -16,7 +16,7 @@ from seqcast.forecaster.planning import FitPlan
 from seqcast.forecaster.series_state import SeriesState
 from seqcast.runtime import Array
 
-# Most windows that are learnt from, and most of one series.
+# Most windows that are learned from, and most of one series.
 MOST_WINDOWS = 256
 MOST_OF_A_SERIES = 16
 # Where nothing is trained, windows come from the last horizons of a series, up to its half.
@@ -82,9 +82,9 @@ def _towards_point(truth: Array, point: Array) -> Array:
 
 
 def copula_of_fit(fitted: FittedForecaster, plan: FitPlan) -> CopulaSource:
-    """Return what the copula is learnt from: windows on whose horizons nothing was trained.
+    """Return what the copula is learned from: windows on whose horizons nothing was trained.
 
-    Rows of files go with the fit, so there it is learnt at once.
+    Rows of files go with the fit, so there it is learned at once.
 
     Args:
         fitted: The fitted forecaster, calibrated if it is to be.

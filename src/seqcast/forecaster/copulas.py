@@ -1,4 +1,4 @@
-"""The copula of sample paths: known, or learnt where paths are first drawn."""
+"""The copula of sample paths: known, or learned where paths are first drawn."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CopulaSource(Protocol):
 
 @dataclass(frozen=True)
 class KnownCopula:
-    """A copula that has been learnt.
+    """A copula that has been learned.
 
     Args:
         copula: The copula.
@@ -42,7 +42,7 @@ class KnownCopula:
 
 @dataclass(frozen=True, eq=False)
 class CopulaOfWindows:
-    """The copula under which sums over hold-out windows reach their levels, learnt when first read.
+    """The copula under which sums over hold-out windows reach their levels, fitted at the first use.
 
     A forecast of points and intervals draws no paths, so most forecasters, above all those that
     train nothing, need no copula. It is a function of this value alone, so learning it late gives
@@ -79,7 +79,7 @@ class CopulaOfWindows:
         times = self.times + len(origins) * np.arange(shape[1])[:, None]
         overlap = len(origins) / _count_disjoint(origins)
         held = functools.partial(share_held, truth, quantiles)
-        return intervals.Copula.learnt(
+        return intervals.Copula.learn(
             scores.reshape(-1, origins.horizon), times.ravel(), self.blend.prior, overlap, held
         )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from seqcast.data.frames import AnyFrame
-from seqcast.engine import Engine, LearningEstimator, Learnt, ModelInputs
+from seqcast.engine import Engine, FittedAttribute, LearningEstimator, ModelInputs
 from seqcast.errors import DataError, SpecError, TrainingError
 from seqcast.forecaster import explain
 from seqcast.forecaster.adapt import plan_finetuning, plan_refit, untrained
@@ -180,43 +180,43 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
             self._published, reading=ReadOptions.of(self), forecasting=ForecastOptions.of(self)
         )
 
-    choice_ = Learnt[Choice](lambda fitted: fitted.choice)
+    choice_ = FittedAttribute[Choice](lambda fitted: fitted.choice)
     """The shares of the candidates in the forecast, and their hold-out losses."""
 
-    engines_ = Learnt[tuple[Engine, ...]](lambda fitted: fitted.networks)
+    engines_ = FittedAttribute[tuple[Engine, ...]](lambda fitted: fitted.networks)
     """The engine of each network, the pretrained one last; none for the last season."""
 
-    histories_ = Learnt[tuple[History, ...]](lambda fitted: fitted.histories)
+    histories_ = FittedAttribute[tuple[History, ...]](lambda fitted: fitted.histories)
     """The training history of each network."""
 
-    history_ = Learnt[History](lambda fitted: fitted.histories[0])
+    history_ = FittedAttribute[History](lambda fitted: fitted.histories[0])
     """The training history of the first network."""
 
-    training_ = Learnt[tuple[TrainingSpec, ...]](lambda fitted: fitted.trainings)
+    training_ = FittedAttribute[tuple[TrainingSpec, ...]](lambda fitted: fitted.trainings)
     """The training of each network at the fit."""
 
-    series_state_ = Learnt[SeriesState](lambda fitted: fitted.series)
+    series_state_ = FittedAttribute[SeriesState](lambda fitted: fitted.series)
     """Scaling and last rows of each series."""
 
-    freq_ = Learnt[str | int | None](lambda fitted: fitted.frequency)
+    freq_ = FittedAttribute[str | int | None](lambda fitted: fitted.frequency)
     """The frequency; `None` for irregular stamps."""
 
-    season_length_ = Learnt[int](lambda fitted: fitted.season_length)
+    season_length_ = FittedAttribute[int](lambda fitted: fitted.season_length)
     """Steps of a season."""
 
-    context_length_ = Learnt[int](lambda fitted: fitted.series.context_length)
+    context_length_ = FittedAttribute[int](lambda fitted: fitted.series.context_length)
     """Past steps that a forecast reads."""
 
-    calibrations_ = Learnt[tuple[Calibration, ...]](lambda fitted: fitted.calibrations)
+    calibrations_ = FittedAttribute[tuple[Calibration, ...]](lambda fitted: fitted.calibrations)
     """The calibration of each target's intervals, when `calibrate` is true."""
 
-    short_series_ = Learnt[tuple[Any, ...]](lambda fitted: fitted.short_series)
+    short_series_ = FittedAttribute[tuple[Any, ...]](lambda fitted: fitted.short_series)
     """Names of the series with fewer rows than a whole window, whose contexts were padded."""
 
-    skipped_series_ = Learnt[dict[Any, DataError]](lambda fitted: dict(fitted.skipped))
+    skipped_series_ = FittedAttribute[dict[Any, DataError]](lambda fitted: dict(fitted.skipped))
     """The error of each series that was left out, by name."""
 
-    seed_ = Learnt[int](lambda fitted: fitted.seed)
+    seed_ = FittedAttribute[int](lambda fitted: fitted.seed)
     """Seed of everything random: `random_state`, or a drawn one."""
 
     @property
@@ -265,7 +265,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
                 and stamps, such as `df[unusual]`, or the frame of `anomalies`, whose rows count
                 where `anomaly` is true.
             warm_start: Whether training begins with the forecaster's present weights, if any,
-                instead of new ones. All else is learnt again, such as scaling and categories.
+                instead of new ones. All else is learned again, such as scaling and categories.
             callbacks: Keras callbacks of this fit alone. Observers
                 (`seqcast.training.observers.Observer`) see each network. Others see the one that is
                 trained on the data, and are rejected for several networks, with `checkpoint` and
@@ -313,7 +313,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         """Train new networks on other rows, with the sizes that `fit` chose.
 
         Context length, frequency, season, calendar and network are those of the fit; scaling,
-        categories and weights are learnt from these rows alone.
+        categories and weights are learned from these rows alone.
 
         Args:
             df: All rows to train on.
@@ -373,7 +373,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
             KeyboardInterrupt: The user interrupted.
         """
         check_submodules(freeze)
-        if self._learnt is None and is_zero_shot(self.preset):
+        if self._fitted is None and is_zero_shot(self.preset):
             reading = self._read_options()
             frame, starts = with_validation(
                 reading, read_rows(reading, df), validation, int(self.horizon)
@@ -408,7 +408,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
             NotFittedError: `fit` was not called.
             DataError: Something in the frame is wrong, or rows do not follow.
         """
-        self._learnt = self.fitted_.updated(df)
+        self._fitted = self.fitted_.updated(df)
         return self
 
     def _read_options(self) -> ReadOptions:
@@ -431,7 +431,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
 
     def _options_of_fit(self, run: TrainingRun, *, warm_start: bool) -> FitOptions:
         """Return the options resolved for a fit."""
-        engines = self._learnt.trained_networks if warm_start and self._learnt is not None else ()
+        engines = self._fitted.trained_networks if warm_start and self._fitted is not None else ()
         members = len(engines) if self.effort == "best" and engines else None
         options = self._resolved(self._seed(folder=run.folder), members).continuing(engines)
 
@@ -447,15 +447,15 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         if self.verbose:
             say(plan.describe(), is_result=True)
         try:
-            self._learnt = learnt = fit_plan(plan, run or TrainingRun(self.verbose))
+            self._fitted = fitted = fit_plan(plan, run or TrainingRun(self.verbose))
         except InterruptedFit as interruption:
-            self._learnt = interruption.fitted
+            self._fitted = interruption.fitted
             raise
         except TrainingError as error:
             error.best = None if error.best is None else self.with_fitted(error.best)
             raise
         if self.verbose and plan.comparison is not None:
-            say(f"seqcast: forecasts are made with {learnt.choice}", is_result=True)
+            say(f"seqcast: forecasts are made with {fitted.choice}", is_result=True)
         return self
 
     def describe(self, df: Any) -> PlannedFit:
@@ -612,7 +612,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
             A frame like that of `predict`, scenario after scenario, with the columns `scenario` and
             `difference`: the forecast less that of the first scenario, with the bounds of its
             intervals. Those compare paths that differ in the known future alone. They say how the
-            effect varies, not how well the network has learnt it.
+            effect varies, not how well the network has learned it.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -722,7 +722,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
             if before is None:
                 options = self._options_of_backtest(run, written)
                 options = options.within(Memory.of(memory_limit).rows_remembered(frame))
-                fits = fits_at(backtest.frames, options, self._learnt, run)
+                fits = fits_at(backtest.frames, options, self._fitted, run)
             else:
                 backtest.check_after(before)
                 fits = [before]
@@ -738,7 +738,7 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
 
     def _options_of_backtest(self, run: TrainingRun, written: OutputFolder | None) -> FitOptions:
         """Return the options resolved for the fits of a backtest."""
-        seed = self._seed(self._learnt, run.folder)
+        seed = self._seed(self._fitted, run.folder)
         options = self._resolved(seed if written is None else written.seed(seed))
         return options.trained() if run.asks_for_training else options
 
@@ -775,18 +775,18 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         """Find anomalies: rows outside the interval of a forecast from the rows before them.
 
         Forecasts begin one horizon after another, counted from each series' end, so that each row
-        is judged once. The first rows of a series are not judged: the context of a trained network,
+        is scored once. The first rows of a series are not scored: the context of a trained network,
         or two seasons where none is trained. Intervals are calibrated on the errors of these
         forecasts (see `seqcast.intervals.unusual`): about `100 - level` per cent of usual rows lie
         outside. Where later forecasts read anomalies, their forecasts replace them.
 
         Args:
-            df: Rows to judge, with those before them that a context reads; `None` takes those of
+            df: Rows to score, with those before them that a context reads; `None` takes those of
                 `fit`.
             level: Level of the intervals, in per cent.
 
         Returns:
-            A frame of the kind that came in, a row for each known value that was judged:
+            A frame of the kind that came in, a row for each known value that was scored:
             `unique_id`, `ds`, `cutoff`, `step`, `y`, the forecast and the bounds of its interval,
             `score` (the number of standard deviations at which normal values are as rare; the bound
             of level 99 is at 2.58), `anomaly` (whether it lies outside) and `trained_on` (whether
@@ -804,8 +804,8 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
             >>> tiny = NetworkSpec(encoder_units=(4,), decoder_units=(4,), normalise="last")
             >>> options = {"preset": tiny, "training": {"epochs": 1}, "random_state": 0}
             >>> forecaster = Forecaster(12, **options, verbose=0)
-            >>> judged = forecaster.fit(load("elnino")).anomalies()
-            >>> list(judged.columns[3:])
+            >>> scored = forecaster.fit(load("elnino")).anomalies()
+            >>> list(scored.columns[3:])
             ['step', 'y', 'seqcast', 'seqcast-lo-99', 'seqcast-hi-99', 'score', 'anomaly',
              'trained_on']
         """
@@ -851,8 +851,8 @@ class Forecaster(LearningEstimator[FittedForecaster], ForecasterArguments):
         """Return the permutation importance of covariates on rows that were not trained on.
 
         Args:
-            df: Rows to judge by, with the context before them; only windows after the training rows
-                count. `None` takes the rows of `fit`, of which the validation rows count.
+            df: Rows to evaluate on, with the context before them; only windows after the training
+                rows count. `None` takes the rows of `fit`, of which the validation rows count.
             metric: `mae`, `mse` or `rmse`, in scaled units.
             repeats: Number of permutations.
             seed: Seed of the permutations.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# Most windows that covariates are judged by, spread evenly over all: more would take longer and
+# Most windows on which covariates are evaluated, spread evenly over all: more would take longer and
 # hardly say more.
 MOST_WINDOWS = 1000
 # Smaller effects of covariates in scaled units are rounding.
@@ -193,7 +193,7 @@ def covariate_importance(
             hint=more,
         )
     frame = fitted.series.checked(fitted.rows_of_fit(df))
-    # With this step about twice the windows that are judged come after the training rows.
+    # With this step about twice the windows that are evaluated come after the training rows.
     is_new = ~fitted.series.trained_rows(frame)
     step = max(1, int(np.count_nonzero(is_new)) // (2 * MOST_WINDOWS))
     origins = Origins.every(frame, fitted.forecasting.horizon, fitted.rows_before, step)

@@ -1,4 +1,4 @@
-"""A fitted forecaster: all that a fit has learnt, as one frozen value that forecasts."""
+"""A fitted forecaster: all that a fit has learned, as one frozen value that forecasts."""
 
 import functools
 import os
@@ -57,7 +57,7 @@ class StepsAhead:
 
 @dataclass(frozen=True, eq=False)
 class FittedForecaster:
-    """Everything that a forecaster has learnt by `fit`, with the methods that use it.
+    """Everything that a forecaster has learned by `fit`, with the methods that use it.
 
     It never changes: `fit`, `update`, `refit` and `finetune` of a `Forecaster` make another one.
     Threads that predict therefore see the old one or the new one, never a mixture.
@@ -75,7 +75,7 @@ class FittedForecaster:
         skipped: The error of each series that was left out, by name.
         tried: The training history of a network without a share, where no candidate with one was
             trained.
-        copula_source: The copula of sample paths, or the windows that it is learnt from.
+        copula_source: The copula of sample paths, or the windows that it is learned from.
         frame: The rows of the fit; `None` in a loaded forecaster, and where they were read from
             files.
     """
@@ -108,7 +108,7 @@ class FittedForecaster:
 
     @property
     def trained_networks(self) -> tuple[Engine, ...]:
-        """The engine of each network that learnt from the data alone."""
+        """The engine of each network that learned from the data alone."""
         return tuple(
             engine for each in self.by_learning if each.trainings for engine in each.networks
         )
@@ -122,7 +122,7 @@ class FittedForecaster:
 
     @property
     def trainings(self) -> tuple[TrainingSpec, ...]:
-        """The training of each network that learnt from the data alone."""
+        """The training of each network that learned from the data alone."""
         return tuple(training for candidate in self.by_learning for training in candidate.trainings)
 
     @property
@@ -133,8 +133,8 @@ class FittedForecaster:
     @property
     def is_probabilistic(self) -> bool:
         """Whether a distribution is forecast, not only a point and intervals around it."""
-        learnt = [each.is_probabilistic for each in self.candidates if not each.intervals]
-        return bool(learnt) and all(learnt)
+        by_candidate = [each.is_probabilistic for each in self.candidates if not each.intervals]
+        return bool(by_candidate) and all(by_candidate)
 
     @property
     def can_draw(self) -> bool:
@@ -173,7 +173,7 @@ class FittedForecaster:
 
     @property
     def copula(self) -> Copula:
-        """The dependence of sample paths over steps and series, learnt when it is first read."""
+        """The dependence of sample paths over steps and series, learned when it is first read."""
         return self.copula_source.copula
 
     def blend_of(self, steps: StepsAhead) -> Blend:
@@ -190,7 +190,7 @@ class FittedForecaster:
         Args:
             frame: The series.
         """
-        if any(each.has_learnt for each in self.candidates):
+        if any(each.is_trained for each in self.candidates):
             return self.series.trained_rows(frame)
         return np.zeros(len(frame.stamps), dtype=bool)
 

@@ -107,7 +107,7 @@ class HoldOut:
         return choose(self.truth, forecasts, self.request.probabilities_with_point, cutoffs=cutoffs)
 
     def choice_of_picked(
-        self, own: Choice, forecasts: Mapping[str, Array], name: str, judge: FittedCandidate
+        self, own: Choice, forecasts: Mapping[str, Array], name: str, proxy: FittedCandidate
     ) -> Choice:
         """Return the choice for networks that were picked as the best of many on these windows.
 
@@ -115,9 +115,9 @@ class HoldOut:
             own: The choice with their forecasts.
             forecasts: The forecasts of all candidates, by name.
             name: Name of the candidate whose networks were picked.
-            judge: Its judge.
+            proxy: The network whose hold-out loss stands for its loss.
         """
-        theirs = self.choice({**forecasts, name: self.forecast(judge)})
+        theirs = self.choice({**forecasts, name: self.forecast(proxy)})
         return own if OPTIMISM * own.losses[name] < theirs.losses[name] else theirs
 
 

@@ -130,7 +130,7 @@ class NetworkOptions:
         combine: How their forecasts become one.
         round_size: Networks that are trained before the gain of more is measured; `None` trains
             all.
-        has_judge: Whether the last network is trained to measure the loss of the others, which were
+        has_proxy: Whether the last network is trained to measure the loss of the others, which were
             picked by their losses on the hold-out windows.
         members: Networks of an earlier fit, which keep their sizes; none for those of the preset.
         initial: Engines whose weights the trainings begin with; none for new weights.
@@ -143,7 +143,7 @@ class NetworkOptions:
     context_lengths: Sequence[int | None]
     combine: str = "median"
     round_size: int | None = None
-    has_judge: bool = False
+    has_proxy: bool = False
     members: tuple[specs.MemberSpec, ...] = ()
     initial: Sequence[Engine] = ()
 
@@ -162,7 +162,7 @@ class NetworkOptions:
         if isinstance(preset, specs.EnsembleSpec):
             count = len(preset.trained) if count is None else count
             lengths = tuple(member.context_length for member in preset.trained)
-            has_judge = preset.judge is not None
+            has_proxy = preset.proxy is not None
         else:
             if count is None and arguments.effort == "best":
                 round_size = max(given, NETWORKS_A_ROUND)
@@ -170,7 +170,7 @@ class NetworkOptions:
             count = given if count is None else count
             # A later training has lengths of its own, other than those of the fit.
             lengths = context_lengths(arguments.context_length, max(count, given))
-            has_judge = False
+            has_proxy = False
 
         return cls(
             preset=preset,
@@ -180,7 +180,7 @@ class NetworkOptions:
             context_lengths=lengths,
             combine=arguments.combine,
             round_size=round_size,
-            has_judge=has_judge,
+            has_proxy=has_proxy,
         )
 
     def specs(self, sizes: defaults.Sizes) -> tuple[specs.NetworkSpec, specs.TrainingSpec]:
@@ -288,7 +288,7 @@ class FitOptions:
         networks = NetworkOptions.of(arguments, seed, members)
         # Without validation rows there is nothing to compare on.
         compares = is_compared(preset) and training.validation_fraction > 0
-        networks = replace(networks, has_judge=networks.has_judge and compares)
+        networks = replace(networks, has_proxy=networks.has_proxy and compares)
 
         effort = arguments.effort
         if effort == "auto" and (is_ensemble or wants_training(arguments)):

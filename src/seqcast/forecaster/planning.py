@@ -258,7 +258,7 @@ def _rows(
 
 
 def _planned(rows: FitRows, candidates: Sequence[Candidate], starts: Array | None) -> PlannedRows:
-    """Return the rows with what is learnt from training rows: scaling, features, windows."""
+    """Return the rows with what is learned from training rows: scaling, features, windows."""
     frame = rows.frame
     options = rows.options
     context = rows.context_length
@@ -300,7 +300,7 @@ def with_jobs(
         held_out = untrained_starts(
             lengths, options.horizon, rows.season_length, read, fill=options.reading.fill
         )
-        # Effects of covariates are learnt without a training, and compared on these rows.
+        # Effects of covariates are learned without a training, and compared on these rows.
         rows = replace(rows, starts=held_out)
 
     places = np.flatnonzero(lengths < (0 if context is None else context + options.horizon))
@@ -314,7 +314,7 @@ def with_jobs(
     season = Season.of(rows.season_length)
     is_short = comparison is not None and not len(comparison) and not any(jobs)
     # No window has the whole horizon: what knows more than a longer season is compared a season
-    # ahead, unless there are effects of covariates, which were learnt from the same rows.
+    # ahead, unless there are effects of covariates, which were learned from the same rows.
     if is_short and season.longer and not rows.frame.covariates.future:
         comparison = validation_origins(
             lengths, np.minimum(lengths, sum(season.lengths) + 1), season.length

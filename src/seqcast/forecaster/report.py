@@ -254,7 +254,9 @@ def write_report(
     elif how.get("backtest") is None:
         check_future_given(future, columns, names, needed=is_needed)
     if fitted.trainings:
-        with contextlib.suppress(DataError):  # there are no covariates, or no rows to judge them by
+        with contextlib.suppress(
+            DataError
+        ):  # there are no covariates, or no rows to evaluate them on
             importance = covariate_importance(fitted, df, metric="mae", repeats=5, seed=0)
     report(
         history=frame.table(),

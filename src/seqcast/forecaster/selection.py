@@ -25,14 +25,14 @@ class Version:
         candidate: The candidate.
         fitted: The fitted version.
         forecast: Its forecasts of the hold-out windows, where they are known.
-        judge: A network that measures the loss of its networks, where these were picked by their
+        proxy: A network that measures the loss of its networks, where these were picked by their
             losses on the hold-out windows.
     """
 
     candidate: Candidate
     fitted: FittedCandidate
     forecast: Array | None = None
-    judge: FittedCandidate | None = None
+    proxy: FittedCandidate | None = None
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,9 @@ class Selection:
             except DataError as error:
                 faults.append(error)
                 continue
-            judge = candidate.judge(self.plan.rows, outcomes)
+            proxy = candidate.proxy(self.plan.rows, outcomes)
             for version, forecast in self._compared(fitted, hold_out):
-                versions.append(Version(candidate, version, forecast, judge))
+                versions.append(Version(candidate, version, forecast, proxy))
 
         if not versions:
             raise faults[0]
@@ -125,7 +125,7 @@ class Selection:
         return [(each, None) for each in shared.values() or fitted[-1:]]
 
     def _history(self) -> History:
-        """Return the training history of the first network that learnt from the data alone."""
+        """Return the training history of the first network that learned from the data alone."""
         candidates = self.plan.candidates
         places = [place for place in sorted(self.outcomes) if candidates[place[0]].learns_alone]
         return self.outcomes[places[0]].history if places else History()
@@ -146,8 +146,8 @@ def _choice(versions: Sequence[Version], hold_out: HoldOut | None) -> Choice:
     }
     choice = hold_out.choice(forecasts)
     for each in versions:
-        if each.judge is not None:
-            choice = hold_out.choice_of_picked(choice, forecasts, each.fitted.name, each.judge)
+        if each.proxy is not None:
+            choice = hold_out.choice_of_picked(choice, forecasts, each.fitted.name, each.proxy)
     return choice
 
 
@@ -165,7 +165,7 @@ def calibrated(fitted: FittedForecaster, plan: FitPlan) -> FittedForecaster:
         reason = f"on the validation rows it erred least: {fitted.choice}"
         if not fitted.choice.losses:
             rows = f"give at least {3 * plan.rows.options.horizon} rows"
-            reason = f"there are no validation rows to judge a network by: {rows}"
+            reason = f"there are no validation rows to evaluate a network on: {rows}"
         fitted.candidates[0].warn_if_alone(reason, fitted.series.context_length)
 
     if plan.calibration is not None:

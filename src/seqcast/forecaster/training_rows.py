@@ -1,4 +1,4 @@
-"""The rows of a fit: validation rows, and what is learnt from training rows."""
+"""The rows of a fit: validation rows, and what is learned from training rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ MOST_CALIBRATION_WINDOWS = 20_000
 
 @dataclass(frozen=True)
 class FitRows:
-    """The rows of a fit, before anything is learnt from them.
+    """The rows of a fit, before anything is learned from them.
 
     Args:
         frame: The rows.

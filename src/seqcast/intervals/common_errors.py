@@ -1,4 +1,4 @@
-r"""Widths of intervals, learnt from windows that share their times and series.
+r"""Widths of intervals, learned from windows that share their times and series.
 
 Calibration windows of a panel overlap and share their times, so thousands of them may show three
 horizons only, and the next horizon differs by more than their number says. For scores `r` (errors

@@ -48,7 +48,7 @@ Bounds = tuple[Array, Array]
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Widths of intervals at each step, learnt from windows with their truth.
+    """Widths of intervals at each step, learned from windows with their truth.
 
     Args:
         level: Levels of the intervals, in per cent, ascending, `L` of them.

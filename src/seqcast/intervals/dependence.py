@@ -1,6 +1,6 @@
 """Gaussian copulas of sample paths: how steps and series depend on each other.
 
-A copula says nothing about single steps: each has the quantiles of its forecast. It is learnt from
+A copula says nothing about single steps: each has the quantiles of its forecast. It is learned from
 normal scores of past truths, the normal quantiles of the probabilities at which forecasts saw them.
 """
 
@@ -20,7 +20,7 @@ from seqcast.runtime import Array
 # precision.
 ROUNDING = 1e-6
 # Intervals of this level are made to hold sums of past truths.
-LEARNT_LEVEL = 0.8
+LEARNED_LEVEL = 0.8
 # Both numbers of a dependence are searched on this grid.
 CORRELATIONS = np.round(np.linspace(0.0, 0.99, 100), 2)
 # The multiples among which sums choose.
@@ -126,7 +126,7 @@ class Copula:
         )
 
     @classmethod
-    def learnt(
+    def learn(
         cls,
         scores: Array,
         times: Array,
@@ -153,10 +153,10 @@ class Copula:
 
         Example:
             >>> drawn = Dependence(0.4, 0.5).scores(np.random.default_rng(0), (4_000, 16))
-            >>> learnt = Copula.learnt(drawn, np.arange(4_000), Dependence())
-            >>> round(learnt.steps.shared, 1), round(learnt.steps.persistence, 1)
+            >>> learned = Copula.learn(drawn, np.arange(4_000), Dependence())
+            >>> round(learned.steps.shared, 1), round(learned.steps.persistence, 1)
             (0.4, 0.5)
-            >>> round(learnt.across, 1)
+            >>> round(learned.across, 1)
             0.0
         """
         own = likeliest(scores)
@@ -174,7 +174,7 @@ class Copula:
         )
         if held is not None:
             shares = np.maximum.accumulate([held(steps.multiplied(each)) for each in MULTIPLES])
-            multiple = float(np.interp(LEARNT_LEVEL, shares, MULTIPLES))
+            multiple = float(np.interp(LEARNED_LEVEL, shares, MULTIPLES))
             steps = steps.multiplied(weight * multiple + 1.0 - weight)
 
         cutoffs = count / overlap
@@ -278,8 +278,8 @@ def variance_of_sum(shared: Array, persistence: Array, steps: int) -> Array:
 
 def _usual_variance(sums: Array) -> float:
     """Return the variance of normal sums of which 80 % lie as near to zero as of these."""
-    reach = np.quantile(np.abs(sums), LEARNT_LEVEL)
-    return float((reach / special.ndtri(0.5 + LEARNT_LEVEL / 2)) ** 2)
+    reach = np.quantile(np.abs(sums), LEARNED_LEVEL)
+    return float((reach / special.ndtri(0.5 + LEARNED_LEVEL / 2)) ** 2)
 
 
 def correlation_across(scores: Array, times: Array) -> float:

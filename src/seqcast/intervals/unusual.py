@@ -267,7 +267,7 @@ class UsualErrors:
         if count < LEAST_ROWS:
             raise DataError(
                 option="df",
-                expected=f"at least {LEAST_ROWS} rows to judge: those after the first "
+                expected=f"at least {LEAST_ROWS} rows to score: those after the first "
                 "context_length of a series",
                 received=str(count),
                 hint="Give more rows.",

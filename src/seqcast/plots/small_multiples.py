@@ -430,7 +430,7 @@ TRAINED = "trained_on"
 
 @matplotlib.rc_context(style.STYLE)
 def anomaly_frame(
-    judged: IntoDataFrame,
+    scored: IntoDataFrame,
     *,
     columns: Columns | None = None,
     max_series: int = 4,
@@ -440,7 +440,7 @@ def anomaly_frame(
     """Draw rows and their intervals, a panel a series, those with the most unusual rows first.
 
     Args:
-        judged: The result of `Forecaster.anomalies`.
+        scored: The result of `Forecaster.anomalies`.
         columns: Names of the columns.
         max_series: Most panels.
         last: Rows of each series to draw, the last ones; `None` draws all.
@@ -455,22 +455,22 @@ def anomaly_frame(
 
     Example:
         >>> import pandas as pd
-        >>> judged = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [0.0, 9.0, 0.0]})
-        >>> judged = judged.assign(**{"seqcast": 0.0, "seqcast-lo-99": -3.0, "seqcast-hi-99": 3.0})
-        >>> judged = judged.assign(score=[0.0, 3.0, 0.0], anomaly=[False, True, False])
-        >>> anomaly_frame(judged).axes[0].get_title()
+        >>> scored = pd.DataFrame({"unique_id": "a", "ds": [1, 2, 3], "y": [0.0, 9.0, 0.0]})
+        >>> scored = scored.assign(**{"seqcast": 0.0, "seqcast-lo-99": -3.0, "seqcast-hi-99": 3.0})
+        >>> scored = scored.assign(score=[0.0, 3.0, 0.0], anomaly=[False, True, False])
+        >>> anomaly_frame(scored).axes[0].get_title()
         'a: 1 of 3 rows outside'
     """
     _check_sizes(max_series, last)
 
-    rows = FrameRows("judged", judged, columns)
+    rows = FrameRows("scored", scored, columns)
     rows.need(rows.columns.value, SCORE, ANOMALY)
     model = main_model(rows, None)
     bounds = rows.bounds(model)
 
     if not bounds:
         raise DataError(
-            option="judged",
+            option="scored",
             expected=(
                 "columns of a forecast and its interval, "
                 "such as 'seqcast', 'seqcast-lo-99' and 'seqcast-hi-99'"

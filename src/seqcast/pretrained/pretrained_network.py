@@ -68,15 +68,15 @@ FINETUNED = ", fine-tuned"
 
 @dataclass(frozen=True)
 class PretrainedNetwork(ZeroShotModel):
-    """A network that has learnt from synthetic series alone, or is fine-tuned on data.
+    """A network that has learned from synthetic series alone, or is fine-tuned on data.
 
     Args:
         engine: The engine of the network, with quantiles.
         version: Version of its weights.
         context_lengths: Context lengths that it was trained on, the shortest first; a series is
             read with the shortest one that contains it, or its last steps with the longest.
-        covariates: Numbers of the covariates that it has learnt to read in a fine-tuning.
-        dependence: The dependence between steps of its sample paths, learnt from synthetic series
+        covariates: Numbers of the covariates that it has learned to read in a fine-tuning.
+        dependence: The dependence between steps of its sample paths, learned from synthetic series
             too.
 
     Example:
@@ -274,17 +274,17 @@ class PretrainedNetwork(ZeroShotModel):
         """Return the training from its present weights.
 
         Longer horizons than its own are cut to it. If another network learns from the data too, the
-        new weights are mixed half and half with the present ones, unless covariates are learnt.
+        new weights are mixed half and half with the present ones, unless covariates are learned.
 
         Raises:
-            SpecError: Covariates are to be learnt, and submodules of the network are frozen.
+            SpecError: Covariates are to be learned, and submodules of the network are frozen.
         """
         learns = options.covariates and not self.covariates
         if learns and options.freeze:
             raise SpecError(
                 "freeze",
                 expected=(
-                    "() where covariates are learnt: their weights, zero at first, are in encoder "
+                    "() where covariates are learned: their weights, zero at first, are in encoder "
                     "and decoder"
                 ),
                 received=repr(tuple(options.freeze)),

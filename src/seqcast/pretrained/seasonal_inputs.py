@@ -3,7 +3,7 @@
 Past steps are read in the window's own units, with their differences from the season before. Future
 steps are read as values of the last seasons and forecasts of simple models. The mean of the latter
 is the base. Forecasts are distances from it, in units of its errors in checks. So the network reads
-any season length equally well, and forecasts the base where it has learnt nothing.
+any season length equally well, and forecasts the base where it has learned nothing.
 """
 
 import contextlib

@@ -82,7 +82,7 @@ class ZeroShotModel(ABC):
             in files.
         version: Version of its weights.
         context_lengths: Numbers of past steps that it reads, the shortest first.
-        covariates: Numbers of the covariates that it has learnt to read.
+        covariates: Numbers of the covariates that it has learned to read.
         dependence: The dependence between steps of its sample paths.
         engine: The engine of its network, for inspection; `None` for another kind of model.
     """

@@ -12,7 +12,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 
 from seqcast.data.arrays import Preparation, check_targets
-from seqcast.engine import Engine, LearningEstimator, Learnt, ModelInputs
+from seqcast.engine import Engine, FittedAttribute, LearningEstimator, ModelInputs
 from seqcast.errors import TrainingError
 from seqcast.network import States, child_seeds
 from seqcast.regressor.arguments import (
@@ -119,7 +119,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             `seqcast.regressor.fitted_regressor.FittedRegressor`.
         engine_: The trained engine; `engine_.model` is the Keras model.
         history_: The training history.
-        preparation_: Sizes and scaling learnt from the training windows.
+        preparation_: Sizes and scaling learned from the training windows.
         seed_: Seed of the fit; with it as `random_state` the same fit gives the same model.
         n_features_in_: Columns of a 2-D X, or features of a 3-D one.
         feature_names_in_: Names of the columns of a 2-D X, where it was a frame.
@@ -180,22 +180,22 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
     random_state: int | np.random.RandomState | None = None
     verbose: int = 1
 
-    engine_ = Learnt[Engine](lambda fitted: fitted.engine)
+    engine_ = FittedAttribute[Engine](lambda fitted: fitted.engine)
     """The trained engine."""
 
-    history_ = Learnt[History](lambda fitted: fitted.history)
+    history_ = FittedAttribute[History](lambda fitted: fitted.history)
     """The training history."""
 
-    preparation_ = Learnt[Preparation](lambda fitted: fitted.preparation)
-    """Sizes and scaling learnt from the training windows."""
+    preparation_ = FittedAttribute[Preparation](lambda fitted: fitted.preparation)
+    """Sizes and scaling learned from the training windows."""
 
-    seed_ = Learnt[int](lambda fitted: fitted.seed)
+    seed_ = FittedAttribute[int](lambda fitted: fitted.seed)
     """Seed of everything that was random in the fit."""
 
-    n_features_in_ = Learnt[int](lambda fitted: fitted.preparation.n_features_in)
+    n_features_in_ = FittedAttribute[int](lambda fitted: fitted.preparation.n_features_in)
     """Columns of a 2-D X, or features of a 3-D one."""
 
-    feature_names_in_ = Learnt[Array](lambda fitted: fitted.feature_names)
+    feature_names_in_ = FittedAttribute[Array](lambda fitted: fitted.feature_names)
     """Names of the columns of X, where it was a frame."""
 
     def fit(
@@ -281,10 +281,10 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
                 # Without a history training had not begun, so the estimator stays as it was.
                 recorded = getattr(interruption, "history", None)
                 if recorded is not None:
-                    self._learnt = replace(fitted, history=recorded)
+                    self._fitted = replace(fitted, history=recorded)
                 raise
 
-        self._learnt = replace(fitted, history=history)
+        self._fitted = replace(fitted, history=history)
         return self
 
     def partial_fit(
@@ -321,7 +321,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             options = replace(options, support="real")
         given = GivenWindows(X, y, static_covariates, future_covariates, sample_weight)
 
-        fitted = self._learnt
+        fitted = self._fitted
         if fitted is None:
             seed = draw_seed(self.random_state)
             windows = prepare_windows(given, options, Validation(), seed=_order_seed(seed))
@@ -343,7 +343,7 @@ class Seq2SeqRegressor(RegressorMixin, LearningEstimator[FittedRegressor]):
             error.best = self.with_fitted(replace(fitted, engine=trainer.copy(), history=history))
             raise
 
-        self._learnt = replace(
+        self._fitted = replace(
             fitted, engine=trainer.snapshot(), history=fitted.history.continued(recorded)
         )
         return self

@@ -198,7 +198,7 @@ def prepare_windows(
     arrays.check_support("y", windows.y, network.head)
     windows = replace(windows, weight=arrays.check_weight(given.sample_weight, len(windows)))
     train, last = validation.split(windows)
-    preparation = fitted or _learned(train, options)
+    preparation = fitted or _fitted_preparation(train, options)
     preparation.check_y(train.y)
 
     validated_on = validation.batches_for(preparation, options)
@@ -229,7 +229,7 @@ def _from_batches(
 
     steps = options.training.steps_per_epoch
     first, stream = arrays.first_batches(given.X, steps)
-    preparation = fitted or _learned(_joined(first, options.network.head), options)
+    preparation = fitted or _fitted_preparation(_joined(first, options.network.head), options)
 
     # The values of later batches are not known yet.
     support = "real" if options.support == "auto" else options.support
@@ -243,7 +243,7 @@ def _from_batches(
     )
 
 
-def _learned(windows: arrays.CheckedWindows, options: Options) -> arrays.Preparation:
+def _fitted_preparation(windows: arrays.CheckedWindows, options: Options) -> arrays.Preparation:
     """Learn sizes and scaling from training windows."""
     return arrays.Preparation.learn(
         windows,

@@ -229,7 +229,7 @@ class EnsembleSpec(Spec):
         members: The networks.
         alone: Whether the members are the only candidates.
         finetuning: Changed fields of the training of the zero-shot model.
-        judge: A network that is trained with the members and represents them on the hold-out
+        proxy: A network that is trained with the members and represents them on the hold-out
             windows: they have its share, unless they are much better. Members that were chosen by
             their losses on these windows would otherwise have too large a share. `None` gives the
             members their own share.
@@ -248,9 +248,9 @@ class EnsembleSpec(Spec):
     members: tuple[MemberSpec, ...]
     alone: bool = False
     finetuning: Mapping[str, Any] | None = None
-    judge: MemberSpec | None = None
+    proxy: MemberSpec | None = None
 
-    _specs: ClassVar[Mapping[str, type[Spec]]] = {"members": MemberSpec, "judge": MemberSpec}
+    _specs: ClassVar[Mapping[str, type[Spec]]] = {"members": MemberSpec, "proxy": MemberSpec}
 
     def __post_init__(self) -> None:
         members = self.members
@@ -268,13 +268,13 @@ class EnsembleSpec(Spec):
         check_flag("alone", self.alone)
         if self.finetuning is not None:
             TrainingSpec.from_dict(self.finetuning)
-        if self.judge is not None and (self.alone or not isinstance(self.judge, MemberSpec)):
+        if self.proxy is not None and (self.alone or not isinstance(self.proxy, MemberSpec)):
             raise SpecError(
-                "judge",
-                expected="None with alone=True: there is no share to judge"
+                "proxy",
+                expected="None with alone=True: there is no share to measure"
                 if self.alone
                 else "a MemberSpec",
-                received=repr(self.judge)[:80],
+                received=repr(self.proxy)[:80],
                 hint="Leave it out.",
             )
         for name, values in (
@@ -295,8 +295,8 @@ class EnsembleSpec(Spec):
 
     @property
     def trained(self) -> tuple[MemberSpec, ...]:
-        """All trained networks: the members, then the judge."""
-        return self.members if self.judge is None else (*self.members, self.judge)
+        """All trained networks: the members, then the proxy."""
+        return self.members if self.proxy is None else (*self.members, self.proxy)
 
     @property
     def specs(self) -> Iterator[tuple[NetworkSpec, TrainingSpec]]:

@@ -123,6 +123,6 @@ def final_arguments(
         members,
         alone=is_alone,
         finetuning=limits(arguments.training) or None,
-        judge=None if is_alone or is_untuned else untuned,
+        proxy=None if is_alone or is_untuned else untuned,
     )
     return replace(final, preset=ensemble, context_length=None)

@@ -132,14 +132,14 @@ def test_booleans_that_are_missing(dtype):
     np.testing.assert_array_equal(frame.source.values[:3, 2], [1, np.nan, 0])
 
 
-def learnt():
+def learned():
     kinds = (ColumnType("number"), ColumnType("flag"), ColumnType("category", ("x", "y", "z")))
     values = np.array([[1.0, 1.0, 0.0], [5.0, 0.0, 2.0], [np.nan, np.nan, np.nan]])
     return ColumnEncoder.of(ColumnStatistics.of(("n", "f", "c"), kinds, values)), kinds, values
 
 
 def test_encoding_against_hand():
-    encoding, kinds, values = learnt()
+    encoding, kinds, values = learned()
     assert encoding.features == ("n", "f", "c=x", "c=z", "c=other")
     made = encoding.encode(encoding.align(values, kinds))
     np.testing.assert_allclose(made[:2], [[-1, 1, 1, 0, 0], [1, 0, 0, 1, 0]])
@@ -149,7 +149,7 @@ def test_encoding_against_hand():
 
 
 def test_categories_are_matched_by_label():
-    encoding, _, _ = learnt()
+    encoding, _, _ = learned()
     other = (ColumnType("number"), ColumnType("flag"), ColumnType("category", ("q", "z")))
     aligned = encoding.align(np.array([[3.0, 1.0, 0.0], [3.0, 1.0, 1.0]]), other)
     np.testing.assert_allclose(encoding.encode(aligned)[:, 2:], [[0, 0, 1], [0, 1, 0]])

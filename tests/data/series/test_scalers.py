@@ -1,4 +1,4 @@
-"""Scaling is an affine map with an inverse, learnt from what is there: for all series, or for each by itself."""
+"""Scaling is an affine map with an inverse, learned from what is there: for all series, or for each by itself."""
 
 import numpy as np
 import pytest

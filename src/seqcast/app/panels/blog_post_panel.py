@@ -29,7 +29,7 @@ class PostPanel(JobPanel):
         "before your eyes, and then continues a signal that it never saw, over four times the "
         "horizon that it was trained on."
     )
-    stop_text = "Stop and see what it has learnt"
+    stop_text = "Stop and see what it has learned"
     outcome: SineOutcome | None = None
     compare = False
 

@@ -11,7 +11,7 @@ from seqcast.app.computations import FitOutcome, fit
 from seqcast.app.panels.panel import JobPanel, refreshable
 from seqcast.app.theme import heading, named, note, panel_card, redraw, show_chart, show_table
 from seqcast.app.visitor_table import VisitorFrame, assumed_ahead, rows_of
-from seqcast.app.visitors import learnt_pace
+from seqcast.app.visitors import updated_pace
 from seqcast.errors import counted
 from seqcast.forecaster import estimate_seconds, in_words
 from seqcast.runtime import percentages
@@ -150,7 +150,7 @@ class ForecastPanel(JobPanel):
                 asked.effort,
                 season_length=frame.facts.season_length,
             )
-            sessions.pace = learnt_pace(
+            sessions.pace = updated_pace(
                 sessions.pace, estimated=estimated, measured=time.monotonic() - began
             )
             self._ask.refresh()
@@ -200,7 +200,7 @@ class ForecastPanel(JobPanel):
         if outcome.windows:
             note(
                 "The error is that of line and intervals together, on "
-                f"{counted(outcome.windows, 'period')} of the past from which nothing was learnt; "
+                f"{counted(outcome.windows, 'period')} of the past from which nothing was learned; "
                 "0 would be perfect. Shares follow the errors. The last season repeats the values "
                 "of one season before, the last longer season those of a week of hours or a year "
                 "of days."

@@ -13,7 +13,7 @@ from seqcast.errors import DataError, SpecError
 from seqcast.runtime import Array, keras
 from seqcast.specs import WindowSpec, check_int
 
-# Batches of a stream from which sizes and scaling are learnt.
+# Batches of a stream from which sizes and scaling are learned.
 _FIRST_BATCHES = 10
 
 # A batch of a user: `(past, y)` or `(past, y, weight)`.
@@ -258,7 +258,7 @@ def scaled_stream(
 
     Args:
         stream: A `keras.utils.PyDataset` or a generator of a user's batches.
-        preparation: The preparation that a fit has learnt.
+        preparation: The preparation that a fit has learned.
         teacher_forcing: Whether the decoder reads the true targets.
         steps: Batches an epoch of a `PyDataset`; `None` is one pass.
 

@@ -1,4 +1,4 @@
-"""Preparation of arrays of windows, learnt by a fit: their sizes, their scaling, the axes of y."""
+"""Preparation of arrays of windows, learned by a fit: their sizes, their scaling, the axes of y."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Features other than the targets: learnt from the frame of a fit, built for any like it.
+"""Features other than the targets: learned from the frame of a fit, built for any like it.
 
 A step's features are, in this order: the targets, past covariates, future covariates, the calendar,
 and for irregular stamps the time since the step before. The last three are known for the future.
@@ -22,7 +22,7 @@ from seqcast.specs import WindowSpec
 
 @dataclass(frozen=True)
 class FeatureStatistics:
-    """Statistics from which features are learnt; those of some series merge with those of others.
+    """Statistics from which features are learned; those of some series merge with those of others.
 
     Args:
         columns: Covariates that are `past`, `future` and `static`.

@@ -13,7 +13,7 @@ from seqcast.runtime import Array, warn_user
 
 # Returns the name of a series.
 SeriesAt = Callable[[int], Hashable]
-# Each category takes an input of its own, and needs examples to be learnt from.
+# Each category takes an input of its own, and needs examples to be learned from.
 MOST_CATEGORIES = 100
 # Scaled numbers are clipped to this magnitude.
 LARGEST = 1e6
@@ -109,7 +109,7 @@ class ColumnEncoder:
 
     Args:
         names: Names of the columns.
-        kinds: Type of each, with the learnt categories.
+        kinds: Type of each, with the learned categories.
         loc: Subtracted from each number.
         scale: Divisor of each number.
 

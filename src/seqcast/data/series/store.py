@@ -17,7 +17,7 @@ from seqcast.runtime import Array
 class SeriesStore(Protocol):
     """Rows of many series, numbered through all series.
 
-    Windows are cut by `read`, which returns any rows. Statistics are learnt from whole series,
+    Windows are cut by `read`, which returns any rows. Statistics are learned from whole series,
     which `batches` yields some at a time, so that a store need not hold all of them at once.
     """
 

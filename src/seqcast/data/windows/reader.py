@@ -74,7 +74,7 @@ class WindowReader:
 
         Args:
             frame: The series.
-            builder: The features that a fit has learnt.
+            builder: The features that a fit has learned.
             scaler: Scaling of each series.
             context_length: Steps of past, `T`.
             observed: Whether the network has an observed channel.

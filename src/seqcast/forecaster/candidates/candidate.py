@@ -22,7 +22,7 @@ from seqcast.runtime import Array
 from seqcast.specs import NetworkSpec, TrainingSpec
 from seqcast.training import History
 
-# The dependence of the steps of sample paths before any is learnt, as in `benchmarks/totals.py` on
+# The dependence of the steps of sample paths before any is learned, as in `benchmarks/totals.py` on
 # held-back rows.
 USUAL_DEPENDENCE = Dependence(shared=0.1, persistence=0.3)
 
@@ -37,13 +37,13 @@ class FittedCandidate(ABC):
         has_mean: Whether its point is the mean in scaled units, where a mean is requested.
         intervals: The calibration of each target, where intervals are laid around a point.
         histories: The training history of each of its networks.
-        trainings: The training of each network that learnt from the rows of the fit alone; it reads
-            all features.
+        trainings: The training of each network that learned from the rows of the fit alone; such a
+            network reads all features.
     """
 
     key: ClassVar[str]
     has_mean: ClassVar[bool] = False
-    has_learnt: bool = False  # whether it was trained on rows of the fit
+    is_trained: bool = False  # whether it was trained on rows of the fit
     intervals: tuple[Calibration, ...] = ()
     histories: tuple[History, ...] = ()
     trainings: tuple[TrainingSpec, ...] = ()
@@ -148,7 +148,7 @@ class FittedCandidate(ABC):
 
     @property
     def dependence(self) -> Dependence:
-        """The dependence of the steps of sample paths before any is learnt."""
+        """The dependence of the steps of sample paths before any is learned."""
         return USUAL_DEPENDENCE
 
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
@@ -339,7 +339,7 @@ class Candidate(ABC):
             DataError: It cannot learn enough from the rows.
         """
 
-    def judge(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate | None:
+    def proxy(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate | None:
         """Return the network that measures its loss, if its networks were picked by theirs.
 
         Args:

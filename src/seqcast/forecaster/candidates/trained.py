@@ -35,7 +35,7 @@ class FittedTrained(FittedCandidate):
 
     key: ClassVar[str] = "trained"
     has_mean: ClassVar[bool] = True
-    has_learnt = True
+    is_trained = True
     engines: tuple[Engine, ...]
     trainings: tuple[TrainingSpec, ...] = ()
     histories: tuple[History, ...] = ()
@@ -227,7 +227,7 @@ class FittedTrained(FittedCandidate):
             seeds=options.networks.seeds[: len(members)],
             context_lengths=self.context_lengths,
             round_size=None,
-            has_judge=False,
+            has_proxy=False,
         )
         return Trained(again)
 
@@ -382,24 +382,24 @@ class Trained(Candidate):
             rows: The rows of the fit.
             outcomes: Engine and history of the jobs that were trained, by their place.
         """
-        judge = self._judge_place(outcomes)
-        own = {place: outcome for place, outcome in outcomes.items() if place != judge}
+        proxy = self._proxy_place(outcomes)
+        own = {place: outcome for place, outcome in outcomes.items() if place != proxy}
         return [self._fitted(rows, own)] if own else []
 
-    def judge(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate | None:
-        """Return the network that judges for the others, which were picked as the best of many.
+    def proxy(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate | None:
+        """Return the network that stands for the others, which were picked as the best of many.
 
         Args:
             rows: The rows of the fit.
             outcomes: Engine and history of the jobs that were trained, by their place.
         """
-        judge = self._judge_place(outcomes)
-        return None if judge is None else self._fitted(rows, {judge: outcomes[judge]})
+        proxy = self._proxy_place(outcomes)
+        return None if proxy is None else self._fitted(rows, {proxy: outcomes[proxy]})
 
-    def _judge_place(self, outcomes: Mapping[int, Outcome]) -> int | None:
-        """Return the place of the judge, the last network, if all were trained."""
+    def _proxy_place(self, outcomes: Mapping[int, Outcome]) -> int | None:
+        """Return the place of the proxy, the last network, if all were trained."""
         are_all_trained = len(outcomes) == len(self.options.seeds)
-        return max(outcomes) if self.options.has_judge and are_all_trained else None
+        return max(outcomes) if self.options.has_proxy and are_all_trained else None
 
     def _fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate:
         engines = tuple(each.engine for each in outcomes.values())

@@ -35,7 +35,7 @@ class FittedZeroShot(FittedCandidate):
     Args:
         model: The model.
         season_length: Steps of a season; 1 is none.
-        has_learnt: Whether it was fine-tuned on rows of the fit.
+        is_trained: Whether it was fine-tuned on rows of the fit.
         histories: The history of its fine-tuning; an empty one where there was none.
         effects: Effects of covariates, without which the model reads the series; `None` for none.
     """
@@ -43,7 +43,7 @@ class FittedZeroShot(FittedCandidate):
     key: ClassVar[str] = "pretrained"
     model: pretrained.ZeroShotModel
     season_length: int
-    has_learnt: bool = False
+    is_trained: bool = False
     histories: tuple[History, ...] = (History(),)
     effects: pretrained.CovariateEffects | None = None
 
@@ -55,7 +55,7 @@ class FittedZeroShot(FittedCandidate):
     @property
     def name(self) -> str:
         """Its name in `Choice.shares`."""
-        return "finetuned" if self.has_learnt else self.key
+        return "finetuned" if self.is_trained else self.key
 
     def quantiles(
         self, reader: WindowReader, origins: Origins, probabilities: Sequence[float]
@@ -89,7 +89,7 @@ class FittedZeroShot(FittedCandidate):
             origins: Where forecasts begin.
 
         Raises:
-            SpecError: The network itself has learnt to read them.
+            SpecError: The network itself has learned to read them.
         """
         if self.model.covariates:
             return super().contributions(reader, origins)
@@ -212,20 +212,20 @@ class FittedZeroShot(FittedCandidate):
 
     @property
     def dependence(self) -> Dependence:
-        """The dependence between steps that the model has learnt from synthetic series."""
-        return super().dependence if self.has_learnt else self.model.dependence
+        """The dependence between steps that the model has learned from synthetic series."""
+        return super().dependence if self.is_trained else self.model.dependence
 
     def facts(self) -> dict[str, Any]:
         """Return the version of the weights."""
         return {"pretrained weights": f"version {self.model.version}"}
 
     def limits(self, *, alone: bool) -> Iterator[str]:
-        """Yield a sentence about the data that it has learnt from.
+        """Yield a sentence about the data that it has learned from.
 
         Args:
             alone: Whether nothing else has a share of the forecast.
         """
-        if not self.has_learnt:
+        if not self.is_trained:
             yield "The pretrained network has seen synthetic series only."
 
     def check_file(self, series: SeriesState, season_length: int) -> None:
@@ -257,7 +257,7 @@ class FittedZeroShot(FittedCandidate):
             options: The resolved options of the forecaster.
         """
         return ZeroShot(
-            self.model.shipped(), finetunes=self.has_learnt, has_effects=self.effects is not None
+            self.model.shipped(), finetunes=self.is_trained, has_effects=self.effects is not None
         )
 
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> ZeroShot:
@@ -271,7 +271,7 @@ class FittedZeroShot(FittedCandidate):
         again = ZeroShot(
             self.model, finetunes=True, is_required=True, training=training, freeze=tuple(freeze)
         )
-        return replace(again, has_learnt=self.has_learnt)
+        return replace(again, is_trained=self.is_trained)
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,7 @@ class ZeroShot(Candidate):
         training: As for `FinetuneOptions`, where the user calls for it; a fit takes it from its
             options.
         freeze: Submodules of the network that stay as they are.
-        has_learnt: Whether it has been fine-tuned before.
+        is_trained: Whether it has been fine-tuned before.
         has_effects: Whether it has effects of covariates; `None` takes the better version on the
             hold-out windows.
     """
@@ -303,7 +303,7 @@ class ZeroShot(Candidate):
     is_required: bool = False
     training: TrainingSpec | Mapping[str, Any] | None = None
     freeze: tuple[str, ...] = ()
-    has_learnt: bool = False
+    is_trained: bool = False
     has_effects: bool | None = None
 
     @classmethod
@@ -414,7 +414,7 @@ class ZeroShot(Candidate):
             rows: The rows of the fit.
             outcomes: Engine and history of the jobs that were trained, by their place.
         """
-        ready = FittedZeroShot(self.model, rows.season_length, self.has_learnt)
+        ready = FittedZeroShot(self.model, rows.season_length, self.is_trained)
         names = rows.series.builder.future.features
         versions = list[FittedCandidate]([ready])
         if names and self.has_effects is not False and not self.model.covariates:

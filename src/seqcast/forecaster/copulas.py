@@ -42,7 +42,7 @@ class KnownCopula:
 
 @dataclass(frozen=True, eq=False)
 class CopulaOfWindows:
-    """The copula under which sums over hold-out windows reach their levels, fitted at the first use.
+    """The copula under which sums over hold-out windows have their levels, fitted at the first use.
 
     A forecast of points and intervals draws no paths, so most forecasters, above all those that
     train nothing, need no copula. It is a function of this value alone, so learning it late gives

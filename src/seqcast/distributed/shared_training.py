@@ -15,15 +15,18 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
 
 from seqcast import runtime
 from seqcast.errors import ClusterError, Option, Phrase, SpecError, TrainingError
 from seqcast.runtime import Processes, make_folder, require, say, temporary_folder
 
 if TYPE_CHECKING:
-    from seqcast.distributed.ray_cluster import RayCluster
+    from pathlib import Path
+
     from seqcast.engine import Engine, TrainingJob
+    from seqcast.specs import TrainingSpec
     from seqcast.training import Checkpoints, History, TrainState
 
 # Settings of Ray Train: it checks its workers twice a second, and does not change their folder.
@@ -33,6 +36,30 @@ _SETTINGS = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
 }
+
+
+class TrainingCluster(Protocol):
+    """What a shared training needs of `seqcast.distributed.RayCluster`, which starts it."""
+
+    workers: int
+    min_workers: int
+    cpus_per_worker: int
+    max_failures: int
+    storage: Path | None
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of a worker."""
+
+    def connect(self) -> ModuleType:
+        """Connect to Ray, and return its module."""
+
+    def shared_micro_batches(self, training: TrainingSpec) -> int:
+        """Return the number of micro-batches of a batch that workers share.
+
+        Args:
+            training: The training.
+        """
 
 
 @dataclass(frozen=True)
@@ -51,7 +78,7 @@ class SharedOutcome:
 
 
 def train_together(
-    cluster: RayCluster, job: TrainingJob, engine: Engine, *, verbose: int = 0
+    cluster: TrainingCluster, job: TrainingJob, engine: Engine, *, verbose: int = 0
 ) -> History:
     """Train one network in all workers together, as `seqcast.distributed.RayCluster.train` does.
 
@@ -108,7 +135,7 @@ def train_together(
     return outcome.history
 
 
-def _run_workers(cluster: RayCluster, config: dict[str, object], folder: str) -> SharedOutcome:
+def _run_workers(cluster: TrainingCluster, config: dict[str, object], folder: str) -> SharedOutcome:
     """Let Ray Train run the workers, and return the outcome of the first one."""
     train = require("ray.train", extra="ray")
     # Ray's JaxTrainer joins processes on TPUs and GPUs only.

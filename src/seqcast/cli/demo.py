@@ -218,6 +218,7 @@ def _draw_sines(
         ),
         "error_by_step": error_by_step(errors, trained_horizon=FUTURE, ylabel="mean squared error"),
     }
+
     for name, figure in figures.items():
         save_figure(figure, folder / f"{name}.png")
 

@@ -68,6 +68,7 @@ class TableOptions:
         """
         if self.path is not None:
             check_output(self.path, tables.TABLES, read=read, force=self.force, column=column)
+
         if one_of_two and self.as_json and self.output == STANDARD_OUTPUT:
             raise SpecError(
                 "--json",
@@ -75,6 +76,7 @@ class TableOptions:
                 received="-o -, which prints it",
                 hint="Name a file after -o.",
             )
+
         if self.safe_formulas and self.path is not None and self.path.suffix.lower() == ".parquet":
             raise SpecError(
                 "safe_formulas",
@@ -252,6 +254,7 @@ def _check_old_file(path: Path, kind: str, column: str | None) -> None:
     else:
         expected = f"no file yet, or forecasts, with a column {column!r}"
         received = "another table"
+
     raise SaveError(
         str(path),
         expected=expected,

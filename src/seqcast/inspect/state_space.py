@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -67,19 +67,30 @@ def trajectories(model_inputs: ModelInputs, horizon: int | None = None) -> Traje
     return Trajectories(layers, model_inputs.labels, segment, traced.get("valid"))
 
 
+class LayerTrace(TypedDict):
+    """States and gates of a layer, token by token.
+
+    Attributes:
+        states: Its states, `[N, tokens, n]` each; an LSTM has its output and its cell.
+        gates: Its gates by name, `[N, tokens, n]` each.
+    """
+
+    states: Sequence[Array]
+    gates: dict[str, Array]
+
+
 @dataclass(frozen=True, eq=False)
 class Trajectories:
     """States and gates of every layer, token by token.
 
     Args:
-        layers: For `encoder` and `decoder`, the trace of each layer: its `states`, `[N, tokens, n]`
-            each (an LSTM has its output and its cell), and its `gates` by name.
+        layers: For `encoder` and `decoder`, the trace of each layer.
         labels: Labels of the windows.
         segment: Steps of a token.
         valid: Whether a token of the past counts, `[N, tokens]`; `None` if all do.
     """
 
-    layers: dict[str, tuple[dict[str, Any], ...]]
+    layers: dict[str, tuple[LayerTrace, ...]]
     labels: Labels
     segment: int = 1
     valid: Array | None = None
@@ -142,7 +153,7 @@ class Trajectories:
         frame: pd.DataFrame = self.labels.frame(windows, {"step": steps[places], **columns})
         return frame
 
-    def _layer(self, submodule: str, layer: int) -> dict[str, Any]:
+    def _layer(self, submodule: str, layer: int) -> LayerTrace:
         check_choice("submodule", submodule, TRACED)
         return self.layers[submodule][_place(layer, len(self.layers[submodule]))]
 

@@ -23,6 +23,9 @@ from seqcast.errors import DataError
 from seqcast.runtime import Array, suffix_of, write_atomically
 from seqcast.specs import check_number
 
+# A dash by its name in matplotlib, or its offset and the lengths of its strokes and gaps.
+Dash = str | tuple[int, tuple[int, ...]]
+
 # Dark grey for what is known.
 PAST = "#333333"
 # Blue for what came after a forecast; with the colours of models that of Okabe and Ito 2008.
@@ -33,9 +36,9 @@ GUIDE = "#666666"
 MODELS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("^", "s", "D", "v", "P", "X")
 # Dashes of models; the past and the truth are solid.
-DASHES: Any = ("--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
+DASHES: tuple[Dash, ...] = ("--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 # Colour, marker and dash of a line.
-LineStyle = tuple[str, str, Any]
+LineStyle = tuple[str, str, Dash]
 PAST_LINE: LineStyle = (PAST, ".", "-")
 TRUTH_LINE: LineStyle = (TRUTH, "o", "-")
 # Options of a line at zero.

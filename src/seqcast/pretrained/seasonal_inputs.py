@@ -291,7 +291,8 @@ def inputs_around(
     error = mean_of_known(base.check_errors * GROWN)
     unit = np.clip(np.where(np.isnan(error), of_step, error), LEAST_UNIT, LARGEST_UNIT)
 
-    lowest, highest = (each.reduce(past, axis=1, keepdims=True) for each in (np.fmin, np.fmax))
+    lowest = np.fmin.reduce(past, axis=1, keepdims=True)
+    highest = np.fmax.reduce(past, axis=1, keepdims=True)
 
     recent = [each[:, -RECENT:] for each in (values, *differences)]
     of_season, of_longer = (np.clip(each / of_step, -farthest, farthest) for each in recent[1:])
@@ -304,7 +305,9 @@ def inputs_around(
     repeats = np.where(both, past[:, 1:] == past[:, :-1], np.nan).astype(float)
     inputs = {
         "past": np.stack([*numbers, *is_known], axis=2),
-        "future": _future(base, unit, (season, longer), (lowest, highest), farthest),
+        "future": _future(
+            base, unit, season, longer, lowest=lowest, highest=highest, farthest=farthest
+        ),
         "static": np.concatenate(
             [
                 np.log(season[:, None]) / 4,
@@ -342,17 +345,19 @@ def _logarithms(errors: Array) -> Array:
 def _future(
     base: SeasonalBase,
     unit: Array,
-    lengths: tuple[Integers, Integers],
-    ends: tuple[Array, Array],
+    season: Integers,
+    longer: Integers,
+    *,
+    lowest: Array,
+    highest: Array,
     farthest: float,
 ) -> Array:
     """Return the columns of the future, `[B, H, 46]`, of windows with a season and a longer one.
 
-    `ends` are their lowest and highest known values, `[B, 1]` each.
+    `lowest` and `highest` are their lowest and highest known values, `[B, 1]` each.
     """
     values = base.values
     forecast = base.forecast
-    season, longer = lengths
     rows, horizon = forecast.shape
     steps = np.arange(horizon)
 
@@ -365,7 +370,7 @@ def _future(
         for column in (seasons[0], seasons[1], mean, last_longer)
     ]
 
-    scaled_ends = [(end - base.loc) / base.scale for end in ends]
+    scaled_ends = [(end - base.loc) / base.scale for end in (lowest, highest)]
     levels = np.concatenate([*scaled_ends, quantiles_of_last(values, season)], axis=1)
     stays = np.broadcast_to(levels[:, None], (rows, horizon, levels.shape[1]))
 

@@ -86,7 +86,7 @@ class _SeriesPair:
 
     @classmethod
     def of(cls, history: FrameRows, forecast: FrameRows, name: object) -> Self:
-        """Return those of the series of a name."""
+        """Return the history and the forecasts of a series."""
         before, after = (_series_columns(rows, name) for rows in (history, forecast))
         return cls(before, after, forecast.columns.value)
 

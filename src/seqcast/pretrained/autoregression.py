@@ -126,7 +126,7 @@ class _Terms(NamedTuple):
 
     @classmethod
     def of(cls, count: float, season: int, longer: int) -> Self:
-        """Return those of a window; arguments as for `lags_of`."""
+        """Return the lags of a window; arguments as for `lags_of`."""
         lags = lags_of(count, season, longer)
         return cls(lags, 0 if len(lags) == NEAR else season)
 
@@ -148,7 +148,7 @@ class _Moves:
 
     @classmethod
     def of_windows(cls, filled: Array, begun: npt.NDArray[np.bool_], *, of_changes: bool) -> Self:
-        """Return those of windows.
+        """Return the series of windows.
 
         Args:
             filled: The values, each missing one that before it, `[B, T]`.
@@ -277,7 +277,7 @@ def _continued(
 
     Args:
         lagged: The values less their mean, after as many zeros as the farthest lag, `[B, lag + T]`.
-        coefficients: Those of each window, `[B, lags]`.
+        coefficients: Coefficients of each window, `[B, lags]`.
         lags: The lags.
         lengths: Number of steps to continue, by the number of known values.
     """

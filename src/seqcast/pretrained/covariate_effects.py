@@ -12,6 +12,7 @@ import numpy as np
 
 from seqcast.data import Season
 from seqcast.data.windows import Origins, WindowReader, forward_fill
+from seqcast.pretrained.seasonal_inputs import pieces
 from seqcast.runtime import Array, in_threads, one_blas_thread
 
 # Most rows of a window that the regression reads.
@@ -25,9 +26,9 @@ POOLED_ROWS = 10.0
 MOST_SERIES = 500
 # Waves of a season that are no effects of covariates.
 WAVES = 12
-# Those of the longer season.
+# Waves of the longer season that are no effects either.
 LONGER_WAVES = 6
-# Weight of the squares of their coefficients.
+# Weight of the squares of the coefficients of all these waves.
 PENALTY = 0.1
 # Waves of a season with which covariates are multiplied.
 PHASES = 2
@@ -221,8 +222,8 @@ class Regression:
     def _pieces(self, covariates: Array, targets: int) -> list[slice]:
         """Return the windows of pieces that the processor's cache holds."""
         width = sum(map(len, self._owners))
-        count = max(1, NUMBERS_AT_ONCE // (covariates.shape[1] * max(1, width) * targets))
-        return [slice(first, first + count) for first in range(0, max(1, len(covariates)), count)]
+        numbers = covariates.shape[1] * max(1, width) * targets
+        return pieces(len(covariates), numbers, at_once=NUMBERS_AT_ONCE)
 
     def _terms(self, covariates: Array) -> Array:
         """Return the terms of windows, `[b, S, g]`."""

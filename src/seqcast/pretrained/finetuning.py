@@ -23,11 +23,13 @@ LEAST_STEPS = 48
 MOST_STEPS = 240
 # How often each window is seen, for numbers of windows in between.
 PASSES = 3
+# Windows of a step.
 BATCH_SIZE = 64
+# Epochs that the steps are divided into; the weights of the best one are kept.
 EPOCHS = 6
 # Steps in all if another network learns from the data: the loss is .5 % larger (docs/history.md).
 MOST_STEPS_SHARED = 120
-# Epochs of these.
+# Epochs that these steps are divided into.
 EPOCHS_SHARED = 3
 # Seasons of a training window, where series have them.
 SEASONS_READ = 3

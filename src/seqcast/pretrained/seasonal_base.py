@@ -66,8 +66,8 @@ class ErrorPowers(NamedTuple):
     """Doublings of a model's weight for half the error.
 
     Args:
-        one_step: That for the error one step ahead.
-        checks: That for the error of each check, by its number of steps.
+        one_step: Doublings by the error one step ahead.
+        checks: Doublings by the error of each check, by its number of steps.
     """
 
     one_step: float

@@ -117,7 +117,7 @@ class CovariateSizes:
 
     @classmethod
     def of(cls, reader: WindowReader) -> Self:
-        """Return those of a window reader."""
+        """Return the numbers of covariates in a window reader."""
         static = 0 if reader.static is None else reader.static.shape[1]
         return cls(reader.width - reader.targets.width, reader.future, static)
 
@@ -242,19 +242,20 @@ def shared_inputs() -> Callable[[Array, Integers, Integers, int], SeasonalInputs
     return read
 
 
-def pieces(rows: int, values: int, least: int = 1) -> list[slice]:
+def pieces(rows: int, values: int, least: int = 1, at_once: int = VALUES_AT_ONCE) -> list[slice]:
     """Return the rows of each piece that fits in the processor's cache; one piece at least.
 
     Args:
         rows: Number of rows.
         values: Values of a row.
         least: Fewest rows of a piece.
+        at_once: Values that the cache holds.
 
     Example:
         >>> pieces(5, VALUES_AT_ONCE // 2)
         [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None)]
     """
-    count = max(least, VALUES_AT_ONCE // values)
+    count = max(least, at_once // values)
     return [slice(first, first + count) for first in range(0, max(1, rows), count)]
 
 

@@ -228,7 +228,8 @@ def _products(gains: tuple[Gains, ...], season: int, steps: int) -> tuple[Array,
     """Return what `_step_by_step` does with known values, as matrices.
 
     Returns:
-        That of the state, `[K, L + 2 + s, 2 + s]`, and that of the values, `[K (L + 2 + s), L]`.
+        The matrix of the state, `[K, L + 2 + s, 2 + s]`, and the one of the values,
+        `[K (L + 2 + s), L]`.
     """
     states = 2 + min(season, steps)
     unit = np.eye(states + steps)

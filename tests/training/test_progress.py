@@ -79,7 +79,7 @@ def test_a_file_gets_few_lines_the_last_epoch_among_them(epochs, trained):
     assert len(lines) <= 21
     assert lines[0].startswith(f"epoch {1:>{width}}/{epochs} ")
     assert before.startswith(f"epoch {trained:>{width}}/{epochs} ")
-    count = f"{trained} of {epochs}" if trained < epochs else f"{trained}"
+    count = f"{trained} of {epochs:,}" if trained < epochs else f"{trained:,}"
     assert re.fullmatch(rf"trained {count} epochs? in .* s, loss 1", last)
 
 

@@ -49,29 +49,19 @@ class Columns(Spec):
             _check_format(self.ds_format)
         if self.tz is not None:
             _check_zone(self.tz)
-        if isinstance(self.y, Sequence) and not isinstance(self.y, str):
-            if not len(self.y):
-                raise SpecError(
-                    "columns.y",
-                    expected="a column's name",
-                    received=repr(self.y),
-                    hint="Name one or more.",
-                )
-            set_fields(self, y=self.y[0] if len(self.y) == 1 else tuple(self.y))
+        set_fields(self, y=_checked_target(self.y))
         for where, name in self.named():
-            if not isinstance(name, str) or not name:
-                raise SpecError(
-                    f"columns.{where}",
-                    expected="a column's name",
-                    received=repr(name),
-                    hint="Give a string.",
-                )
-            check_characters(f"columns.{where}", name)
-        names = [name for _, name in self.named()]
+            _check_name(f"columns.{where}", name)
+
+        names = list(self.names)
         if len(set(names)) < len(names):
             raise SpecError(
                 "columns", expected="different names", received=repr(names), hint="Rename one."
             )
+        self._check_reserved()
+
+    def _check_reserved(self) -> None:
+        """Reject names that the forecasts of several targets use."""
         reserved = [name for name in (self.unique_id, self.ds) if name in ("target", self.value)]
         if len(self.targets) > 1 and reserved:
             raise SpecError(
@@ -110,17 +100,31 @@ class Columns(Spec):
         return tuple(name for _, name in self.named())
 
 
+def _checked_target(y: str | Sequence[str]) -> str | tuple[str, ...]:
+    """Return the name of a target, or of several ones."""
+    if isinstance(y, str) or not isinstance(y, Sequence):
+        return y
+    if not len(y):
+        raise SpecError(
+            "columns.y", expected="a column's name", received=repr(y), hint="Name one or more."
+        )
+    return y[0] if len(y) == 1 else tuple(y)
+
+
+def _check_name(where: str, name: str) -> None:
+    if not isinstance(name, str) or not name:
+        raise SpecError(
+            where, expected="a column's name", received=repr(name), hint="Give a string."
+        )
+    check_characters(where, name)
+
+
 def _check_zone(tz: str) -> None:
     import zoneinfo
 
     try:
         zoneinfo.ZoneInfo(tz)
-    except (
-        KeyError,
-        ValueError,
-        TypeError,
-        OSError,
-    ) as error:  # zoneinfo raises errors of many types
+    except (KeyError, ValueError, TypeError, OSError) as error:
         raise SpecError(
             "columns.tz",
             expected="the name of a time zone, such as 'Europe/Berlin' or 'UTC'",
@@ -138,6 +142,20 @@ def _check_format(ds_format: str) -> None:
             received=repr(ds_format),
             hint="Codes such as %Y and %m are those of Python's strptime.",
         )
+
+
+def _checked_names(where: str, names: str | Sequence[str]) -> tuple[str, ...]:
+    if isinstance(names, str):
+        names = (names,)
+    is_sequence = isinstance(names, Sequence)
+    if not is_sequence or not all(isinstance(name, str) and name for name in names):
+        raise SpecError(
+            where,
+            expected="names of columns",
+            received=repr(names),
+            hint="Give a tuple of names.",
+        )
+    return tuple(names)
 
 
 @dataclass(frozen=True)
@@ -164,18 +182,8 @@ class Covariates(Spec):
     def __post_init__(self) -> None:
         roles: dict[str, str] = {}
         for item in fields(self):
-            names = getattr(self, item.name)
-            names = (names,) if isinstance(names, str) else names
             where = f"{item.name}_covariates"
-            if not isinstance(names, Sequence) or not all(
-                isinstance(name, str) and name for name in names
-            ):
-                raise SpecError(
-                    where,
-                    expected="names of columns",
-                    received=repr(names),
-                    hint="Give a tuple of names.",
-                )
+            names = _checked_names(where, getattr(self, item.name))
             for name in names:
                 check_characters(where, name)
                 if name in roles:
@@ -189,7 +197,7 @@ class Covariates(Spec):
                         ),
                     )
                 roles[name] = where
-            set_fields(self, **{item.name: tuple(names)})
+            set_fields(self, **{item.name: names})
 
     @property
     def varying(self) -> tuple[str, ...]:

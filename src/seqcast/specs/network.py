@@ -177,12 +177,23 @@ class NetworkSpec(Spec):
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
             checks.check_choice(name, getattr(self, name), known)
-        for name in ("encoder_units", "decoder_units"):
-            set_fields(self, **{name: _checked_units(name, getattr(self, name))})
         checks.check_flag("bidirectional", self.bidirectional)
-        set_fields(self, dropout=checks.check_number("dropout", self.dropout, low=0.0, high=0.95))
+        set_fields(
+            self,
+            encoder_units=_checked_units("encoder_units", self.encoder_units),
+            decoder_units=_checked_units("decoder_units", self.decoder_units),
+            dropout=checks.check_number("dropout", self.dropout, low=0.0, high=0.95),
+        )
         set_ints(self, "sampling_steps", optional=True)
         set_ints(self, "segment", "attention_heads")
+        if self.regularizer is not None:
+            set_fields(self, regularizer=_checked_regularizer(self.regularizer))
+
+        self._check_decoder()
+        self._check_head()
+        self._check_multiplicative()
+
+    def _check_decoder(self) -> None:
         if self.decoding == "parallel" and self.decoder_input != "position":
             raise SpecError(
                 "decoding",
@@ -197,9 +208,6 @@ class NetworkSpec(Spec):
                 received=repr(self.attention_heads),
                 hint="Change one of the two.",
             )
-        if self.regularizer is not None:
-            set_fields(self, regularizer=_checked_regularizer(self.regularizer))
-        self._check_head()
 
     def _check_head(self) -> None:
         if self.head == "quantile":
@@ -212,14 +220,18 @@ class NetworkSpec(Spec):
                 received=repr(self.quantiles),
                 hint="Only head='quantile' takes quantiles; a distribution has all of them.",
             )
-        if self.head in MULTIPLICATIVE_HEADS and self.normalise not in ("none", "scale"):
+
+    def _check_multiplicative(self) -> None:
+        if self.head not in MULTIPLICATIVE_HEADS:
+            return
+        if self.normalise not in ("none", "scale"):
             raise SpecError(
                 "normalise",
                 expected=f"'none' or 'scale' with head={self.head!r}",
                 received=repr(self.normalise),
                 hint="Positive data may be multiplied, but not shifted.",
             )
-        if self.head in MULTIPLICATIVE_HEADS and self.residual != "none":
+        if self.residual != "none":
             raise SpecError(
                 "residual",
                 expected=f"'none' with head={self.head!r}",

@@ -217,6 +217,30 @@ def _changed(spec: OneSpec, values: Mapping[str, Any]) -> OneSpec:
     return replace(spec, **{name: value for name, value in values.items() if name in vars(spec)})
 
 
+def _checked_members(members: Sequence[MemberSpec]) -> tuple[MemberSpec, ...]:
+    is_sequence = isinstance(members, Sequence) and len(members) > 0
+    if not is_sequence or not all(isinstance(member, MemberSpec) for member in members):
+        raise SpecError(
+            "members",
+            expected="one MemberSpec or more",
+            received=repr(members),
+            hint="Give a list.",
+        )
+    return tuple(members)
+
+
+def _check_same(name: str, values: Sequence[object]) -> None:
+    """Reject members whose forecasts cannot be combined."""
+    different = dict.fromkeys(values)
+    if len(different) > 1:
+        raise SpecError(
+            name,
+            expected="the same of all members",
+            received=" and ".join(map(str, different)),
+            hint="Their forecasts are combined.",
+        )
+
+
 @dataclass(frozen=True)
 class EnsembleSpec(Spec):
     """Networks that are trained on the same data and forecast together, a `Forecaster`'s `preset`.
@@ -253,45 +277,24 @@ class EnsembleSpec(Spec):
     _specs: ClassVar[Mapping[str, type[Spec]]] = {"members": MemberSpec, "proxy": MemberSpec}
 
     def __post_init__(self) -> None:
-        members = self.members
-        known = isinstance(members, Sequence) and all(
-            isinstance(member, MemberSpec) for member in members
-        )
-        if not known or not len(members):
-            raise SpecError(
-                "members",
-                expected="one MemberSpec or more",
-                received=repr(members),
-                hint="Give a list.",
-            )
-        set_fields(self, members=tuple(members))
+        set_fields(self, members=_checked_members(self.members))
         check_flag("alone", self.alone)
         if self.finetuning is not None:
             TrainingSpec.from_dict(self.finetuning)
+
         if self.proxy is not None and (self.alone or not isinstance(self.proxy, MemberSpec)):
+            without_shares = "None with alone=True: there is no share to measure"
             raise SpecError(
                 "proxy",
-                expected="None with alone=True: there is no share to measure"
-                if self.alone
-                else "a MemberSpec",
+                expected=without_shares if self.alone else "a MemberSpec",
                 received=repr(self.proxy)[:80],
                 hint="Leave it out.",
             )
-        for name, values in (
-            ("head", [(member.network.head, member.network.quantiles) for member in self.trained]),
-            (
-                "validation_fraction",
-                [member.training.validation_fraction for member in self.trained],
-            ),
-        ):
-            if len(set(values)) > 1:
-                different = " and ".join(map(str, dict.fromkeys(values)))
-                raise SpecError(
-                    name,
-                    expected="the same of all members",
-                    received=different,
-                    hint="Their forecasts are combined.",
-                )
+
+        networks = [member.network for member in self.trained]
+        trainings = [member.training for member in self.trained]
+        _check_same("head", [(each.head, each.quantiles) for each in networks])
+        _check_same("validation_fraction", [each.validation_fraction for each in trainings])
 
     @property
     def trained(self) -> tuple[MemberSpec, ...]:

@@ -4,12 +4,33 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 from seqcast.errors import SpecError
 from seqcast.runtime import FileLimits
 from seqcast.specs.base import Spec, set_fields, set_ints
 from seqcast.specs.checks import check_choice, check_int, check_keras_object, check_number
+
+# The schedules of the learning rate that have names.
+SCHEDULES = ("cosine", "constant")
+
+
+class Limits(TypedDict, total=False):
+    """The values that a number may have, see `check_number`."""
+
+    low: float
+    high: float
+    open_low: bool
+
+
+# Possible values of the options that are numbers.
+LIMITS: dict[str, Limits] = {
+    "learning_rate": {"low": 0.0, "open_low": True},
+    "horizon_decay": {"low": 0.0},
+    "warmup": {"low": 0.0, "high": 1.0},
+    "validation_fraction": {"low": 0.0, "high": 0.9},
+    "clip_norm": {"low": 0.0, "open_low": True},
+}
 
 
 def _checked_metrics(metrics: Any) -> tuple[Any, ...]:
@@ -84,28 +105,19 @@ class TrainingSpec(Spec):
     micro_batches: int | None = None
 
     def __post_init__(self) -> None:
-        set_fields(
-            self,
-            learning_rate=check_number("learning_rate", self.learning_rate, low=0.0, open_low=True),
-            horizon_decay=check_number("horizon_decay", self.horizon_decay, low=0.0),
-            warmup=check_number("warmup", self.warmup, low=0.0, high=1.0),
-            validation_fraction=check_number(
-                "validation_fraction", self.validation_fraction, low=0.0, high=0.9
-            ),
-            metrics=_checked_metrics(self.metrics),
-        )
-        if self.clip_norm is not None:
-            set_fields(
-                self, clip_norm=check_number("clip_norm", self.clip_norm, low=0.0, open_low=True)
-            )
+        for name, limits in LIMITS.items():
+            value = getattr(self, name)
+            if value is not None or name != "clip_norm":
+                set_fields(self, **{name: check_number(name, value, **limits)})
+        set_fields(self, metrics=_checked_metrics(self.metrics))
         set_ints(self, "batch_size", "epochs")
         set_ints(self, "steps_per_epoch", "early_stopping", "micro_batches", optional=True)
-        if isinstance(self.learning_rate_schedule, str):
-            check_choice(
-                "learning_rate_schedule", self.learning_rate_schedule, ("cosine", "constant")
-            )
+
+        schedule = self.learning_rate_schedule
+        if isinstance(schedule, str):
+            check_choice("learning_rate_schedule", schedule, SCHEDULES)
         else:
-            check_keras_object("learning_rate_schedule", self.learning_rate_schedule)
+            check_keras_object("learning_rate_schedule", schedule)
         check_keras_object("optimizer", self.optimizer)
         if self.loss is not None:
             check_keras_object("loss", self.loss)
@@ -157,9 +169,11 @@ class CheckpointSpec:
 
     def __post_init__(self) -> None:
         FileLimits.of(self.max_size)
-        minutes = check_number("minutes", self.minutes, low=0.0, open_low=True)
         set_fields(
-            self, folder=Path(self.folder), minutes=minutes, keep=check_int("keep", self.keep)
+            self,
+            folder=Path(self.folder),
+            minutes=check_number("minutes", self.minutes, low=0.0, open_low=True),
+            keep=check_int("keep", self.keep),
         )
 
     @classmethod

@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +74,8 @@ SUFFIX = ".checkpoint"
 MOST_SHARE = 0.01
 # Most bytes of `fit.json`.
 _MOST_BYTES = 4096
+# Most options in a message about another fingerprint.
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -129,16 +131,11 @@ class Checkpoints:
         """
         if not self.resume:
             return None
+
         damaged: list[FileFormatError] = []
         for path in self._files():
             try:
-                with runtime.open_archive(path, KIND, max_size=self.max_size) as (header, arrays):
-                    # Compared first, since another version may have another form of states.
-                    expected = f"a checkpoint of this training; that in {path.parent}"
-                    check_same(
-                        header["fingerprint"], self.fingerprint, expected, "train in another folder"
-                    )
-                    file: _File = runtime.from_payload(_File, header, arrays)
+                state = self._read(path)
             except FileFormatError as error:
                 damaged.append(error)
                 continue
@@ -147,10 +144,23 @@ class Checkpoints:
                     f"{damaged[0].where} is damaged, so training goes on from {path.name}, the one "
                     "before"
                 )
-            return file.state
+            return state
+
         if damaged:
             raise damaged[0]
         return None
+
+    def _read(self, path: Path) -> TrainState:
+        with runtime.open_archive(path, KIND, max_size=self.max_size) as (header, arrays):
+            # Compared first, since another version may have another form of states.
+            check_same(
+                header["fingerprint"],
+                self.fingerprint,
+                expected=f"a checkpoint of this training; that in {path.parent}",
+                otherwise="train in another folder",
+            )
+            file: _File = runtime.from_payload(_File, header, arrays)
+        return file.state
 
     def _files(self) -> list[Path]:
         """Return the checkpoints, the newest first."""
@@ -161,7 +171,7 @@ class Checkpoints:
 def check_same(
     found: Mapping[str, Any], fingerprint: Mapping[str, Any], expected: str, otherwise: str
 ) -> None:
-    """Refuse to resume from files with another fingerprint, with the difference in the message.
+    """Reject files with another fingerprint, with the difference in the message.
 
     Args:
         found: The fingerprint of the files, JSON types by name.
@@ -176,22 +186,25 @@ def check_same(
         before = found.get(entry)
         if before == now:
             continue
+
         was = ""
         received = f"other {entry}"
         if isinstance(before, Mapping) and isinstance(now, Mapping):
-            changed = [name for name in {**before, **now} if before.get(name) != now.get(name)][:3]
-            was, words = (
-                ", ".join(f"{name}={values.get(name)!r:.80}" for name in changed)
-                for values in (before, now)
-            )
-            was = f": {was}"
-            received = f"{entry} with {words}"
+            names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+            changed = names[:MOST_NAMED]
+            was = f": {_listed(before, changed)}"
+            received = f"{entry} with {_listed(now, changed)}"
+
         raise SpecError(
             "resume",
             expected=f"{expected} has other {entry}{was}",
             received=received,
             hint=f"Give the same data and options as before, or {otherwise}.",
         )
+
+
+def _listed(values: Mapping[str, Any], names: Sequence[str]) -> str:
+    return ", ".join(f"{name}={values.get(name)!r:.80}" for name in names)
 
 
 class CheckpointFolder:
@@ -203,7 +216,9 @@ class CheckpointFolder:
     """
 
     def __init__(self, spec: CheckpointSpec, *, resume: bool) -> None:
-        self.spec, self.resume, self.folder = spec, resume, Path(spec.folder)
+        self.spec = spec
+        self.resume = resume
+        self.folder = Path(spec.folder)
 
     @classmethod
     @contextmanager
@@ -233,41 +248,21 @@ class CheckpointFolder:
                 )
             yield None
             return
-        from filelock import FileLock, Timeout
 
         opened = cls(CheckpointSpec.of(checkpoint), resume=resume)
-        folder = opened.folder
-        runtime.make_folder(folder)
-        lock = FileLock(folder / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise SpecError(
-                "checkpoint",
-                expected="a folder that no other training uses",
-                received=str(folder),
-                hint="Wait for the process that trains there, or choose another.",
-            ) from None
-        except OSError as error:
-            raise SaveError(
-                str(folder),
-                expected="a folder to write to",
-                received=str(error.strerror),
-                hint="Choose another.",
-            ) from error
-        try:
-            for unfinished in folder.glob("*/.*.part"):  # of a process that was killed
+        runtime.make_folder(opened.folder)
+        with _locked(opened.folder):
+            # Files of a process that was killed.
+            for unfinished in opened.folder.glob("*/.*.part"):
                 unfinished.unlink(missing_ok=True)
-            if not resume and any(folder.glob(f"*/*{SUFFIX}")):
+            if not resume and any(opened.folder.glob(f"*/*{SUFFIX}")):
                 raise SpecError(
                     "checkpoint",
                     expected=Phrase("a folder without a training, or ", Option("resume", True)),
-                    received=str(folder),
+                    received=str(opened.folder),
                     hint="To begin once more, empty it or choose another.",
                 )
             yield opened
-        finally:
-            lock.release()
 
     def seed(self, drawn: int) -> int:
         """Return the seed of the fit: the recorded one if it is resumed, otherwise the new one.
@@ -280,16 +275,13 @@ class CheckpointFolder:
         path = self.folder / "fit.json"
         if self.resume and path.is_file() and path.stat().st_size <= _MOST_BYTES:
             with contextlib.suppress(OSError, ValueError, RecursionError):
-                seed = int(
-                    runtime.check_fields(
-                        json.loads(path.read_text("utf-8")), {"seed": int}, "fit.json"
-                    )["seed"]
-                )
+                content = json.loads(path.read_text("utf-8"))
+                seed = int(runtime.check_fields(content, {"seed": int}, "fit.json")["seed"])
                 if seed >= 0:
                     return seed
-        runtime.write_atomically(
-            path, lambda file: file.write(json.dumps({"seed": drawn}).encode())
-        )
+
+        content = json.dumps({"seed": drawn}).encode()
+        runtime.write_atomically(path, lambda file: file.write(content))
         return drawn
 
     def of(self, name: str, fingerprint: Mapping[str, Any]) -> Checkpoints:
@@ -304,6 +296,35 @@ class CheckpointFolder:
         return Checkpoints(
             folder, fingerprint, spec.minutes, spec.keep, self.resume, max_size=spec.max_size
         )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder for a `with` block."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SpecError(
+            "checkpoint",
+            expected="a folder that no other training uses",
+            received=str(folder),
+            hint="Wait for the process that trains there, or choose another.",
+        ) from None
+    except OSError as error:
+        raise SaveError(
+            str(folder),
+            expected="a folder to write to",
+            received=str(error.strerror),
+            hint="Choose another.",
+        ) from error
+
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class CheckpointCallback(keras.callbacks.Callback):
@@ -322,7 +343,8 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.keeper = keeper
         self.checkpoints = checkpoints
         self.before = before
-        self.began = self.last = time.perf_counter()
+        self.began = time.perf_counter()
+        self.last = self.began
         self.cost = 0.0
         self.failed = False
 
@@ -338,9 +360,8 @@ class CheckpointCallback(keras.callbacks.Callback):
             return
         # The state after a bad step, for which the watch is about to stop the training, is not
         # written.
-        if time.perf_counter() - self.last >= 60 * self.checkpoints.minutes and is_sound(
-            self.model
-        ):
+        is_due = time.perf_counter() - self.last >= 60 * self.checkpoints.minutes
+        if is_due and is_sound(self.model):
             self._write(batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -357,10 +378,9 @@ class CheckpointCallback(keras.callbacks.Callback):
     def _write(self, epoch_step: int) -> None:
         began = time.perf_counter()
         self.keeper.history.seconds = self.before + began - self.began
+        state = TrainState.capture(self.model, self.keeper, epoch_step=epoch_step)
         try:
-            self.checkpoints.write(
-                TrainState.capture(self.model, self.keeper, epoch_step=epoch_step)
-            )
+            self.checkpoints.write(state)
         except SaveError as error:
             if not self.failed:
                 warn_user(

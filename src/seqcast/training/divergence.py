@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -29,9 +29,8 @@ def divergence_watch(model: Any, windows: Any, first_step: int) -> DivergenceWat
         windows: Batches of its training.
         first_step: Finished steps of the first epoch of a resumed training.
     """
-    return (_GuardedWatch if getattr(model, "compiles_for_jax", False) else _LossWatch)(
-        windows, first_step
-    )
+    is_guarded = getattr(model, "compiles_for_jax", False)
+    return (_GuardedWatch if is_guarded else _LossWatch)(windows, first_step)
 
 
 def is_sound(model: Any) -> bool:
@@ -58,7 +57,8 @@ class DivergenceWatch(keras.callbacks.Callback):
         super().__init__()
         self.windows = windows
         self.first_step = first_step
-        self.epoch = self.position = 0
+        self.epoch = 0
+        self.position = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the epoch and the position of the windows.
@@ -67,7 +67,8 @@ class DivergenceWatch(keras.callbacks.Callback):
             epoch: Number of the epoch, from 0.
             logs: Losses and metrics by name.
         """
-        self.epoch, self.position = epoch, getattr(self.windows, "position", 0)
+        self.epoch = epoch
+        self.position = getattr(self.windows, "position", 0)
 
     def stop(self, step: int, loss: float, limit: float) -> None:
         """Raise the error of a batch.
@@ -81,12 +82,6 @@ class DivergenceWatch(keras.callbacks.Callback):
             TrainingError: Always.
         """
         culprits = Culprits.of(self.model, self.windows, self.position + step)
-        if culprits.columns:
-            hint = "Correct or drop these values, or scale their columns."
-        elif culprits.windows:
-            hint = Phrase("No value of it stands out: lower ", RATE, ".")
-        else:
-            hint = Phrase("Lower ", RATE, ", or look for extreme values in the data.")
         expected = "a finite loss"
         received = f"{loss:.3g}{culprits}"
         if limit < loss < math.inf:
@@ -95,15 +90,17 @@ class DivergenceWatch(keras.callbacks.Callback):
             at = str(culprits) if culprits.columns else ""
             expected = f"weights below {LARGEST_WEIGHT:g}"
             received = f"larger ones, after a loss of {loss:.3g}{at}"
+
         error = TrainingError(
             f"training, epoch {self.epoch + 1}, batch {step + 1}",
             expected=expected,
             received=received,
-            hint=hint,
+            hint=culprits.hint,
         )
         error.epoch = self.epoch + 1
         error.batch = step + 1
-        error.series, error.columns = culprits.series, tuple(name for name, _ in culprits.columns)
+        error.series = culprits.series
+        error.columns = tuple(name for name, _ in culprits.columns)
         raise error
 
 
@@ -211,18 +208,31 @@ class Culprits:
             columns,
         )
 
+    @property
+    def hint(self) -> str:
+        """What to do about them."""
+        if self.columns:
+            return "Correct or drop these values, or scale their columns."
+        if self.windows:
+            return Phrase("No value of it stands out: lower ", RATE, ".")
+        return Phrase("Lower ", RATE, ", or look for extreme values in the data.")
+
     def __str__(self) -> str:
         """Return windows and columns as text for a message; empty if nothing is known."""
         if self.series and not self.columns:
             return f" in series {', '.join(map(repr, self.series))}"
         text = f" in {'; '.join(self.windows)}" if self.windows else ""
-        if self.columns:
-            text += (
-                ", with "
-                + " and ".join(f"{value:.3g} in {name}" for name, value in self.columns)
-                + " (scaled)"
-            )
-        return text
+        if not self.columns:
+            return text
+        values = " and ".join(f"{value:.3g} in {name}" for name, value in self.columns)
+        return f"{text}, with {values} (scaled)"
+
+
+class _Extreme(NamedTuple):
+    """The most extreme value of a column, and its absolute value; that of NaN is infinite."""
+
+    size: float
+    value: float
 
 
 def _worst(losses: Array) -> Array:
@@ -253,7 +263,7 @@ def _unusual(
     arrays: Mapping[str, Array], names: Mapping[str, tuple[str, ...]], rows: Array
 ) -> tuple[tuple[str, float], ...]:
     """Return columns with infinite or unusual values in some windows, the most extreme first."""
-    extremes: dict[str, tuple[float, float]] = {}  # size and value of each column
+    extremes: dict[str, _Extreme] = {}
     for array, columns in names.items():
         for place, column in enumerate(columns):
             values = arrays[array][rows][..., place].ravel()
@@ -263,7 +273,10 @@ def _unusual(
                 continue
             sizes = np.where(np.isnan(known), np.inf, np.abs(known))
             largest = int(np.argmax(sizes))
-            if sizes[largest] > UNUSUAL and sizes[largest] >= extremes.get(column, (0.0, 0.0))[0]:
-                extremes[column] = float(sizes[largest]), float(known[largest])
-    ordered = sorted(extremes.items(), key=lambda item: -item[1][0])
-    return tuple((column, value) for column, (_, value) in ordered[:MOST_NAMED])
+            extreme = _Extreme(float(sizes[largest]), float(known[largest]))
+            least = extremes[column].size if column in extremes else 0.0
+            if extreme.size > UNUSUAL and extreme.size >= least:
+                extremes[column] = extreme
+
+    ordered = sorted(extremes.items(), key=lambda item: -item[1].size)
+    return tuple((column, extreme.value) for column, extreme in ordered[:MOST_NAMED])

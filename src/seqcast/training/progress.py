@@ -51,7 +51,8 @@ class _Follower(keras.callbacks.Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         with self._lock:
             params = self.params or {}
-            self._running, self._began = True, time.perf_counter()
+            self._running = True
+            self._began = time.perf_counter()
             # With a deadline the number of epochs is not known.
             self._epochs = 0 if self.deadline else int(params.get("epochs") or 1)
             # Steps of an epoch; for a stream of unknown length they are known after the first

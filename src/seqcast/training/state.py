@@ -9,9 +9,6 @@ from seqcast.errors import SpecError
 from seqcast.runtime import Array, copies, fetch_weights, keras, weights_of
 from seqcast.training.callbacks import History, KeepBest
 
-# The groups of variables, in the order of Keras's trainer. Metrics are reset in each epoch.
-GROUPS = ("trainable", "non_trainable", "optimizer")
-
 # Compiled steps are counted in 32 bits.
 LARGEST_COUNT = 2**31 - 1
 
@@ -53,24 +50,20 @@ class TrainState:
     metrics: list[Array] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        counts = (self.epoch, self.step, self.epoch_step, self.micro_batches - 1)
-        groups = (
-            *(getattr(self, group) for group in GROUPS),
-            self.best_weights or (),
-            self.metrics,
-        )
-        possible = (
-            min(counts) >= 0 and max(counts) <= LARGEST_COUNT and self.epoch_step <= self.step
-        )
-        if not possible or any(
-            values.dtype.kind not in "fiub" for group in groups for values in group
-        ):
-            sizes = (
-                f"{self.epoch} epochs, {self.step} steps, {self.epoch_step} of them in the next "
-                "epoch, "
+        if not (self._counts_are_possible() and self._arrays_are_numbers()):
+            raise ValueError(
+                f"a state of {self.epoch} epochs, {self.step} steps, {self.epoch_step} of them in "
+                f"the next epoch, {self.micro_batches} micro-batches, or no numbers"
             )
-            sizes += f"{self.micro_batches} micro-batches"
-            raise ValueError(f"a state of {sizes}, or no numbers")
+
+    def _counts_are_possible(self) -> bool:
+        counts = (self.epoch, self.step, self.epoch_step, self.micro_batches - 1)
+        return min(counts) >= 0 and max(counts) <= LARGEST_COUNT and self.epoch_step <= self.step
+
+    def _arrays_are_numbers(self) -> bool:
+        arrays = [*self.trainable, *self.non_trainable, *self.optimizer, *self.metrics]
+        arrays.extend(self.best_weights or ())
+        return all(values.dtype.kind in "fiub" for values in arrays)
 
     @classmethod
     def capture(cls, model: Any, keeper: KeepBest, *, epoch_step: int = 0) -> Self:
@@ -82,7 +75,8 @@ class TrainState:
             epoch_step: Finished steps of the current epoch; 0 at the end of an epoch.
         """
         fetch_weights(model)
-        best = None if keeper.weights is None else [weights.copy() for weights in keeper.weights]
+        best = _copied(keeper.weights)
+
         return cls(
             trainable=copies(model.trainable_variables),
             non_trainable=copies(model.non_trainable_variables),
@@ -108,27 +102,20 @@ class TrainState:
             SpecError: The state belongs to another network or optimiser.
         """
         model.optimizer.build(model.trainable_variables)
-        groups = (
-            model.trainable_variables,
-            model.non_trainable_variables,
-            model.optimizer.variables,
-        )
-        for group, variables in zip(GROUPS, groups, strict=True):
-            values = getattr(self, group)
-            _check_shapes(group, values, variables)
-            for variable, value in zip(variables, values, strict=True):
-                variable.assign(value)
+        _assign("trainable", self.trainable, model.trainable_variables)
+        _assign("non_trainable", self.non_trainable, model.non_trainable_variables)
+        _assign("optimizer", self.optimizer, model.optimizer.variables)
         if self.best_weights is not None:
             _check_shapes("best", self.best_weights, weights_of(model))
+
         model.resumed_micro_batches = self.micro_batches
         model.skipped_steps = self.epoch_step
+
         keeper.history = copy.deepcopy(self.history)
         keeper.history.interrupted = False
         if self.best_weights is not None and self.best_loss is not None:
-            keeper.best, keeper.weights = (
-                self.best_loss,
-                [weights.copy() for weights in self.best_weights],
-            )
+            keeper.best = self.best_loss
+            keeper.weights = _copied(self.best_weights)
 
     def restore_metrics(self, model: Any) -> None:
         """Restore the metrics of an epoch that was interrupted in its middle.
@@ -139,13 +126,21 @@ class TrainState:
         Raises:
             SpecError: The state belongs to other metrics.
         """
-        variables = model.metrics_variables
-        _check_shapes("metrics", self.metrics, variables)
-        for variable, value in zip(variables, self.metrics, strict=True):
-            variable.assign(value)
+        _assign("metrics", self.metrics, model.metrics_variables)
 
 
-def _check_shapes(group: str, values: Sequence[Any], variables: Sequence[Any]) -> None:
+def _copied(weights: Sequence[Array] | None) -> list[Array] | None:
+    return None if weights is None else [values.copy() for values in weights]
+
+
+def _assign(group: str, values: Sequence[Array], variables: Sequence[Any]) -> None:
+    """Assign values to the variables of a group, after a check of their shapes."""
+    _check_shapes(group, values, variables)
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _check_shapes(group: str, values: Sequence[Array], variables: Sequence[Any]) -> None:
     """Reject values with other shapes than a group of variables."""
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [value.shape for value in values]:

@@ -399,7 +399,7 @@ def test_a_zero_shot_model_is_a_preset(follow, tmp_path):
 def test_an_option_stands_in_the_files_of_its_recipe_and_in_no_others():
     source = ROOT / "src" / "seqcast"
     word = re.compile(r"\bweighting\b")
-    rooms = ("cli", "forecaster", "interop", "tune", "serve", "app")
-    paths = [path for room in rooms for path in (source / room).rglob("*.py")]
+    packages = ("cli", "forecaster", "interop", "tune", "serve", "app")
+    paths = [path for package in packages for path in (source / package).rglob("*.py")]
     found = {path.relative_to(source).as_posix() for path in paths if word.search(path.read_text())}
     assert found == set(FILE.findall(RECIPES["An option of a forecaster"]))

@@ -121,7 +121,7 @@ def test_the_citation_has_what_its_schema_needs():
 # ---------------------------------------------------------------- versions and stability
 
 
-ROOMS = sorted(
+PACKAGES = sorted(
     module.name
     for module in pkgutil.iter_modules(seqcast.__path__)
     if not module.name.startswith("_")
@@ -142,22 +142,22 @@ def stability(module):
     return found[0]
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_each_package_says_how_stable_it_is_as_the_page_does(room):
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_package_says_how_stable_it_is_as_the_page_does(package):
     page = (ROOT / "CONTRIBUTING.md").read_text()
     rows = re.findall(
         r"^\| (stable|experimental|internal) \| .* \| (.*) \|$", page, flags=re.MULTILINE
     )
     told = {name: word for word, names in rows for name in re.findall(r"`(\w+)`", names)}
-    assert set(told) == set(ROOMS)
-    assert stability(room) == told[room]
+    assert set(told) == set(PACKAGES)
+    assert stability(package) == told[package]
 
 
 def test_the_root_says_which_of_its_names_are_experimental():
     """Each public name is as stable as the package that it is from."""
     stub = ast.parse((ROOT / "src" / "seqcast" / "__init__.pyi").read_text("utf-8")).body
     places = {line.names[0].name: line.module for line in stub if line.module != "_version"}
-    experimental = {name for name, room in places.items() if stability(room) != "stable"}
+    experimental = {name for name, package in places.items() if stability(package) != "stable"}
     told = re.search(r"^Stability: stable\.(.*)$", seqcast.__doc__, flags=re.MULTILINE)[1]
     assert set(re.findall(r"`(\w+)`", told)) == experimental
 

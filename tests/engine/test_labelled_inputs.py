@@ -1,4 +1,4 @@
-"""Readings: both doors hand on what their networks read, and what the windows are called."""
+"""Readings: both estimators hand on what their networks read, and what the windows are called."""
 
 import numpy as np
 import pandas as pd

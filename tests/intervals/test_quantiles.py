@@ -27,7 +27,7 @@ def forecaster():
     return Forecaster(3, preset="pretrained", verbose=0).fit(FRAME)
 
 
-DOORS = {
+ENTRIES = {
     "the option": lambda model: Forecaster(3, level=0.8).fit(FRAME),
     "forecast": lambda model: seqcast.forecast(FRAME, 3, level=0.8),
     "predict": lambda model: model.predict(level=[0.8]),
@@ -37,9 +37,9 @@ DOORS = {
 }
 
 
-@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
-def test_a_share_is_rejected_with_the_level_that_is_meant(door, forecaster):
-    rejected(SpecError, HINT, door, forecaster)
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+def test_a_share_is_rejected_with_the_level_that_is_meant(entry, forecaster):
+    rejected(SpecError, HINT, entry, forecaster)
 
 
 def test_levels_are_above_one():

@@ -107,10 +107,10 @@ def test_a_hostile_file_is_an_error_in_time_without_memory_or_noise(hostile, cap
     assert capfd.readouterr() == ("", "")
 
 
-# ---------------------------------------------------------------- every door
+# ---------------------------------------------------------------- every entry
 
 
-DOORS = {
+ENTRIES = {
     "read_table": lambda path: read_table(path, Columns()),
     "read_raw": read_raw,
     "forecast": lambda path: seqcast.forecast(path, horizon=2),
@@ -118,10 +118,10 @@ DOORS = {
 }
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("entry", ENTRIES)
 @pytest.mark.parametrize("name", ["bracket.xlsx", "categories.parquet"])
-def test_every_door_rejects_it(hostile, door, name):
-    rejected(DataError, r"at most 67.11 MB, received more", DOORS[door], hostile(name))
+def test_every_entry_rejects_it(hostile, entry, name):
+    rejected(DataError, r"at most 67.11 MB, received more", ENTRIES[entry], hostile(name))
 
 
 def test_the_command_line_rejects_it(hostile):

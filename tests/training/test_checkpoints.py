@@ -180,7 +180,7 @@ def test_counts_that_no_training_reaches_are_rejected(tmp_path, rewrite_archive,
         Checkpoints(folder, {}, resume=True).newest()
 
 
-# ---------------------------------------------------------------- the doors
+# ---------------------------------------------------------------- the entries
 
 
 def forecaster(**options):

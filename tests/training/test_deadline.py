@@ -121,7 +121,7 @@ def test_a_rate_of_ones_own_is_left_alone():
     assert scheduled_rate(TrainingSpec(optimizer=keras.optimizers.SGD(0.1)))[0] is None
 
 
-# ---------------------------------------------------------------- the doors
+# ---------------------------------------------------------------- the entries
 
 
 def forecaster(**options):

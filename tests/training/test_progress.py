@@ -16,7 +16,7 @@ from seqcast.runtime import TaskEvent, listen
 from seqcast.training import Deadline, History, progress
 from seqcast.training.progress import Progress
 
-module = importlib.import_module("seqcast.training.progress")  # its room's door offers the function
+module = importlib.import_module("seqcast.training.progress")  # its package offers the function
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

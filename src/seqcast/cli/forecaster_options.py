@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from typing_extensions import override
+
 from seqcast import distributed, forecaster, pretrained
 from seqcast.errors import Option, Phrase, SpecError
 from seqcast.specs import CheckpointSpec, Columns
@@ -100,8 +102,8 @@ class SeriesOptions(ColumnOptions):
     calendar: str = "auto"
 
     @property
+    @override
     def given(self) -> dict[str, str]:
-        """The fields of `Columns` that were typed."""
         return super().given | given(weight=self.weight)
 
     @property

@@ -6,6 +6,7 @@ By its statistics `SeriesScaler` scales each window by its own known values.
 from typing import Self
 
 import numpy as np
+from typing_extensions import override
 
 from seqcast.data.series import Rows
 from seqcast.export.operators import Array, apply, length, ndx, op, pad, reduced, reshape, steps_to
@@ -82,45 +83,25 @@ class WindowRows(Rows):
         self.least = ndx.maximum(self.count, 1.0)
         self.level = reduced(op.reduce_max, ndx.abs(values))
 
+    @override
     def with_values(self, values: Array) -> Self:
-        """Return the same windows with other values.
-
-        Args:
-            values: The values, 0 where they are not known.
-        """
         return type(self)(values, self.known)
 
+    @override
     def each(self, statistic: Array) -> Array:
-        """Return a statistic, which has an axis of steps.
-
-        Args:
-            statistic: The statistic of each window.
-        """
         return statistic
 
+    @override
     def mean(self, values: Array) -> Array:
-        """Return the mean of the known values, 0 where there are none.
-
-        Args:
-            values: The values.
-        """
         # Runtimes take many times as long for `where` as for a product.
         return ndx.sum(values * self.weight, axis=1, keepdims=True) / self.least
 
+    @override
     def largest(self, values: Array) -> Array:
-        """Return the largest known value, minus infinity where there is none.
-
-        Args:
-            values: The values.
-        """
         return reduced(op.reduce_max, ndx.where(self.known, values, -np.inf))
 
+    @override
     def quantiles(self, *shares: float) -> list[Array]:
-        """Return quantiles, interpolated between neighbours; 0 where nothing is known.
-
-        Args:
-            *shares: Probabilities of the quantiles.
-        """
         ranked = ndx.sort(ndx.where(self.known, self.values, np.inf), axis=1)
         last = self.least - 1.0
         quantiles = []

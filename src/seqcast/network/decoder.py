@@ -7,6 +7,8 @@ advance inside a compiled loop.
 
 from collections.abc import Sequence
 
+from typing_extensions import override
+
 from seqcast.errors import SpecError
 from seqcast.network.attention import ATTENTIONS, Attention
 from seqcast.network.decode_inputs import (
@@ -156,8 +158,8 @@ class Decoder(SpecLayer):
             shape=(), initializer="zeros", dtype="float32", trainable=False, name="teacher_steps"
         )
 
+    @override
     def get_config(self) -> dict[str, object]:
-        """Return the arguments."""
         return {
             **super().get_config(),
             "encoder_widths": [list(widths) for widths in self.encoder_widths],

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from scipy import special
+from typing_extensions import override
 
 from seqcast.runtime import Array
 from seqcast.specs import DEFAULT_QUANTILES, NetworkSpec
@@ -185,8 +186,8 @@ class LogNormal(Normal):
         location, scale = columns(parameters)
         return np.asarray(np.exp(location + 0.5 * scale**2))
 
+    @override
     def cdf(self, parameters: Array, y: Array) -> Array:
-        """Return the probability of at most `y`."""
         positive = np.asarray(y) > 0
         return np.where(positive, super().cdf(parameters, np.log(np.where(positive, y, 1.0))), 0.0)
 

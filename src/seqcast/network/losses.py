@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
+from typing_extensions import override
 
 from seqcast.errors import SpecError
 from seqcast.network.likelihoods import LOG_LIKELIHOODS
@@ -143,8 +144,8 @@ class ObservedLoss(HeadLoss):
         loss = getattr(self.inner, "call", self.inner)
         return loss(filled, output)
 
+    @override
     def get_config(self) -> dict[str, object]:
-        """Return the arguments."""
         return {**super().get_config(), "loss": keras.losses.serialize(self.inner)}
 
 
@@ -181,8 +182,8 @@ class PinballLoss(HeadLoss):
 
         return _where_observed(pinball, y_true)
 
+    @override
     def get_config(self) -> dict[str, object]:
-        """Return the arguments."""
         return {**super().get_config(), "quantiles": list(self.quantiles)}
 
 
@@ -209,8 +210,8 @@ class NegativeLogLikelihood(HeadLoss):
         log_likelihood = LOG_LIKELIHOODS[self.distribution]
         return _where_observed(lambda y: -log_likelihood(y, output), y_true)
 
+    @override
     def get_config(self) -> dict[str, object]:
-        """Return the arguments."""
         return {**super().get_config(), "distribution": self.distribution}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from nicegui import ui
 from nicegui.functions.refreshable import RefreshableTarget
+from typing_extensions import override
 
 from seqcast.app.job_queue import Job, JobQueue, OnEvent
 from seqcast.app.theme import explain_problem, heading, note, problem_card
@@ -179,8 +180,8 @@ class JobPanel(Panel):
         self.build_progress()
         self._show()
 
+    @override
     def refresh(self) -> None:
-        """Show the changes."""
         self._ask.refresh()
         self._show.refresh()
 

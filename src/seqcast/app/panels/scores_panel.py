@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from nicegui import ui
+from typing_extensions import override
 
 from seqcast.app.charts import fan_chart, line_chart
 from seqcast.app.computations import backtest
@@ -33,8 +34,8 @@ class ScoresPanel(JobPanel):
     known: Any = None
     windows: float | None = 3
 
+    @override
     def refresh(self) -> None:
-        """Show the changes."""
         if self.session.outcome is not self.known:
             self.known = self.session.outcome
             self.problem = None

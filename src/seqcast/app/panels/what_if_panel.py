@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from nicegui import ui
+from typing_extensions import override
 
 from seqcast.app.charts import Options, fan_chart
 from seqcast.app.computations import FitOutcome, forecast
@@ -24,8 +25,8 @@ class WhatIfPanel(Panel):
     changed: Any = None
     requests = 0
 
+    @override
     def refresh(self) -> None:
-        """Show the changes."""
         if self.session.outcome is not self.outcome:
             self.outcome = self.session.outcome
             self.ahead = None

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from nicegui import ui
+from typing_extensions import override
 
 from seqcast.app.charts import line_chart, map_chart
 from seqcast.app.computations import Explanation, explain
@@ -23,8 +24,8 @@ class WhyPanel(JobPanel):
     title = "Why does it forecast this?"
     looked = False
 
+    @override
     def refresh(self) -> None:
-        """Show the changes."""
         if self.session.explanation is None:
             self.problem = None
             self.looked = False

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from seqcast.data.arrays.array_checks import as_array, as_weights, check_targets
 from seqcast.data.arrays.preparation import Preparation
@@ -66,20 +67,16 @@ class StreamWindows(NumberedBatches):
         batch = self.batch(number)
         return np.arange(len(batch[1])), batch
 
+    @override
     def describe(self, window: int) -> str:
-        """Return the name of a row of a batch.
-
-        Args:
-            window: Number of the window.
-        """
         return f"row {window} of the batch"
 
     def on_epoch_begin(self) -> None:
         """Pass the event on."""
         self.stream.on_epoch_begin()
 
+    @override
     def on_epoch_end(self) -> None:
-        """Move on to the batches of the next epoch, and pass the event on."""
         super().on_epoch_end()
         self.stream.on_epoch_end()
 

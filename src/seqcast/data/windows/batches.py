@@ -9,6 +9,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from seqcast.data.series import Scaler
 from seqcast.data.windows.order import BatchOrder, ShardOrder
@@ -129,12 +130,8 @@ class Windows(NumberedBatches):
         inputs, y, weight = self._with_targets(windows)
         return inputs, y, np.where(counts, weight, 0.0).astype(np.float32)
 
+    @override
     def counted(self, number: int) -> tuple[Array, Batch]:
-        """Return the numbers of the windows of a batch that count, and the batch of these alone.
-
-        Args:
-            number: Number of the batch, from 0.
-        """
         windows, counts = self.order.whole_batch(number)
         return windows[counts], self._with_targets(windows[counts])
 
@@ -201,12 +198,8 @@ class ArrayWindows(Windows):
             sample_weight = np.ones(len(y))
         self.sample_weight = np.asarray(sample_weight, dtype=float)
 
+    @override
     def gather(self, windows: Array) -> Batch:
-        """Return the windows with these numbers as one batch.
-
-        Args:
-            windows: Numbers of the windows, `[B]`.
-        """
         inputs = {name: self._scaled(name, values, windows) for name, values in self.inputs.items()}
         return inputs, self._scaled("y", self.y, windows), self.sample_weight[windows]
 

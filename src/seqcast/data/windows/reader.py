@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+from typing_extensions import override
 
 from seqcast.data.features import FeatureBuilder
 from seqcast.data.frames import AnyFrame
@@ -396,45 +397,28 @@ class SeriesWindows(Windows):
         rows = self.reader.weights(series, stops, self.horizon)
         return of_series if rows is None else of_series * np.nanmean(rows, axis=(1, 2))
 
+    @override
     def gather(self, windows: Array) -> Batch:
-        """Return the windows with these numbers as one batch.
-
-        Args:
-            windows: Numbers of the windows, `[B]`.
-        """
         series, stops = self.locate(windows)
         inputs, y = self.reader.windows(series, stops, self.horizon)
         if self.reader.observed:
             inputs["past"], inputs["observed"] = fill_gaps(inputs["past"])
         return inputs, y.astype(np.float32), self.weights(series, stops)
 
+    @override
     def describe(self, window: int) -> str:
-        """Return the name of a window.
-
-        Args:
-            window: Number of the window.
-        """
         series, stops = self.locate(np.array([window]))
         first = stops[0] - self.reader.context_length
         last = stops[0] + self.horizon - 1
         name = self.reader.targets.ids[series[0]]
         return f"series {name!r}, rows {max(first, 0)} to {last} of it"
 
+    @override
     def series(self, windows: Array) -> list[Hashable]:
-        """Return the name of the series of each window.
-
-        Args:
-            windows: Numbers of the windows, `[B]`.
-        """
         return [self.reader.targets.ids[series] for series in self.locate(windows)[0]]
 
+    @override
     def columns(self, inputs: dict[str, Array], y: Array) -> dict[str, tuple[str, ...]]:
-        """Return the name of each column of the inputs and the targets.
-
-        Args:
-            inputs: The inputs of a batch.
-            y: Its targets.
-        """
         return dict(self.reader.names) or super().columns(inputs, y)
 
     def teacher_targets(self, inputs: dict[str, Array], y: Array) -> Array:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from seqcast.data import Season
 from seqcast.data.series import positions_of
@@ -53,8 +54,8 @@ class FittedLastSeason(FittedCandidate):
     is_longer: bool = False
 
     @property
+    @override
     def name(self) -> str:
-        """Its name in `Choice.shares`."""
         return LONGER if self.is_longer else self.key
 
     def forecast(self, reader: WindowReader, origins: Origins, request: ForecastRequest) -> Array:
@@ -86,12 +87,8 @@ class FittedLastSeason(FittedCandidate):
         """
         return np.zeros((len(origins), origins.horizon, reader.targets.width, 1))
 
+    @override
     def limits(self, *, alone: bool) -> Iterator[str]:
-        """Yield the limits of a repeated season.
-
-        Args:
-            alone: Whether nothing else has a share of the forecast.
-        """
         if alone:
             yield "It repeats the last season: no network was better on the validation windows."
         else:
@@ -127,12 +124,8 @@ class FittedLastSeason(FittedCandidate):
                 f"a season of {self.season_length}"
             )
 
+    @override
     def for_refit(self, options: FitOptions) -> LastSeason:
-        """Return the candidate that repeats the same season.
-
-        Args:
-            options: The resolved options of the forecaster.
-        """
         return LastSeason((self.is_longer,))
 
     def export(self) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from seqcast.data.windows import Origins, WindowReader, check_lengths
 from seqcast.engine import Engine, ModelInputs, Outcome, SeriesLabels, TrainingJob
@@ -61,13 +62,8 @@ class FittedTrained(FittedCandidate):
             else np.asarray(COMBINATIONS[self.combine](members, axis=0))
         )
 
+    @override
     def states(self, reader: WindowReader, origins: Origins) -> Array:
-        """Return the states of the encoders after each window's past, network after network.
-
-        Args:
-            reader: The window reader of the series.
-            origins: Where forecasts begin.
-        """
         inputs = origins.inputs(reader)
         inputs.pop("future", None)
         encoded = [
@@ -75,16 +71,8 @@ class FittedTrained(FittedCandidate):
         ]
         return np.concatenate(encoded, axis=1)
 
+    @override
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
-        """Return the attention's weights over the steps of the past, the mean of the networks.
-
-        Args:
-            reader: The window reader of the series.
-            origins: Where forecasts begin.
-
-        Raises:
-            SpecError: A network has no attention.
-        """
         inputs = origins.inputs(reader)
         # The weight of a segment stands at its last step.
         weights = np.zeros((len(origins), origins.horizon, reader.context_length))
@@ -94,6 +82,7 @@ class FittedTrained(FittedCandidate):
             weights[:, :, weights.shape[2] - 1 - back] += own / len(self.engines)
         return weights
 
+    @override
     def model_inputs(
         self,
         member: int,
@@ -103,15 +92,6 @@ class FittedTrained(FittedCandidate):
         *,
         truth: Array | None,
     ) -> ModelInputs:
-        """Return the inputs of one of the networks for some windows.
-
-        Args:
-            member: Place of the network.
-            reader: The window reader of the series.
-            origins: Where forecasts begin.
-            labels: Series and cutoff of each window.
-            truth: The values of the horizon in scaled units, `[B, H, D]`, where they are known.
-        """
         engine = self.engines[member]
         own = reader.with_context(engine.built.window.context_length)
         return ModelInputs(
@@ -127,17 +107,12 @@ class FittedTrained(FittedCandidate):
         )
 
     @property
+    @override
     def is_probabilistic(self) -> bool:
-        """Whether the networks forecast a distribution."""
         return self.engines[0].network.is_probabilistic
 
+    @override
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
-        """Reject levels without quantiles; a distribution has all.
-
-        Args:
-            levels: The levels.
-            fitted: Those of the fit.
-        """
         heads = {engine.network.head for engine in self.engines}
         hint = Phrase("Fit with such a ", Option("level"), ".")
         if "point" in heads:
@@ -150,8 +125,8 @@ class FittedTrained(FittedCandidate):
             check_trained(levels, fitted, hint=hint)
 
     @property
+    @override
     def networks(self) -> tuple[Engine, ...]:
-        """The engine of each network."""
         return self.engines
 
     @property
@@ -195,22 +170,12 @@ class FittedTrained(FittedCandidate):
             ):
                 raise ValueError(f"a network of {window}, where the series have {expected}")
 
+    @override
     def for_refit(self, options: FitOptions) -> Trained:
-        """Return the candidate that trains networks of the same sizes on other rows.
-
-        Args:
-            options: The resolved options of the forecaster.
-        """
         return self._again(options, self.trainings)
 
+    @override
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> Trained:
-        """Return the candidate that trains the networks from their present weights.
-
-        Args:
-            options: The resolved options of the forecaster.
-            training: A spec, or the fields that differ; `None` for the usual.
-            freeze: Submodules of the networks that stay as they are.
-        """
         changed = [_continued(base, training) for base in self.trainings]
         again = self._again(options.continuing(self.engines), changed)
         return replace(again, freeze=tuple(freeze), trainings=self.trainings)
@@ -386,13 +351,8 @@ class Trained(Candidate):
         own = {place: outcome for place, outcome in outcomes.items() if place != proxy}
         return [self._fitted(rows, own)] if own else []
 
+    @override
     def proxy(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> FittedCandidate | None:
-        """Return the network that stands for the others, which were picked as the best of many.
-
-        Args:
-            rows: The rows of the fit.
-            outcomes: Engine and history of the jobs that were trained, by their place.
-        """
         proxy = self._proxy_place(outcomes)
         return None if proxy is None else self._fitted(rows, {proxy: outcomes[proxy]})
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from typing_extensions import override
 
 from seqcast import pretrained
 from seqcast.data import Season
@@ -53,23 +54,15 @@ class FittedZeroShot(FittedCandidate):
         return 1.0 if self.effects is None else 1.02
 
     @property
+    @override
     def name(self) -> str:
-        """Its name in `Choice.shares`."""
         return "finetuned" if self.is_trained else self.key
 
+    @override
     def quantiles(
         self, reader: WindowReader, origins: Origins, probabilities: Sequence[float]
     ) -> Array:
-        """Return quantiles in scaled units, `[B, H, D, Q]`.
-
-        The model reads the data's units, so it forecasts the same however series are scaled for
-        others.
-
-        Args:
-            reader: The window reader of the series.
-            origins: Where forecasts begin.
-            probabilities: The probability of each quantile, `Q`.
-        """
+        # The model reads the data's units, so its forecast does not depend on the scale of others.
         scaler = origins.scalers(reader)
         effects = self._effects(reader, origins)
         quantiles = self.model.forecast(
@@ -99,13 +92,8 @@ class FittedZeroShot(FittedCandidate):
             *pretrained.window_columns(reader, origins, len(self.effects.names))
         )
 
+    @override
     def states(self, reader: WindowReader, origins: Origins) -> Array:
-        """Return the states of the encoder after each window's past, target after target.
-
-        Args:
-            reader: The window reader of the series.
-            origins: Where forecasts begin.
-        """
         windows = self._windows(reader, origins, self._effects(reader, origins))
         targets = reader.targets.width
         by_target = [
@@ -114,13 +102,8 @@ class FittedZeroShot(FittedCandidate):
         ]
         return np.concatenate(by_target, axis=1)
 
+    @override
     def attention(self, reader: WindowReader, origins: Origins) -> Array:
-        """Reject: the model has no attention.
-
-        Args:
-            reader: The window reader of the series.
-            origins: Where forecasts begin.
-        """
         raise SpecError(
             "attention",
             expected="a network with attention",
@@ -128,6 +111,7 @@ class FittedZeroShot(FittedCandidate):
             hint="Train a network with attention: preset=NetworkSpec(attention='dot').",
         )
 
+    @override
     def model_inputs(
         self,
         member: int,
@@ -137,18 +121,6 @@ class FittedZeroShot(FittedCandidate):
         *,
         truth: Array | None,
     ) -> ModelInputs:
-        """Return the inputs of the model's network for some windows, in its own units.
-
-        Args:
-            member: Place of the network.
-            reader: The window reader of the series.
-            origins: Where forecasts begin.
-            labels: Series and cutoff of each window.
-            truth: The values of the horizon in scaled units, `[B, H, D]`, where they are known.
-
-        Raises:
-            SpecError: There are several targets, each of which the model reads by itself.
-        """
         targets = reader.targets.width
         if targets > 1:
             raise SpecError(
@@ -196,13 +168,8 @@ class FittedZeroShot(FittedCandidate):
         season, longer = (np.full(len(past), steps) for steps in (own.length, own.longer or 0))
         return pretrained.ZeroShotWindows(past, season, longer, covariates, seasonal.names)
 
+    @override
     def check_levels(self, levels: Sequence[float], fitted: Sequence[float]) -> None:
-        """Reject levels beyond the widest that the model knows.
-
-        Args:
-            levels: The levels.
-            fitted: Those of the fit.
-        """
         check_within(levels, self.model.widest_level)
 
     @property
@@ -219,12 +186,8 @@ class FittedZeroShot(FittedCandidate):
         """Return the version of the weights."""
         return {"pretrained weights": f"version {self.model.version}"}
 
+    @override
     def limits(self, *, alone: bool) -> Iterator[str]:
-        """Yield a sentence about the data that it has learned from.
-
-        Args:
-            alone: Whether nothing else has a share of the forecast.
-        """
         if not self.is_trained:
             yield "The pretrained network has seen synthetic series only."
 
@@ -250,24 +213,14 @@ class FittedZeroShot(FittedCandidate):
         if self.effects is not None:
             self.effects.check(builder.targets, builder.future.features)
 
+    @override
     def for_refit(self, options: FitOptions) -> ZeroShot:
-        """Return the candidate that begins with the weights that come with the package.
-
-        Args:
-            options: The resolved options of the forecaster.
-        """
         return ZeroShot(
             self.model.shipped(), finetunes=self.is_trained, has_effects=self.effects is not None
         )
 
+    @override
     def for_finetuning(self, options: FitOptions, training: Any, freeze: Sequence[str]) -> ZeroShot:
-        """Return the candidate that fine-tunes the model from its present weights.
-
-        Args:
-            options: The resolved options of the forecaster.
-            training: A spec, or the fields that differ; `None` for the usual.
-            freeze: Submodules of the networks that stay as they are.
-        """
         again = ZeroShot(
             self.model, finetunes=True, is_required=True, training=training, freeze=tuple(freeze)
         )

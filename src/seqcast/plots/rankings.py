@@ -65,7 +65,7 @@ def series_and_windows(backtest: Backtest) -> str:
 
 def _rows(names: Iterable[object], xlabel: str, height: float = 0.34) -> tuple[Figure, Axes]:
     """Return a figure with a row for each name, the first at the bottom."""
-    words = [style.plain(style.short(str(name), 60)).strip() for name in names]
+    words = [style.plain(str(name), 60).strip() for name in names]
     width = max(6.8, 5.2 + 0.065 * max(map(len, words)))
     figure, ax = style.new_panel(width, height * len(words) + 1.3)
     ax.set_yticks(range(len(words)), words)

@@ -174,7 +174,7 @@ def forecast_frame(
     for ax, name in zip(axes, drawn, strict=True):
         pair = _SeriesPair.of(history, forecast, name)
         _forecasts(ax, pair, {model: forecast.bounds(model) for model in models}, last)
-        ax.set_title(style.plain(style.short(str(name), 60)))
+        ax.set_title(style.plain(str(name), 60))
 
     _label(grid, forecast.columns, ylabel)
     return style.finish(figure, _first(drawn, len(names)))
@@ -308,7 +308,7 @@ def forecast_fans(
 
     for ax, name in zip(axes, drawn, strict=True):
         _fan(ax, _SeriesPair.of(history, forecast, name), model, bounds, last)
-        ax.set_title(style.plain(style.short(str(name), 34)), fontsize=9)
+        ax.set_title(style.plain(str(name), 34), fontsize=9)
 
     _label(grid, forecast.columns, ylabel)
     return style.finish(figure, title or _first(drawn, len(names)))
@@ -392,7 +392,7 @@ def history_frame(
         title = f"{series.name}: {series.rows} rows, trend {series.trend:.2f}"
         if not np.isnan(series.season):
             title += f", season {series.season:.2f}"
-        ax.set_title(style.plain(style.short(title, 60)))
+        ax.set_title(style.plain(title, 60))
 
     _label(grid, frame.schema.columns, ylabel)
     return style.finish(figure, _first(drawn, len(facts)))

@@ -332,17 +332,16 @@ def axis_label(text: str) -> str:
     return textwrap.fill(plain(text), 48, break_long_words=False)
 
 
-def plain(text: str) -> str:
+def plain(text: str, most: int = _LONGEST) -> str:
     """Return a text that matplotlib shows unchanged: one line, without mathematics.
 
     Legends leave out labels that begin with an underscore, so such a text gets a space before it.
 
     Args:
         text: The text.
+        most: Most letters; a longer text loses its middle.
     """
-    shown = "".join(
-        letter if letter.isprintable() else "\ufffd" for letter in short(text, _LONGEST)
-    )
+    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in short(text, most))
     escaped = shown.replace("$", r"\$")
     return f" {escaped}" if escaped.startswith("_") else escaped
 

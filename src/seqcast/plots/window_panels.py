@@ -85,7 +85,7 @@ def forecast_panels(
         ax.axvline(0, color=style.GUIDE, linewidth=1.2, label="now", zorder=1)
         if trained_horizon is not None:
             style.guide(ax, trained_horizon, "trained horizon")
-        ax.set_title(style.plain(style.short(str(titles[i]), 24)) if titles else "")
+        ax.set_title(style.plain(str(titles[i]), 24) if titles else "")
         ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
 
     style.label_grid(grid, xlabel, ylabel)

@@ -95,7 +95,8 @@ def _over_time(ax: Axes, stamps: Array, residuals: Array, label: str) -> None:
 
 
 def _distribution(ax: Axes, residuals: Array, label: str) -> None:
-    low, high = residuals.min(), residuals.max()
+    low = residuals.min()
+    high = residuals.max()
     if len(residuals) > 200:
         low, high = np.quantile(residuals, [0.005, 0.995])
 

@@ -328,12 +328,12 @@ def test_the_worst_series_comes_first():
     assert table["ratio"].tolist() == [3.0, 1.0, 0.5]
 
 
-def test_the_post_learns(monkeypatch):
-    monkeypatch.setattr("seqcast.app.computations.WINDOWS", 640)
-    monkeypatch.setattr("seqcast.app.computations.EPOCHS", 2)
+def test_the_post_learns():
     heard = []
     signals = {"num_signals": 2, "frequency": (0.1, 10.0), "noise": 0.1, "past": 15}
-    outcome = computations.learn_sines(heard.append, signals, ("zeros", "autoregressive"))
+    outcome = computations.learn_sines(
+        heard.append, signals, ("zeros", "autoregressive"), windows=640, epochs=2
+    )
     assert [(each.decoder, each.epoch) for each in heard] == [
         (decoder, epoch) for decoder in ("zeros", "autoregressive") for epoch in (1, 2)
     ]

@@ -1,12 +1,17 @@
 """Covariates without training: `preset="pretrained"` and `effort="quick"` read static and future ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from seqcast import Forecaster
 from seqcast.errors import SpecError
-from seqcast.forecaster.candidates import zero_shot
+from seqcast.forecaster.candidates.zero_shot import ZeroShot
+from seqcast.forecaster.options import FitOptions, ReadOptions
+from seqcast.forecaster.planning import make_plan
+from seqcast.forecaster.reading import read_rows
 from tests.forecaster.panels import TINY
 
 H = 7
@@ -140,16 +145,15 @@ def test_the_default_trains_nothing_on_few_rows_with_covariates():
     )
 
 
-def test_many_windows_with_covariates_are_left_to_the_network_that_learns_from_them_alone(
-    monkeypatch,
-):
+@pytest.mark.parametrize(("many", "jobs"), [(10**9, 1), (1, 0)])
+def test_many_windows_with_covariates_are_not_fine_tuned_on(many, jobs):
     known, _ = parted(sales(names="a"))
-    few = {"epochs": 1, "steps_per_epoch": 2}
-    for most, tried in ((10**9, {"finetuned"}), (1, set())):
-        monkeypatch.setattr(zero_shot, "MANY_WINDOWS", most)
-        given = {"effort": "balanced", "training": few, "random_state": 0, "verbose": 0}
-        fitted = Forecaster(H, future_covariates=["promotion"], **given).fit(known)
-        assert {"finetuned"} & set(fitted.choice_.losses) == tried
+    given = {"effort": "balanced", "future_covariates": ["promotion"], "verbose": 0}
+    options = FitOptions.resolve(Forecaster(H, **given), 0)
+    candidate = ZeroShot.of(options)
+    frame = read_rows(ReadOptions.of(Forecaster(H, **given)), known)
+    plan = make_plan(frame, options, candidates=[replace(candidate, many_windows=many)])
+    assert len(plan.by_place) == jobs
 
 
 def test_what_cannot_be_done_with_effects_is_rejected_by_name(fitted, tmp_path):

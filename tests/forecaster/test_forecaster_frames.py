@@ -7,6 +7,7 @@ import pytest
 
 from seqcast import Columns, Forecaster
 from seqcast.errors import DataError, NotFittedError, SeqcastWarning, SpecError
+from seqcast.forecaster.blend import MOST_ORIGINS
 from tests.rejections import rejected
 
 from . import panels
@@ -228,10 +229,14 @@ def test_nothing_to_train_on(monkeypatch):
     )
 
 
-def test_contexts_are_cut_out_in_blocks(plain, monkeypatch):
-    whole = plain.predict_insample(panel(rows=90))
-    monkeypatch.setattr("seqcast.forecaster.blend.MOST_NUMBERS", 1)
-    pd.testing.assert_frame_equal(plain.predict_insample(panel(rows=90)), whole)
+def test_more_windows_than_a_block_are_forecast_as_in_few_blocks(plain):
+    names = [f"s{number:02}" for number in range(60)]
+    rows = panel(names, rows=90)
+    whole = plain.predict_insample(rows)
+    assert whole.groupby(["unique_id", "cutoff"]).ngroups > MOST_ORIGINS
+    is_first = rows["unique_id"].isin(names[:30])
+    halves = [plain.predict_insample(half) for half in (rows[is_first], rows[~is_first])]
+    pd.testing.assert_frame_equal(whole, pd.concat(halves, ignore_index=True))
 
 
 def test_weights_of_series():

@@ -6,7 +6,7 @@ import pytest
 from seqcast.data import Season
 from seqcast.data.series import InMemoryStore, SeriesScaler
 from seqcast.data.windows import WindowReader
-from seqcast.pretrained import CovariateSizes, finetuning, seasonal_reader
+from seqcast.pretrained import CovariateSizes, seasonal_reader
 from seqcast.pretrained.finetuning import SeasonalWindows
 from seqcast.pretrained.seasonal_inputs import GAIN, add_covariates, seasonal_inputs
 
@@ -72,15 +72,14 @@ def by_number(windows):
 
 @pytest.mark.parametrize("seed", [None, 3])
 def test_few_windows_and_those_without_a_seed_are_read_once(monkeypatch, seed):
-    monkeypatch.setattr(finetuning, "MOST_AT_ONCE", 0)
-    expected = by_number(windows_of(series(), batch_size=16, seed=3))
-    monkeypatch.setattr(finetuning, "MOST_AT_ONCE", 0 if seed is None else 4_096)
+    expected = by_number(windows_of(series(), batch_size=16, seed=3, most_at_once=0))
     values = WindowReader.values
     reads = []
     monkeypatch.setattr(
         WindowReader, "values", lambda reader, *given: reads.append(1) or values(reader, *given)
     )
-    windows = windows_of(series(), batch_size=16, seed=seed)
+    at_once = {"most_at_once": 0} if seed is None else {}
+    windows = windows_of(series(), batch_size=16, seed=seed, **at_once)
     for _ in range(2):
         found = by_number(windows)
         assert found.keys() == expected.keys()
@@ -92,8 +91,7 @@ def test_few_windows_and_those_without_a_seed_are_read_once(monkeypatch, seed):
 
 
 def test_batches_that_are_read_ahead_are_those_that_are_asked_for(monkeypatch):
-    monkeypatch.setattr(finetuning, "MOST_AT_ONCE", 0)
-    windows = windows_of(series(), batch_size=16, seed=3)
+    windows = windows_of(series(), batch_size=16, seed=3, most_at_once=0)
     gather = SeasonalWindows.gather
     for number in (0, 1, 2, 5, 4, 4, 5):
         inputs, y, weight = windows.batch(number)

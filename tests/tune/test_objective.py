@@ -1,5 +1,7 @@
 """The objective: its equation in plain NumPy, and that nothing of the future reaches a forecast or a training."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +11,7 @@ from seqcast.forecaster.arguments import ForecasterArguments
 from seqcast.forecaster.estimator import Forecaster
 from seqcast.forecaster.options import ReadOptions
 from seqcast.forecaster.reading import read_rows
-from seqcast.tune import objective as module
-from seqcast.tune.objective import Objective
+from seqcast.tune.objective import USUAL_LIMITS, Objective, TrialLimits
 from tests.rejections import rejected
 
 from .conftest import QUICK, TINY, waves
@@ -19,14 +20,15 @@ WINDOWS = 2
 HORIZON = 4
 
 
-def objective(frame, **changes):
+def objective(frame, limits=USUAL_LIMITS, **changes):
     options = Forecaster(
         HORIZON, preset=TINY, training=QUICK, level=(), context_length=8
     ).get_params(deep=False)
     options |= changes
     how = {"n_windows": WINDOWS, "step_size": None}
     arguments = ForecasterArguments(**options)
-    return Objective.of(read_rows(ReadOptions.of(arguments), frame), arguments, 0, **how)
+    rows = read_rows(ReadOptions.of(arguments), frame)
+    return Objective.of(rows, arguments, 0, **how, limits=limits)
 
 
 def test_the_loss_is_that_of_the_equation():
@@ -83,15 +85,14 @@ def test_series_that_do_not_change_or_begin_late_are_left_out():
     rejected(DataError, "of series that change before it", only.score, only.untuned)
 
 
-def test_of_many_windows_and_series_a_trial_learns_from_some(monkeypatch):
+def test_of_many_windows_and_series_a_trial_learns_from_some():
     """The untuned training reads 2 epochs of 2 steps of 16 windows; its setting stays whole."""
-    monkeypatch.setattr(module, "MOST_SERIES", 2)
-    monkeypatch.setattr(module, "MOST_WINDOWS", 32)
-    own = objective(waves(series=5))
+    few = TrialLimits(windows=32, series=2)
+    own = objective(waves(series=5), few)
     assert (own.frame.source.ids, own.share) == (("s0", "s3"), 0.5)
     assert [len(history) for history in own.fit(own.untuned).histories] == [1]
     assert own.untuned.training.epochs == 2
     assert np.isfinite(own.score(own.untuned))
-    monkeypatch.setattr(module, "LEAST_STEPS", 1)
+    own = objective(waves(series=5), replace(few, least_steps=1))
     (training,) = own.fit(own.untuned).trainings
     assert (training.epochs, training.steps_per_epoch) == (2, 1)

@@ -297,7 +297,13 @@ class SineOutcome:
 
 
 def learn_sines(
-    emit: OnEvent, signals: Mapping[str, Any], decoders: Sequence[str], seed: int = 0
+    emit: OnEvent,
+    signals: Mapping[str, Any],
+    decoders: Sequence[str],
+    seed: int = 0,
+    *,
+    windows: int = WINDOWS,
+    epochs: int = EPOCHS,
 ) -> SineOutcome:
     """Train a small network for each kind of decoder on random sines, and continue a new signal.
 
@@ -309,6 +315,8 @@ def learn_sines(
             `past`.
         decoders: What the decoder of each network reads.
         seed: Seed of everything random.
+        windows: Number of training windows.
+        epochs: Number of epochs.
 
     Raises:
         SpecError: The frequencies are no range.
@@ -322,13 +330,13 @@ def learn_sines(
             received=f"{slowest:g} to {fastest:g}",
         )
     signals = {**signals, "offset": (0.0, 0.0)}
-    past, future = random_sines(WINDOWS, future=HORIZON, seed=seed, **signals)
+    past, future = random_sines(windows, future=HORIZON, seed=seed, **signals)
     unseen, beyond = random_sines(500, future=BEYOND * HORIZON, seed=TEST_SEED + seed, **signals)
     near = beyond[:, :HORIZON]
     outcome = SineOutcome(unseen[0, :, 0].tolist(), beyond[0, :, 0].tolist())
     stopped = False
     for decoder in decoders:
-        model = _post_network(seed, decoder)
+        model = _post_network(seed, decoder, epochs)
         try:
             model.fit(past, future, callbacks=[_snapshots(emit, decoder, unseen[:1])])
         except KeyboardInterrupt:
@@ -352,7 +360,7 @@ def learn_sines(
     return outcome
 
 
-def _post_network(seed: int, decoder: str) -> regressor.Seq2SeqRegressor:
+def _post_network(seed: int, decoder: str, epochs: int) -> regressor.Seq2SeqRegressor:
     """Return the post's network, with the recipe of docs/benchmarks.md, The post's job."""
     return regressor.Seq2SeqRegressor(
         encoder_units=(35, 35),
@@ -361,7 +369,7 @@ def _post_network(seed: int, decoder: str) -> regressor.Seq2SeqRegressor:
         scale="none",
         learning_rate=0.02,
         batch_size=128,
-        epochs=EPOCHS,
+        epochs=epochs,
         validation_fraction=0.0,
         random_state=seed,
         verbose=0,

@@ -502,7 +502,9 @@ class Engine:
         traced = {"encoder": read["layers"], "decoder": written}
         return {**traced, "valid": read["valid"]} if "valid" in read else traced
 
-    def sensitivity(self, inputs: dict[str, Any], horizon: int) -> dict[str, Array]:
+    def sensitivity(
+        self, inputs: dict[str, Any], horizon: int, *, most_numbers: int = MOST_NUMBERS
+    ) -> dict[str, Array]:
         """Return the derivatives of the forecast with respect to its inputs, in scaled units.
 
         For a distribution the derivatives are those of its point; a decoder that reads its own
@@ -511,6 +513,7 @@ class Engine:
         Args:
             inputs: As for `predict`, with `past`.
             horizon: Number of steps.
+            most_numbers: Numbers in the derivatives of a block of windows, at most.
 
         Returns:
             `past`, the derivatives with respect to the past, `[N, H, D, T, F]`, and, if the network
@@ -519,7 +522,7 @@ class Engine:
         built, prepared = self._ready(inputs)
         targets = built.window.targets
         steps, features = prepared["past"].shape[1:]
-        largest = max(1, MOST_NUMBERS // (horizon * targets * steps * features))
+        largest = max(1, most_numbers // (horizon * targets * steps * features))
         derivatives = built.compiled.sensitivity(prepared, horizon=horizon, largest=largest)
         return {
             name: values.reshape(len(values), horizon, targets, *values.shape[2:])

@@ -110,6 +110,7 @@ class SeasonalWindows(SeriesWindows):
         season: The season of the series.
         steps_forecast: Steps that the network writes, at least a horizon; those beyond it do not
             count.
+        most_at_once: Windows that are read before the first batch, at most.
         **options: As for `SeriesWindows`.
 
     Example:
@@ -131,13 +132,14 @@ class SeasonalWindows(SeriesWindows):
         *,
         season: Season,
         steps_forecast: int,
+        most_at_once: int = MOST_AT_ONCE,
         **options: Any,
     ) -> None:
         super().__init__(reader, horizon, each=reader.targets.width, **options)
         self.season = season
         self.steps_forecast = steps_forecast
         self.covariates = CovariateSizes.of(reader)
-        self._at_once = options.get("seed") is None or self.count <= MOST_AT_ONCE
+        self._at_once = options.get("seed") is None or self.count <= most_at_once
         self._next: tuple[int, Callable[[], Batch]] | None = None
 
     def batch(self, number: int) -> Batch:

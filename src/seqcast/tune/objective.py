@@ -18,13 +18,27 @@ from seqcast.runtime import Array, keras
 from seqcast.specs import EnsembleSpec, FinetuneSpec, MemberSpec, TrainingSpec
 from seqcast.tune.space import Setting
 
-# A trial learns from about this number of windows and series at most. Ten trials on 500 series of
-# 400 rows then take two minutes of one core, and ten whole trainings a quarter of an hour.
-MOST_WINDOWS = 2**17
-MOST_SERIES = 2_000
-# Of a shortened training, first the epochs become shorter, down to this number of steps, then
-# fewer.
-LEAST_STEPS = 25
+
+@dataclass(frozen=True)
+class TrialLimits:
+    """How much a trial learns from.
+
+    With the defaults ten trials on 500 series of 400 rows take two minutes of one core, and ten
+    whole trainings a quarter of an hour.
+
+    Args:
+        windows: Approximate number of windows at most, over all epochs.
+        series: Number of series at most.
+        least_steps: Steps of an epoch, at least: first the epochs of a shortened training become
+            shorter, down to this number, then fewer.
+    """
+
+    windows: int = 2**17
+    series: int = 2_000
+    least_steps: int = 25
+
+
+USUAL_LIMITS = TrialLimits()
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +68,7 @@ class Objective:
         untuned: The untuned setting.
         season_length: Steps of a season.
         step_size: Steps from one origin to the next, if given.
+        limits: How much a trial learns from.
     """
 
     frame: LongFrame
@@ -64,6 +79,7 @@ class Objective:
     untuned: Setting
     season_length: int
     step_size: int | None = None
+    limits: TrialLimits = USUAL_LIMITS
 
     @classmethod
     def of(
@@ -74,6 +90,7 @@ class Objective:
         *,
         n_windows: int | None,
         step_size: int | None,
+        limits: TrialLimits = USUAL_LIMITS,
     ) -> Self:
         """Return the objective of a search.
 
@@ -83,6 +100,7 @@ class Objective:
             seed: Seed of everything random.
             n_windows: Number of origins; `None` is that of `windows_rule`.
             step_size: Steps from one origin to the next; `None` is the horizon.
+            limits: How much a trial learns from.
 
         Raises:
             DataError: There are too few rows before the first origin.
@@ -97,8 +115,9 @@ class Objective:
         known = known_at_cutoffs(frame, horizon, n_windows, step_size, complete=complete)
         untuned, season_length = untuned_setting(frame.until(known[0]), arguments, seed)
 
-        if len(frame.source) > MOST_SERIES:
-            chosen = np.arange(len(frame.source)) % -(-len(frame.source) // MOST_SERIES) == 0
+        if len(frame.source) > limits.series:
+            every = -(-len(frame.source) // limits.series)
+            chosen = np.arange(len(frame.source)) % every == 0
             frame = frame.of_series(chosen)
             known = known[:, chosen]
 
@@ -113,6 +132,7 @@ class Objective:
             untuned=untuned,
             season_length=season_length,
             step_size=step_size,
+            limits=limits,
         )
 
     @property
@@ -127,7 +147,7 @@ class Objective:
         """The length of a trial's training, as a fraction of the whole one."""
         training = self.untuned.training
         windows = (training.steps_per_epoch or 0) * training.batch_size or int(self.known[0].sum())
-        return min(1.0, MOST_WINDOWS / (training.epochs * windows))
+        return min(1.0, self.limits.windows / (training.epochs * windows))
 
     def score(self, setting: Setting, callbacks: Sequence[keras.callbacks.Callback] = ()) -> float:
         """Train a network and return its loss.
@@ -170,11 +190,22 @@ class Objective:
             )
             plan = forecaster.make_plan(frame, forecaster.FitOptions.resolve(arguments, self.seed))
 
-        jobs = tuple(tuple(_shortened(job, self.share) for job in jobs) for jobs in plan.jobs)
+        jobs = tuple(tuple(map(self._shortened, jobs)) for jobs in plan.jobs)
         # No sample paths are drawn.
         return forecaster.fit_plan(
             replace(plan, jobs=jobs, held_out=None), forecaster.TrainingRun(callbacks=callbacks)
         )
+
+    def _shortened(self, job: TrainingJob) -> TrainingJob:
+        """Return a training of a fraction of its length.
+
+        It has fewer steps an epoch, and fewer epochs where these steps are few.
+        """
+        training = job.training
+        steps = training.steps_per_epoch or -(-job.count_windows() // training.batch_size)
+        left = max(min(steps, self.limits.least_steps), round(self.share * steps))
+        epochs = max(1, round(self.share * steps * training.epochs / left))
+        return replace(job, training=replace(training, epochs=epochs, steps_per_epoch=left))
 
     def forecast(self, fitted: forecaster.FittedForecaster) -> tuple[Array, tuple[float, ...]]:
         """Return the forecasts from all origins, and the probability of each quantile.
@@ -263,17 +294,6 @@ def untuned_setting(
     plan = forecaster.make_plan(frame, options)
     job = _first_job(plan)
     return MemberSpec(job.network, job.training, job.window.context_length), plan.rows.season_length
-
-
-def _shortened(job: TrainingJob, share: float) -> TrainingJob:
-    """Return a training of a fraction of its length.
-
-    It has fewer steps an epoch, and fewer epochs where these steps are few.
-    """
-    steps = job.training.steps_per_epoch or -(-job.count_windows() // job.training.batch_size)
-    left = max(min(steps, LEAST_STEPS), round(share * steps))
-    epochs = max(1, round(share * steps * job.training.epochs / left))
-    return replace(job, training=replace(job.training, epochs=epochs, steps_per_epoch=left))
 
 
 def _finetuning_plan(

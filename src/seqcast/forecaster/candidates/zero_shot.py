@@ -242,6 +242,8 @@ class ZeroShot(Candidate):
         is_trained: Whether it has been fine-tuned before.
         has_effects: Whether it has effects of covariates; `None` takes the better version on the
             hold-out windows.
+        many_windows: From this number of windows on it is not fine-tuned on covariates, because
+            networks that learn from the data alone use them better.
     """
 
     key: ClassVar[str] = "pretrained"
@@ -258,6 +260,7 @@ class ZeroShot(Candidate):
     freeze: tuple[str, ...] = ()
     is_trained: bool = False
     has_effects: bool | None = None
+    many_windows: int = MANY_WINDOWS
 
     @classmethod
     def of(cls, options: FitOptions) -> Self | None:
@@ -357,7 +360,7 @@ class ZeroShot(Candidate):
             return []
 
         count = job.checked_windows(rows.frame) if self.is_required else job.count_windows()
-        is_left_out = how.shares_data and how.covariates and count >= MANY_WINDOWS
+        is_left_out = how.shares_data and how.covariates and count >= self.many_windows
         return [job] if count and not is_left_out else []
 
     def fitted(self, rows: PlannedRows, outcomes: Mapping[int, Outcome]) -> list[FittedCandidate]:

@@ -255,27 +255,31 @@ def _variables(model: Seq2Seq) -> list[Any]:
     return [*model.encoder.variables, *model.decoder.variables]
 
 
-# The functions that are compiled, of a network and nested arrays. The methods of `CompiledNetwork`
-# say what they return.
+# The functions that are compiled, of a network and nested arrays.
 
 
-def encode(model: Seq2Seq, inputs: Inputs) -> Any:  # noqa: D103
+def encode(model: Seq2Seq, inputs: Inputs) -> Any:
+    """Return the states after the past."""
     return model.encoder(inputs, training=False)
 
 
-def update(model: Seq2Seq, inputs: Inputs) -> Any:  # noqa: D103
+def update(model: Seq2Seq, inputs: Inputs) -> Any:
+    """Return the states after `new` steps."""
     return model.encoder.update(inputs["states"], inputs["new"])
 
 
-def append(model: Seq2Seq, inputs: Inputs) -> Any:  # noqa: D103
+def append(model: Seq2Seq, inputs: Inputs) -> Any:
+    """Return the states after `values` of the targets."""
     return model.append(inputs["states"], inputs["values"])
 
 
-def predict(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:  # noqa: D103
+def predict(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
+    """Return the forecast, or its parameters."""
     return _unrolled(model, inputs, horizon)[0]
 
 
-def block(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:  # noqa: D103
+def block(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
+    """Return the forecast, or draws from it where there is `noise`, and its attention weights."""
     forecast, weights = _unrolled(model, inputs, horizon)
     if "noise" in inputs:
         return {"forecast": model.decoder.head.draw(forecast, inputs["noise"])}
@@ -284,20 +288,23 @@ def block(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:  # noqa: D103
     return {"forecast": forecast, "weights": weights}
 
 
-def sample_paths(model: Seq2Seq, inputs: Inputs, *, horizon: int, paths: int) -> Any:  # noqa: D103
+def sample_paths(model: Seq2Seq, inputs: Inputs, *, horizon: int, paths: int) -> Any:
+    """Return sample paths, drawn with the `noise`."""
     states = _states(model, inputs)
     decode_inputs = model.decoder.decode_inputs(states, horizon, inputs.get("future"))
     drawn = decode_paths(model.decoder, decode_inputs, paths=paths, noise=inputs["noise"])
     return drawn[:, :, :horizon]
 
 
-def trace_forecast(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:  # noqa: D103
+def trace_forecast(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
+    """Return states and gates while the forecast is written."""
     return trace_decoder(
         model, _states(model, inputs), horizon=horizon, future=inputs.get("future")
     )
 
 
-def sensitivity(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:  # noqa: D103
+def sensitivity(model: Seq2Seq, inputs: Inputs, *, horizon: int) -> Any:
+    """Return the derivatives of the point with respect to `past` and `future`."""
     varied: Inputs = {name: inputs[name] for name in ("past", "future") if name in inputs}
     size = horizon * model.window.targets
 

@@ -3,10 +3,13 @@
 import math
 import signal
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self, get_type_hints
 
+from seqcast.data.windows import NumberedBatches
 from seqcast.runtime import (
+    Array,
     check_fields,
     json_number,
     keras,
@@ -14,6 +17,9 @@ from seqcast.runtime import (
     was_interrupted,
     weights_of,
 )
+
+# Losses and metrics by name.
+Logs = Mapping[str, float]
 
 
 @dataclass
@@ -122,9 +128,9 @@ class KeepBest(keras.callbacks.Callback):
         self.growth = growth
         self.history = History()
         self.best = math.inf
-        self.weights: list[Any] | None = None
+        self.weights: list[Array] | None = None
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Record the epoch.
 
         Args:
@@ -152,7 +158,7 @@ class KeepBest(keras.callbacks.Callback):
             self.model.set_weights(self.weights)
 
 
-def epoch_counter(windows: Any) -> Any:
+def epoch_counter(windows: NumberedBatches) -> keras.callbacks.Callback:
     """Return the callback that sets the position of windows when an epoch begins.
 
     It is needed because Keras ends an epoch also after it peeked at a batch.
@@ -162,7 +168,7 @@ def epoch_counter(windows: Any) -> Any:
     """
     first = windows.position
 
-    def begin(epoch: int, _: Any) -> None:
+    def begin(epoch: int, _: Logs) -> None:
         windows.position = first + epoch * len(windows)
 
     return keras.callbacks.LambdaCallback(on_epoch_begin=begin)

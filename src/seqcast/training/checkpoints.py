@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,13 +27,13 @@ from seqcast._version import __version__
 from seqcast.errors import FileFormatError, Option, Phrase, SaveError, SpecError
 from seqcast.runtime import Array, keras, warn_user
 from seqcast.specs import CheckpointSpec, NetworkSpec, TrainingSpec, check_writable
-from seqcast.training.callbacks import KeepBest
+from seqcast.training.callbacks import KeepBest, Logs
 from seqcast.training.divergence import is_sound
 from seqcast.training.state import TrainState
 
 
 def fingerprint(
-    arrays: Iterable[Array | None], network: NetworkSpec, training: TrainingSpec, **more: Any
+    arrays: Iterable[Array | None], network: NetworkSpec, training: TrainingSpec, **more: object
 ) -> dict[str, Any]:
     """Return the fingerprint of a training, JSON types by name: data, options and versions.
 
@@ -100,11 +101,11 @@ class Checkpoints:
     """
 
     folder: Path
-    fingerprint: Mapping[str, Any]
+    fingerprint: Mapping[str, object]
     minutes: float = 2.0
     keep: int = 2
     resume: bool = False
-    max_size: Any = None
+    max_size: int | str | None = None
 
     def write(self, state: TrainState) -> None:
         """Write a state, and remove all but the newest checkpoints.
@@ -169,7 +170,7 @@ class Checkpoints:
 
 
 def check_same(
-    found: Mapping[str, Any], fingerprint: Mapping[str, Any], expected: str, otherwise: str
+    found: Mapping[str, object], fingerprint: Mapping[str, object], expected: str, otherwise: str
 ) -> None:
     """Reject files with another fingerprint, with the difference in the message.
 
@@ -203,7 +204,7 @@ def check_same(
         )
 
 
-def _listed(values: Mapping[str, Any], names: Sequence[str]) -> str:
+def _listed(values: Mapping[str, object], names: Sequence[str]) -> str:
     return ", ".join(f"{name}={values.get(name)!r:.80}" for name in names)
 
 
@@ -222,7 +223,9 @@ class CheckpointFolder:
 
     @classmethod
     @contextmanager
-    def opened(cls, checkpoint: Any, *, resume: bool) -> Iterator[CheckpointFolder | None]:
+    def opened(
+        cls, checkpoint: str | os.PathLike[str] | CheckpointSpec | None, *, resume: bool
+    ) -> Iterator[CheckpointFolder | None]:
         """Lock the folder of a fit for a `with` block.
 
         Args:
@@ -284,7 +287,7 @@ class CheckpointFolder:
         runtime.write_atomically(path, lambda file: file.write(content))
         return drawn
 
-    def of(self, name: str, fingerprint: Mapping[str, Any]) -> Checkpoints:
+    def of(self, name: str, fingerprint: Mapping[str, object]) -> Checkpoints:
         """Return the checkpoints of one network.
 
         Args:
@@ -348,7 +351,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.cost = 0.0
         self.failed = False
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Write the state at intervals.
 
         Args:
@@ -364,7 +367,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         if is_due and is_sound(self.model):
             self._write(batch + 1)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write the state, unless writing takes too much of the time.
 
         Args:
@@ -391,7 +394,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.cost = self.last - began
 
 
-def metrics_restorer(model: Any, state: TrainState) -> Any:
+def metrics_restorer(model: keras.Model, state: TrainState) -> keras.callbacks.Callback:
     """Return what restores the metrics of an epoch that was interrupted in its middle.
 
     Args:
@@ -399,7 +402,7 @@ def metrics_restorer(model: Any, state: TrainState) -> Any:
         state: The state from which it goes on.
     """
 
-    def begin(epoch: int, _: Any) -> None:
+    def begin(epoch: int, _: Logs) -> None:
         if epoch == state.epoch:
             state.restore_metrics(model)
 

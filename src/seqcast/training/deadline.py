@@ -15,6 +15,7 @@ import numpy as np
 from seqcast.errors import SpecError
 from seqcast.runtime import fetch_weights, keras
 from seqcast.specs import TrainingSpec
+from seqcast.training.callbacks import Logs
 
 # Number of changes of the learning rate in a training. On JAX each change copies the variables from
 # the trainer, which takes a millisecond.
@@ -211,7 +212,7 @@ class Timekeeper(keras.callbacks.Callback):
         # The estimate before the first validation, which includes its compilation.
         self.validation = min(RESERVED_VALIDATION * (deadline.ends - deadline.began), MOST_RESERVED)
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         """Set the rate of the first step, before the time begins.
 
         Args:
@@ -219,7 +220,7 @@ class Timekeeper(keras.callbacks.Callback):
         """
         self._set_rate(0.0)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Set the learning rate at intervals; stop at the deadline.
 
         Args:
@@ -264,7 +265,7 @@ class Timekeeper(keras.callbacks.Callback):
         falling = min(1.0, (passed - self.warmup) / max(1 - self.warmup, 1e-9))
         return (1 + math.cos(math.pi * falling)) / 2
 
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_test_begin(self, logs: Logs | None = None) -> None:
         """Note the beginning of a validation.
 
         Args:
@@ -272,7 +273,7 @@ class Timekeeper(keras.callbacks.Callback):
         """
         self.validating = time.monotonic()
 
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_test_end(self, logs: Logs | None = None) -> None:
         """Note the duration of the validation, since the last one follows the last step.
 
         Args:

@@ -14,6 +14,7 @@ from seqcast.data.windows import NamedWindows
 from seqcast.errors import Option, Phrase, TrainingError
 from seqcast.network import EXPLODED, LARGEST_WEIGHT, HeadLoss
 from seqcast.runtime import Array, compile_call, copies, fetch_weights, keras
+from seqcast.training.callbacks import Logs
 
 RATE = Option("learning_rate")
 
@@ -21,7 +22,7 @@ RATE = Option("learning_rate")
 SECONDS_BETWEEN_LOOKS = 1.0
 
 
-def divergence_watch(model: Any, windows: Any, first_step: int) -> DivergenceWatch:
+def divergence_watch(model: keras.Model, windows: object, first_step: int) -> DivergenceWatch:
     """Return the callback that stops the training of a model.
 
     Args:
@@ -33,7 +34,7 @@ def divergence_watch(model: Any, windows: Any, first_step: int) -> DivergenceWat
     return (_GuardedWatch if is_guarded else _LossWatch)(windows, first_step)
 
 
-def is_sound(model: Any) -> bool:
+def is_sound(model: keras.Model) -> bool:
     """Return whether all steps of a training were sound; always true on backends that stop at once.
 
     Args:
@@ -53,14 +54,14 @@ class DivergenceWatch(keras.callbacks.Callback):
         first_step: Finished steps of the first epoch of a resumed training.
     """
 
-    def __init__(self, windows: Any, first_step: int) -> None:
+    def __init__(self, windows: object, first_step: int) -> None:
         super().__init__()
         self.windows = windows
         self.first_step = first_step
         self.epoch = 0
         self.position = 0
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Note the epoch and the position of the windows.
 
         Args:
@@ -107,7 +108,7 @@ class DivergenceWatch(keras.callbacks.Callback):
 class _GuardedWatch(DivergenceWatch):
     """The watch of steps with a guard: it looks at the guard at intervals."""
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         """Set the limit from the loss of the first batch."""
         self.model.train_function.guard = self.model.train_function.guard.watched()
         # Processes that share a training look at the end of the epoch only, all at the same step,
@@ -115,14 +116,14 @@ class _GuardedWatch(DivergenceWatch):
         self.between = SECONDS_BETWEEN_LOOKS if self.model.processes.count == 1 else math.inf
         self.looked = time.monotonic()
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Count the steps of the epoch."""
         super().on_epoch_begin(epoch, logs)
         function = self.model.train_function
         function.guard = function.guard.in_epoch(self.first_step)
         self.first_step = 0
 
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Look at intervals."""
         # At the end of a batch Keras would wait for each loss. `self.model` writes all weights into
         # their variables.
@@ -130,7 +131,7 @@ class _GuardedWatch(DivergenceWatch):
             self._look()
             self.looked = time.monotonic()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Look."""
         self._look()
 
@@ -144,16 +145,16 @@ class _GuardedWatch(DivergenceWatch):
 class _LossWatch(DivergenceWatch):
     """The watch of steps without a guard: it restores the weights of the beginning of the epoch."""
 
-    def __init__(self, windows: Any, first_step: int) -> None:
+    def __init__(self, windows: object, first_step: int) -> None:
         super().__init__(windows, first_step)
         self.limit = math.inf
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Copy the weights."""
         super().on_epoch_begin(epoch, logs)
         self.weights = copies(self.model.weights)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Check the loss of the batch; the logs have the mean of the epoch."""
         fetch_weights(self.model)
         loss = float(keras.ops.convert_to_numpy(self.model.loss_tracker.latest))
@@ -182,11 +183,11 @@ class Culprits:
     """
 
     windows: tuple[str, ...] = ()
-    series: tuple[Any, ...] = ()
+    series: tuple[object, ...] = ()
     columns: tuple[tuple[str, float], ...] = ()
 
     @classmethod
-    def of(cls, model: Any, windows: Any, number: int) -> Self:
+    def of(cls, model: keras.Model, windows: object, number: int) -> Self:
         """Return the culprits of a batch.
 
         Args:
@@ -242,7 +243,7 @@ def _worst(losses: Array) -> Array:
     return order[losses[order] >= worst / 10] if worst > 0 else order[:1]
 
 
-def _losses(model: Any, inputs: dict[str, Array], y: Array) -> Array:
+def _losses(model: keras.Model, inputs: dict[str, Array], y: Array) -> Array:
     """Return the loss of each window, `[B]`."""
     if isinstance(model.loss, HeadLoss):
 

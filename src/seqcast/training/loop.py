@@ -105,7 +105,7 @@ BY_CLOCK = (10, 4.0)
 
 
 def train(
-    model: Any,
+    model: keras.Model,
     windows: Any,
     spec: TrainingSpec,
     *,
@@ -188,7 +188,7 @@ def train(
 
 
 def _own_callbacks(
-    model: Any,
+    model: keras.Model,
     windows: Any,
     keeper: KeepBest,
     *,

@@ -12,18 +12,16 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
 
 from seqcast.errors import counted
 from seqcast.runtime import TaskEvent, bar_is_shown, keras, listener, new_bar
-from seqcast.training.callbacks import History
+from seqcast.training.callbacks import History, Logs
 from seqcast.training.deadline import Deadline
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-Logs = Mapping[str, float]
 
 # More frequent updates are not visible and take time from training.
 SECONDS_BETWEEN_UPDATES = 0.2

@@ -66,7 +66,7 @@ class TrainState:
         return all(values.dtype.kind in "fiub" for values in arrays)
 
     @classmethod
-    def capture(cls, model: Any, keeper: KeepBest, *, epoch_step: int = 0) -> Self:
+    def capture(cls, model: keras.Model, keeper: KeepBest, *, epoch_step: int = 0) -> Self:
         """Copy the state of a training.
 
         Args:
@@ -91,7 +91,7 @@ class TrainState:
             metrics=copies(model.metrics_variables) if epoch_step else [],
         )
 
-    def restore(self, model: Any, keeper: KeepBest) -> None:
+    def restore(self, model: keras.Model, keeper: KeepBest) -> None:
         """Restore the state in a compiled model that is not yet trained.
 
         Args:
@@ -117,7 +117,7 @@ class TrainState:
             keeper.best = self.best_loss
             keeper.weights = _copied(self.best_weights)
 
-    def restore_metrics(self, model: Any) -> None:
+    def restore_metrics(self, model: keras.Model) -> None:
         """Restore the metrics of an epoch that was interrupted in its middle.
 
         Args:

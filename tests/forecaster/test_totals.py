@@ -174,7 +174,7 @@ def test_the_copula_is_learned_where_paths_are_first_drawn(monkeypatch, tmp_path
     learned = []
     learn = Copula.learn.__func__
     monkeypatch.setattr(
-        Copula, "learned", classmethod(lambda *given: learned.append(1) or learn(*given))
+        Copula, "learn", classmethod(lambda *given: learned.append(1) or learn(*given))
     )
     model = Forecaster(10, preset="pretrained", verbose=0).fit(PANEL)
     newer = panels.waves(("s0", "s1", "s2"), 130, level=10.0).groupby("unique_id").tail(10)
